@@ -1,0 +1,74 @@
+"""fedbench: federated learning under privacy, explored live."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "fedbench.aggregators": ("Mean",),
+    "fedbench.channel.privacy": ("ClientLevelDP", "NoPrivacy"),
+    "fedbench.data": ("BreastCancer", "DiabetesProgression", "Digits", "Dirichlet", "IID", "Wine"),
+    "fedbench.engine": ("LoopEngine", "StackedEngine"),
+    "fedbench.experiment": ("Experiment", "Target"),
+    "fedbench.models": ("Linear", "MLP"),
+    "fedbench.runs": ("History", "Session", "run"),
+    "fedbench.sampling": ("Everyone", "FixedCohort", "Poisson"),
+    "fedbench.strategies": ("FedAvg", "FedSGD"),
+    "fedbench.training": ("LocalTraining",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+if TYPE_CHECKING:
+    from fedbench.aggregators import Mean
+    from fedbench.channel.privacy import ClientLevelDP, NoPrivacy
+    from fedbench.data import IID, BreastCancer, DiabetesProgression, Digits, Dirichlet, Wine
+    from fedbench.engine import LoopEngine, StackedEngine
+    from fedbench.experiment import Experiment, Target
+    from fedbench.models import MLP, Linear
+    from fedbench.runs import History, Session, run
+    from fedbench.sampling import Everyone, FixedCohort, Poisson
+    from fedbench.strategies import FedAvg, FedSGD
+    from fedbench.training import LocalTraining
+
+__all__ = [
+    "IID",
+    "MLP",
+    "BreastCancer",
+    "ClientLevelDP",
+    "DiabetesProgression",
+    "Digits",
+    "Dirichlet",
+    "Everyone",
+    "Experiment",
+    "FedAvg",
+    "FedSGD",
+    "FixedCohort",
+    "History",
+    "Linear",
+    "LocalTraining",
+    "LoopEngine",
+    "Mean",
+    "NoPrivacy",
+    "Poisson",
+    "Session",
+    "StackedEngine",
+    "Target",
+    "Wine",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Names load on first use, so that `import fedbench` costs next to nothing.
+    if name not in _HOME:
+        raise AttributeError(f"module 'fedbench' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,29 @@
+"""How the payloads of a cohort become one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from fedbench.spec import Part
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Aggregator(Part, family=True):
+    """A rule that combines payloads.
+
+    `is_sum` says that the result is linear in the payloads, which noise on the sum and secure
+    aggregation rely on.
+    """
+
+    is_sum: ClassVar[bool] = False
+
+    @abstractmethod
+    def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
+        """Return one payload from payloads[C, ...] and weights[C].
+
+        `total` replaces the sum of the weights as the divisor (the expected cohort, under privacy).
+        """

@@ -1,0 +1,300 @@
+"""The command line: `fedbench new`, `fedbench run` and `fedbench lab`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+from urllib.parse import quote
+
+import tomlkit
+import typer
+from pydantic import ValidationError
+from tomlkit.exceptions import TOMLKitError
+
+import fedbench
+from fedbench import scenarios
+from fedbench.experiment import Experiment
+from fedbench.overrides import OverrideError, override
+from fedbench.runs import Session
+from fedbench.runs.store import StoreError, outcome, prepare, save
+from fedbench.spec import problems
+from fedbench.template import template
+
+WRONG, FAILED, INTERRUPTED = 2, 1, 130  # exit codes; 130 is the shell's own for Ctrl-C
+
+ABOUT = """\
+# The workbench
+
+Run the cell below, then press **Start**: a hundred simulated phones learn to read digits together,
+under a privacy budget, while you watch. Every setting is on the left; change one and press
+**Start** again.\
+"""
+
+app = typer.Typer(
+    name="fedbench",
+    help="Federated learning under privacy: write an experiment, run it, watch it.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fedbench {fedbench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.toml"),
+    scenario: Annotated[str, typer.Option(help="The scenario to start from.")] = "digits",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write an experiment file that explains each of its settings."""
+    if scenario not in scenarios.__all__:
+        _refuse(f"no scenario is called {scenario!r}{_nearest(scenario, scenarios.__all__)}")
+    text = template(getattr(scenarios, scenario)())
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        _refuse(f"{file} is there already; choose another name, or overwrite it with --force")
+    except OSError as error:
+        _refuse(f"{file} cannot be written: {error.strerror or error}")
+    typer.echo(f"Wrote {file}. Next: fedbench run {file}")
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="An experiment as TOML; see `fedbench new`.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="Change a setting, as in --set training.lr=0.5; 'none' turns one off. "
+            "May be given again.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the results; runs/NAME, the next that is free, if left out."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
+    allow_imports: Annotated[
+        bool,
+        typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
+    ] = False,
+) -> None:
+    """Run an experiment and save its results."""
+    if allow_imports:
+        sys.path.insert(0, str(Path.cwd()))  # where `python -m` would look for a module as well
+    experiment = _read(file, changes or [], allow_imports)
+    for text in experiment.cautions():
+        typer.echo(f"caution: {text}", err=True)
+    try:
+        folder = prepare(out or _free(Path("runs") / file.stem), experiment)
+    except StoreError as error:
+        _refuse(str(error))
+    session = Session(experiment)
+    try:
+        interrupted = _watch(session, quiet)
+        save(session, folder)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except (StoreError, OSError) as error:
+        _stop(f"the results cannot be saved: {error}", FAILED)
+    _report(session, folder)
+    if session.failure is not None:
+        _stop(session.failure.message, FAILED)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    typer.echo(
+        f"\nNext: change a setting with --set, or read the run back in Python with\n"
+        f"  fedbench.runs.store.load({str(folder)!r})"
+    )
+
+
+@app.command()
+def lab(
+    port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """Open JupyterLab on the workbench notebook."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        _stop("JupyterLab is not installed; get it with: python -m pip install jupyterlab", FAILED)
+    notebook = _workbench()
+    command = [sys.executable, "-m", "jupyterlab"]
+    command.append(f"--LabApp.default_url=/lab/tree/{quote(notebook.as_posix())}")
+    if port is not None:
+        command.append(f"--port={port}")
+    if not browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # containers often run as root, which Jupyter takes if told
+    # Jupyter takes this process's place, so that Ctrl-C and its question reach it undisturbed.
+    os.execv(sys.executable, command)
+
+
+# Reading an experiment ---------------------------------------------------------------------------
+
+
+def _read(file: Path, changes: list[str], allow_imports: bool) -> Experiment:
+    try:
+        data = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
+    except OSError as error:
+        _refuse(f"{file} cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError as error:
+        _refuse(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}")
+    except TOMLKitError as error:
+        line = getattr(error, "line", None)
+        _refuse(f"{file}{'' if line is None else f':{line}'}: {error}")
+    try:
+        for change in changes:
+            override(data, change, allow_imports=allow_imports)
+        return Experiment.from_dict(data, allow_imports=allow_imports)
+    except ValidationError as error:
+        _refuse(*map(str, problems(error)))
+    except OverrideError as error:
+        _refuse(str(error))
+
+
+# Running -----------------------------------------------------------------------------------------
+
+
+def _free(folder: Path) -> Path:
+    number = 1
+    while (
+        found := folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+    ).exists():
+        number += 1
+    return found
+
+
+def _watch(session: Session, quiet: bool) -> bool:
+    """Run to the end and return whether Ctrl-C ended it; a second one goes through."""
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    total = session.experiment.rounds
+    interrupted = False
+    with tqdm(total=total, unit="round", disable=hidden, leave=False) as bar:
+        session.start()
+        while session.state in ("running", "stopping"):
+            try:
+                session.wait(0.1)
+                bar.update(len(session.history) - bar.n)
+            except KeyboardInterrupt:
+                if interrupted:
+                    raise
+                interrupted = True
+                session.stop()
+                typer.echo("stopping after this round; Ctrl-C again to leave at once", err=True)
+    return interrupted
+
+
+def _report(session: Session, folder: Path) -> None:
+    history = session.history
+    found = outcome(history)
+    ended = "failed" if session.failure is not None else found["ended"]
+    lines = {"rounds": f"{found['rounds']} ({ended})"}
+    lines |= {name: f"{value:.4f}" for name, value in found["metrics"].items()}
+    if len(history):
+        last = history.frame().iloc[-1]
+        lines["clients"] = (
+            f"{history.metric} of the worst tenth {last['worst_tenth']:.4f}, 10th to 90th "
+            f"percentile {last['clients_p10']:.4f} to {last['clients_p90']:.4f}"
+        )
+    if found["epsilon"] is not None:
+        lines["ε"] = (
+            f"{found['epsilon']:.4f} at δ = {found['delta']:g}, for whole clients "
+            f"(noise z = {found['noise_multiplier']:.4f})"
+        )
+    sent, received = found["bytes_up"] / 1e6, found["bytes_down"] / 1e6
+    lines["traffic"] = f"{sent:.2f} MB up, {received:.2f} MB down"
+    lines["saved in"] = str(folder)
+    typer.echo(f"{found['data']} · {found['experiment']}")
+    for name, value in lines.items():
+        typer.echo(f"  {name:<10}{value}")
+
+
+# The workbench notebook --------------------------------------------------------------------------
+
+
+def _workbench() -> Path:
+    """Return a workbench notebook below the current folder; write one where there is none."""
+    shipped = Path("notebooks/workbench.ipynb")
+    if _is_workbench(shipped):
+        return shipped
+    number = 1
+    while True:
+        path = Path("workbench.ipynb" if number == 1 else f"workbench-{number}.ipynb")
+        if _is_workbench(path):
+            return path
+        if not path.exists():
+            break
+        number += 1
+    try:
+        path.write_text(workbench_notebook(), encoding="utf-8")
+    except OSError as error:
+        _stop(f"{path} cannot be written here: {error.strerror or error}", FAILED)
+    return path
+
+
+def _is_workbench(path: Path) -> bool:
+    try:
+        return "from fedbench_widgets import Workbench" in path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def workbench_notebook() -> str:
+    """Return the notebook that opens the workbench, as JSON text."""
+    from nbformat import v4, writes
+
+    about = v4.new_markdown_cell(ABOUT, id="about")
+    code = v4.new_code_cell(
+        "from fedbench_widgets import Workbench\n\nwb = Workbench()\nwb", id="workbench"
+    )
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = v4.new_notebook(cells=[about, code], metadata={"kernelspec": kernel})
+    return writes(notebook) + "\n"
+
+
+# Saying no ---------------------------------------------------------------------------------------
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+
+
+def _refuse(*lines: str) -> NoReturn:
+    for line in lines:
+        typer.echo(line, err=True)
+    raise typer.Exit(WRONG)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)

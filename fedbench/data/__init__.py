@@ -1,0 +1,22 @@
+"""Data: sources, partitioners and the federated data set they give."""
+
+from fedbench.data.card import Card
+from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
+from fedbench.data.federated import Cohort, FederatedDataset
+from fedbench.data.partition import IID, Dirichlet, Partitioner
+from fedbench.data.source import Dataset, Source
+
+__all__ = [
+    "IID",
+    "BreastCancer",
+    "Card",
+    "Cohort",
+    "Dataset",
+    "DiabetesProgression",
+    "Digits",
+    "Dirichlet",
+    "FederatedDataset",
+    "Partitioner",
+    "Source",
+    "Wine",
+]

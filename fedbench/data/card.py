@@ -1,0 +1,43 @@
+"""What a data set is: its name, source, licence, task and the names of its columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Facts about a data set that models, metrics and screens need.
+
+    `shape` is the shape of one example. `classes` is empty for regression, whose targets are
+    stored standardised: `target_mean` and `target_std` take them back to `target_unit`.
+    Names come from data and are untrusted text.
+    """
+
+    name: str
+    source: str
+    licence: str
+    task: Task
+    shape: tuple[int, ...]
+    features: tuple[str, ...]
+    target: str
+    classes: tuple[str, ...] = ()
+    target_unit: str = ""
+    target_mean: float = 0.0
+    target_std: float = 1.0
+
+    @property
+    def outputs(self) -> int:
+        """Return how many numbers a model gives: one logit for two classes, one for regression."""
+        return len(self.classes) if len(self.classes) > 2 else 1
+
+    @property
+    def inputs(self) -> int:
+        """Return how many numbers one example holds."""
+        count = 1
+        for length in self.shape:
+            count *= length
+        return count

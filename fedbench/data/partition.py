@@ -1,0 +1,137 @@
+"""Partitioners: who holds which sample. Each is a pure function of (strata, seed)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.spec import Part
+
+Owners = NDArray[np.int64]
+
+
+class Partitioner(Part, family=True):
+    """Deals training and test rows out to clients."""
+
+    clients: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Clients",
+            description="how many clients share the training data",
+            json_schema_extra={"slider": [2, 500, 1], "scale": "log"},
+        ),
+    ] = 20
+
+    @abstractmethod
+    def assign(
+        self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Owners, Owners]:
+        """Return the client of each training and each test row.
+
+        `train` and `test` hold the stratum (class, or tenth of the target) of each row. A client's
+        test rows follow the same mix as its training rows.
+        """
+
+    @property
+    def samples_needed(self) -> int:
+        """Return how many training samples there must be at least."""
+        return self.clients
+
+
+class IID(Partitioner):
+    """Equal shares of a random order: every client is a fair sample of the whole."""
+
+    def assign(
+        self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Owners, Owners]:
+        """Return owners whose counts differ by one at most."""
+        return self._deal(len(train), rng), self._deal(len(test), rng)
+
+    def _deal(self, count: int, rng: np.random.Generator) -> Owners:
+        owners = np.empty(count, dtype=np.int64)
+        owners[rng.permutation(count)] = np.arange(count) % self.clients
+        return owners
+
+
+class Dirichlet(Partitioner):
+    """Each class is shared out by proportions drawn from Dirichlet(α) over the clients.
+
+    Small α gives each class to few clients. Source: Yurochkin et al. 2019 (arXiv:1905.12022), as in
+    NIID-Bench (arXiv:2102.02079). Where that leaves a client short of `min_samples`, single samples
+    move to it from whichever client then holds most. The draw uses one uniform number per class and
+    client through the inverse distribution function, so the partition moves smoothly with α.
+    """
+
+    alpha: Annotated[
+        float,
+        Field(
+            gt=0,
+            title="α",
+            description="evenness of each class over the clients: 100 is even, 0.1 is extreme",
+            json_schema_extra={"slider": [0.01, 100, 0.01], "scale": "log"},
+        ),
+    ] = 0.3
+    min_samples: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="At least",
+            description="training samples that every client holds at least",
+            json_schema_extra={"slider": [1, 20, 1], "unit": "samples"},
+        ),
+    ] = 1
+
+    @property
+    def samples_needed(self) -> int:
+        """Return clients × min_samples."""
+        return self.clients * self.min_samples
+
+    def assign(
+        self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Owners, Owners]:
+        """Return owners by class proportions; see the class."""
+        strata = int(max(train.max(initial=0), test.max(initial=0))) + 1
+        shares = _dirichlet(self.alpha, rng.random((strata, self.clients)))
+        owners = _share_out(train, shares, rng), _share_out(test, shares, rng)
+        _top_up(owners[0], self.clients, self.min_samples, rng)
+        return owners
+
+
+def _dirichlet(alpha: float, uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import gammaincinv, gammaln
+
+    gamma = gammaincinv(alpha, uniform)
+    # A gamma variate of a small α underflows: there its logarithm is (ln u + ln Γ(α+1)) / α.
+    with np.errstate(divide="ignore"):
+        small = (np.log(uniform) + gammaln(alpha + 1)) / alpha
+        logs = np.where(gamma > 1e-200, np.log(gamma), small)
+    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _share_out(
+    strata: NDArray[np.int64], shares: NDArray[np.float64], rng: np.random.Generator
+) -> Owners:
+    owners = np.empty(len(strata), dtype=np.int64)
+    for stratum, share in enumerate(shares):
+        rows = rng.permutation(np.flatnonzero(strata == stratum))
+        cuts = np.floor(np.cumsum(share)[:-1] * len(rows) + 0.5).astype(np.int64)
+        owners[rows] = np.searchsorted(cuts, np.arange(len(rows)), side="right")
+    return owners
+
+
+def _top_up(owners: Owners, clients: int, least: int, rng: np.random.Generator) -> None:
+    sizes = np.bincount(owners, minlength=clients)
+    order = rng.permutation(len(owners))
+    for client in np.flatnonzero(sizes < least):
+        while sizes[client] < least:
+            giver = int(sizes.argmax())
+            row = order[np.flatnonzero(owners[order] == giver)[0]]
+            owners[row] = client
+            sizes[giver] -= 1
+            sizes[client] += 1

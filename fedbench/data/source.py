@@ -1,0 +1,141 @@
+"""Where data come from: a source loads one table and holds a test set out of it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.data.card import Card, Task
+from fedbench.spec import Part
+
+STRATA = 10  # a regression target is split and partitioned by its tenths
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table with a held-out test set; features float32[N, ...], targets int64[N] or float32[N].
+
+    Raises ValueError when a feature or target is missing or infinite, naming its row and column.
+    """
+
+    card: Card
+    x: NDArray[np.float32]
+    y: NDArray[np.generic]
+    x_test: NDArray[np.float32]
+    y_test: NDArray[np.generic]
+
+    def __post_init__(self) -> None:
+        for part, x, y in (("training", self.x, self.y), ("test", self.x_test, self.y_test)):
+            _refuse_non_finite(self.card, part, x, y)
+
+    def strata(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the class, or the tenth of the training targets, of each training and test row."""
+        if self.card.task == "classification":
+            return self.y.astype(np.int64), self.y_test.astype(np.int64)
+        edges = np.quantile(self.y.astype(np.float64), np.linspace(0, 1, STRATA + 1)[1:-1])
+        return np.searchsorted(edges, self.y), np.searchsorted(edges, self.y_test)
+
+    @property
+    def strata_names(self) -> tuple[str, ...]:
+        """Return the class names, or names for the tenths of a regression target."""
+        if self.card.task == "classification":
+            return self.card.classes
+        return tuple(f"{self.card.target}: tenth {k + 1}" for k in range(STRATA))
+
+
+class Source(Part, family=True):
+    """A data set: `load()` gives it with its card; `task` and `samples` are known before."""
+
+    task: ClassVar[Task]
+    samples: ClassVar[int]
+    test_fraction: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            title="Test share",
+            description="share of the rows that is held out, stratified, and never trained on",
+            json_schema_extra={"slider": [0.05, 0.5, 0.05]},
+        ),
+    ] = 0.2
+    split_seed: Annotated[
+        int, Field(ge=0, title="Split seed", description="which rows are held out")
+    ] = 0
+
+    @abstractmethod
+    def table(self) -> tuple[Card, NDArray[np.float32], NDArray[np.generic]]:
+        """Return the card, raw features [N, ...] and raw targets [N]."""
+
+    def prepare(
+        self, train: NDArray[np.float32], test: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the features as a model sees them; here standardised by the training rows."""
+        mean = train.mean(axis=0, dtype=np.float64)
+        std = train.std(axis=0, dtype=np.float64)
+        std[std == 0] = 1.0  # a constant column carries nothing, and 0 / 0 would be NaN
+        scaled = [((rows - mean) / std).astype(np.float32) for rows in (train, test)]
+        return scaled[0], scaled[1]
+
+    @property
+    def training_samples(self) -> int:
+        """Return how many rows are left for clients, to within the rounding of each class."""
+        return self.samples - round(self.samples * self.test_fraction)
+
+    def load(self) -> Dataset:
+        """Return the data, read once per process: split, then prepared by training rows."""
+        # a frozen spec is hashable, which pyright cannot see through pydantic
+        return _load(self)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=8)
+def _load(source: Source) -> Dataset:
+    card, x, y = source.table()
+    _refuse_non_finite(card, "raw", x, y)
+    rng = np.random.default_rng([source.split_seed, 1])
+    classification = card.task == "classification"
+    test = _held_out(y if classification else np.zeros(len(y)), source.test_fraction, rng)
+    train, held = source.prepare(x[~test], x[test])
+    y_train, y_test = y[~test], y[test]
+    if not classification:
+        mean, std = float(y_train.mean()), float(y_train.std()) or 1.0
+        card = replace(card, target_mean=mean, target_std=std)
+        y_train = (y_train.astype(np.float64) - mean) / std
+        y_test = (y_test.astype(np.float64) - mean) / std
+    dtype = np.int64 if classification else np.float32
+    return Dataset(card, train, y_train.astype(dtype), held, y_test.astype(dtype))
+
+
+def _held_out(
+    classes: NDArray[np.generic], fraction: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    held = np.zeros(len(classes), dtype=bool)
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        held[rng.permutation(rows)[: max(1, round(len(rows) * fraction))]] = True
+    return held
+
+
+def _refuse_non_finite(
+    card: Card, part: str, x: NDArray[np.float32], y: NDArray[np.generic]
+) -> None:
+    flat = x.reshape(len(x), -1)
+    bad = np.argwhere(~np.isfinite(flat))
+    if len(bad):
+        row, column = bad[0]
+        name = card.features[column] if column < len(card.features) else f"column {column}"
+        raise ValueError(
+            f"{card.name}: {name!r} is {flat[row, column]} in {part} row {row} "
+            f"({len(bad)} such values); fill in or drop what is missing before loading"
+        )
+    if np.issubdtype(y.dtype, np.floating) and not np.isfinite(y).all():
+        row = int(np.flatnonzero(~np.isfinite(y))[0])
+        raise ValueError(
+            f"{card.name}: target {card.target!r} is {y[row]} in {part} row {row}; "
+            "drop rows without a target before loading"
+        )

@@ -1,0 +1,237 @@
+"""The one configuration: everything that decides a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from fedbench.aggregators import Aggregator, Mean
+from fedbench.channel.privacy import ClientLevelDP, NoPrivacy, Privacy
+from fedbench.data import IID, Digits, Dirichlet, FederatedDataset, Partitioner, Source
+from fedbench.engine import Engine, StackedEngine
+from fedbench.models import METRICS, Linear, Model
+from fedbench.sampling import Everyone, FixedCohort, Poisson, Sampling
+from fedbench.spec import Spec, refuse
+from fedbench.strategies import FedAvg, Strategy
+from fedbench.training import LocalTraining
+
+
+class Target(Spec):
+    """A value of a metric that ends the run when it is reached."""
+
+    metric: Annotated[
+        Literal["accuracy", "loss", "rmse", "mae", "r2"],
+        Field(title="Metric", description="which score of the held-out test set decides"),
+    ] = "accuracy"
+    value: Annotated[
+        float,
+        Field(
+            title="Value",
+            description="the run ends at the first round that is this good",
+            json_schema_extra={"slider": [0, 1, 0.01], "live": True},
+        ),
+    ] = 0.95
+
+    def reached(self, metrics: dict[str, float], higher_is_better: bool) -> bool:
+        """Return whether `metrics` are as good as the target."""
+        value = metrics[self.metric]
+        return value >= self.value if higher_is_better else value <= self.value
+
+
+def _usual_sampling(fields: dict[str, Any]) -> Sampling:
+    return Poisson() if isinstance(fields.get("privacy"), ClientLevelDP) else Everyone()
+
+
+class Experiment(Spec):
+    """Everything that decides a run; one seed gives one history.
+
+    Unsound combinations are refused with the field, the reason and a remedy.
+    """
+
+    data: Annotated[Source, Field(title="Data", description="what is learnt from")] = Digits()
+    partition: Annotated[
+        Partitioner, Field(title="Partition", description="how the data lie with the clients")
+    ] = Dirichlet()
+    model: Annotated[Model, Field(title="Model", description="what is trained")] = Linear()
+    training: Annotated[
+        LocalTraining, Field(title="Training", description="what a client does in a round")
+    ] = LocalTraining()
+    strategy: Annotated[
+        Strategy, Field(title="Strategy", description="the federated algorithm")
+    ] = FedAvg()
+    aggregator: Annotated[
+        Aggregator, Field(title="Aggregator", description="how updates become one")
+    ] = Mean()
+    privacy: Annotated[Privacy, Field(title="Privacy", description="what is promised to whom")] = (
+        NoPrivacy()
+    )
+    sampling: Annotated[
+        Sampling,
+        Field(
+            title="Sampling",
+            description="who takes part in a round; Poisson if privacy is asked for",
+            default_factory=_usual_sampling,
+        ),
+    ]
+    rounds: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Rounds",
+            description="rounds at most",
+            json_schema_extra={"slider": [1, 500, 1], "scale": "log", "live": True},
+        ),
+    ] = 30
+    target: Annotated[
+        Target | None,
+        Field(title="Target", description="ends the run early", json_schema_extra={"live": True}),
+    ] = None
+    seed: Annotated[
+        int,
+        Field(
+            ge=0,
+            lt=2**31,
+            title="Seed",
+            description="decides the partition, the first weights, the cohorts and the batches",
+        ),
+    ] = 0
+    engine: Annotated[
+        Engine, Field(title="Engine", description="how local training is computed")
+    ] = StackedEngine()
+
+    @model_validator(mode="after")
+    def _sound(self) -> Experiment:
+        errors = [*self._data_errors(), *self._algorithm_errors(), *self._privacy_errors()]
+        if errors:
+            raise ValidationError.from_exception_data("Experiment", errors)
+        return self
+
+    def _data_errors(self) -> list[InitErrorDetails]:
+        errors = []
+        clients, available = self.partition.clients, self.data.training_samples
+        if self.partition.samples_needed > available:
+            errors.append(
+                refuse(
+                    "partition.clients",
+                    f"{clients} clients need {self.partition.samples_needed} training samples and "
+                    f"{self.data.kind()} has about {available}; take fewer clients",
+                    clients,
+                )
+            )
+        if isinstance(self.sampling, FixedCohort) and self.sampling.size > clients:
+            errors.append(
+                refuse(
+                    "sampling.size",
+                    f"a cohort cannot be larger than the {clients} clients there are",
+                    self.sampling.size,
+                )
+            )
+        return errors
+
+    def _algorithm_errors(self) -> list[InitErrorDetails]:
+        errors = []
+        known = METRICS[self.data.task]
+        if self.target is not None and self.target.metric not in known:
+            errors.append(
+                refuse(
+                    "target.metric",
+                    f"{self.data.kind()} is a {self.data.task} set; choose {', '.join(known)}",
+                    self.target.metric,
+                )
+            )
+        if reason := self.strategy.refuses(self.training):
+            errors.append(refuse("strategy.kind", reason, self.strategy.kind()))
+        return errors
+
+    def _privacy_errors(self) -> list[InitErrorDetails]:
+        if not isinstance(self.privacy, ClientLevelDP):
+            return []
+        errors = []
+        if self.strategy.weighting != "uniform":
+            errors.append(
+                refuse(
+                    "strategy.weighting",
+                    "client-level ε needs weights that tell nothing about a client's data; "
+                    "set it to 'uniform'",
+                    self.strategy.weighting,
+                )
+            )
+        if not self.aggregator.is_sum:
+            errors.append(
+                refuse(
+                    "aggregator.kind",
+                    "noise is calibrated for a sum of clipped updates; choose Mean",
+                    self.aggregator.kind(),
+                )
+            )
+        if isinstance(self.sampling, FixedCohort):
+            rate = self.sampling.size / self.partition.clients
+            errors.append(
+                refuse(
+                    "sampling.kind",
+                    "ε is proved for independent sampling, not for cohorts of a fixed size; "
+                    f"choose Poisson with rate {rate:.3g}",
+                    "FixedCohort",
+                )
+            )
+        return errors
+
+    def cautions(self) -> list[str]:
+        """Return what is allowed but should be known before a run."""
+        found = []
+        if isinstance(self.privacy, ClientLevelDP):
+            limit = 1 / self.partition.clients
+            if self.privacy.delta >= limit:
+                found.append(
+                    f"privacy.delta = {self.privacy.delta:g} is not below 1/clients = {limit:.2g}: "
+                    "publishing one client's data whole would satisfy it; take a smaller δ"
+                )
+            if self.privacy.noise_seed is not None:
+                found.append(
+                    f"privacy.noise_seed = {self.privacy.noise_seed}: simulation only, the noise "
+                    "is predictable and protects nobody"
+                )
+        return found
+
+    @property
+    def metric(self) -> str:
+        """Return the metric that is shown first: accuracy, or RMSE for regression."""
+        return next(iter(METRICS[self.data.task]))
+
+    @property
+    def sampling_rate(self) -> float:
+        """Return the expected share of clients in a round."""
+        return self.sampling.expected(self.partition.clients) / self.partition.clients
+
+    def federation(self) -> FederatedDataset:
+        """Return the data as dealt out to the clients."""
+        return FederatedDataset.build(self.data, self.partition, self.seed)
+
+    def describe(self) -> str:
+        """Return one line: clients, partition, strategy and privacy."""
+        partition = self.partition
+        words = [f"{partition.clients} clients", _name(partition), self.strategy.kind()]
+        if isinstance(self.privacy, ClientLevelDP):
+            epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
+            words.append(f"client-level ε ≤ {epsilon:g}" if epsilon else f"noise z = {noise:g}")
+        return " · ".join(words)
+
+    def to_python(self) -> str:
+        """Return a program that runs this experiment and gives the same history."""
+        outside = sorted(
+            {
+                f"from {type(part).__module__} import {type(part).__qualname__}"
+                for part in self.parts()
+                if type(part).__module__.partition(".")[0] not in ("fedbench", "__main__")
+            }
+        )
+        imports = "\n".join(["import fedbench as fb", *outside])
+        return f"{imports}\n\nexperiment = {self.code()}\nhistory = fb.run(experiment)\n"
+
+
+def _name(partition: Partitioner) -> str:
+    if isinstance(partition, Dirichlet):
+        return f"Dirichlet {partition.alpha:g}"
+    return "IID" if isinstance(partition, IID) else partition.kind()

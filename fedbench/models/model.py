@@ -1,0 +1,99 @@
+"""What a model is: a torch module built for a data card, a loss and the scores of its task."""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench.data.card import Card, Task
+from fedbench.spec import Part
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# The metric that charts show first comes first; True means that more is better.
+METRICS: dict[Task, dict[str, bool]] = {
+    "classification": {"accuracy": True, "loss": False},
+    "regression": {"rmse": False, "mae": False, "r2": True, "loss": False},
+}
+
+_building = threading.Lock()
+
+
+class Model(Part, family=True):
+    """A family of torch modules; its fields are the hyper-parameters."""
+
+    @abstractmethod
+    def build(self, card: Card) -> nn.Module:
+        """Return a fresh module for x[B, *card.shape] giving outputs[B, card.outputs]."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss per example, [B].
+
+        Cross-entropy for integer targets (logistic for a single output), squared error otherwise.
+        """
+        from torch.nn import functional
+
+        if targets.is_floating_point():
+            return (outputs[:, 0] - targets).square()
+        if outputs.shape[1] == 1:
+            return functional.binary_cross_entropy_with_logits(
+                outputs[:, 0], targets.to(outputs.dtype), reduction="none"
+            )
+        return functional.cross_entropy(outputs, targets, reduction="none")
+
+    def dense(self) -> tuple[str, ...] | None:
+        """Return the activations between layers if the module is dense layers alone, else None.
+
+        Such a module lists its parameters as weight, bias, weight, bias, ... from input to output;
+        engines may then train many clients at once.
+        """
+        return None
+
+    def initial(self, card: Card, seed: int) -> dict[str, Tensor]:
+        """Return the parameters that training starts from, a pure function of (card, seed)."""
+        import torch
+
+        # torch draws initial weights from one global generator: borrow it, one thread at a time.
+        with _building, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = self.build(card)
+        return {name: leaf.detach().clone() for name, leaf in module.named_parameters()}
+
+
+def scores(
+    card: Card, outputs: Tensor, targets: Tensor, losses: Tensor, offsets: NDArray[np.int64]
+) -> tuple[dict[str, float], NDArray[np.float32]]:
+    """Return each metric over all rows, and the first metric per client (NaN without test rows).
+
+    `offsets` marks each client's rows; RMSE and MAE are in the target's own unit.
+    """
+    loss = float(losses.double().mean())
+    if card.task == "classification":
+        single = outputs.shape[1] == 1
+        predicted = (outputs[:, 0] > 0).long() if single else outputs.argmax(1)
+        correct = (predicted == targets).double().numpy()
+        return {"accuracy": float(correct.mean()), "loss": loss}, _per_client(correct, offsets)
+    error = (outputs[:, 0] - targets).double().numpy() * card.target_std
+    spread = targets.double().numpy() * card.target_std
+    squared = error**2
+    metrics = {
+        "rmse": float(np.sqrt(squared.mean())),
+        "mae": float(np.abs(error).mean()),
+        "r2": float(1 - squared.sum() / ((spread - spread.mean()) ** 2).sum()),
+        "loss": loss,
+    }
+    return metrics, np.sqrt(_per_client(squared, offsets))
+
+
+def _per_client(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+    running = np.concatenate([[0.0], np.cumsum(values)])
+    sizes = np.diff(offsets)
+    sums = running[offsets[1:]] - running[offsets[:-1]]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # the difference of running sums may leave -1e-12 for an exact zero
+        return np.where(sizes > 0, sums.clip(min=0) / sizes, np.nan).astype(np.float32)

@@ -1,0 +1,93 @@
+"""Changes to an experiment that are still text, such as `training.lr=0.5`."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from fedbench.experiment import Experiment
+from fedbench.spec import Part, Spec
+from fedbench.template import group_of
+
+
+class OverrideError(ValueError):
+    """A change that names no setting, or gives it no value."""
+
+
+def override(data: dict[str, Any], change: str, *, allow_imports: bool = False) -> None:
+    """Make the change PATH=VALUE to an experiment's plain data, in place.
+
+    VALUE is TOML, or a bare word that stands for itself; `none` turns a setting off. A new `kind`
+    keeps the settings that it shares with the old one. Raises OverrideError for a path that cannot
+    be; whether the value fits is for `Experiment.from_dict` to say.
+    """
+    path, equals, text = change.partition("=")
+    steps = path.strip().split(".")
+    if not equals:
+        raise OverrideError(f"{change!r} has no value; write it as PATH=VALUE")
+    if steps[0] not in Experiment.model_fields:
+        raise OverrideError(f"no setting is called {path!r}; {_suggestion(path)}")
+    group = data
+    for depth, step in enumerate(steps[:-1]):
+        if step not in group and depth == 0:
+            group[step] = _now(data, step, allow_imports)
+        group = group.get(step)
+        if not isinstance(group, dict):
+            raise OverrideError(f"{'.'.join(steps[: depth + 1])} is not a group of settings")
+    value = _value(text.strip())
+    if steps[-1] == "kind":
+        _keep_shared(group, group_of(Experiment.model_fields[steps[0]]), value)
+    group[steps[-1]] = value
+
+
+def _value(text: str) -> Any:
+    if text == "none":
+        return None
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word stands for itself
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def _now(data: dict[str, Any], group: str, allow_imports: bool) -> dict[str, Any]:
+    """Return the settings that a group has when the file does not mention it."""
+    try:
+        value = getattr(Experiment.from_dict(data, allow_imports=allow_imports), group)
+    except ValidationError:
+        return {}
+    return value.to_dict() if isinstance(value, Spec) else {}
+
+
+def _keep_shared(group: dict[str, Any], family: type[Spec] | None, kind: Any) -> None:
+    """Drop the settings that another kind does not have: the user did not ask for them."""
+    if family is None or not issubclass(family, Part):
+        return
+    member = family.choices().get(str(kind), family)
+    for name in [name for name in group if name not in member.model_fields]:
+        del group[name]
+
+
+def _suggestion(path: str) -> str:
+    known = list(_paths(Experiment))
+    last = path.rpartition(".")[2]
+    near = [each for each in known if each.rpartition(".")[2] == last]
+    near = near or difflib.get_close_matches(path, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
+def _paths(group: type[Spec]) -> Iterator[str]:
+    for name, field in group.model_fields.items():
+        inner = group_of(field)
+        if inner is None:
+            yield name
+        elif issubclass(inner, Part):
+            yield f"{name}.kind"
+            members = inner.choices().values()
+            yield from dict.fromkeys(f"{name}.{path}" for each in members for path in _paths(each))
+        else:
+            yield from (f"{name}.{path}" for path in _paths(inner))

@@ -1,0 +1,20 @@
+"""Runs: rounds, sessions in the background, events and histories."""
+
+from fedbench.runs.events import Amended, Cautioned, Event, Failed, RoundDone, State, StateChanged
+from fedbench.runs.history import History
+from fedbench.runs.script import run
+from fedbench.runs.session import Session, SessionError
+
+__all__ = [
+    "Amended",
+    "Cautioned",
+    "Event",
+    "Failed",
+    "History",
+    "RoundDone",
+    "Session",
+    "SessionError",
+    "State",
+    "StateChanged",
+    "run",
+]

@@ -1,0 +1,68 @@
+"""What a session tells those who listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+State = Literal["idle", "running", "paused", "stopping", "done", "failed"]
+
+
+@dataclass(frozen=True, eq=False)
+class RoundDone:
+    """One round: the row of the history.
+
+    `metrics` are over the whole test set; `clients` is the first metric on each client's own test
+    rows, float32[clients] (NaN without any). `train_loss`, `update_norm` (median) and `clipped`
+    (share) are over the cohort, NaN if it is empty or they do not apply. `epsilon` is what has been
+    spent up to here, NaN without privacy; bytes and seconds are of this round alone.
+    """
+
+    round: int
+    metrics: dict[str, float]
+    clients: NDArray[np.float32]
+    cohort: NDArray[np.int64]
+    train_loss: float
+    update_norm: float
+    clipped: float
+    epsilon: float
+    bytes_up: int
+    bytes_down: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StateChanged:
+    """The session is in another state now; `reason` says why a run ended."""
+
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Cautioned:
+    """Something that a person should know before believing the result."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Amended:
+    """From `round` on the run goes by other settings."""
+
+    round: int
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Training raised an exception; `detail` is its traceback."""
+
+    message: str
+    detail: str
+
+
+Event = RoundDone | StateChanged | Cautioned | Amended | Failed

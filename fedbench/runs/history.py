@@ -1,0 +1,133 @@
+"""What happened: one row a round, as tables and as a figure."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fedbench.experiment import Experiment
+from fedbench.models import METRICS
+from fedbench.runs.events import Amended, RoundDone
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@dataclass(eq=False)
+class History:
+    """The rounds of one run so far; safe to read while the run goes on.
+
+    `experiment` is the configuration that the run started with, `noise_multiplier` the noise that
+    was solved for it; `ended` says why the run ended, empty while it has not.
+    """
+
+    experiment: Experiment
+    noise_multiplier: float | None = None
+    rows: list[RoundDone] = field(default_factory=list)
+    amendments: list[Amended] = field(default_factory=list)
+    ended: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def append(self, row: RoundDone) -> None:
+        """Add a round."""
+        with self._lock:
+            self.rows.append(row)
+
+    def snapshot(self) -> list[RoundDone]:
+        """Return the rounds so far as a list of its own."""
+        with self._lock:
+            return list(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def metric(self) -> str:
+        """Return the metric that is shown first."""
+        return self.experiment.metric
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a round.
+
+        Columns: round, the task's metrics (accuracy and loss, or rmse, mae, r2 and loss),
+        train_loss, epsilon (spent up to this round, client-level), bytes_up, bytes_down and
+        seconds of the round, cohort (clients that took part), update_norm (median), clipped
+        (share), and of the first metric over clients with test rows: clients_mean, clients_p10,
+        clients_p90 and worst_tenth (mean of the worst tenth, at least one client).
+        """
+        rows = self.snapshot()
+        metrics = list(METRICS[self.experiment.data.task])
+        columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
+        for name in metrics:
+            columns[name] = [row.metrics[name] for row in rows]
+        for name in ("train_loss", "epsilon", "bytes_up", "bytes_down", "seconds"):
+            columns[name] = [getattr(row, name) for row in rows]
+        columns["cohort"] = [len(row.cohort) for row in rows]
+        for name in ("update_norm", "clipped"):
+            columns[name] = [getattr(row, name) for row in rows]
+        worst_is_low = METRICS[self.experiment.data.task][self.metric]
+        summaries = [summary(row.clients, worst_is_low) for row in rows]
+        for name in ("clients_mean", "clients_p10", "clients_p90", "worst_tenth"):
+            columns[name] = [each[name] for each in summaries]
+        return pd.DataFrame(columns)
+
+    def clients(self) -> pd.DataFrame:
+        """Return the first metric of each client (rows) in each round (columns).
+
+        NaN marks a client that has no test rows of its own.
+        """
+        rows = self.snapshot()
+        count = self.experiment.partition.clients
+        values = np.stack([row.clients for row in rows], axis=1) if rows else np.empty((count, 0))
+        return pd.DataFrame(
+            values,
+            index=pd.RangeIndex(count, name="client"),
+            columns=pd.Index([row.round for row in rows], name="round"),
+        )
+
+    def participation(self) -> pd.DataFrame:
+        """Return whether each client (rows) took part in each round (columns)."""
+        rows = self.snapshot()
+        took_part = np.zeros((self.experiment.partition.clients, len(rows)), dtype=bool)
+        for column, row in enumerate(rows):
+            took_part[row.cohort, column] = True
+        return pd.DataFrame(
+            took_part,
+            index=pd.RangeIndex(len(took_part), name="client"),
+            columns=pd.Index([row.round for row in rows], name="round"),
+        )
+
+    def figure(self) -> go.Figure:
+        """Return a plotly figure: the first metric with the clients' band, loss, and ε if spent."""
+        from fedbench.figures import history_figure
+
+        return history_figure(self.frame(), self.metric, self.experiment.describe())
+
+    def __repr__(self) -> str:
+        name = self.experiment.data.kind()
+        if not self.rows:
+            return f"<History of {name}: no rounds yet>"
+        last = self.rows[-1]
+        spent = "" if np.isnan(last.epsilon) else f", ε {last.epsilon:.3g}"
+        value = last.metrics[self.metric]
+        return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{spent}>"
+
+
+def summary(values: NDArray[np.float32], worst_is_low: bool) -> dict[str, float]:
+    """Return mean, 10th and 90th percentile and the mean of the worst tenth over clients."""
+    known = values[~np.isnan(values)].astype(np.float64)
+    if len(known) == 0:
+        return dict.fromkeys(("clients_mean", "clients_p10", "clients_p90", "worst_tenth"), np.nan)
+    ordered = np.sort(known) if worst_is_low else np.sort(known)[::-1]
+    low, high = np.percentile(known, [10, 90])
+    return {
+        "clients_mean": float(known.mean()),
+        "clients_p10": float(low),
+        "clients_p90": float(high),
+        "worst_tenth": float(ordered[: max(1, len(ordered) // 10)].mean()),
+    }

@@ -1,0 +1,171 @@
+"""A run as a folder of plain files, and back."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+import fedbench
+from fedbench.channel.privacy import ClientLevelDP
+from fedbench.experiment import Experiment
+from fedbench.runs.history import History
+from fedbench.runs.session import Session
+
+if TYPE_CHECKING:
+    import torch
+
+EXPERIMENT, HISTORY, CLIENTS = "experiment.toml", "history.csv", "clients.csv"
+SUMMARY, MODEL = "summary.json", "model.safetensors"
+RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL)
+
+
+class StoreError(RuntimeError):
+    """A folder that cannot take a run, or does not hold one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """A run read back: its experiment, `History.frame()`, `History.clients()` and the summary."""
+
+    experiment: Experiment
+    frame: pd.DataFrame
+    clients: pd.DataFrame
+    summary: dict[str, Any]
+    folder: Path
+
+    def module(self) -> torch.nn.Module:
+        """Return the trained model. Raises StoreError when the run ended before its first round."""
+        from safetensors.torch import load_file
+
+        path = self.folder / MODEL
+        if not path.exists():
+            raise StoreError(f"{self.folder} holds no model: the run ended before its first round")
+        module = self.experiment.model.build(self.experiment.federation().card)
+        module.load_state_dict(load_file(path))
+        return module
+
+
+def prepare(folder: str | Path, experiment: Experiment) -> Path:
+    """Make `folder` ready for the files of a run of `experiment` and return it.
+
+    An experiment.toml that describes this very experiment may lie there already. Raises StoreError
+    when the folder holds another run or cannot be written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written to: {error.strerror or error}") from error
+    held = [name for name in RESULTS if (folder / name).exists()]
+    if held:
+        raise StoreError(f"{folder} holds a run already ({held[0]}); choose another folder")
+    path = folder / EXPERIMENT
+    if path.exists() and not _describes(path, experiment):
+        raise StoreError(f"{folder} holds another experiment ({EXPERIMENT}); choose another folder")
+    return folder
+
+
+def save(session: Session, folder: str | Path) -> Path:
+    """Write the session's run so far into `folder`, made by `prepare`, and return it.
+
+    Files: experiment.toml, history.csv (one row a round), clients.csv (first metric, client ×
+    round), summary.json (last metrics, what was spent, why it ended, versions) and, from the first
+    round on, model.safetensors. Raises StoreError as `prepare` does, before anything is written.
+    """
+    from safetensors.torch import save_file
+
+    history = session.history
+    folder = prepare(folder, history.experiment)
+    path = folder / EXPERIMENT
+    if not path.exists():
+        path.write_text(history.experiment.to_toml(), encoding="utf-8")
+    history.frame().to_csv(folder / HISTORY, index=False)
+    history.clients().to_csv(folder / CLIENTS)
+    if len(history):
+        state = {name: leaf.contiguous() for name, leaf in session.module().state_dict().items()}
+        save_file(state, folder / MODEL)
+    text = json.dumps(outcome(history), indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+def load(folder: str | Path, *, allow_imports: bool = False) -> Saved:
+    """Return the run that `save` wrote into `folder`.
+
+    `allow_imports` is that of `Experiment.from_toml`. Raises StoreError when there is no run, and
+    ValidationError when its experiment.toml is not sound.
+    """
+    folder = Path(folder)
+    missing = [
+        name for name in (EXPERIMENT, HISTORY, CLIENTS, SUMMARY) if not (folder / name).exists()
+    ]
+    if missing:
+        raise StoreError(f"{folder} holds no run: {missing[0]} is missing")
+    text = (folder / EXPERIMENT).read_text(encoding="utf-8")
+    clients = pd.read_csv(folder / CLIENTS, index_col="client").astype(np.float32)
+    clients.columns = pd.Index([int(name) for name in clients.columns], name="round")
+    return Saved(
+        experiment=Experiment.from_toml(text, allow_imports=allow_imports),
+        frame=pd.read_csv(folder / HISTORY),
+        clients=clients,
+        summary=json.loads((folder / SUMMARY).read_text(encoding="utf-8")),
+        folder=folder,
+    )
+
+
+def outcome(history: History) -> dict[str, Any]:
+    """Return what a run came to, as plain JSON data; a number that is not there is None."""
+    experiment, rows = history.experiment, history.snapshot()
+    last = rows[-1] if rows else None
+    privacy = experiment.privacy
+    private = isinstance(privacy, ClientLevelDP)
+    return {
+        "experiment": experiment.describe(),
+        "data": experiment.data.kind(),
+        "rounds": len(rows),
+        "ended": history.ended,
+        "metrics": {name: _number(x) for name, x in last.metrics.items()} if last else {},
+        "epsilon": _number(last.epsilon) if last else None,
+        "delta": privacy.delta if private else None,
+        "unit": "client" if private else None,
+        "noise_multiplier": history.noise_multiplier,
+        "simulation_only": private and privacy.noise_seed is not None,
+        "bytes_up": sum(row.bytes_up for row in rows),
+        "bytes_down": sum(row.bytes_down for row in rows),
+        "seconds": round(sum(row.seconds for row in rows), 3),
+        "amendments": [
+            {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
+            for note in history.amendments
+        ],
+        "versions": {
+            "fedbench": fedbench.__version__,
+            "torch": version("torch"),
+            "numpy": version("numpy"),
+        },
+    }
+
+
+def _describes(path: Path, experiment: Experiment) -> bool:
+    try:
+        found = Experiment.from_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return found == experiment
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if hasattr(value, "to_dict") else value

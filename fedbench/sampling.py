@@ -1,0 +1,96 @@
+"""Which clients take part in a round."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.spec import Part
+
+
+class Sampling(Part, family=True):
+    """Draws the cohort of a round."""
+
+    @abstractmethod
+    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the sorted ids of the round's clients; may be empty."""
+
+    @abstractmethod
+    def expected(self, clients: int) -> float:
+        """Return the expected number of clients in a round."""
+
+
+class Everyone(Sampling):
+    """Every client takes part in every round."""
+
+    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return all ids."""
+        return np.arange(clients)
+
+    def expected(self, clients: int) -> float:
+        """Return the number of clients."""
+        return float(clients)
+
+
+class FixedCohort(Sampling):
+    """A fixed number of clients, drawn without replacement."""
+
+    size: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Cohort",
+            description="clients that take part in a round",
+            json_schema_extra={"slider": [1, 100, 1], "unit": "clients"},
+        ),
+    ] = 10
+
+    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return `size` ids."""
+        return np.sort(rng.choice(clients, size=self.size, replace=False, shuffle=False))
+
+    def expected(self, clients: int) -> float:
+        """Return `size`."""
+        return float(self.size)
+
+
+class Poisson(Sampling):
+    """Each client takes part with the same probability, independently of all others.
+
+    This is the sampling that privacy amplification is proved for (Abadi et al. 2016,
+    arXiv:1607.00133); the size of a cohort varies and may be zero.
+    """
+
+    rate: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            title="Rate",
+            description="probability that a client takes part in a round",
+            json_schema_extra={"slider": [0.01, 1, 0.01]},
+        ),
+    ] = 0.5
+
+    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the ids whose coin came up."""
+        # Geometric gaps between those drawn: the cost follows the cohort, not the population.
+        if self.rate == 1:
+            return np.arange(clients)
+        ids: list[NDArray[np.int64]] = []
+        last = -1
+        while last < clients:
+            gaps = rng.geometric(self.rate, size=int(clients * self.rate) + 16)
+            block = last + np.cumsum(gaps)
+            ids.append(block)
+            last = int(block[-1])
+        drawn = np.concatenate(ids)
+        return drawn[drawn < clients]
+
+    def expected(self, clients: int) -> float:
+        """Return rate × clients."""
+        return self.rate * clients

@@ -1,0 +1,325 @@
+"""Configuration that is its own code: frozen, validated, at home in TOML and JSON."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, cast, get_args
+
+import tomlkit
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+
+NONE = "none"
+
+
+class Spec(BaseModel):
+    """A frozen, validated group of settings; a misspelt key gets the nearest right one."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _admit(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        if not isinstance(value, Mapping):
+            return handler(value)
+        cls._refuse_unknown(value)
+        return handler(cls._with_nones(value))
+
+    @classmethod
+    def _refuse_unknown(cls, value: Mapping[str, Any]) -> None:
+        errors = [
+            _error(
+                "unknown_field",
+                f"{cls.__name__} has no field {key!r}{_nearest(key, cls.model_fields)}",
+                (key,),
+                value[key],
+            )
+            for key in value
+            if key not in cls.model_fields
+        ]
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+
+    @classmethod
+    def _with_nones(cls, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Take the word "none" for None where a field may be absent: TOML has no other way."""
+        fields = cls.model_fields
+        return {
+            key: None if item == NONE and type(None) in get_args(fields[key].annotation) else item
+            for key, item in value.items()
+        }
+
+    def _data(self) -> dict[str, Any]:
+        items = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {
+            name: _plain(value)
+            for name, value in items
+            if value is not None or type(self).model_fields[name].get_default() is not None
+        }
+
+    @model_serializer(mode="plain")
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: every field by name; None only where it is not the default."""
+        return self._data()
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def to_toml(self) -> str:
+        """Return `to_dict` as TOML text, the word "none" for None."""
+        return tomlkit.dumps(_toml(self.to_dict()))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, allow_imports: bool = False) -> Self:
+        """Build from plain data; `allow_imports` lets a dotted `kind` import a module of yours.
+
+        Raises pydantic's `ValidationError`, whose paths name the fields at fault.
+        """
+        return cls.model_validate(data, context={"allow_imports": allow_imports})
+
+    @classmethod
+    def from_json(cls, text: str, *, allow_imports: bool = False) -> Self:
+        """Build from JSON text; see `from_dict`."""
+        return cls.from_dict(json.loads(text), allow_imports=allow_imports)
+
+    @classmethod
+    def from_toml(cls, text: str, *, allow_imports: bool = False) -> Self:
+        """Build from TOML text; see `from_dict`."""
+        return cls.from_dict(tomlkit.parse(text).unwrap(), allow_imports=allow_imports)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a validated copy; a key may be a path, as in `replace(**{"training.lr": 0.1})`."""
+        data = {name: getattr(self, name) for name in type(self).model_fields}
+        for path, value in changes.items():
+            head, _, rest = path.partition(".")
+            if rest:
+                inner = data.get(head)
+                if not isinstance(inner, Spec):
+                    field = inner if head in data else "no field"
+                    raise ValueError(
+                        f"{path}: {type(self).__name__}.{head} is {field!r}, not a group of "
+                        f"settings{'' if head in data else _nearest(head, data)}"
+                    )
+                value = inner.replace(**{rest: value})
+            data[head] = value
+        return type(self)(**data)
+
+    def code(self, indent: int = 0) -> str:
+        """Return Python that rebuilds this object; fields at their default are left out."""
+        cls = type(self)
+        name = cls.__name__ if _is_user_class(cls) else f"fb.{cls.__name__}"
+        shown = [
+            (key, getattr(self, key))
+            for key, field in cls.model_fields.items()
+            if field.is_required() or getattr(self, key) != self._default(key)
+        ]
+        pad = "    " * (indent + 1)
+        parts = [
+            f"{key}={value.code(indent + 1) if isinstance(value, Spec) else repr(value)}"
+            for key, value in shown
+        ]
+        flat = f"{name}({', '.join(parts)})"
+        if len(flat) + 4 * indent <= 88 and not any(isinstance(v, Spec) for _, v in shown):
+            return flat
+        return f"{name}(\n{''.join(f'{pad}{part},{chr(10)}' for part in parts)}{pad[4:]})"
+
+    def _default(self, name: str) -> Any:
+        field = type(self).model_fields[name]
+        return field.get_default(call_default_factory=True, validated_data=dict(self.__dict__))
+
+    def parts(self) -> Iterator[Spec]:
+        """Yield this object and every Spec inside it."""
+        yield self
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Spec):
+                yield from value.parts()
+
+
+class Part(Spec):
+    """A Spec that is one of a family and is chosen by `kind`.
+
+    A family is declared with `class Strategy(Part, family=True)`; its concrete members subclass it.
+    In TOML and JSON `kind` is the class name, or `module:Class` for a class outside fedbench.
+    """
+
+    family: ClassVar[bool] = True
+
+    def __init_subclass__(cls, *, family: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.family = family
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return the name that stands for this class in TOML and JSON."""
+        outside = _is_user_class(cls)
+        return f"{cls.__module__}:{cls.__qualname__}" if outside else cls.__name__
+
+    @classmethod
+    def choices(cls) -> dict[str, type[Self]]:
+        """Return the concrete members of this family by kind, in order of definition."""
+        found: dict[str, type[Self]] = {} if cls.family else {cls.kind(): cls}
+        for sub in cls.__subclasses__():
+            found |= sub.choices()
+        return found
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _admit(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        if not isinstance(value, Mapping):
+            return handler(value)
+        rest = {key: item for key, item in value.items() if key != "kind"}
+        chosen = cls._chosen(value["kind"], info) if "kind" in value else cls
+        if chosen.family:
+            known = ", ".join(chosen.choices())
+            raise _refusal(chosen, "missing_kind", f"say which {cls.__name__}: kind = {known}")
+        if chosen is not cls:
+            return chosen.model_validate(rest, context=info.context)
+        cls._refuse_unknown(rest)
+        return handler(cls._with_nones(rest))
+
+    @classmethod
+    def _chosen(cls, kind: object, info: ValidationInfo) -> type[Self]:
+        known = cls.choices()
+        if isinstance(kind, str) and kind in known:
+            return known[kind]
+        if isinstance(kind, str) and ":" in kind:
+            if not (info.context or {}).get("allow_imports"):
+                raise _refusal(
+                    cls,
+                    "foreign_kind",
+                    f"{kind!r} names code outside fedbench; load it with allow_imports=True "
+                    "if you trust where this configuration comes from",
+                    kind,
+                )
+            return cls._imported(kind)
+        raise _refusal(
+            cls,
+            "unknown_kind",
+            f"no {cls.__name__} is called {kind!r}{_nearest(str(kind), known)}",
+            kind,
+        )
+
+    @classmethod
+    def _imported(cls, kind: str) -> type[Self]:
+        module, _, name = kind.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise _refusal(
+                cls, "unknown_kind", f"{kind!r} cannot be found: {error}", kind
+            ) from error
+        if not (isinstance(found, type) and issubclass(found, cls) and not found.family):
+            raise _refusal(cls, "unknown_kind", f"{kind!r} is not a {cls.__name__}", kind)
+        return cast("type[Self]", found)
+
+    @model_serializer(mode="plain")
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: `kind` first, then the fields; None only where not the default."""
+        return {"kind": type(self).kind(), **self._data()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe a family as a choice of its members, and a member with its `kind`."""
+        if cls.family:
+            members = cls.choices().values()
+            described = [
+                member.__get_pydantic_json_schema__(member.__pydantic_core_schema__, handler)
+                for member in members
+            ]
+            return {"title": cls.__name__, "oneOf": described}
+        schema = handler(core_schema)
+        target = handler.resolve_ref_schema(schema)
+        kind = {"const": cls.kind(), "type": "string", "title": "kind"}
+        target["properties"] = {"kind": kind} | target.get("properties", {})
+        target["required"] = ["kind", *target.get("required", [])]
+        return schema
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration: where, what, and the value that was given."""
+
+    path: str
+    message: str
+    value: object
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        shown = self.value is not None and not isinstance(self.value, Mapping | Spec)
+        given = f" (given: {self.value!r})" if shown else ""
+        return f"{where}{self.message}{given}"
+
+
+def problems(error: ValidationError) -> list[Problem]:
+    """Return what `error` says, one `Problem` a line, with dotted paths."""
+    return [
+        Problem(
+            ".".join(str(step) for step in item["loc"]),
+            item["msg"].removeprefix("Value error, "),
+            item["input"],
+        )
+        for item in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def refuse(path: str, message: str, value: object = None) -> InitErrorDetails:
+    """Return one line of a `ValidationError` for a rule over several fields, at a dotted `path`."""
+    return _error("unsound", message, tuple(path.split(".")), value)
+
+
+def _error(kind: str, message: str, loc: tuple[str, ...], value: object) -> InitErrorDetails:
+    # The message may hold braces from untrusted text: hand it over as context, not as a template.
+    error = PydanticCustomError(cast("Any", kind), "{message}", {"message": message})
+    return InitErrorDetails(type=error, loc=loc, input=value)
+
+
+def _refusal(cls: type[Part], kind: str, message: str, value: object = None) -> ValidationError:
+    return ValidationError.from_exception_data(
+        cls.__name__, [_error(kind, message, ("kind",), value)]
+    )
+
+
+def _nearest(word: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _toml(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _toml(value) for key, value in data.items()}
+    return NONE if data is None else data
+
+
+def _is_user_class(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] != "fedbench"

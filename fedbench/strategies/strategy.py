@@ -1,0 +1,78 @@
+"""What an algorithm may change about a round: five pure hooks whose defaults are FedAvg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from fedbench.spec import Part
+from fedbench.training import LocalTraining
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RoundInfo:
+    """What every hook may know: round (from 1), learning rate, clients, expected cohort."""
+
+    round: int
+    lr: float
+    clients: int
+    expected_cohort: float
+
+
+class Strategy(Part, family=True):
+    """A federated algorithm as pure functions of trees; state is returned, never kept.
+
+    A client's hooks take single trees and trees stacked over clients alike.
+    """
+
+    weighting: Annotated[
+        Literal["samples", "uniform"],
+        Field(
+            title="Weights",
+            description="weigh clients by their samples, or all alike (needed for client-level ε)",
+        ),
+    ] = "samples"
+
+    def refuses(self, training: LocalTraining) -> str | None:
+        """Return why this algorithm cannot go with `training`, or None."""
+        return None
+
+    def init(self, params: Tree) -> Tree:
+        """Return the server's state before the first round."""
+        return {}
+
+    def init_client(self, params: Tree) -> Tree:
+        """Return a client's state before it first takes part."""
+        return {}
+
+    def adjust(self, grads: Tree, params: Tree, anchor: Tree, server: Tree, client: Tree) -> Tree:
+        """Return the direction of a local step; `anchor` is the global model of the round."""
+        return grads
+
+    def finish(
+        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Return what the client sends and its new state.
+
+        `delta` is its local model less the global one; `steps` is the number of its local steps.
+        """
+        return delta, client
+
+    def weights(self, samples: Tensor) -> Tensor:
+        """Return the weight of each client, float32[C], from its number of samples, [C]."""
+        import torch
+
+        samples = samples.to(torch.float32)
+        return samples if self.weighting == "samples" else torch.ones_like(samples)
+
+    def update(
+        self, params: Tree, payload: Tree, server: Tree, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Return the new global model and server state from the aggregate of the payloads."""
+        return {name: leaf + payload[name] for name, leaf in params.items()}, server

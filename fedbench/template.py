@@ -1,0 +1,119 @@
+"""An experiment as a TOML file that explains itself, written from the fields' own descriptions."""
+
+from __future__ import annotations
+
+import textwrap
+import types
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import tomlkit
+from pydantic.fields import FieldInfo
+
+from fedbench.experiment import Experiment
+from fedbench.spec import Part, Spec
+
+WIDTH = 94
+OPENING = (
+    "An experiment for fedbench: every setting, with what it means.",
+    "A setting behind a # is off; remove the # to set it.",
+)
+
+
+def template(experiment: Experiment) -> str:
+    """Return TOML that rebuilds `experiment` and describes each of its fields in comments."""
+    plain: list[str] = []
+    groups: list[str] = []
+    for name, field in type(experiment).model_fields.items():
+        group, value = group_of(field), getattr(experiment, name)
+        if group is None:
+            plain += ["", *_setting(name, field, experiment.to_dict())]
+        else:
+            part = value if isinstance(value, Spec) else group()
+            table = [f"[{name}]", *_settings(part)]
+            groups += ["", *_heading(field), *(table if part is value else _comment(table))]
+    return "\n".join([*_comment(OPENING), *plain, *groups, ""])
+
+
+def _settings(part: Spec) -> Iterator[str]:
+    given = part.to_dict()
+    if isinstance(part, Part):
+        yield _assign("kind", given["kind"])
+    for name, field in type(part).model_fields.items():
+        yield from _setting(name, field, given)
+
+
+def _setting(name: str, field: FieldInfo, given: dict[str, Any]) -> Iterator[str]:
+    yield from _comment(textwrap.wrap(_describe(field), WIDTH, subsequent_indent="  "))
+    if name in given:
+        yield _assign(name, given[name])
+    else:
+        yield from _comment([_assign(name, _example(field))])
+
+
+def _assign(name: str, value: object) -> str:
+    return f"{name} = {tomlkit.item(value).as_string()}"
+
+
+def _comment(lines: Iterable[str]) -> Iterator[str]:
+    return (f"# {line}" for line in lines)
+
+
+def _describe(field: FieldInfo) -> str:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    limits = [*_limits(field), *([str(extra["unit"])] if "unit" in extra else [])]
+    if "none" in extra:
+        limits.append(f"off: {extra['none']}")
+    text = f"{field.title}: {field.description}"
+    return f"{text} ({'; '.join(limits)})" if limits else text
+
+
+def _limits(field: FieldInfo) -> Iterator[str]:
+    for kind in _kinds(field):
+        if get_origin(kind) is Literal:
+            yield f"one of {', '.join(map(str, get_args(kind)))}"
+    words = []
+    for bound in field.metadata:
+        match bound:
+            case annotated_types.Ge(low):
+                words.append(f"{low} or more")
+            case annotated_types.Gt(low):
+                words.append(f"above {low}")
+            case annotated_types.Le(high):
+                words.append(f"at most {high}")
+            case annotated_types.Lt(high):
+                words.append(f"below {high}")
+    if words:
+        yield ", ".join(words)
+
+
+def _example(field: FieldInfo) -> object:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    slider = extra.get("slider")
+    if isinstance(slider, list):
+        return slider[0]
+    return next((bound.ge for bound in field.metadata if hasattr(bound, "ge")), 1)
+
+
+def _heading(field: FieldInfo) -> Iterator[str]:
+    yield f"# {_describe(field)}"
+    group = group_of(field)
+    if group is not None and issubclass(group, Part):
+        for kind, member in group.choices().items():
+            about = (member.__doc__ or "").partition("\n")[0]
+            yield from _comment(
+                textwrap.wrap(
+                    f"{kind}: {about}", WIDTH, initial_indent="  ", subsequent_indent="    "
+                )
+            )
+
+
+def group_of(field: FieldInfo) -> type[Spec] | None:
+    """Return the group of settings that a field holds, or None if it is a single setting."""
+    return next((k for k in _kinds(field) if isinstance(k, type) and issubclass(k, Spec)), None)
+
+
+def _kinds(field: FieldInfo) -> tuple[Any, ...]:
+    kind = field.annotation
+    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)

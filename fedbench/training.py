@@ -1,0 +1,104 @@
+"""What a client does with its data in one round."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from fedbench.spec import Spec
+
+
+class LocalTraining(Spec):
+    """Local SGD: `epochs` passes, or a number of `steps`, over batches of the client's samples."""
+
+    epochs: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            title="Epochs",
+            description="passes over the client's data; 1 if neither epochs nor steps is given",
+            json_schema_extra={"slider": [1, 20, 1]},
+        ),
+    ] = None
+    steps: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            title="Steps",
+            description="batches in place of whole passes; small clients go round again",
+            json_schema_extra={"slider": [1, 50, 1]},
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            title="Batch",
+            description="samples per step; none means all of a client's samples",
+            json_schema_extra={"slider": [1, 256, 1], "scale": "log", "none": "all samples"},
+        ),
+    ] = 10
+    lr: Annotated[
+        float,
+        Field(
+            gt=0,
+            title="Learning rate",
+            description="step size of local SGD",
+            json_schema_extra={"slider": [0.001, 10, 0.001], "scale": "log", "live": True},
+        ),
+    ] = 0.1
+    momentum: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            title="Momentum",
+            description="share of the last step kept; starts from zero in each round",
+            json_schema_extra={"slider": [0, 0.99, 0.01]},
+        ),
+    ] = 0.0
+    weight_decay: Annotated[
+        float,
+        Field(
+            ge=0,
+            title="Weight decay",
+            description="pull of the weights towards zero, added to the gradient",
+            json_schema_extra={"slider": [0, 0.1, 0.0001]},
+        ),
+    ] = 0.0
+    lr_decay: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            title="Decay",
+            description="factor on the learning rate after each round",
+            json_schema_extra={"slider": [0.9, 1, 0.001]},
+        ),
+    ] = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_length(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("epochs") is None and data.get("steps") is None:
+            return data | {"epochs": 1}
+        return data
+
+    @model_validator(mode="after")
+    def _not_both(self) -> LocalTraining:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError(
+                f"epochs={self.epochs} and steps={self.steps} are two lengths for one round; "
+                "leave one of them out"
+            )
+        return self
+
+    def rate(self, round: int) -> float:
+        """Return the learning rate of `round`, counted from 1."""
+        return self.lr * self.lr_decay ** (round - 1)
+
+    @property
+    def one_full_batch(self) -> bool:
+        """Return whether a round is one gradient over all of a client's samples."""
+        return self.batch_size is None and (self.epochs == 1 or self.steps == 1)

@@ -1,0 +1,76 @@
+"""Arithmetic on trees: parameters as a dict from name to tensor.
+
+Every function takes single trees and trees that are stacked over clients (a leading dimension C)
+alike; a factor of shape [C] scales each client by its own number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Tree = Mapping[str, "Tensor"]
+
+
+def map(function: Callable[..., Tensor], *trees: Tree) -> dict[str, Tensor]:
+    """Apply `function` leaf by leaf."""
+    return {name: function(*(tree[name] for tree in trees)) for name in trees[0]}
+
+
+def add(a: Tree, b: Tree) -> dict[str, Tensor]:
+    """Return a + b."""
+    return {name: a[name] + b[name] for name in a}
+
+
+def sub(a: Tree, b: Tree) -> dict[str, Tensor]:
+    """Return a - b."""
+    return {name: a[name] - b[name] for name in a}
+
+
+def scale(a: Tree, factor: float | Tensor) -> dict[str, Tensor]:
+    """Return a times a number, or times a number per client (shape [C])."""
+    return {name: leaf * _per_client(factor, leaf) for name, leaf in a.items()}
+
+
+def zeros_like(a: Tree) -> dict[str, Tensor]:
+    """Return a tree of zeros in the shapes of `a`."""
+    return {name: leaf.new_zeros(leaf.shape) for name, leaf in a.items()}
+
+
+def stack(trees: Sequence[Tree]) -> dict[str, Tensor]:
+    """Stack trees over a new leading dimension C."""
+    import torch
+
+    return {name: torch.stack([tree[name] for tree in trees]) for name in trees[0]}
+
+
+def concatenate(trees: Sequence[Tree]) -> dict[str, Tensor]:
+    """Join stacked trees along their leading dimension."""
+    import torch
+
+    return {name: torch.cat([tree[name] for tree in trees]) for name in trees[0]}
+
+
+def row(a: Tree, index: int) -> dict[str, Tensor]:
+    """Return client `index` of a stacked tree."""
+    return {name: leaf[index] for name, leaf in a.items()}
+
+
+def norms(a: Tree) -> Tensor:
+    """Return the Euclidean norm over all leaves of each client of a stacked tree, shape [C]."""
+    squares = [leaf.flatten(1).double().square().sum(1) for leaf in a.values()]
+    return sum(squares[1:], squares[0]).sqrt()
+
+
+def size(a: Tree) -> int:
+    """Return the number of scalars."""
+    return sum(leaf.numel() for leaf in a.values())
+
+
+def _per_client(factor: float | Tensor, leaf: Tensor) -> float | Tensor:
+    if isinstance(factor, int | float) or factor.dim() == 0:
+        return factor
+    return factor.to(leaf.dtype).view(factor.shape + (1,) * (leaf.dim() - factor.dim()))

@@ -1,0 +1,158 @@
+"""Page objects: JupyterLab with one notebook, and the workbench in it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Locator, Page, expect
+
+ROOT = "[data-fedbench=workbench]"
+
+
+class Lab:
+    """A notebook open in JupyterLab."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.outside: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", self._requested)
+        page.on("pageerror", self._raised)
+
+    def open(self, notebook: str) -> None:
+        """Open a notebook and wait for its kernel."""
+        self.page.goto(f"{self.address}/lab/tree/{notebook}?reset")
+        self.wait_idle()
+
+    def reload(self) -> None:
+        """Save the notebook, reload the page and wait for its cells, not for the kernel."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.reload()
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+
+    def wait_idle(self) -> None:
+        """Wait until the notebook has a kernel with nothing to do."""
+        self.page.wait_for_function(
+            """() => {
+                const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+                return session?.isReady && session.session?.kernel?.status === "idle";
+            }"""
+        )
+
+    def command(self, name: str, **arguments: object) -> None:
+        """Run one of JupyterLab's own commands."""
+        self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args)", [name, arguments]
+        )
+
+    def run_all(self) -> None:
+        """Run all cells; do not wait for their end."""
+        # not awaited: the command returns only when the last cell has ended
+        self.page.evaluate(
+            "() => void window.jupyterapp.commands.execute('notebook:run-all-cells')"
+        )
+
+    def run(self, code: str) -> str:
+        """Run `code` in the notebook's kernel, apart from its cells, and return what it prints."""
+        return self.page.evaluate(
+            """async (code) => {
+                const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                const future = kernel.requestExecute({ code, store_history: false });
+                let out = "";
+                future.onIOPub = (message) => {
+                    const { msg_type } = message.header;
+                    if (msg_type === "stream") out += message.content.text;
+                    if (msg_type === "error") out += message.content.traceback.join("\\n");
+                };
+                await future.done;
+                return out.trim();
+            }""",
+            code,
+        )
+
+    def theme(self, name: str) -> None:
+        """Change JupyterLab's theme and wait until it is there."""
+        self.command("apputils:change-theme", theme=name)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+
+    def shut_down(self) -> None:
+        """End the notebook's kernel, so that it does not compete with the next test."""
+        self.page.evaluate(
+            """async () => {
+                const sessions = window.jupyterapp?.serviceManager?.sessions;
+                await sessions?.shutdownAll();
+            }"""
+        )
+
+    @property
+    def workbench(self) -> WorkbenchPage:
+        """Return the workbench, waiting until it is drawn."""
+        self.page.wait_for_selector(ROOT)
+        return WorkbenchPage(self.page)
+
+    def _raised(self, error: object) -> None:
+        # JupyterLab's own complaint when a kernel restarts while a message to it is under way
+        if "Canceled future" not in str(error):
+            self.errors.append(str(error))
+
+    def _requested(self, request: object) -> None:
+        url = urlsplit(request.url)  # type: ignore[attr-defined]
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
+            self.outside.append(request.url)  # type: ignore[attr-defined]
+
+
+class WorkbenchPage:
+    """The workbench as a person finds it: by role and name."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root = page.locator(ROOT)
+
+    def button(self, name: str) -> Locator:
+        """Return a button of the toolbar."""
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    def tab(self, name: str) -> None:
+        """Show a tab."""
+        self.root.get_by_role("tab", name=name).click()
+        expect(self.root.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+
+    def chart(self, name: str) -> Locator:
+        """Return a chart's svg."""
+        return self.root.locator(f"svg[data-chart={name}]")
+
+    def points(self, chart: str = "accuracy") -> int:
+        """Return how many points a chart shows."""
+        return int(self.chart(chart).get_attribute("data-points") or -1)
+
+    def wait_points(self, at_least: int, chart: str = "accuracy") -> None:
+        """Wait until a chart shows so many points."""
+        self.page.wait_for_function(
+            "([selector, least]) => Number(document.querySelector(selector)?.dataset.points)"
+            " >= least",
+            arg=[f"{ROOT} svg[data-chart={chart}]", at_least],
+        )
+
+    def wait_state(self, *states: str) -> None:
+        """Wait until the run is in one of `states`."""
+        self.page.wait_for_selector(", ".join(f"{ROOT}[data-state={state}]" for state in states))
+
+    def open_section(self, title: str) -> None:
+        """Unfold a section of the form."""
+        header = self.root.get_by_role("button", name=re.compile(rf"\b{title}\b"))
+        if header.get_attribute("aria-expanded") != "true":
+            header.click()
+            expect(header).to_have_attribute("aria-expanded", "true")
+
+    def type(self, field: str, value: object) -> None:
+        """Type a number into the readout of a slider."""
+        readout = self.root.get_by_role("textbox", name=f"{field} value", exact=True)
+        readout.click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(str(value))
+        self.page.keyboard.press("Enter")
+
+    def choose(self, field: str, option: str) -> None:
+        """Choose from a list."""
+        self.root.get_by_role("combobox", name=field, exact=True).select_option(label=option)

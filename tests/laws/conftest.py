@@ -1,0 +1,89 @@
+"""Finds every concrete Part of fedbench, so that a new one is under the laws by itself.
+
+A test that asks for `part`, `source`, `partitioner`, `sampling`, `model`, `strategy`, `aggregator`,
+`stage` or `engine` runs once for every example of every class of that family; `fast_engine` is
+every engine but the one that the others are compared with.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+import pytest
+import torch
+
+import fedbench
+from fedbench.aggregators import Aggregator
+from fedbench.channel import Stage
+from fedbench.data import Partitioner, Source
+from fedbench.engine import Engine, LoopEngine
+from fedbench.models import Model
+from fedbench.sampling import Sampling
+from fedbench.spec import Part
+from fedbench.strategies import Strategy
+
+FAMILIES: dict[str, type[Part]] = {
+    "part": Part,
+    "source": Source,
+    "partitioner": Partitioner,
+    "sampling": Sampling,
+    "model": Model,
+    "strategy": Strategy,
+    "aggregator": Aggregator,
+    "stage": Stage,
+    "engine": Engine,
+}
+
+# As sessions do: two threads of a small product only wait for each other.
+torch.set_num_threads(1)
+
+# Arguments by class name; a class that is not here is tested with its defaults.
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "ClientLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
+    "Dirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "min_samples": 4}],
+    "FedAvg": [{"weighting": "samples"}, {"weighting": "uniform"}],
+    "FedSGD": [{"weighting": "samples"}, {"weighting": "uniform"}],
+    "FixedCohort": [{"size": 1}, {"size": 12}],
+    "MLP": [{"hidden": (5,)}, {"hidden": (4, 3), "activation": "tanh"}],
+    "Poisson": [{"rate": 0.05}, {"rate": 0.6}, {"rate": 1.0}],
+    "StackedEngine": [{}, {"chunk": 1}, {"chunk": 3}],
+}
+
+
+def concrete(family: type[Part]) -> list[type[Part]]:
+    """Return fedbench's own members of `family`, however deep in the package they are."""
+    for module in pkgutil.walk_packages(fedbench.__path__, "fedbench."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found = family.choices().values()
+    return [cls for cls in found if cls.__module__.partition(".")[0] == "fedbench"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test one example after another of the family that it names."""
+    for name, family in {**FAMILIES, "fast_engine": Engine}.items():
+        if name in metafunc.fixturenames:
+            examples = [
+                cls(**arguments)
+                for cls in concrete(family)
+                if not (name == "fast_engine" and cls is LoopEngine)
+                for arguments in EXAMPLES.get(cls.__name__, [{}])
+            ]
+            metafunc.parametrize(name, examples, ids=_id)
+    if "part_class" in metafunc.fixturenames:
+        metafunc.parametrize("part_class", concrete(Part), ids=lambda cls: cls.__name__)
+    if "family" in metafunc.fixturenames:
+        families = {key: value for key, value in FAMILIES.items() if key != "part"}
+        metafunc.parametrize("family", families.values(), ids=families)
+
+
+def _id(part: Part) -> str:
+    given = {key: value for key, value in part.to_dict().items() if key in _fields(part)}
+    return ",".join([type(part).__name__, *(f"{key}={value}" for key, value in given.items())])
+
+
+def _fields(part: Part) -> set[str]:
+    examples = EXAMPLES.get(type(part).__name__, [])
+    return {key for arguments in examples for key in arguments}

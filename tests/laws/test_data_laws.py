@@ -1,0 +1,167 @@
+"""What holds for every source, partitioner and sampling."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from fedbench.data import FederatedDataset, Partitioner, Source
+from fedbench.sampling import Sampling
+
+Owners = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def assigned(partitioner: Partitioner, seed: int, rows: int = 300, classes: int = 4) -> Owners:
+    rng = np.random.default_rng(0)
+    strata, test = rng.integers(classes, size=rows), rng.integers(classes, size=rows // 4)
+    return partitioner.assign(strata, test, np.random.default_rng(seed))
+
+
+# Sources
+
+
+def test_a_source_gives_what_its_card_says(source: Source) -> None:
+    data = source.load()
+    card = data.card
+    assert card.task == type(source).task
+    assert len(data.y) + len(data.y_test) == type(source).samples
+    assert data.x.shape[1:] == data.x_test.shape[1:] == card.shape
+    assert data.x.dtype == data.x_test.dtype == np.float32
+    assert len(data.x) == len(data.y) and len(data.x_test) == len(data.y_test)
+    assert card.name and card.source and card.licence and card.target
+    assert len(card.features) == card.inputs == len(set(card.features))
+    if card.task == "classification":
+        assert data.y.dtype == np.int64
+        assert set(np.unique(data.y)) == set(range(len(card.classes)))
+    else:
+        assert data.y.dtype == np.float32 and card.classes == ()
+        assert abs(data.y.mean()) < 1e-5 and abs(data.y.std() - 1) < 1e-5
+
+
+def test_a_source_is_split_by_its_own_seed_alone(source: Source) -> None:
+    again = source.replace(split_seed=source.split_seed)
+    other = source.replace(split_seed=source.split_seed + 1)
+    assert np.array_equal(source.load().x, again.load().x)
+    assert not np.array_equal(source.load().x, other.load().x)
+
+
+def test_the_share_held_out_is_the_share_asked_for(source: Source) -> None:
+    data = source.replace(test_fraction=0.3).load()
+    rounding = max(1, len(data.card.classes)) / 2
+    assert abs(len(data.y_test) - 0.3 * type(source).samples) <= rounding
+    assert abs(source.training_samples - len(source.load().y)) <= rounding
+
+
+# Partitioners
+
+
+def test_each_row_has_exactly_one_owner(partitioner: Partitioner) -> None:
+    train, test = assigned(partitioner, 1)
+    assert train.shape == (300,) and test.shape == (75,)
+    for owners in (train, test):
+        assert owners.min() >= 0 and owners.max() < partitioner.clients
+
+
+def test_every_client_holds_what_it_needs(partitioner: Partitioner) -> None:
+    least = partitioner.samples_needed // partitioner.clients
+    for seed in range(20):
+        train, _ = assigned(partitioner, seed)
+        assert np.bincount(train, minlength=partitioner.clients).min() >= max(1, least)
+
+
+def test_as_few_samples_as_are_needed_are_enough(partitioner: Partitioner) -> None:
+    train, _ = assigned(partitioner, 5, rows=partitioner.samples_needed)
+    least = partitioner.samples_needed // partitioner.clients
+    assert np.bincount(train, minlength=partitioner.clients).tolist() == [least] * (
+        partitioner.clients
+    )
+
+
+def test_a_partition_is_pure_in_its_seed(partitioner: Partitioner) -> None:
+    first, second, other = (assigned(partitioner, seed) for seed in (2, 2, 3))
+    assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_partition_leaves_its_inputs_alone(partitioner: Partitioner) -> None:
+    strata, test = np.arange(60) % 3, np.arange(20) % 3
+    partitioner.assign(strata, test, np.random.default_rng(0))
+    assert np.array_equal(strata, np.arange(60) % 3) and np.array_equal(test, np.arange(20) % 3)
+
+
+@given(clients=st.integers(1, 40), seed=st.integers(0, 2**31), classes=st.integers(1, 12))
+def test_any_federation_is_dealt_out_whole(
+    partitioner: Partitioner, clients: int, seed: int, classes: int
+) -> None:
+    partitioner = partitioner.replace(clients=clients)
+    train, test = assigned(partitioner, seed, rows=200, classes=classes)
+    sizes = np.bincount(train, minlength=clients)
+    assert sizes.sum() == 200 and len(sizes) == clients
+    assert sizes.min() >= partitioner.samples_needed // clients
+    assert np.bincount(test, minlength=clients).sum() == 50
+
+
+def test_a_federation_holds_every_row_once(partitioner: Partitioner, source: Source) -> None:
+    raw = source.load()
+    data = FederatedDataset.build(source, partitioner, 4)
+    assert data.clients == partitioner.clients == len(data.sizes)
+    assert data.offsets[0] == data.test_offsets[0] == 0
+    assert data.offsets[-1] == len(data.y) and data.test_offsets[-1] == len(data.y_test)
+    for rows, dealt in ((raw.x, data.x), (raw.x_test, data.x_test)):
+        assert np.array_equal(ordered(rows), ordered(dealt))
+
+
+def ordered(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return rows[np.lexsort(rows.T)]
+
+
+# Samplings
+
+
+def test_a_cohort_is_a_sorted_set_of_clients(sampling: Sampling) -> None:
+    rng = np.random.default_rng(0)
+    for clients in (12, 13, 200):
+        for _ in range(50):
+            ids = sampling.draw(clients, rng)
+            assert np.issubdtype(ids.dtype, np.integer) and ids.ndim == 1
+            assert (np.diff(ids) > 0).all()
+            assert len(ids) == 0 or (ids[0] >= 0 and ids[-1] < clients)
+
+
+def test_a_cohort_is_pure_in_its_generator(sampling: Sampling) -> None:
+    draws = [sampling.draw(500, np.random.default_rng(seed)) for seed in (7, 7, 8)]
+    assert np.array_equal(draws[0], draws[1])
+    if sampling.expected(500) < 500:
+        assert not np.array_equal(draws[0], draws[2])
+
+
+def test_the_expected_size_is_the_mean_size(sampling: Sampling) -> None:
+    clients, draws = 60, 2000
+    rng = np.random.default_rng(11)
+    sizes = np.array([len(sampling.draw(clients, rng)) for _ in range(draws)])
+    expected = sampling.expected(clients)
+    rate = expected / clients
+    # No sampling of clients one by one varies more than independent coins do.
+    error = 5 * math.sqrt(clients * rate * (1 - rate) / draws)
+    assert abs(sizes.mean() - expected) <= error
+
+
+def test_every_client_has_the_same_chance(sampling: Sampling) -> None:
+    clients, draws = 24, 4000
+    rng = np.random.default_rng(12)
+    taken = np.zeros(clients)
+    for _ in range(draws):
+        taken[sampling.draw(clients, rng)] += 1
+    rate = sampling.expected(clients) / clients
+    assert np.abs(taken / draws - rate).max() <= 5 * math.sqrt(rate * (1 - rate) / draws)
+
+
+def test_bounds_are_refused_with_the_field(partitioner: Partitioner) -> None:
+    with pytest.raises(ValidationError, match=r"clients\n.*greater than or equal to 1"):
+        partitioner.replace(clients=0)

@@ -1,0 +1,70 @@
+"""What holds for every stage of the channel."""
+
+from __future__ import annotations
+
+import torch
+
+from fedbench.channel import Stage
+
+
+def payloads(clients: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "weight": torch.randn((clients, 3, 2), generator=generator),
+        "bias": torch.randn((clients, 3), generator=generator),
+    }
+
+
+def test_shapes_are_kept(stage: Stage) -> None:
+    stage = stage.bind(rate=0.5, rounds=3)
+    for clients in (0, 1, 4):
+        sent = payloads(clients)
+        encoded = stage.encode(sent)
+        assert {name: leaf.shape for name, leaf in encoded.payloads.items()} == {
+            name: leaf.shape for name, leaf in sent.items()
+        }
+        for report in (encoded.norms, encoded.changed):
+            assert report is None or report.shape == (clients,)
+        aggregate = {name: leaf.sum(0) for name, leaf in encoded.payloads.items()}
+        decoded = stage.decode(aggregate, 2.0, stage.noise(1))
+        assert {name: (leaf.shape, leaf.dtype) for name, leaf in decoded.items()} == {
+            name: (leaf.shape, leaf.dtype) for name, leaf in aggregate.items()
+        }
+
+
+def test_inputs_are_left_alone(stage: Stage) -> None:
+    stage = stage.bind(rate=0.5, rounds=3)
+    sent = payloads(4)
+    before = {name: leaf.clone() for name, leaf in sent.items()}
+    stage.encode(sent)
+    assert all(torch.equal(sent[name], before[name]) for name in sent)
+    aggregate = {name: leaf[0].clone() for name, leaf in before.items()}
+    stage.decode(aggregate, 2.0, stage.noise(1))
+    assert all(torch.equal(aggregate[name], before[name][0]) for name in aggregate)
+
+
+def test_encoding_is_pure(stage: Stage) -> None:
+    stage = stage.bind(rate=0.5, rounds=3)
+    first, second = stage.encode(payloads(4)), stage.encode(payloads(4))
+    for name in first.payloads:
+        assert torch.equal(first.payloads[name], second.payloads[name])
+
+
+def test_clients_are_encoded_one_by_one(stage: Stage) -> None:
+    stage = stage.bind(rate=0.5, rounds=3)
+    sent = payloads(4)
+    together = stage.encode(sent).payloads
+    for k in range(4):
+        alone = stage.encode({name: leaf[k : k + 1] for name, leaf in sent.items()}).payloads
+        for name in sent:
+            torch.testing.assert_close(together[name][k], alone[name][0])
+
+
+def test_binding_twice_is_binding_once(stage: Stage) -> None:
+    once = stage.bind(rate=0.5, rounds=3)
+    assert once.bind(rate=0.5, rounds=3) == once
+
+
+def test_the_wire_is_counted_in_whole_bytes(stage: Stage) -> None:
+    count = stage.wire_bytes(4000)
+    assert isinstance(count, int) and count > 0

@@ -1,0 +1,163 @@
+"""What holds for every strategy: pure hooks whose neutral case is a gradient step."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch.func import functional_call
+
+import fedbench as fb
+from fedbench import tree
+from fedbench.engine import LoopEngine, Task
+from fedbench.models import Model
+from fedbench.runs.rounds import Rounds
+from fedbench.strategies import RoundInfo, Strategy
+from fedbench.tree import Tree
+
+INFO = RoundInfo(round=1, lr=0.5, clients=6, expected_cohort=6.0)
+FULL_BATCH = fb.LocalTraining(steps=1, batch_size=None, lr=0.5)
+
+
+def suited(strategy: Strategy) -> fb.LocalTraining:
+    """Return several local steps if the strategy takes them."""
+    several = fb.LocalTraining(epochs=2, batch_size=8, lr=0.5)
+    return several if strategy.refuses(several) is None else FULL_BATCH
+
+
+def random_tree(seed: int, clients: int | None = None) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    lead = () if clients is None else (clients,)
+    return {
+        "weight": torch.randn((*lead, 3, 4), generator=generator),
+        "bias": torch.randn((*lead, 3), generator=generator),
+    }
+
+
+def copied(value: Tree) -> dict[str, torch.Tensor]:
+    return {name: leaf.clone() for name, leaf in value.items()}
+
+
+def assert_equal(a: Tree, b: Tree) -> None:
+    assert set(a) == set(b)
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def assert_close(a: Tree, b: Tree) -> None:
+    assert list(a) == list(b)
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("learner", [fb.Linear(), fb.MLP(hidden=(6,))], ids=["Linear", "MLP"])
+@pytest.mark.parametrize("table", [fb.Wine(), fb.DiabetesProgression()], ids=["Wine", "Diabetes"])
+def test_one_client_and_one_full_batch_are_a_central_gradient_step(
+    strategy: Strategy, learner: Model, table: fb.Wine | fb.DiabetesProgression
+) -> None:
+    experiment = fb.Experiment(
+        data=table,
+        partition=fb.IID(clients=1),
+        model=learner,
+        training=FULL_BATCH,
+        strategy=strategy,
+    )
+    rounds = Rounds(experiment)
+    begun = rounds.begin()
+    after, _ = rounds.next(begun)
+    leaves = {name: leaf.clone().requires_grad_() for name, leaf in begun.params.items()}
+    x, y = torch.from_numpy(rounds.data.x), torch.from_numpy(rounds.data.y)
+    outputs = functional_call(learner.build(rounds.data.card), leaves, (x,))
+    grads = torch.autograd.grad(learner.loss(outputs, y).mean(), list(leaves.values()))
+    central = {
+        name: (leaf - 0.5 * grad).detach()
+        for (name, leaf), grad in zip(leaves.items(), grads, strict=True)
+    }
+    assert_close(after.params, central)
+
+
+def test_the_order_of_clients_changes_nothing(strategy: Strategy) -> None:
+    experiment = fb.Experiment(
+        data=fb.Wine(), partition=fb.Dirichlet(clients=6), training=suited(strategy)
+    )
+    data, model = experiment.federation(), experiment.model
+    params = model.initial(data.card, 0)
+    server = strategy.init(params)
+    task = Task(data, model, experiment.training, strategy, seed=0)
+    results = []
+    for ids in ([0, 1, 2, 3, 4, 5], [4, 1, 5, 0, 3, 2]):
+        updates = LoopEngine().train(task, params, server, {}, np.array(ids), INFO)
+        payload = fb.Mean().combine(updates.payloads, updates.weights)
+        results.append((strategy.update(params, payload, server, INFO), updates.clients))
+    (first, first_server), first_clients = results[0]
+    (second, second_server), second_clients = results[1]
+    assert_close(first, second)
+    assert_close(first_server, second_server)
+    assert set(first_clients) == set(second_clients)
+    for client in first_clients:
+        assert_close(first_clients[client], second_clients[client])
+
+
+def test_hooks_of_stacked_clients_equal_hooks_one_by_one(strategy: Strategy) -> None:
+    anchor = random_tree(0)
+    server, client = strategy.init(anchor), strategy.init_client(anchor)
+    grads, params = random_tree(1, clients=3), random_tree(2, clients=3)
+    held = tree.stack([client] * 3) if client else {}
+    steps = torch.tensor([1, 2, 5])
+    direction = strategy.adjust(grads, params, anchor, server, held)
+    payload, state = strategy.finish(tree.sub(params, anchor), held, server, steps, INFO)
+    for k in range(3):
+        own = tree.row(params, k)
+        alone = strategy.adjust(tree.row(grads, k), own, anchor, server, client)
+        sent, kept = strategy.finish(tree.sub(own, anchor), client, server, steps[k], INFO)
+        assert_close(tree.row(direction, k), alone)
+        assert_close(tree.row(payload, k), sent)
+        assert_close(tree.row(state, k), kept)
+
+
+def test_hooks_leave_their_inputs_alone(strategy: Strategy) -> None:
+    anchor, grads, params = random_tree(0), random_tree(1), random_tree(2)
+    server, client = strategy.init(anchor), strategy.init_client(anchor)
+    inputs = (anchor, grads, params, server, client)
+    before = [copied(each) for each in inputs]
+    strategy.adjust(grads, params, anchor, server, client)
+    strategy.finish(grads, client, server, torch.tensor(3), INFO)
+    strategy.update(params, grads, server, INFO)
+    for now, then in zip(inputs, before, strict=True):
+        assert_equal(now, then)
+
+
+def test_the_object_keeps_no_state(strategy: Strategy) -> None:
+    before = copy.deepcopy(vars(strategy))
+    params = random_tree(0)
+    results = []
+    for _ in range(2):
+        server, client = strategy.init(params), strategy.init_client(params)
+        payload, client = strategy.finish(random_tree(1), client, server, torch.tensor(2), INFO)
+        new, server = strategy.update(params, payload, server, INFO)
+        results.append((new, server, client))
+    assert vars(strategy) == before
+    for first, second in zip(*results, strict=True):
+        assert_equal(first, second)
+
+
+def test_state_is_tensors_and_survives_a_file(strategy: Strategy) -> None:
+    experiment = fb.Experiment(
+        data=fb.Wine(),
+        partition=fb.IID(clients=4),
+        training=suited(strategy),
+        strategy=strategy,
+    )
+    rounds = Rounds(experiment)
+    after, _ = rounds.next(rounds.begin())
+    for state in (after.params, after.server, *after.clients.values()):
+        assert_equal(state, load(save(dict(state))) if state else {})
+
+
+def test_weights_follow_the_setting(strategy: Strategy) -> None:
+    weights = strategy.weights(torch.tensor([4, 1, 10]))
+    assert weights.dtype == torch.float32
+    assert weights.tolist() == ([4, 1, 10] if strategy.weighting == "samples" else [1, 1, 1])

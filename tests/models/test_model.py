@@ -1,0 +1,109 @@
+"""Losses and scores against torch's and scikit-learn's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics
+from torch.nn import functional
+
+import fedbench as fb
+from fedbench.data import Card
+from fedbench.models import METRICS, scores
+
+CLASSES = Card("x", "here", "none", "classification", (2,), ("a", "b"), "y", ("p", "q", "r"))
+BINARY = replace(CLASSES, classes=("no", "yes"))
+REGRESSION = replace(CLASSES, task="regression", classes=(), target_mean=150.0, target_std=77.0)
+OFFSETS = np.array([0, 10, 10, 33, 60])
+
+
+@pytest.fixture
+def outputs() -> torch.Tensor:
+    return torch.randn((60, 3), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def labels() -> torch.Tensor:
+    return torch.randint(3, (60,), generator=torch.Generator().manual_seed(1))
+
+
+def test_the_loss_of_classes_is_cross_entropy(outputs, labels) -> None:
+    loss = fb.Linear().loss(outputs, labels)
+    oracle = metrics.log_loss(labels, outputs.softmax(1).double(), labels=[0, 1, 2])
+    assert float(loss.mean()) == pytest.approx(oracle, rel=1e-6)
+
+
+def test_the_loss_of_two_classes_is_logistic(outputs, labels) -> None:
+    loss = fb.Linear().loss(outputs[:, :1], labels % 2)
+    chance = torch.sigmoid(outputs[:, 0]).double()
+    assert float(loss.mean()) == pytest.approx(metrics.log_loss(labels % 2, chance), rel=1e-6)
+
+
+def test_the_loss_of_a_regression_is_the_squared_error(outputs) -> None:
+    targets = outputs[:, 1]
+    loss = fb.Linear().loss(outputs[:, :1], targets)
+    torch.testing.assert_close(loss, (outputs[:, 0] - targets) ** 2)
+
+
+def test_scores_of_classes(outputs, labels) -> None:
+    losses = functional.cross_entropy(outputs, labels, reduction="none")
+    found, clients = scores(CLASSES, outputs, labels, losses, OFFSETS)
+    predicted = outputs.argmax(1)
+    assert list(found) == list(METRICS["classification"])
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
+    assert found["loss"] == pytest.approx(float(losses.mean()), rel=1e-6)
+    for k, (first, last) in enumerate(pairwise(OFFSETS)):
+        if first == last:
+            assert np.isnan(clients[k])
+        else:
+            oracle = metrics.accuracy_score(labels[first:last], predicted[first:last])
+            assert clients[k] == pytest.approx(oracle, rel=1e-6)
+    assert clients.dtype == np.float32
+
+
+def test_scores_of_two_classes(outputs, labels) -> None:
+    losses = torch.ones(60)
+    found, _ = scores(BINARY, outputs[:, :1], labels % 2, losses, OFFSETS)
+    oracle = metrics.accuracy_score(labels % 2, outputs[:, 0] > 0)
+    assert found["accuracy"] == pytest.approx(oracle)
+
+
+def test_scores_of_a_regression_are_in_the_targets_own_unit(outputs) -> None:
+    targets = outputs[:, 1] + 0.5
+    losses = (outputs[:, 0] - targets) ** 2
+    found, clients = scores(REGRESSION, outputs[:, :1], targets, losses, OFFSETS)
+    truth = targets.double().numpy() * 77 + 150
+    guess = outputs[:, 0].double().numpy() * 77 + 150
+    assert list(found) == list(METRICS["regression"])
+    assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(truth, guess), rel=1e-6)
+    assert found["mae"] == pytest.approx(metrics.mean_absolute_error(truth, guess), rel=1e-6)
+    assert found["r2"] == pytest.approx(metrics.r2_score(truth, guess), rel=1e-6)
+    assert found["loss"] == pytest.approx(float(losses.mean()), rel=1e-6)
+    oracle = metrics.root_mean_squared_error(truth[10:33], guess[10:33])
+    assert clients[2] == pytest.approx(oracle, rel=1e-5)
+    assert np.isnan(clients[1])
+
+
+def test_perfect_clients_score_exactly(labels) -> None:
+    outputs = functional.one_hot(labels, 3).float()
+    _, clients = scores(CLASSES, outputs, labels, torch.zeros(60), OFFSETS)
+    assert clients[[0, 2, 3]].tolist() == [1, 1, 1]
+    truth = torch.linspace(-1, 1, 60)
+    _, errors = scores(REGRESSION, truth[:, None], truth, torch.zeros(60), OFFSETS)
+    assert errors[[0, 2, 3]].tolist() == [0, 0, 0]
+
+
+def test_the_first_metric_is_the_one_shown_first() -> None:
+    assert next(iter(METRICS["classification"])) == "accuracy"
+    assert next(iter(METRICS["regression"])) == "rmse"
+    assert METRICS["classification"]["accuracy"] and not METRICS["regression"]["rmse"]
+
+
+def test_initial_parameters_follow_the_seed() -> None:
+    card = fb.Wine().load().card
+    first, other = fb.MLP().initial(card, 0), fb.MLP().initial(card, 1)
+    assert not torch.equal(first["1.weight"], other["1.weight"])

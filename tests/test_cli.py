@@ -1,0 +1,341 @@
+"""The command line, as a person at a terminal meets it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from typer.testing import CliRunner, Result
+
+import fedbench as fb
+from fedbench.cli import app, workbench_notebook
+from fedbench.overrides import OverrideError, override
+from fedbench.runs import store
+from fedbench.scenarios import digits
+from fedbench.template import template
+
+ROOT = Path(__file__).parents[1]
+SMALL = """
+rounds = 2
+[data]
+kind = "Wine"
+[partition]
+kind = "IID"
+clients = 4
+"""
+
+STRATEGIES = '''
+"""Strategies of a user's own, one of which presses Ctrl-C in round 3."""
+import os, signal
+from fedbench.strategies import FedAvg, Strategy
+
+class Interrupting(Strategy):
+    def update(self, params, payload, server, info):
+        if info.round == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().update(params, payload, server, info)
+'''
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def in_a_process(*words: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "widgets")])
+    return subprocess.run(
+        [sys.executable, "-m", "fedbench", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+
+
+def write(text: str, name: str = "e.toml") -> str:
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def saved(folder: str) -> fb.Experiment:
+    return store.load(folder).experiment
+
+
+def test_version() -> None:
+    assert call("--version").stdout == f"fedbench {fb.__version__}\n"
+
+
+def test_new_writes_an_experiment_that_run_accepts_unchanged() -> None:
+    assert call("new").exit_code == 0
+    done = call("run", "experiment.toml", "--out", "o")
+    assert done.exit_code == 0, done.output
+    assert saved("o") == digits()
+    assert "rounds    30 (all 30 rounds done)" in done.stdout
+    assert "at δ = 0.001, for whole clients (noise z = " in done.stdout
+
+
+def test_new_never_overwrites_unless_forced() -> None:
+    write("mine", "experiment.toml")
+    refused = call("new")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "experiment.toml is there already" in refused.stderr
+    assert Path("experiment.toml").read_text() == "mine"
+    assert call("new", "--force").exit_code == 0
+    assert fb.Experiment.from_toml(Path("experiment.toml").read_text()).rounds == 30
+
+
+def test_new_names_the_nearest_scenario_and_an_impossible_place() -> None:
+    assert "did you mean 'digits'?" in call("new", "--scenario", "digit").stderr
+    assert call("new", "absent/e.toml").stderr.startswith(
+        "absent/e.toml cannot be written: No such"
+    )
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        digits(),
+        fb.Experiment(),
+        fb.Experiment(
+            data=fb.DiabetesProgression(),
+            partition=fb.IID(clients=7),
+            model=fb.MLP(hidden=(8, 4), activation="tanh"),
+            training=fb.LocalTraining(batch_size=None, epochs=2, momentum=0.5),
+            sampling=fb.FixedCohort(size=3),
+            target=fb.Target(metric="rmse", value=50),
+            engine=fb.LoopEngine(),
+        ),
+    ],
+)
+def test_a_template_rebuilds_its_experiment(experiment: fb.Experiment) -> None:
+    text = template(experiment)
+    assert fb.Experiment.from_toml(text) == experiment
+    assert max(map(len, text.splitlines())) <= 98
+
+
+def test_a_template_describes_every_field() -> None:
+    text = template(digits())
+    assert "# Rate: probability that a client takes part in a round (above 0, at most 1)" in text
+    assert "one of samples, uniform" in " ".join(text.replace("\n#", " ").split())
+    assert "#   IID: Equal shares of a random order" in text
+    for part in (*digits().parts(), fb.Target()):
+        for field in type(part).model_fields.values():
+            assert field.title and field.description
+            assert f"# {field.title}: " in text
+
+
+def test_settings_that_are_off_can_be_switched_on_by_removing_the_sign() -> None:
+    text = template(digits())
+    for off in ("# [target]", '# metric = "accuracy"', "# value = 0.95", "# noise_seed = 0"):
+        assert f"\n{off}\n" in text
+        text = text.replace(f"\n{off}\n", f"\n{off[2:]}\n")
+    changed = fb.Experiment.from_toml(text)
+    assert changed == digits().replace(target=fb.Target(), **{"privacy.noise_seed": 0})
+
+
+def test_the_same_seed_prints_the_same_table() -> None:
+    first, second = (call("run", write(SMALL), "--out", name).stdout for name in ("a", "b"))
+    assert first.replace("'a'", "'b'").replace("saved in  a", "saved in  b") == second
+
+
+def test_results_go_to_the_next_free_folder() -> None:
+    file = write(SMALL)
+    for _ in range(2):
+        assert call("run", file).exit_code == 0
+    assert saved("runs/e") == saved("runs/e-2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "value"),
+    [
+        (["training.lr=0.5"], "training.lr", 0.5),
+        (["strategy.weighting=uniform"], "strategy.weighting", "uniform"),
+        (['strategy.weighting="uniform"'], "strategy.weighting", "uniform"),
+        (["training.batch_size=none"], "training.batch_size", None),
+        (["target.value=0.5"], "target.value", 0.5),
+        (["model.kind=MLP", "model.hidden=[16, 8]"], "model.hidden", (16, 8)),
+        (["partition.kind=Dirichlet", "partition.alpha=3"], "partition.alpha", 3.0),
+    ],
+)
+def test_set_changes_one_setting(changes: list[str], path: str, value: object) -> None:
+    options = [word for change in changes for word in ("--set", change)]
+    done = call("run", write(SMALL), "--set", "rounds=1", *options, "--out", "o")
+    assert done.exit_code == 0, done.output
+    found: object = json.loads(Path("o/summary.json").read_text())["rounds"]
+    assert found == 1
+    found = saved("o")
+    for step in path.split("."):
+        found = getattr(found, step)
+    assert found == value
+
+
+def test_another_kind_keeps_only_what_it_shares() -> None:
+    data = digits().to_dict()
+    override(data, "partition.kind=IID")
+    assert data["partition"] == {"kind": "IID", "clients": 100}
+
+
+def test_a_group_that_the_file_leaves_out_is_changed_from_what_it_would_have_been() -> None:
+    data = {
+        "privacy": {"kind": "ClientLevelDP"},
+        "strategy": {"kind": "FedAvg", "weighting": "uniform"},
+    }
+    override(data, "sampling.rate=0.1")
+    assert data["sampling"] == {"kind": "Poisson", "rate": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("lr=0.5", "no setting is called 'lr'; did you mean 'training.lr'?"),
+        ("trainig.lr=1", "no setting is called 'trainig.lr'; did you mean 'training.lr'?"),
+        ("strateg.weightin=1", "did you mean 'strategy.weighting'?"),
+        ("rounds", "'rounds' has no value; write it as PATH=VALUE"),
+        ("rounds.x=1", "rounds is not a group of settings"),
+    ],
+)
+def test_paths_that_cannot_be(change: str, message: str) -> None:
+    with pytest.raises(OverrideError, match=re.escape(message)):
+        override(digits().to_dict(), change)
+    done = call("run", write(template(digits())), "--set", change)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_problems_are_listed_one_a_line() -> None:
+    options = ["--set", "partition.alpha=-1", "--set", "training.stepz=4"]
+    done = call("run", write(template(digits())), *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "partition.alpha: Input should be greater than 0 (given: -1)",
+        "training.stepz: LocalTraining has no field 'stepz'; did you mean 'steps'? (given: 4)",
+    ]
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"rounds = 3\nseed = = 1\n", "e.toml:2: "),
+        (b"seed = 1\nseed = 2\n", "seed"),
+        (b"rounds = '\xff'", "e.toml is not UTF-8 text: "),
+    ],
+)
+def test_files_that_are_not_toml(text: bytes, message: str) -> None:
+    Path("e.toml").write_bytes(text)
+    done = call("run", "e.toml")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_files_that_cannot_be_read() -> None:
+    assert (
+        call("run", "absent.toml").stderr
+        == "absent.toml cannot be read: No such file or directory\n"
+    )
+    assert call("run", ".").exit_code == 2
+
+
+def test_a_folder_that_cannot_take_the_run_is_refused_before_training() -> None:
+    file = write(SMALL)
+    assert call("run", file, "--out", "o").exit_code == 0
+    before = Path("o/summary.json").read_bytes()
+    again = call("run", file, "--out", "o")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert again.stderr == "o holds a run already (history.csv); choose another folder\n"
+    assert Path("o/summary.json").read_bytes() == before
+    assert call("run", file, "--out", "e.toml/o").stderr.startswith("e.toml/o cannot be written to")
+
+
+def test_failed_training_exits_with_1_and_saves_what_there_is() -> None:
+    done = call("run", write(SMALL), "--set", "training.lr=1e38", "--out", "o")
+    assert done.exit_code == 1
+    assert "error: round 1: the loss is no longer finite" in done.stderr
+    assert "rounds    0 (failed)" in done.stdout
+    assert store.load("o").summary["ended"].startswith("failed: round 1")
+
+
+def test_cautions_are_shown() -> None:
+    done = call("run", write(template(digits())), "--set", "privacy.noise_seed=1", "--out", "o")
+    assert "caution: privacy.noise_seed = 1: simulation only" in done.stderr
+    assert store.load("o").summary["simulation_only"] is True
+
+
+def test_code_of_the_users_own_is_imported_only_when_allowed() -> None:
+    write(STRATEGIES, "own.py")
+    file = write(SMALL + '[strategy]\nkind = "own:Interrupting"\n')
+    refused = in_a_process("run", file)
+    assert refused.returncode == 2
+    assert "names code outside fedbench" in refused.stderr
+    assert in_a_process("run", file, "--allow-imports", "--out", "o").returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_saves_the_rounds_that_were_done() -> None:
+    write(STRATEGIES, "own.py")
+    file = write(
+        SMALL.replace("rounds = 2", "rounds = 1000000") + '[strategy]\nkind = "own:Interrupting"\n'
+    )
+    done = in_a_process("run", file, "--allow-imports", "--out", "o")
+    assert done.returncode == 128 + signal.SIGINT
+    assert "stopping after this round" in done.stderr
+    assert "Traceback" not in done.stderr
+    summary = json.loads(Path("o/summary.json").read_text())
+    assert summary["ended"] == "stopped"
+    assert 3 <= summary["rounds"] < 1000000
+    assert Path("o/model.safetensors").exists()
+
+
+def fake_jupyterlab(folder: Path) -> None:
+    """A package that stands for JupyterLab and only says how it was called."""
+    (folder / "jupyterlab").mkdir()
+    (folder / "jupyterlab/__init__.py").touch()
+    (folder / "jupyterlab/__main__.py").write_text("import sys; print(*sys.argv[1:], sep='\\n')")
+
+
+def test_lab_writes_the_workbench_notebook_and_opens_it(tmp_path: Path) -> None:
+    fake_jupyterlab(tmp_path)
+    write("somebody's own", "workbench.ipynb")
+    for _ in range(2):
+        done = in_a_process("lab", "--no-browser", "--port", "8899")
+        assert done.returncode == 0, done.stderr
+        options = done.stdout.splitlines()
+        assert options[0] == "--LabApp.default_url=/lab/tree/workbench-2.ipynb"
+        assert {"--port=8899", "--no-browser"} <= set(options)
+    assert Path("workbench.ipynb").read_text() == "somebody's own"
+    assert Path("workbench-2.ipynb").read_text(encoding="utf-8") == workbench_notebook()
+    assert not Path("workbench-3.ipynb").exists()
+
+
+def test_lab_opens_the_repositorys_notebook_where_there_is_one(tmp_path: Path) -> None:
+    fake_jupyterlab(tmp_path)
+    Path("notebooks").mkdir()
+    write(workbench_notebook(), "notebooks/workbench.ipynb")
+    done = in_a_process("lab")
+    assert "--LabApp.default_url=/lab/tree/notebooks/workbench.ipynb" in done.stdout
+    assert not Path("workbench.ipynb").exists()
+
+
+def test_the_written_notebook_is_the_repositorys() -> None:
+    written = nbformat.reads(workbench_notebook(), as_version=4)
+    nbformat.validate(written)
+    kept = nbformat.read(ROOT / "notebooks/workbench.ipynb", as_version=4)
+    assert [(c.id, c.source) for c in written.cells] == [(c.id, c.source) for c in kept.cells]
+
+
+def test_lab_without_jupyterlab_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jupyterlab", None)
+    done = call("lab")
+    assert done.exit_code == 1
+    assert "python -m pip install jupyterlab" in done.stderr
+    assert not Path("workbench.ipynb").exists()

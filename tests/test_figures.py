@@ -1,0 +1,159 @@
+"""Figures from plain tables: what is drawn, and that names from data stay text."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fedbench as fb
+from fedbench.figures import frontier_figure, history_figure, plain
+from fedbench.scenarios import digits
+
+EVIL = "<b>bold</b> & <a href='javascript:x'>$\\alpha$</a>"
+
+
+def table(rounds: int = 3, private: bool = True, metric: str = "accuracy") -> pd.DataFrame:
+    ramp = np.linspace(0.2, 0.8, rounds)
+    return pd.DataFrame(
+        {
+            "round": np.arange(1, rounds + 1),
+            metric: ramp,
+            "loss": 1 - ramp,
+            "train_loss": 0.9 - ramp,
+            "epsilon": ramp * 4 if private else math.nan,
+            "clients_p10": ramp - 0.1,
+            "clients_p90": ramp + 0.1,
+        }
+    )
+
+
+def drawn(figure) -> dict[str, list[float]]:
+    return {trace.name: list(trace.y) for trace in figure.data}
+
+
+def words(figure) -> str:
+    return " ".join(note.text for note in figure.layout.annotations)
+
+
+def test_a_private_history_has_three_panels_and_draws_what_the_table_holds() -> None:
+    frame = table()
+    lines = drawn(history_figure(frame, "accuracy", "a run"))
+    assert lines == {
+        "clients, 90th percentile": list(frame["clients_p90"]),
+        "clients, 10th percentile": list(frame["clients_p10"]),
+        "accuracy": list(frame["accuracy"]),
+        "test": list(frame["loss"]),
+        "train": list(frame["train_loss"]),
+        "ε": list(frame["epsilon"]),
+    }
+
+
+def test_the_band_is_filled_between_the_percentiles() -> None:
+    high, low, *_ = history_figure(table(), "accuracy").data
+    assert (high.name, low.name) == ("clients, 90th percentile", "clients, 10th percentile")
+    assert (high.fill, low.fill) == ("none", "tonexty")
+
+
+def test_there_is_no_privacy_panel_without_privacy() -> None:
+    figure = history_figure(table(private=False), "accuracy")
+    assert "ε" not in drawn(figure)
+    assert "Privacy" not in words(figure)
+    assert "xaxis3" not in figure.layout.to_plotly_json()
+
+
+def test_lines_are_labelled_at_their_ends() -> None:
+    text = words(history_figure(table(), "accuracy"))
+    for label in ("80.0%", "test 0.20", "train 0.10", "ε 3.20"):
+        assert f"<b>{label}</b>" in text
+
+
+def test_labels_of_the_losses_part_from_each_other() -> None:
+    frame = table()
+    shifts = {
+        note.text: note.yshift
+        for note in history_figure(frame, "accuracy").layout.annotations
+        if note.text.startswith(("<b>test", "<b>train"))
+    }
+    assert shifts["<b>test 0.20</b>"] > 0 > shifts["<b>train 0.10</b>"]
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_short_histories_can_be_drawn(rounds: int) -> None:
+    figure = history_figure(table(rounds), "accuracy")
+    assert len(drawn(figure)["accuracy"]) == rounds
+    # a single round must be seen as a point: a line of one point has no length
+    assert {trace.mode for trace in figure.data} == {"markers"}
+
+
+def test_an_empty_last_cohort_leaves_out_the_training_label() -> None:
+    frame = table()
+    frame.loc[2, "train_loss"] = math.nan
+    assert "train" not in words(history_figure(frame, "accuracy")).split("<b>test")[1]
+
+
+def test_regression_is_not_in_per_cent() -> None:
+    figure = history_figure(table(metric="rmse"), "rmse")
+    assert "<b>0.8</b>" in words(figure)
+    assert "RMSE" in words(figure)
+    assert figure.layout.yaxis.tickformat is None
+
+
+def test_hover_is_shared_by_the_lines_of_a_panel() -> None:
+    assert history_figure(table(), "accuracy").layout.hovermode == "x unified"
+
+
+def test_names_are_shown_as_they_are() -> None:
+    assert plain(EVIL) == (
+        "&lt;b&gt;bold&lt;/b&gt; &amp; &lt;a href='javascript:x'&gt;&#36;\\alpha&#36;&lt;/a&gt;"
+    )
+    figure = history_figure(table(metric=EVIL), EVIL, EVIL)
+    frontier = frontier_figure(
+        pd.DataFrame({"epsilon": [1.0, math.nan], "value": [0.5, 0.9], "label": [EVIL, EVIL]}),
+        EVIL,
+        EVIL,
+    )
+    for each in (figure, frontier):
+        assert each.layout.title.text == plain(EVIL)
+        assert EVIL not in str(each.to_dict())
+    assert frontier.data[0].text == (plain(EVIL),)
+
+
+def test_a_history_draws_itself() -> None:
+    history = fb.run(digits().replace(rounds=2))
+    figure = history.figure()
+    assert drawn(figure)["accuracy"] == list(history.frame()["accuracy"])
+    assert figure.layout.title.text == history.experiment.describe()
+
+
+def test_a_frontier_is_in_order_of_budget_and_unprivate_runs_are_levels() -> None:
+    figure = frontier_figure(
+        pd.DataFrame(
+            {
+                "epsilon": [8.0, 1.0, math.nan],
+                "value": [0.9, 0.6, 0.95],
+                "label": ["ε 8", "ε 1", "no privacy"],
+            }
+        )
+    )
+    (line,) = figure.data
+    assert (list(line.x), list(line.y), list(line.text)) == ([1, 8], [0.6, 0.9], ["ε 1", "ε 8"])
+    (level,) = figure.layout.shapes
+    assert (level.y0, level.y1) == (0.95, 0.95)
+    assert [note.text for note in figure.layout.annotations] == ["no privacy"]
+    assert figure.layout.xaxis.type == "log"
+
+
+def test_an_empty_frontier_can_be_drawn() -> None:
+    frontier_figure(pd.DataFrame({"epsilon": [], "value": [], "label": []}, dtype=float))
+
+
+def test_figures_stand_on_the_lowest_floor() -> None:
+    code = (
+        "import sys, fedbench.figures; "
+        "print(*sorted(n for n in sys.modules if n.startswith(('fedbench', 'torch'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["fedbench", "fedbench.figures"]

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
+import { isPrivate, pareto } from "../../../widgets/fedbench_widgets/chart/frontier.js";
+import { spread } from "../../../widgets/fedbench_widgets/chart/labels.js";
+import { sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
+import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
+import { linear } from "../../../widgets/fedbench_widgets/chart/scale.js";
+
+const same = linear([0, 100], [0, 100]);
+const flipped = linear([0, 1], [100, 0]);
+
+test("labels never overlap, keep their order and stay inside", () => {
+  let seed = 3;
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  for (let round = 0; round < 200; round += 1) {
+    const wishes = Array.from({ length: 1 + Math.floor(random() * 6) }, () => random() * 160);
+    const placed = spread(wishes, 14, [10, 150]);
+    const order = wishes.map((_, i) => i).sort((a, b) => wishes[a] - wishes[b] || a - b);
+    order.slice(1).forEach((index, i) => {
+      assert.ok(placed[index] - placed[order[i]] >= 14 - 1e-9, `${wishes} -> ${placed}`);
+    });
+    assert.ok(
+      placed.every((y) => y >= 10 - 1e-9 && y <= 150 + 1e-9),
+      `${wishes} -> ${placed}`,
+    );
+  }
+});
+
+test("labels with room stay where they want to be", () => {
+  assert.deepEqual(spread([100, 20, 60], 14, [0, 200]), [100, 20, 60]);
+});
+
+test("a line skips what is not finite and keeps to the plot", () => {
+  assert.equal(linePath([0, 10, 20], [0, NaN, 1], same, flipped), "M0 100L20 0");
+  assert.equal(linePath([0, 10], [5, -5], same, flipped), "M0 0L10 100");
+  assert.equal(linePath([0, 10], [NaN, Infinity], same, flipped), "");
+});
+
+test("a long line keeps the extremes of every pixel and is short", () => {
+  const xs = Float32Array.from({ length: 20000 }, (_, i) => i / 200);
+  const ys = Float32Array.from(xs, (_, i) => (i === 12345 ? 1 : i % 2 ? 0.4 : 0.5));
+  const points = linePath(xs, ys, same, flipped).slice(1).split("L");
+  assert.ok(points.length <= 4 * 101, `${points.length}`);
+  assert.ok(
+    points.some((point) => point.endsWith(" 0")),
+    "the single peak is drawn",
+  );
+  const across = points.map((point) => Number(point.split(" ")[0]));
+  assert.deepEqual(
+    across,
+    [...across].sort((a, b) => a - b),
+  );
+});
+
+test("a band goes out along the top and back along the bottom", () => {
+  assert.equal(bandPath([0, 10], [0.1, 0.2], [0.9, 0.8], same, flipped), "M0 10L10 20L10 80L0 90Z");
+  assert.equal(bandPath([0, 10], [NaN, NaN], [1, 1], same, flipped), "");
+});
+
+test("the nearest row is found by halving", () => {
+  assert.equal(nearest([], 3), null);
+  assert.equal(nearest([5], 3), 0);
+  assert.equal(nearest([1, 2, 4, 8], 2.9), 1);
+  assert.equal(nearest([1, 2, 4, 8], 3.1), 2);
+  assert.equal(nearest([1, 2, 4, 8], 99), 3);
+});
+
+test("the cursor moves by keys, stops at the ends and leaves on Escape", () => {
+  const cursor = new Cursor();
+  const heard = [];
+  cursor.listen(({ row, keyboard }) => heard.push([row, keyboard]));
+  assert.equal(cursor.next("ArrowRight", 0), undefined);
+  assert.equal(cursor.next("ArrowLeft", 5), 4);
+  cursor.move(4, true);
+  assert.equal(cursor.next("ArrowRight", 5), 4);
+  assert.equal(cursor.next("ArrowLeft", 5), 3);
+  assert.equal(cursor.next("Home", 5), 0);
+  assert.equal(cursor.next("a", 5), undefined);
+  assert.equal(cursor.next("Escape", 5), null);
+  cursor.move(4, true);
+  cursor.move(null);
+  assert.deepEqual(heard, [
+    [4, true],
+    [null, false],
+  ]);
+});
+
+test("the Pareto line holds the runs that none beats", () => {
+  const run = (epsilon, value) => ({ id: `${epsilon}/${value}`, label: "", epsilon, value });
+  const runs = [run(4, 0.9), run(1, 0.8), run(2, 0.7), run(1, 0.6), run(8, 0.9)];
+  assert.deepEqual(
+    pareto(runs, false).map((point) => point.id),
+    ["1/0.8", "4/0.9"],
+  );
+  assert.deepEqual(
+    pareto(runs, true).map((point) => point.id),
+    ["1/0.6"],
+  );
+});
+
+test("a run without a finite ε is not on the ε axis", () => {
+  assert.ok(isPrivate({ id: "a", label: "", epsilon: 2, value: 1 }));
+  assert.ok(!isPrivate({ id: "a", label: "", epsilon: null, value: 1 }));
+  assert.ok(!isPrivate({ id: "a", label: "", epsilon: Infinity, value: 1 }));
+});
+
+test("the map shows few of many clients, spread evenly, each once", () => {
+  assert.deepEqual(sample(3, 60), [0, 1, 2]);
+  const shown = sample(1000, 60);
+  assert.equal(shown.length, 60);
+  assert.equal(new Set(shown).size, 60);
+  assert.ok(shown.at(-1) < 1000 && shown.at(-1) > 970);
+  assert.deepEqual(sample(0, 60), []);
+});
+
+test("every share above nothing is visible, and more is darker", () => {
+  assert.equal(shade(0), 0);
+  assert.ok(shade(0.0001) > 0);
+  assert.ok(shade(1) > shade(0.5) && shade(0.5) > shade(0.1));
+});

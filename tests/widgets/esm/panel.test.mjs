@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { axis, place } from "../../../widgets/fedbench_widgets/panel/axis.js";
+import {
+  accuracy,
+  epsilon,
+  isPrivate,
+  loss,
+  norm,
+  sentence,
+} from "../../../widgets/fedbench_widgets/panel/drawings.js";
+import { Table } from "../../../widgets/fedbench_widgets/panel/table.js";
+
+const COLUMNS = ["round", "metric", "loss", "epsilon", "bytes_up"];
+const ROWS = [
+  [1, 0.5, 2.0, 0.5, 1e6],
+  [2, NaN, 1.5, 0.8, 2e6],
+  [3, 0.75, 1.25, 1.0, 3e6],
+];
+
+/** The bytes start at an odd offset, as they do inside a message. */
+function pack(rows) {
+  const view = new DataView(new ArrayBuffer(rows.flat().length * 4 + 3), 3);
+  rows.flat().forEach((value, i) => view.setFloat32(4 * i, value, true));
+  return view;
+}
+
+function table(rows = ROWS, more = {}) {
+  return new Table({ columns: COLUMNS, points: rows.length, rounds: 10, ...more }, pack(rows));
+}
+
+test("the table reads columns from unaligned little-endian bytes", () => {
+  const found = table();
+  assert.equal(found.rows, 3);
+  assert.deepEqual([...found.column("loss")], [2, 1.5, 1.25]);
+  assert.equal(found.last("metric"), 0.75);
+  assert.equal(found.column("update_norm"), null);
+});
+
+test("snapshot and bytes that disagree never read past the end", () => {
+  assert.equal(new Table({ columns: COLUMNS, points: 9 }, pack(ROWS)).rows, 3);
+  assert.equal(new Table({ columns: COLUMNS, points: 2 }, pack(ROWS)).rows, 2);
+  assert.equal(new Table({ columns: COLUMNS, points: 2 }, null).rows, 0);
+  assert.equal(new Table(null, null).rows, 0);
+});
+
+test("a column of NaN counts as absent once there are rounds", () => {
+  const silent = table([[1, 0.5, 2, NaN, 1]]);
+  assert.equal(silent.column("epsilon"), null);
+  assert.ok(!isPrivate(silent));
+  assert.ok(isPrivate(table([[1, 0.5, 2, NaN, 1]], { budget: 4 })));
+});
+
+test("the axis reaches to the end of the plan and never comes nearer", () => {
+  assert.deepEqual(axis("round", table(), 0).xDomain, [0, 10]);
+  const sent = axis("bytes", table(), 0);
+  assert.equal(sent.xDomain[1], 10e6);
+  assert.equal(sent.xName, "MB");
+  assert.equal(sent.xTick(5e6), "5");
+  assert.equal(axis("bytes", table(), 20e6).xDomain[1], 20e6);
+});
+
+test("the accuracy chart says its title, latest value and plan", () => {
+  const drawn = accuracy(table(), axis("round", table(), 0), "round");
+  assert.equal(drawn.label, "Test accuracy: 75.0% after round 3 of 10");
+  assert.equal(drawn.series[0].label, "75.0%");
+  assert.deepEqual(drawn.yDomain, [0, 1]);
+  assert.equal(drawn.band, null);
+});
+
+test("a metric that is no share gets no percent sign", () => {
+  const plain = table(ROWS, { metric: { name: "rmse", label: "Test RMSE", percent: false } });
+  const drawn = accuracy(plain, axis("round", plain, 0), "round");
+  assert.equal(drawn.label, "Test RMSE: 0.750 after round 3 of 10");
+  assert.equal(drawn.yDomain, undefined);
+});
+
+test("before the first round the chart says what to do", () => {
+  const blank = new Table({ columns: COLUMNS, points: 0, rounds: 10 }, null);
+  const drawn = accuracy(blank, axis("round", blank, 0), "round");
+  assert.match(drawn.empty.join(" "), /^Press Start: rounds appear here/);
+  assert.equal(drawn.label, "Test accuracy: no rounds yet");
+});
+
+test("the budget and the clipping norm are levels with a name", () => {
+  const found = table(ROWS, { budget: 4, clip: 1 });
+  const shared = axis("round", found, 0);
+  assert.deepEqual(epsilon(found, shared, "round").levels, [
+    { value: 4, label: "budget 4", color: "bad" },
+  ]);
+  assert.equal(norm(found, shared, "round").levels[0].label, "clip C = 1");
+  assert.deepEqual(epsilon(table(), shared, "round").levels, []);
+});
+
+test("pinned runs appear where they have the axis that is shown", () => {
+  const run = { label: "no DP", columns: { round: [1, 2], metric: [0.4, 0.9] } };
+  const found = table(ROWS, { pinned: [run] });
+  const names = (kind) =>
+    accuracy(found, axis(kind, found, 0), kind).series.map((series) => series.name);
+  assert.deepEqual(names("round"), ["global", "no DP"]);
+  assert.deepEqual(names("bytes"), ["global"]);
+  assert.equal(loss(found, axis("round", found, 0), "round").series.length, 1);
+});
+
+test("the readout is one sentence over all charts", () => {
+  assert.equal(sentence(table(), "round", 2), "round 3: test accuracy 75.0% · loss 1.25 · ε 1.00");
+  assert.equal(place("bytes", table(), 1), "round 2, 2.0 MB");
+});

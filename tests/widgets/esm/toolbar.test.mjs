@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { buttons } from "../../../widgets/fedbench_widgets/toolbar/buttons.js";
+import { Heartbeat } from "../../../widgets/fedbench_widgets/toolbar/life.js";
+import { announce, chips } from "../../../widgets/fedbench_widgets/toolbar/toolbar.js";
+
+const STATUS = {
+  state: "idle",
+  title: "",
+  subtitle: "",
+  round: 0,
+  rounds: 50,
+  elapsed: 0,
+  eta: null,
+  epsilon: null,
+  budget: null,
+  delta: null,
+  unit: null,
+  bytes_up: 0,
+  bytes_down: 0,
+  error: null,
+  warnings: [],
+  can_start: true,
+  why_not: "",
+  pending: [],
+  closed: false,
+};
+
+const enabled = (more, dead = false) =>
+  buttons({ ...STATUS, ...more }, dead)
+    .filter((button) => button.enabled)
+    .map((button) => button.name);
+
+test("each state allows its own buttons", () => {
+  assert.deepEqual(enabled({ state: "idle" }), ["Start", "Step"]);
+  assert.deepEqual(enabled({ state: "running", round: 3 }), ["Pause", "Stop"]);
+  assert.deepEqual(enabled({ state: "paused", round: 3 }), ["Resume", "Step", "Stop", "Reset"]);
+  assert.deepEqual(enabled({ state: "stopping", round: 3 }), []);
+  assert.deepEqual(enabled({ state: "done", round: 50 }), ["Start", "Reset"]);
+  assert.deepEqual(enabled({ state: "failed", round: 3 }), ["Start", "Reset"]);
+});
+
+test("a bad form disables Start and says why", () => {
+  const row = buttons({ ...STATUS, can_start: false, why_not: "C must be positive" }, false);
+  assert.deepEqual(
+    row.filter((button) => button.enabled),
+    [],
+  );
+  assert.equal(row[0].why, "C must be positive");
+});
+
+test("without a kernel nothing can be pressed", () => {
+  for (const state of ["idle", "running", "paused", "done"]) {
+    assert.deepEqual(enabled({ state, round: 3 }, true), []);
+  }
+});
+
+test("chips show what is known and nothing else", () => {
+  const words = (more) =>
+    chips({ ...STATUS, ...more }).map(({ pieces }) => pieces.map(([piece]) => piece).join(""));
+  assert.deepEqual(words({}), ["0/50 rounds"]);
+  assert.deepEqual(
+    words({
+      state: "running",
+      round: 31,
+      elapsed: 1.4,
+      eta: 0.9,
+      epsilon: 3.021,
+      budget: 4,
+      delta: 1e-3,
+      unit: "client-level",
+      bytes_up: 8_100_000,
+    }),
+    ["31/50 rounds", "1.4 s, 0.9 s left", "ε 3.02 of 4 · δ 1e-3 · client-level", "8.1 MB up"],
+  );
+});
+
+test("the live region speaks on a change of state, not on every round", () => {
+  assert.equal(announce({ ...STATUS, state: "running", round: 1 }), "Running");
+  assert.equal(announce({ ...STATUS, state: "running", round: 2 }), "Running");
+  assert.equal(announce({ ...STATUS, state: "done", round: 50 }), "Done");
+  assert.equal(announce({ ...STATUS, state: "done", round: 7 }), "Stopped at round 7 of 50");
+  assert.equal(announce({ ...STATUS, can_start: false }), "Not ready");
+});
+
+test("a kernel that answers is never lost", () => {
+  const heart = new Heartbeat(0);
+  for (let now = 0; now < 60000; now += 250) {
+    if (heart.tick(now)) heart.life(now + 40);
+    assert.ok(!heart.lost);
+  }
+});
+
+test("silence is noticed within five seconds and forgiven at the first sign of life", () => {
+  const heart = new Heartbeat(0);
+  let noticed = null;
+  for (let now = 0; now <= 5000 && noticed === null; now += 250) {
+    heart.tick(now);
+    if (heart.lost) noticed = now;
+  }
+  assert.ok(noticed >= 4500 && noticed <= 5000, `${noticed}`);
+  heart.life(6000);
+  assert.ok(!heart.lost);
+});
+
+test("beats of a running kernel count as life though pings wait in its queue", () => {
+  const heart = new Heartbeat(0);
+  for (let now = 0; now < 60000; now += 250) {
+    heart.tick(now);
+    if (now % 2000 === 0) heart.life(now);
+    assert.ok(!heart.lost);
+  }
+});
+
+test("a busy kernel finds few pings in its queue", () => {
+  const heart = new Heartbeat(0);
+  let sent = 0;
+  for (let now = 0; now < 600000; now += 250) if (heart.tick(now)) sent += 1;
+  assert.ok(sent <= 61, `${sent}`);
+});
+
+test("a page that was hidden does not accuse the kernel", () => {
+  const heart = new Heartbeat(0);
+  heart.tick(0);
+  heart.wake(60000);
+  heart.tick(60000);
+  assert.ok(!heart.lost);
+});

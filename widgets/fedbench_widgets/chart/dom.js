@@ -1,0 +1,131 @@
+// @ts-check
+/** Building and reusing nodes. Text from data only ever becomes a text node or an attribute. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** @typedef {Record<string, string | number | boolean | null | undefined>} Attributes */
+
+/**
+ * Set attributes that differ; null, undefined and false remove one.
+ * @template {Element} T
+ * @param {T} element
+ * @param {Attributes} attributes
+ * @returns {T}
+ */
+export function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) {
+      if (element.hasAttribute(name)) element.removeAttribute(name);
+      continue;
+    }
+    const text = value === true ? "" : String(value);
+    if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+  }
+  return element;
+}
+
+/**
+ * Replace an element's text if it differs, so that live regions speak only on a change.
+ * @param {Element} element
+ * @param {string} value
+ */
+export function text(element, value) {
+  if (element.textContent !== value) element.textContent = value;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function html(tag, attributes = {}, ...children) {
+  const element = set(document.createElement(tag), attributes);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...Node} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  const element = set(document.createElementNS(SVG, tag), attributes);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * A group whose children are made once and reused by position; those not used again are hidden.
+ * @template {keyof SVGElementTagNameMap} K
+ */
+export class Pool {
+  /**
+   * @param {K} tag
+   * @param {Attributes} [attributes] of the group
+   */
+  constructor(tag, attributes = {}) {
+    this.tag = tag;
+    this.group = svg("g", attributes);
+    /** @type {SVGElementTagNameMap[K][]} */
+    this.nodes = [];
+    this.used = 0;
+  }
+
+  start() {
+    this.used = 0;
+  }
+
+  /**
+   * @param {Attributes} attributes
+   * @param {string} [content]
+   * @returns {SVGElementTagNameMap[K]}
+   */
+  next(attributes, content) {
+    let element = this.nodes[this.used];
+    if (!element) {
+      element = svg(this.tag);
+      this.nodes.push(element);
+      this.group.append(element);
+    }
+    this.used += 1;
+    set(element, { ...attributes, display: null });
+    if (content !== undefined) text(element, content);
+    return element;
+  }
+
+  finish() {
+    for (const element of this.nodes.slice(this.used)) set(element, { display: "none" });
+  }
+}
+
+/**
+ * Call back with the element's content width in whole pixels, now and whenever it changes.
+ * @param {Element} element
+ * @param {(width: number) => void} callback
+ * @returns {() => void} stops observing
+ */
+export function onWidth(element, callback) {
+  let last = 0;
+  const observer = new ResizeObserver(([entry]) => {
+    const width = Math.floor(entry.contentRect.width);
+    if (width > 0 && width !== last) callback((last = width));
+  });
+  observer.observe(element);
+  return () => observer.disconnect();
+}
+
+let counter = 0;
+
+/**
+ * An id no other node of the page has.
+ * @param {string} stem
+ */
+export function uid(stem) {
+  counter += 1;
+  return `fb-${stem}-${counter}-${Math.random().toString(36).slice(2, 8)}`;
+}

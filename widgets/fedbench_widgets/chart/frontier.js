@@ -1,0 +1,315 @@
+// @ts-check
+/** Utility against ε on a log axis: points to choose, error bars, the Pareto line, levels. */
+
+import { Axes } from "./axes.js";
+import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { spread } from "./labels.js";
+import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
+
+/** @typedef {import("./scale.js").Scale} Scale */
+/** @typedef {import("./axes.js").Plot} Plot */
+/**
+ * @typedef {object} Point
+ * @property {string} id
+ * @property {string} label
+ * @property {number | null} epsilon null or infinite: a run without privacy
+ * @property {number} value
+ * @property {number} [low] end of the error bar
+ * @property {number} [high]
+ * @property {number} [rounds]
+ * @property {number | null} [delta]
+ * @property {number | string | null} [seed]
+ * @property {boolean} [current]
+ * @property {string} [metric] what the value measures
+ */
+/**
+ * @typedef {object} FrontierDrawing
+ * @property {Point[]} points
+ * @property {(value: number) => string} format
+ * @property {(value: number) => string} yTick
+ * @property {boolean} percent
+ * @property {boolean} [minimize] lower values are better
+ * @property {string} name of the metric
+ * @property {string} xName
+ * @property {string} empty
+ */
+
+const HEIGHT = 300;
+const MARGIN = { top: 14, right: 128, bottom: 46, left: 48 };
+const FLOOR = HEIGHT - MARGIN.bottom;
+
+export class FrontierChart {
+  /** @param {(id: string) => void} choose called with a point's id */
+  constructor(choose) {
+    this.choose = choose;
+    this.width = 0;
+    /** @type {FrontierDrawing | null} */
+    this.drawing = null;
+    /** @type {string | null} */
+    this.focused = null;
+    this.axes = new Axes();
+    this.levels = new Pool("path", { class: "fb-level" });
+    this.bars = new Pool("path", { class: "fb-bar" });
+    this.line = svg("path", { class: "fb-line", stroke: "var(--fb-s0)", "stroke-width": 2 });
+    this.labels = new Pool("text", { class: "fb-label" });
+    this.marks = svg("g", { class: "fb-points" });
+    this.tip = new Pool("text", { class: "fb-reading" });
+    this.empty = svg("text", { class: "fb-empty", "text-anchor": "middle" });
+    this.svg = svg(
+      "svg",
+      { role: "group", "data-chart": "frontier", "data-points": 0, height: HEIGHT },
+      this.axes.grid.group,
+      this.levels.group,
+      this.line,
+      this.bars.group,
+      this.axes.ticks.group,
+      this.labels.group,
+      this.marks,
+      this.tip.group,
+      this.empty,
+    );
+    this.el = html("div", { class: "fb-chart" }, this.svg);
+    /** @type {Map<string, SVGCircleElement>} */
+    this.nodes = new Map();
+    this.stop = onWidth(this.el, (width) => {
+      this.width = width;
+      this.render();
+    });
+    this.marks.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** @param {FrontierDrawing} drawing */
+  draw(drawing) {
+    this.drawing = drawing;
+    const finite = drawing.points.filter((point) => Number.isFinite(point.value));
+    set(this.svg, {
+      "data-points": finite.length,
+      "aria-label": `${drawing.name} against ε: ${finite.length} runs. Enter loads a run.`,
+    });
+    this.render();
+  }
+
+  render() {
+    const drawing = this.drawing;
+    if (!drawing || this.width === 0) return;
+    set(this.svg, { width: this.width });
+    const finite = drawing.points.filter((point) => Number.isFinite(point.value));
+    this.priv = finite.filter(isPrivate).sort((a, b) => epsilon(a) - epsilon(b));
+    const open = finite.filter((point) => !isPrivate(point));
+    const right = Math.max(160, this.width - MARGIN.right);
+    const plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR };
+    const x = (this.x = log(epsilonDomain(this.priv), [plot.left, plot.right]));
+    const y = (this.y = linear(valueDomain(finite, drawing.percent), [FLOOR, MARGIN.top]));
+    this.renderAxes(drawing, x, y, plot);
+    this.renderLevels(drawing, open, y, plot);
+    const best = pareto(this.priv, drawing.minimize ?? false);
+    set(this.line, { d: best.length < 2 ? "" : stairs(best, x, y) });
+    this.renderPoints(drawing, this.priv, new Set(best), x, y);
+    text(this.empty, finite.length === 0 ? drawing.empty : "");
+    set(this.empty, { x: (plot.left + plot.right) / 2, y: (FLOOR + MARGIN.top) / 2 });
+    this.renderTip();
+  }
+
+  /**
+   * @param {FrontierDrawing} drawing
+   * @param {Scale} x
+   * @param {Scale} y
+   * @param {Plot} plot
+   */
+  renderAxes(drawing, x, y, plot) {
+    const room = Math.max(3, Math.floor((plot.right - plot.left) / 52));
+    const across = { scale: x, ticks: logTicks(x.domain[0], x.domain[1], room), show: tick };
+    const up = { scale: y, ticks: ticks(y.domain[0], y.domain[1], 5), show: drawing.yTick };
+    const middle = (plot.left + plot.right) / 2;
+    const place = { x: middle, y: plot.floor + 37, anchor: /** @type {const} */ ("middle") };
+    this.axes.draw(plot, across, up, { ...place, text: drawing.xName });
+  }
+
+  /**
+   * @param {FrontierDrawing} drawing
+   * @param {Point[]} open
+   * @param {Scale} y
+   * @param {Plot} plot
+   */
+  renderLevels(drawing, open, y, plot) {
+    const best = pickBest(open, drawing.minimize ?? false);
+    const labels = best ? [`no privacy ${drawing.format(best.value)}`] : [];
+    this.levels.start();
+    this.labels.start();
+    if (best) {
+      const at = y(best.value).toFixed(1);
+      this.levels.next({ d: `M${plot.left} ${at}H${plot.right}`, stroke: "var(--fb-mute)" });
+      const [place] = spread([y(best.value)], 14, [MARGIN.top, FLOOR]);
+      const attributes = { x: plot.right + 8, y: (place + 3.5).toFixed(1), fill: "var(--fb-mute)" };
+      this.labels.next(attributes, labels[0]);
+    }
+    this.levels.finish();
+    this.labels.finish();
+  }
+
+  /**
+   * Circles are kept by run, so that focus stays on a run while others arrive.
+   * @param {FrontierDrawing} drawing
+   * @param {Point[]} points
+   * @param {Set<Point>} best
+   * @param {Scale} x
+   * @param {Scale} y
+   */
+  renderPoints(drawing, points, best, x, y) {
+    const ids = new Set(points.map((point) => point.id));
+    for (const [id, node] of this.nodes) {
+      if (ids.has(id)) continue;
+      node.remove();
+      this.nodes.delete(id);
+    }
+    if (this.focused === null || !ids.has(this.focused)) this.focused = points[0]?.id ?? null;
+    this.bars.start();
+    for (const point of points) {
+      const cx = x(epsilon(point)).toFixed(1);
+      if (Number.isFinite(point.low) && Number.isFinite(point.high)) {
+        const [low, high] = [y(point.low ?? 0).toFixed(1), y(point.high ?? 0).toFixed(1)];
+        const stroke = `var(--fb-${best.has(point) ? "s0" : "mute"})`;
+        this.bars.next({ d: `M${cx} ${low}V${high}`, stroke });
+      }
+      const node = this.nodes.get(point.id) ?? this.mark(point.id);
+      set(node, {
+        cx,
+        cy: y(point.value).toFixed(1),
+        r: point.current ? 6 : 4.6,
+        class: point.current ? "fb-point fb-current" : "fb-point",
+        "data-best": best.has(point),
+        tabindex: point.id === this.focused ? 0 : -1,
+        "aria-label": describe(point, drawing).join(", "),
+      });
+    }
+    this.bars.finish();
+  }
+
+  /** @param {string} id */
+  mark(id) {
+    const node = svg("circle", { role: "button" });
+    node.addEventListener("click", () => this.choose(id));
+    node.addEventListener("pointerenter", () => this.renderTip(id));
+    node.addEventListener("pointerleave", () => this.renderTip());
+    node.addEventListener("focus", () => {
+      this.focused = id;
+      for (const [other, mark] of this.nodes) set(mark, { tabindex: other === id ? 0 : -1 });
+      this.renderTip(id);
+    });
+    node.addEventListener("blur", () => this.renderTip());
+    this.nodes.set(id, node);
+    this.marks.append(node);
+    return node;
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const order = (this.priv ?? []).map((point) => point.id);
+    const at = order.indexOf(this.focused ?? "");
+    if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const forward = event.key === "ArrowRight" || event.key === "ArrowUp";
+    const back = event.key === "ArrowLeft" || event.key === "ArrowDown";
+    if (event.key === "Enter" || event.key === " ") this.choose(order[at]);
+    else if (forward || back) {
+      this.nodes.get(order[(at + (forward ? 1 : order.length - 1)) % order.length])?.focus();
+    } else return;
+    event.preventDefault();
+  }
+
+  /** @param {string} [id] the run to describe, or none */
+  renderTip(id) {
+    this.tip.start();
+    const point = (this.priv ?? []).find((candidate) => candidate.id === id);
+    if (point && this.drawing && this.x && this.y) {
+      const at = this.x(epsilon(point));
+      const left = at > this.width / 2;
+      const high = this.y(point.value) < HEIGHT / 2;
+      describe(point, this.drawing).forEach((line, i) => {
+        const attributes = {
+          x: (at + (left ? -12 : 12)).toFixed(1),
+          y: ((this.y?.(point.value) ?? 0) + (high ? 22 : -44) + i * 15).toFixed(1),
+          "text-anchor": left ? "end" : "start",
+          class: i === 0 ? "fb-strong" : "",
+        };
+        this.tip.next(attributes, line);
+      });
+    }
+    this.tip.finish();
+  }
+}
+
+/** @param {Point} point */
+export function isPrivate(point) {
+  return point.epsilon !== null && Number.isFinite(point.epsilon) && point.epsilon > 0;
+}
+
+/** @param {Point} point */
+function epsilon(point) {
+  return point.epsilon ?? Infinity;
+}
+
+/**
+ * The runs that no other run beats in both ε and utility, by growing ε.
+ * @param {Point[]} points
+ * @param {boolean} minimize
+ * @returns {Point[]}
+ */
+export function pareto(points, minimize) {
+  const sign = minimize ? -1 : 1;
+  const order = [...points].sort((a, b) => epsilon(a) - epsilon(b) || sign * (b.value - a.value));
+  /** @type {Point[]} */
+  const best = [];
+  for (const point of order) {
+    const last = best[best.length - 1];
+    if (!last || sign * point.value > sign * last.value) best.push(point);
+  }
+  return best;
+}
+
+/** @param {Point[]} points @param {boolean} minimize @returns {Point | undefined} */
+function pickBest(points, minimize) {
+  const sign = minimize ? -1 : 1;
+  return [...points].sort((a, b) => sign * (b.value - a.value))[0];
+}
+
+/** @param {Point[]} points @returns {[number, number]} */
+function epsilonDomain(points) {
+  if (points.length === 0) return [0.3, 20];
+  const low = Math.min(0.5, epsilon(points[0]));
+  const high = Math.max(8, epsilon(points[points.length - 1]));
+  return [low / 1.35, high * 1.35];
+}
+
+/** @param {Point[]} points @param {boolean} fraction @returns {[number, number]} */
+function valueDomain(points, fraction) {
+  const ends = points.flatMap((point) => [point.value, point.low, point.high]).filter(isNumber);
+  if (ends.length === 0) return [0, 1];
+  const low = Math.min(...ends);
+  const high = Math.max(...ends);
+  const room = Math.max((high - low) * 0.15, fraction ? 0.04 : Math.abs(high) * 0.1);
+  const domain = nice(low - room, high + room, 5);
+  return fraction ? [Math.max(0, domain[0]), Math.min(1, domain[1])] : domain;
+}
+
+/** @param {number | undefined} value @returns {value is number} */
+function isNumber(value) {
+  return value !== undefined && Number.isFinite(value);
+}
+
+/**
+ * Between two budgets nothing better is known than the smaller one's run: steps, not slopes.
+ * @param {Point[]} points
+ * @param {Scale} x
+ * @param {Scale} y
+ */
+function stairs(points, x, y) {
+  const places = points.map((point) => [x(epsilon(point)).toFixed(1), y(point.value).toFixed(1)]);
+  return places.map(([h, v], i) => (i === 0 ? `M${h} ${v}` : `H${h}V${v}`)).join("");
+}
+
+/** @param {Point} point @param {FrontierDrawing} drawing */
+function describe(point, drawing) {
+  const lines = [`${drawing.format(point.value)} at ε ${number(point.epsilon)}`, point.label];
+  if (point.rounds) lines.push(`${point.rounds} rounds`);
+  return point.current ? [...lines, "this run"] : lines;
+}

@@ -1,0 +1,57 @@
+// @ts-check
+/** Direct labels: keep each near its line, apart from one another and inside the chart. */
+
+/**
+ * Move labels up and down as little as possible until none overlaps.
+ *
+ * Labels that touch are merged into a block centred on the mean of their wishes, as in pool
+ * adjacent violators, so the order of the lines is kept.
+ * @param {number[]} wishes y of each label
+ * @param {number} height of one label
+ * @param {[number, number]} bounds least and greatest y
+ * @returns {number[]} y of each label, in the order given
+ */
+export function spread(wishes, height, bounds) {
+  const order = wishes.map((_, i) => i).sort((a, b) => wishes[a] - wishes[b] || a - b);
+  /** @type {{members: number[], centre: number}[]} */
+  const blocks = [];
+  for (const index of order) {
+    let block = { members: [index], centre: wishes[index] };
+    clamp(block, height, bounds);
+    for (;;) {
+      const above = blocks[blocks.length - 1];
+      if (!above || bottom(above, height) <= top(block, height)) break;
+      blocks.pop();
+      const members = [...above.members, ...block.members];
+      const total = members.reduce((sum, i) => sum + wishes[i], 0);
+      block = { members, centre: total / members.length };
+      clamp(block, height, bounds);
+    }
+    blocks.push(block);
+  }
+  const placed = new Array(wishes.length).fill(0);
+  for (const block of blocks) {
+    block.members.forEach((index, i) => {
+      placed[index] = top(block, height) + (i + 0.5) * height;
+    });
+  }
+  return placed;
+}
+
+/** @typedef {{members: number[], centre: number}} Block */
+
+/** @param {Block} block @param {number} height */
+function top(block, height) {
+  return block.centre - (block.members.length * height) / 2;
+}
+
+/** @param {Block} block @param {number} height */
+function bottom(block, height) {
+  return block.centre + (block.members.length * height) / 2;
+}
+
+/** @param {Block} block @param {number} height @param {[number, number]} bounds */
+function clamp(block, height, bounds) {
+  const half = ((block.members.length - 1) * height) / 2;
+  block.centre = Math.min(bounds[1] - half, Math.max(bounds[0] + half, block.centre));
+}

@@ -1,0 +1,348 @@
+// @ts-check
+/** A line chart at real pixel width: band, levels, direct labels, legend and shared cursor. */
+
+import { Axes } from "./axes.js";
+import { Cursor, nearest } from "./cursor.js";
+import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { spread } from "./labels.js";
+import { Legend } from "./legend.js";
+import { bandPath, linePath } from "./path.js";
+import { Reading } from "./reading.js";
+import { linear, nice, ticks } from "./scale.js";
+
+/** @typedef {import("./scale.js").Scale} Scale */
+/** @typedef {import("./axes.js").Plot} Plot */
+/**
+ * @typedef {object} Series
+ * @property {string} key
+ * @property {string} name for the legend
+ * @property {string} color name of a theme colour: s0, s1, mute, bad, ...
+ * @property {ArrayLike<number>} y NaN where there is no value
+ * @property {ArrayLike<number>} [x] own x values; such a line ignores the cursor
+ * @property {string} [dash] stroke-dasharray
+ * @property {number} [width]
+ * @property {string} [label] direct label at the end of the line
+ * @property {boolean} [quiet] not in the legend
+ */
+/** @typedef {{name: string, color: string, low: ArrayLike<number>, high: ArrayLike<number>}} Band */
+/** @typedef {{value: number, label: string, color: string}} Level */
+/**
+ * @typedef {object} Drawing
+ * @property {string} label what a screen reader says
+ * @property {ArrayLike<number>} x non-decreasing, one value per row
+ * @property {[number, number]} xDomain
+ * @property {(value: number) => string} xTick
+ * @property {string} xName
+ * @property {boolean} [xWhole] only whole numbers on the x axis
+ * @property {(value: number) => string} yTick
+ * @property {[number, number]} [yDomain] fixed, else from zero to a nice end that only grows
+ * @property {Series[]} series the first is the chart's subject
+ * @property {Band | null} [band]
+ * @property {Level[]} [levels] horizontal reference lines
+ * @property {string[]} [empty] lines of text while there is nothing to draw
+ * @property {(row: number) => string[]} read lines of text beside the cursor
+ */
+
+const HEIGHT = 196;
+// the same for all charts and all runs: axes line up, and nothing jumps when a label grows
+const MARGIN = { top: 10, right: 86, bottom: 24, left: 40 };
+const FLOOR = HEIGHT - MARGIN.bottom;
+const LABEL = 14;
+const CHARACTER = 6.6;
+
+export class LineChart {
+  /**
+   * @param {string} name value of data-chart
+   * @param {Cursor} cursor shared with the other charts
+   */
+  constructor(name, cursor) {
+    this.cursor = cursor;
+    /** @type {Drawing | null} */
+    this.drawing = null;
+    this.width = 0;
+    /** @type {[number, number] | null} */
+    this.grown = null;
+    this.rows = 0;
+    this.heading = html("h3", { class: "fb-chart-title" });
+    this.subtitle = html("small", { class: "fb-chart-subtitle" });
+    this.legend = new Legend(() => this.render());
+    this.note = html("p", { class: "fb-chart-note", hidden: true });
+    this.axes = new Axes();
+    this.band = svg("path", { class: "fb-band" });
+    this.levels = new Pool("path", { class: "fb-level" });
+    this.lines = new Pool("path", { class: "fb-line" });
+    this.ends = new Pool("circle", { class: "fb-dot" });
+    this.labels = new Pool("text", { class: "fb-label" });
+    this.reading = new Reading();
+    this.empty = new Pool("text", { class: "fb-empty" });
+    this.svg = svg(
+      "svg",
+      { role: "img", tabindex: 0, "data-chart": name, "data-points": 0, height: HEIGHT },
+      this.axes.grid.group,
+      this.band,
+      this.levels.group,
+      this.lines.group,
+      this.ends.group,
+      this.axes.ticks.group,
+      this.labels.group,
+      this.reading.group,
+      this.empty.group,
+    );
+    const head = html(
+      "div",
+      { class: "fb-chart-head" },
+      this.heading,
+      this.subtitle,
+      this.legend.el,
+    );
+    this.el = html("div", { class: "fb-chart" }, head, this.svg, this.note);
+    this.listen();
+  }
+
+  listen() {
+    this.stop = onWidth(this.el, (width) => {
+      this.width = width;
+      this.render();
+    });
+    this.svg.addEventListener("pointermove", (event) => {
+      const scale = this.xScale;
+      if (!this.drawing || !scale) return;
+      const pixel = event.clientX - this.svg.getBoundingClientRect().left;
+      this.cursor.move(nearest(this.drawing.x, scale.invert(pixel)));
+    });
+    this.svg.addEventListener("pointerleave", () => this.cursor.move(null));
+    this.svg.addEventListener("blur", () => this.cursor.move(null));
+    this.svg.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const row = this.cursor.next(event.key, this.drawing?.x.length ?? 0);
+      if (row === undefined) return;
+      event.preventDefault();
+      this.cursor.move(row, true);
+    });
+    this.cursor.listen(() => this.renderCursor());
+  }
+
+  /**
+   * @param {string} title
+   * @param {string} subtitle
+   */
+  title(title, subtitle) {
+    text(this.heading, title);
+    text(this.subtitle, subtitle);
+  }
+
+  /**
+   * Show a sentence instead of the chart, or the chart again for null.
+   * @param {string | null} sentence
+   */
+  unavailable(sentence) {
+    set(this.svg, { hidden: sentence !== null });
+    set(this.legend.el, { hidden: sentence !== null });
+    set(this.note, { hidden: sentence === null });
+    text(this.note, sentence ?? "");
+  }
+
+  /** @param {Drawing} drawing */
+  draw(drawing) {
+    if (drawing.x.length < this.rows) this.grown = null;
+    this.rows = drawing.x.length;
+    this.drawing = drawing;
+    this.legend.update(drawing);
+    set(this.svg, {
+      "aria-label": drawing.label,
+      "data-points": count(drawing.series[0]?.y ?? []),
+    });
+    this.render();
+  }
+
+  render() {
+    const drawing = this.drawing;
+    if (!drawing || this.width === 0) return;
+    const right = Math.max(120, this.width - MARGIN.right);
+    const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
+    const x = (this.xScale = linear(drawing.xDomain, [plot.left, plot.right]));
+    const y = (this.yScale = linear(this.range(drawing), [FLOOR, MARGIN.top]));
+    set(this.svg, { width: this.width });
+    this.renderAxes(drawing, x, y, plot);
+    this.renderBand(drawing, x, y);
+    this.renderLines(drawing, x, y, plot);
+    const nothing = count(drawing.series[0]?.y ?? []) === 0;
+    this.renderEmpty(nothing ? (drawing.empty ?? []) : [], (plot.left + plot.right) / 2);
+    this.renderCursor();
+  }
+
+  /** @param {Drawing} drawing @returns {[number, number]} */
+  range(drawing) {
+    if (drawing.yDomain) return drawing.yDomain;
+    let low = 0;
+    let high = 0;
+    for (const series of drawing.series) {
+      for (let i = 0; i < series.y.length; i += 1) {
+        const value = series.y[i];
+        if (!Number.isFinite(value)) continue;
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+    }
+    for (const level of drawing.levels ?? []) high = Math.max(high, level.value);
+    const fresh = nice(low, high === 0 && low === 0 ? 1 : high, 4);
+    if (this.grown) {
+      fresh[0] = Math.min(fresh[0], this.grown[0]);
+      fresh[1] = Math.max(fresh[1], this.grown[1]);
+    }
+    this.grown = this.rows > 0 ? fresh : null;
+    return fresh;
+  }
+
+  /**
+   * @param {Drawing} drawing
+   * @param {Scale} x
+   * @param {Scale} y
+   * @param {Plot} plot
+   */
+  renderAxes(drawing, x, y, plot) {
+    const room = Math.max(2, Math.floor((plot.right - plot.left) / 44));
+    const [first, last] = drawing.xDomain;
+    const across = {
+      scale: x,
+      ticks: ticks(first, last, room, drawing.xWhole),
+      show: drawing.xTick,
+    };
+    const up = { scale: y, ticks: ticks(y.domain[0], y.domain[1], 4), show: drawing.yTick };
+    const place = {
+      x: plot.right + 20,
+      y: plot.floor + 17,
+      anchor: /** @type {const} */ ("start"),
+    };
+    this.axes.draw(plot, across, up, { ...place, text: drawing.xName });
+  }
+
+  /**
+   * @param {Drawing} drawing
+   * @param {Scale} x
+   * @param {Scale} y
+   */
+  renderBand(drawing, x, y) {
+    const band = drawing.band;
+    const visible = band && !this.legend.hidden.has("band");
+    const d = visible ? bandPath(drawing.x, band.low, band.high, x, y) : "";
+    set(this.band, { d, fill: band ? `var(--fb-${band.color})` : null });
+  }
+
+  /**
+   * @param {Drawing} drawing
+   * @param {Scale} x
+   * @param {Scale} y
+   * @param {Plot} plot
+   */
+  renderLines(drawing, x, y, plot) {
+    const edge = plot.right + 8;
+    /** @type {{x: number, y: number, text: string, color: string}[]} */
+    const labels = [];
+    this.levels.start();
+    for (const level of drawing.levels ?? []) {
+      const at = y(level.value).toFixed(1);
+      const stroke = `var(--fb-${level.color})`;
+      this.levels.next({ d: `M${plot.left} ${at}H${plot.right}`, stroke });
+      labels.push({ x: edge, y: y(level.value), text: level.label, color: level.color });
+    }
+    this.levels.finish();
+    this.lines.start();
+    this.ends.start();
+    for (const series of this.shown(drawing).reverse()) {
+      const xs = series.x ?? drawing.x;
+      const stroke = `var(--fb-${series.color})`;
+      const dash = series.dash ?? null;
+      const d = linePath(xs, series.y, x, y);
+      this.lines.next({ d, stroke, "stroke-dasharray": dash, "stroke-width": series.width ?? 2 });
+      const last = lastFinite(series.y);
+      if (last < 0) continue;
+      const end = { x: x(xs[last]), y: clampTo(y, y(series.y[last])) };
+      if (!series.x)
+        this.ends.next({ cx: end.x.toFixed(1), cy: end.y.toFixed(1), r: 2.6, fill: stroke });
+      if (!series.label) continue;
+      const at = Math.min(edge, end.x + 9);
+      labels.push({ x: at, y: end.y, text: series.label, color: series.color });
+    }
+    this.lines.finish();
+    this.ends.finish();
+    this.renderLabels(labels, edge);
+  }
+
+  /**
+   * Labels whose columns meet share one column of places.
+   * @param {{x: number, y: number, text: string, color: string}[]} labels
+   * @param {number} edge
+   */
+  renderLabels(labels, edge) {
+    const meets = labels.some(
+      (label) => label.x < edge && label.x + label.text.length * CHARACTER > edge,
+    );
+    const columns = meets
+      ? [labels]
+      : [labels.filter((label) => label.x >= edge), labels.filter((label) => label.x < edge)];
+    this.labels.start();
+    for (const column of columns) {
+      const wishes = column.map((label) => label.y);
+      const places = spread(wishes, LABEL, [MARGIN.top, FLOOR - 4]);
+      column.forEach((label, i) => {
+        const place = { x: label.x.toFixed(1), y: (places[i] + 3.5).toFixed(1) };
+        this.labels.next({ ...place, fill: `var(--fb-${label.color}-text)` }, short(label.text));
+      });
+    }
+    this.labels.finish();
+  }
+
+  /**
+   * @param {string[]} lines
+   * @param {number} centre
+   */
+  renderEmpty(lines, centre) {
+    const middle = (FLOOR + MARGIN.top) / 2;
+    this.empty.start();
+    lines.forEach((line, i) => {
+      const y = middle + 4 + (i - (lines.length - 1) / 2) * 18;
+      this.empty.next({ x: centre, y, "text-anchor": "middle" }, line);
+    });
+    this.empty.finish();
+  }
+
+  renderCursor() {
+    const { drawing, xScale: x, yScale: y, plot } = this;
+    const row = this.cursor.row;
+    if (!drawing || !x || !y || !plot || row === null || row >= drawing.x.length) {
+      this.reading.clear();
+      return;
+    }
+    const marked = this.shown(drawing).filter((series) => !series.x);
+    this.reading.show(drawing, marked, row, x, y, plot);
+  }
+
+  /** @param {Drawing} drawing */
+  shown(drawing) {
+    return drawing.series.filter((series) => !this.legend.hidden.has(series.key));
+  }
+}
+
+/** @param {ArrayLike<number>} values */
+function count(values) {
+  let found = 0;
+  for (let i = 0; i < values.length; i += 1) if (Number.isFinite(values[i])) found += 1;
+  return found;
+}
+
+/** @param {ArrayLike<number>} values */
+function lastFinite(values) {
+  for (let i = values.length - 1; i >= 0; i -= 1) if (Number.isFinite(values[i])) return i;
+  return -1;
+}
+
+/** @param {string} label */
+function short(label) {
+  return label.length > 12 ? `${label.slice(0, 11)}…` : label;
+}
+
+/** @param {Scale} y @param {number} pixel */
+function clampTo(y, pixel) {
+  return Math.max(y(y.domain[1]), Math.min(y(y.domain[0]), pixel));
+}

@@ -1,0 +1,146 @@
+"""The form of an experiment: generated from its fields, read and written as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets as widgets
+from pydantic import ValidationError
+
+from fedbench.experiment import Experiment
+from fedbench.spec import Problem, problems
+from fedbench_widgets.fields import Field, make
+from fedbench_widgets.partition import PartitionMap
+
+# Where a field stands; one that is not named here, such as a later one, gets a section of its own.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Data": ("data",),
+    "Clients": ("partition", "sampling"),
+    "Model": ("model",),
+    "Training": ("training",),
+    "Aggregation": ("strategy", "aggregator"),
+    "Privacy": ("privacy",),
+    "Run": ("rounds", "target", "seed", "engine"),
+}
+OPEN = ("Clients", "Privacy")
+
+
+class Form:
+    """All fields of an experiment; `experiment` is None while something is wrong with them."""
+
+    def __init__(self, experiment: Experiment, changed: Callable[[], None]) -> None:
+        self.experiment: Experiment | None = experiment
+        self.problems: list[Problem] = []
+        self.map = PartitionMap()
+        self.hint = widgets.Label("")
+        self.hint.add_class("fb-hint")
+        self._changed = changed
+        self._quiet = True
+        self._fields: dict[str, Field] = {
+            name: make(name, field, self._edited) for name, field in Experiment.model_fields.items()
+        }
+        self._sections: dict[str, widgets.Accordion] = {}
+        self.widget = widgets.VBox([self._section(title) for title in _titles()])
+        self.widget.add_class("fedbench-form")
+        self.write(experiment)
+
+    def write(self, experiment: Experiment) -> None:
+        """Show `experiment` in all fields at once."""
+        with self._still():
+            for name, field in self._fields.items():
+                field.write(getattr(experiment, name))
+        self.experiment = experiment
+        self._judge([])
+
+    def reads(self) -> dict[str, Any]:
+        """Return all fields as plain data."""
+        return {name: field.read() for name, field in self._fields.items()}
+
+    def enable(self, allowed: Callable[[str], bool]) -> None:
+        """Let the person edit only the fields whose path is `allowed`."""
+        for field in self._fields.values():
+            field.enable(allowed)
+
+    def _edited(self) -> None:
+        if self._quiet:
+            return
+        try:
+            # a class of the person's own is known to the form already: nothing is imported
+            self.experiment = Experiment.from_dict(self.reads())
+            self._judge([])
+        except ValidationError as error:
+            self.experiment = None
+            self._judge(problems(error))
+        self._changed()
+
+    def _judge(self, found: list[Problem]) -> None:
+        self.problems = found
+        for field in self._fields.values():
+            found = field.show(found)
+        wrong = [each.path.partition(".")[0] for each in self.problems]
+        for title, section in self._sections.items():
+            names = SECTIONS.get(title, (title.lower(),))
+            if any(name in names for name in wrong):
+                section.selected_index = 0  # a reason that is folded away helps nobody
+        self._title()
+
+    def _title(self) -> None:
+        experiment = self.experiment
+        if experiment is None:
+            return
+        words = {
+            "Data": experiment.data.kind(),
+            "Clients": f"{experiment.partition.clients} · {experiment.partition.kind()}",
+            "Model": experiment.model.kind(),
+            "Training": _length(experiment),
+            "Aggregation": f"{experiment.strategy.kind()} · {experiment.strategy.weighting}",
+            "Privacy": _promise(experiment),
+            "Run": f"{experiment.rounds} rounds · seed {experiment.seed}",
+        }
+        for title, section in self._sections.items():
+            # the en space parts the name from the summary, which the style sheet cannot see
+            section.set_title(0, f"{title}\u2002{words.get(title, '').rpartition(':')[2]}")
+
+    def _section(self, title: str) -> widgets.Accordion:
+        names = SECTIONS.get(title, (title.lower(),))
+        inside: list[widgets.Widget] = [self._fields[name].widget for name in names]
+        if title == "Clients":
+            inside.append(self.map)
+        if title == "Privacy":
+            inside.append(self.hint)
+        section = widgets.Accordion([widgets.VBox(inside)], titles=[title])
+        section.selected_index = 0 if title in OPEN else None
+        section.add_class("fb-section")
+        self._sections[title] = section
+        return section
+
+    @contextmanager
+    def _still(self):
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+
+
+def _titles() -> list[str]:
+    placed = {name for names in SECTIONS.values() for name in names}
+    return [*SECTIONS, *(n.capitalize() for n in Experiment.model_fields if n not in placed)]
+
+
+def _length(experiment: Experiment) -> str:
+    training = experiment.training
+    count, unit = (
+        (training.steps, "step") if training.steps is not None else (training.epochs, "epoch")
+    )
+    return f"{count} {unit}{'' if count == 1 else 's'} · lr {training.lr:g}"
+
+
+def _promise(experiment: Experiment) -> str:
+    epsilon = getattr(experiment.privacy, "epsilon", None)
+    noise = getattr(experiment.privacy, "noise_multiplier", None)
+    if epsilon is not None:
+        return f"client-level ε ≤ {epsilon:g}"
+    return f"client-level z = {noise:g}" if noise is not None else "none"

@@ -1,0 +1,37 @@
+"""The workbench's tabs: live charts, privacy against utility, code and log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from fedbench_widgets import esm
+
+_HERE = Path(__file__).parent
+
+
+class Panel(anywidget.AnyWidget):
+    """Live, Privacy–utility, Code and Log, each redrawn from full snapshots.
+
+    `series` is float32, little-endian, row-major, [points × columns] with `snapshot["columns"]`
+    among round, metric, loss, train_loss, p10, p90, epsilon, update_norm, clipped, bytes_up and
+    seconds; the last two are totals up to that round. NaN stands for an absent value.
+    The browser sends `{"load": id}` for a chosen run and `{"painted": version}` after each
+    drawing (not where `snapshot["echo"]` is False).
+    """
+
+    _esm = esm.load(_HERE / "panel.js")
+    _css = esm.style(_HERE.parent / "chart" / "theme.css", _HERE / "panel.css")
+
+    snapshot: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    series = traitlets.Bytes(b"").tag(sync=True)
+    frontier: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    code: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
+    log: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+
+    def __repr__(self) -> str:
+        """Name the widget only: this is its text/plain, which saved notebooks compare."""
+        return "fedbench panel"

@@ -1,0 +1,212 @@
+// @ts-check
+/** What each live chart draws, as plain data made from the table. Runs in node as well. */
+
+import { number, percent, tick } from "../chart/scale.js";
+import { COLUMN, place } from "./axis.js";
+
+/** @typedef {import("./table.js").Table} Table */
+/** @typedef {import("./axis.js").Axis} Axis */
+/** @typedef {import("./axis.js").AxisKind} AxisKind */
+/** @typedef {import("../chart/lines.js").Drawing} Drawing */
+/** @typedef {import("../chart/lines.js").Series} Series */
+
+const NONE = new Float32Array(0);
+
+/**
+ * @param {Table} table
+ * @returns {(value: number) => string}
+ */
+export function format(table) {
+  return table.info.metric.percent ? (value) => percent(value) : (value) => number(value);
+}
+
+/**
+ * Finished runs pinned behind the current one.
+ * @param {Table} table
+ * @param {AxisKind} kind
+ * @param {string} column
+ * @returns {Series[]}
+ */
+function pinned(table, kind, column) {
+  return table.info.pinned.flatMap((run, i) => {
+    const x = run.columns[COLUMN[kind]];
+    const y = run.columns[column];
+    if (!x || !y) return [];
+    const color = i === 0 ? "mute" : `s${1 + (i % 5)}`;
+    const style = { color, dash: "5 4", width: 1.4 };
+    return [{ key: `pin${i}`, name: run.label, label: run.label, x, y, ...style }];
+  });
+}
+
+/** @param {Table} table */
+function waiting(table) {
+  if (table.info.state === "running") return ["The first round is under way."];
+  if (table.info.state === "failed") return ["The run failed before its first round."];
+  return ["Press Start:", "rounds appear here as they finish."];
+}
+
+/**
+ * @param {string} title
+ * @param {string} value
+ * @param {Table} table
+ */
+function spoken(title, value, table) {
+  if (table.rows === 0) return `${title}: no rounds yet`;
+  return `${title}: ${value} after round ${table.last("round")} of ${table.info.rounds}`;
+}
+
+/** @param {Table} table @param {Axis} axis @param {AxisKind} kind @returns {Drawing} */
+export function accuracy(table, axis, kind) {
+  const { metric } = table.info;
+  const show = format(table);
+  const values = table.column("metric") ?? NONE;
+  const [low, high] = [table.column("p10"), table.column("p90")];
+  const latest = table.rows > 0 ? show(table.last("metric")) : "";
+  const band = low && high ? { name: "clients 10–90%", color: "s0", low, high } : null;
+  return {
+    ...axis,
+    label: spoken(metric.label, latest, table),
+    yTick: metric.percent ? (value) => percent(value, 0) : tick,
+    yDomain: metric.percent ? [0, 1] : undefined,
+    series: [
+      { key: "main", name: "global", color: "s0", y: values, label: latest, width: 2.2 },
+      ...pinned(table, kind, "metric"),
+    ],
+    band,
+    empty: waiting(table),
+    read(row) {
+      const lines = [`${place(kind, table, row)}: ${show(table.at("metric", row))}`];
+      if (band) lines.push(spread(table, row));
+      return lines;
+    },
+  };
+}
+
+/** @param {Table} table @param {number} row */
+function spread(table, row) {
+  const [low, high] = [table.at("p10", row), table.at("p90", row)];
+  if (!table.info.metric.percent) return `clients ${number(low)} to ${number(high)}`;
+  return `clients ${Math.round(100 * low)}–${percent(high, 0)}`;
+}
+
+/** @param {Table} table @param {Axis} axis @param {AxisKind} kind @returns {Drawing} */
+export function loss(table, axis, kind) {
+  const test = table.column("loss") ?? NONE;
+  const train = table.column("train_loss");
+  const latest = table.rows > 0 && test.length > 0 ? number(table.last("loss")) : "";
+  /** @type {Series[]} */
+  const series = [
+    {
+      key: "test",
+      name: "test",
+      color: "s0",
+      y: test,
+      label: latest && `test ${latest}`,
+      width: 2.2,
+    },
+  ];
+  if (train) {
+    const label = table.rows > 0 ? `train ${number(table.last("train_loss"))}` : "";
+    series.push({
+      key: "train",
+      name: "train",
+      color: "s2",
+      dash: "2 3",
+      y: train,
+      label,
+      width: 1.6,
+    });
+  }
+  return {
+    ...axis,
+    label: spoken("Loss", latest, table),
+    yTick: tick,
+    series: [...series, ...pinned(table, kind, "loss")],
+    read(row) {
+      const lines = [`test ${number(table.at("loss", row))}`];
+      if (train) lines.push(`train ${number(table.at("train_loss", row))}`);
+      return lines;
+    },
+  };
+}
+
+/** @param {Table} table */
+export function isPrivate(table) {
+  return table.info.budget !== null || (table.rows > 0 && table.column("epsilon") !== null);
+}
+
+/** @param {Table} table @param {Axis} axis @param {AxisKind} kind @returns {Drawing} */
+export function epsilon(table, axis, kind) {
+  const { budget, epsilon_plan: plan } = table.info;
+  const spent = table.column("epsilon") ?? NONE;
+  const latest = table.rows > 0 ? number(table.last("epsilon")) : "";
+  /** @type {Series[]} */
+  const series = [
+    {
+      key: "spent",
+      name: "spent",
+      color: "s0",
+      y: spent,
+      label: latest && `ε ${latest}`,
+      width: 2.2,
+    },
+  ];
+  if (plan && kind === "round") {
+    const x = plan.map((_, i) => i + 1);
+    const style = { color: "s0", dash: "2 4", width: 1.4, quiet: true };
+    series.push({ key: "plan", name: "planned", x, y: plan, ...style });
+  }
+  const levels =
+    budget === null ? [] : [{ value: budget, label: `budget ${tick(budget)}`, color: "bad" }];
+  return {
+    ...axis,
+    label: spoken("Privacy spent", latest && `ε ${latest}`, table),
+    yTick: tick,
+    series,
+    levels,
+    read: (row) => [`ε ${number(table.at("epsilon", row))}`],
+  };
+}
+
+/** @param {Table} table @param {Axis} axis @param {AxisKind} kind @returns {Drawing} */
+export function norm(table, axis, kind) {
+  const { clip } = table.info;
+  const values = table.column("update_norm") ?? NONE;
+  const clipped = table.column("clipped");
+  const share = table.last("clipped");
+  const latest = table.rows > 0 ? number(table.last("update_norm")) : "";
+  const label = clipped && Number.isFinite(share) ? `${percent(share, 0)} clipped` : latest;
+  const levels =
+    clip === null ? [] : [{ value: clip, label: `clip C = ${tick(clip)}`, color: "mute" }];
+  return {
+    ...axis,
+    label: spoken("Update norm", latest, table),
+    yTick: tick,
+    series: [
+      { key: "norm", name: "median", color: "s1", y: values, label, width: 2.2 },
+      ...pinned(table, kind, "update_norm"),
+    ],
+    levels,
+    read(row) {
+      const lines = [`norm ${number(table.at("update_norm", row))}`];
+      if (clipped) lines.push(`${percent(table.at("clipped", row), 0)} clipped`);
+      return lines;
+    },
+  };
+}
+
+/**
+ * One sentence for the live region.
+ * @param {Table} table
+ * @param {AxisKind} kind
+ * @param {number} row
+ */
+export function sentence(table, kind, row) {
+  const { metric } = table.info;
+  const parts = [`${metric.label.toLowerCase()} ${format(table)(table.at("metric", row))}`];
+  if (table.column("p10") && table.column("p90")) parts.push(spread(table, row));
+  if (table.column("loss")) parts.push(`loss ${number(table.at("loss", row))}`);
+  if (table.column("epsilon")) parts.push(`ε ${number(table.at("epsilon", row))}`);
+  if (table.column("update_norm")) parts.push(`norm ${number(table.at("update_norm", row))}`);
+  return `${place(kind, table, row)}: ${parts.join(" · ")}`;
+}

@@ -1,0 +1,111 @@
+// @ts-check
+/** The Privacy–utility tab: every run as a point, and the same runs as a table. */
+
+import { html, set, text } from "../chart/dom.js";
+import { FrontierChart, isPrivate } from "../chart/frontier.js";
+import { percent, power, tick } from "../chart/scale.js";
+import { format } from "./drawings.js";
+
+/** @typedef {import("../chart/frontier.js").Point} Point */
+
+/** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
+export function frontier(context) {
+  const load = (/** @type {string} */ id) => context.model.send({ load: id });
+  const chart = new FrontierChart(load);
+  const heading = html("h3", { class: "fb-chart-title" });
+  const subtitle = html(
+    "small",
+    { class: "fb-chart-subtitle" },
+    "a point per finished run; choose one to load its experiment",
+  );
+  const metric = html("th", { scope: "col" });
+  const head = html(
+    "tr",
+    {},
+    html("th", { scope: "col" }, "run"),
+    html("th", { scope: "col" }, "ε"),
+    html("th", { scope: "col" }, "δ"),
+    metric,
+    html("th", { scope: "col" }, "rounds"),
+    html("th", { scope: "col" }, "seed"),
+  );
+  const body = html("tbody");
+  const caption = html("caption", { class: "fb-hidden" }, "Finished runs");
+  const table = html("table", { class: "fb-table" }, caption, html("thead", {}, head), body);
+  const title = html("div", { class: "fb-chart-head" }, heading, subtitle);
+  const scroll = html("div", { class: "fb-scroll" }, table);
+  const el = html("div", {}, title, chart.el, scroll);
+  /** @type {Map<string, Line>} kept by run, so that focus stays while others arrive */
+  const lines = new Map();
+
+  function draw() {
+    const data = context.table();
+    /** @type {Point[]} */
+    const runs = context.model.get("frontier") ?? [];
+    const { info } = data;
+    const points = runs.filter(({ metric: of }) => !of || of === info.metric.name);
+    const show = format(data);
+    text(heading, `${info.metric.label} against privacy`);
+    text(metric, info.metric.label.toLowerCase());
+    const at = info.delta === null ? "ε" : `ε at δ = ${power(info.delta)}`;
+    chart.draw({
+      points,
+      format: show,
+      yTick: info.metric.percent ? (value) => percent(value, 0) : tick,
+      percent: info.metric.percent,
+      minimize: info.metric.minimize ?? !info.metric.percent,
+      name: info.metric.label,
+      xName: `${[at, info.unit].filter(Boolean).join(", ")} (less is more private)`,
+      empty: "Every finished run becomes a point here: press Start.",
+    });
+    set(scroll, { hidden: points.length === 0 });
+    const order = [...points].sort((a, b) => (a.epsilon ?? Infinity) - (b.epsilon ?? Infinity));
+    const ids = new Set(order.map((point) => point.id));
+    for (const id of [...lines.keys()].filter((known) => !ids.has(known))) {
+      lines.get(id)?.el.remove();
+      lines.delete(id);
+    }
+    order.forEach((point, i) => {
+      const line = lines.get(point.id) ?? new Line(() => load(point.id));
+      lines.set(point.id, line);
+      line.show(point, show);
+      if (body.children[i] !== line.el) body.insertBefore(line.el, body.children[i] ?? null);
+    });
+  }
+
+  return { id: "frontier", label: "Privacy–utility", el, draw, stop: chart.stop };
+}
+
+/** A run's row of the table. */
+class Line {
+  /** @param {() => void} load */
+  constructor(load) {
+    const type = { type: "button", class: "fb-link", title: "Load this experiment" };
+    this.button = html("button", type);
+    this.button.addEventListener("click", load);
+    this.mark = html("small");
+    this.cells = Array.from({ length: 5 }, () => html("td"));
+    const name = html("th", { scope: "row" }, this.button, this.mark);
+    this.el = html("tr", {}, name, ...this.cells);
+  }
+
+  /**
+   * @param {Point} point
+   * @param {(value: number) => string} show
+   */
+  show(point, show) {
+    const { low = NaN, high = NaN } = point;
+    const interval = Number.isFinite(low + high) ? ` (${show(low)} to ${show(high)})` : "";
+    const known = isPrivate(point);
+    text(this.button, point.label || String(point.id));
+    text(this.mark, point.current ? " this run" : "");
+    const words = [
+      known ? tick(Number((point.epsilon ?? 0).toPrecision(3))) : "∞",
+      known && point.delta ? power(point.delta) : "–",
+      `${show(point.value)}${interval}`,
+      String(point.rounds ?? "–"),
+      String(point.seed ?? "–"),
+    ];
+    words.forEach((word, i) => text(this.cells[i], word));
+  }
+}

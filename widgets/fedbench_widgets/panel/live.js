@@ -1,0 +1,127 @@
+// @ts-check
+/** The Live tab: four charts, one cursor, one x axis. */
+
+import { Cursor } from "../chart/cursor.js";
+import { html, set, text, uid } from "../chart/dom.js";
+import { LineChart } from "../chart/lines.js";
+import { power } from "../chart/scale.js";
+import { COLUMN, axis } from "./axis.js";
+import { accuracy, epsilon, isPrivate, loss, norm, sentence } from "./drawings.js";
+
+/** @typedef {import("./axis.js").AxisKind} AxisKind */
+
+const HINT = "Point at a chart, or focus it and use the arrow keys, to read values.";
+// stands where the run's own sentence will be, so that the charts keep their place
+const PREVIEW =
+  "After each round: how good the global model is on held-out data, how evenly the clients " +
+  "share in it, and what it costs.";
+
+/** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
+export function live(context) {
+  const cursor = new Cursor();
+  const charts = {
+    accuracy: new LineChart("accuracy", cursor),
+    loss: new LineChart("loss", cursor),
+    epsilon: new LineChart("epsilon", cursor),
+    norm: new LineChart("norm", cursor),
+  };
+  const note = html("p", { class: "fb-note", hidden: true });
+  const readout = html("p", { class: "fb-readout" });
+  const spoken = html("p", { class: "fb-hidden", "aria-live": "polite" });
+  /** @type {AxisKind} */
+  let kind = "round";
+  let end = 0;
+  let rows = 0;
+  const choice = axisChoice((chosen) => {
+    kind = chosen;
+    end = 0;
+    draw();
+  });
+  const grid = html("div", { class: "fb-grid-two" }, ...Object.values(charts).map((c) => c.el));
+  const bar = html("div", { class: "fb-live-bar" }, readout, choice.el);
+  const el = html("div", {}, note, bar, grid, spoken);
+
+  const read = () => {
+    const table = context.table();
+    const row = cursor.row;
+    const pointed = row !== null && row < table.rows;
+    const words = pointed ? sentence(table, kind, row) : "";
+    text(readout, words || (table.rows > 0 ? HINT : ""));
+    if (cursor.keyboard) text(spoken, words);
+  };
+  cursor.listen(read);
+
+  function draw() {
+    const table = context.table();
+    const { info } = table;
+    choice.offer({
+      bytes: table.column("bytes_up") !== null,
+      time: table.column("seconds") !== null,
+    });
+    if (!table.columns.has(COLUMN[kind])) choice.reset((kind = "round"));
+    if (table.rows < rows) end = 0;
+    rows = table.rows;
+    const shared = axis(kind, table, end);
+    end = shared.xDomain[1];
+    text(note, info.note || (table.rows === 0 ? PREVIEW : ""));
+    set(note, { hidden: note.textContent === "" });
+    charts.accuracy.title(info.metric.label, "");
+    charts.accuracy.draw(accuracy(table, shared, kind));
+    charts.loss.title("Loss", info.loss_label);
+    charts.loss.draw(loss(table, shared, kind));
+    drawEpsilon(table, shared);
+    charts.norm.title("Update norm", "median over the cohort");
+    const unmeasured = table.rows > 0 && table.column("update_norm") === null;
+    charts.norm.unavailable(unmeasured ? "This run does not record update norms." : null);
+    charts.norm.draw(norm(table, shared, kind));
+    read();
+  }
+
+  /** @param {import("./table.js").Table} table @param {import("./axis.js").Axis} shared */
+  function drawEpsilon(table, shared) {
+    const { delta, unit } = table.info;
+    const known = isPrivate(table);
+    const at = [delta === null ? "ε" : `ε at δ = ${power(delta)}`, unit].filter(Boolean);
+    charts.epsilon.title("Privacy spent", known ? at.join(", ") : "");
+    charts.epsilon.unavailable(
+      known ? null : "No privacy mechanism: there is no ε to spend. Choose one under Privacy.",
+    );
+    charts.epsilon.draw(epsilon(table, shared, kind));
+  }
+
+  const stop = () => Object.values(charts).forEach((chart) => chart.stop?.());
+  return { id: "live", label: "Live", el, draw, stop };
+}
+
+/** @param {(kind: AxisKind) => void} changed */
+function axisChoice(changed) {
+  const group = uid("axis");
+  const el = html("div", {
+    class: "fb-choice",
+    role: "radiogroup",
+    "aria-label": "Horizontal axis",
+  });
+  /** @type {Map<AxisKind, HTMLInputElement>} */
+  const inputs = new Map();
+  for (const kind of /** @type {AxisKind[]} */ (["round", "bytes", "time"])) {
+    const input = html("input", { type: "radio", name: group, value: kind });
+    input.checked = kind === "round";
+    input.addEventListener("change", () => changed(kind));
+    inputs.set(kind, input);
+    el.append(html("label", {}, input, html("span", {}, kind)));
+  }
+  return {
+    el,
+    /** @param {{bytes: boolean, time: boolean}} known */
+    offer(known) {
+      for (const kind of /** @type {("bytes" | "time")[]} */ (["bytes", "time"])) {
+        set(/** @type {HTMLInputElement} */ (inputs.get(kind)), { disabled: !known[kind] });
+      }
+    },
+    /** @param {AxisKind} kind */
+    reset(kind) {
+      const input = inputs.get(kind);
+      if (input) input.checked = true;
+    },
+  };
+}

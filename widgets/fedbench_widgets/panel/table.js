@@ -1,0 +1,92 @@
+// @ts-check
+/** The panel's traits as columns of numbers. */
+
+/**
+ * @typedef {object} Snapshot
+ * @property {number} version
+ * @property {string} state
+ * @property {{name: string, label: string, percent: boolean, minimize?: boolean}} metric
+ * @property {number} rounds planned
+ * @property {string[]} columns
+ * @property {number} points
+ * @property {number | null} budget
+ * @property {number | null} delta
+ * @property {number | null} clip
+ * @property {string | null} unit
+ * @property {string} loss_label
+ * @property {string} note
+ * @property {Pinned[]} pinned
+ * @property {number[]} [epsilon_plan] ε after each planned round, from round 1
+ * @property {boolean} [echo] false: do not report paints to the kernel
+ */
+/** @typedef {{label: string, columns: Record<string, number[]>}} Pinned */
+
+/** @type {Snapshot} */
+const BLANK = {
+  version: 0,
+  state: "idle",
+  metric: { name: "accuracy", label: "Test accuracy", percent: true },
+  rounds: 10,
+  columns: [],
+  points: 0,
+  budget: null,
+  delta: null,
+  clip: null,
+  unit: null,
+  loss_label: "",
+  note: "",
+  pinned: [],
+};
+
+export class Table {
+  /**
+   * @param {Partial<Snapshot> | null} snapshot
+   * @param {DataView | null} series float32, little-endian, row-major
+   */
+  constructor(snapshot, series) {
+    /** @type {Snapshot} */
+    this.info = { ...BLANK, ...snapshot };
+    const wide = this.info.columns.length;
+    const floats = series ? Math.floor(series.byteLength / 4) : 0;
+    // the snapshot and its bytes travel as two traits: never read past the shorter one
+    this.rows = wide === 0 ? 0 : Math.min(this.info.points, Math.floor(floats / wide));
+    /** @type {Map<string, Float32Array>} */
+    this.columns = new Map();
+    this.info.columns.forEach((name, j) => {
+      const values = new Float32Array(this.rows);
+      for (let i = 0; series && i < this.rows; i += 1) {
+        values[i] = series.getFloat32(4 * (i * wide + j), true);
+      }
+      this.columns.set(name, values);
+    });
+  }
+
+  /**
+   * A column that holds at least one number, else null.
+   * @param {string} name
+   * @returns {Float32Array | null}
+   */
+  column(name) {
+    const values = this.columns.get(name);
+    return values && (this.rows === 0 || values.some(Number.isFinite)) ? values : null;
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} row
+   */
+  at(name, row) {
+    return this.columns.get(name)?.[row] ?? NaN;
+  }
+
+  /**
+   * The last number of a column.
+   * @param {string} name
+   */
+  last(name) {
+    const values = this.columns.get(name) ?? [];
+    for (let i = values.length - 1; i >= 0; i -= 1)
+      if (Number.isFinite(values[i])) return values[i];
+    return NaN;
+  }
+}

@@ -1,0 +1,194 @@
+"""What the browser draws: a session as plain data. Pure functions, no widget."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedbench.channel.privacy import ClientLevelDP
+from fedbench.experiment import Experiment
+from fedbench.models import METRICS
+from fedbench.runs import History, RoundDone, Session
+from fedbench.runs.history import summary
+
+COLUMNS = (
+    "round",
+    "metric",
+    "loss",
+    "train_loss",
+    "p10",
+    "p90",
+    "epsilon",
+    "update_norm",
+    "clipped",
+    "bytes_up",
+    "seconds",
+)
+MOST_POINTS = 2000  # more than a chart has pixels
+LABELS = {"accuracy": "Test accuracy", "rmse": "Test RMSE"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended, as a point on the frontier."""
+
+    id: int
+    experiment: Experiment
+    history: History
+
+
+class Series:
+    """The columns of a growing history; each round is turned into numbers once."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._higher = METRICS[history.experiment.data.task][history.metric]
+        self._rows: list[tuple[float, ...]] = []
+        self._sent = 0
+        self._seconds = 0.0
+
+    def points(self) -> np.ndarray:
+        """Return float32 [points, columns]; every k-th and the last where there are many."""
+        rows = self.history.snapshot()
+        for row in rows[len(self._rows) :]:
+            self._rows.append(self._numbers(row))
+        table = np.array(self._rows, dtype="<f4").reshape(-1, len(COLUMNS))
+        every = -(-len(table) // MOST_POINTS)
+        if every <= 1:
+            return table
+        keep = np.arange(len(table)) % every == 0
+        keep[-1] = True
+        return table[keep]
+
+    def _numbers(self, row: RoundDone) -> tuple[float, ...]:
+        self._sent += row.bytes_up
+        self._seconds += row.seconds
+        band = summary(row.clients, self._higher)
+        return (
+            row.round,
+            row.metrics[self.history.metric],
+            row.metrics["loss"],
+            row.train_loss,
+            band["clients_p10"],
+            band["clients_p90"],
+            row.epsilon,
+            row.update_norm,
+            row.clipped,
+            self._sent,
+            self._seconds,
+        )
+
+
+def status(session: Session, shown: Experiment | None, pending: list[str]) -> dict[str, Any]:
+    """Return the toolbar's state; `shown` is what the form holds, None while it is wrong."""
+    experiment = session.experiment if session.state not in ("idle",) else shown
+    experiment = experiment or session.experiment
+    rows = session.history.snapshot()
+    privacy = experiment.privacy
+    private = isinstance(privacy, ClientLevelDP)
+    going = session.state in ("running", "paused", "stopping")
+    left = max(0, experiment.rounds - len(rows))
+    pace = session.seconds / len(rows) if rows else None
+    failure = session.failure
+    return {
+        "state": session.state,
+        "title": session_title(experiment),
+        "subtitle": experiment.describe(),
+        "round": len(rows),
+        "rounds": experiment.rounds,
+        "elapsed": session.seconds,
+        "eta": pace * left if going and pace is not None else None,
+        "epsilon": _number(rows[-1].epsilon) if rows else (0.0 if private else None),
+        "budget": privacy.epsilon if isinstance(privacy, ClientLevelDP) else None,
+        "delta": privacy.delta if isinstance(privacy, ClientLevelDP) else None,
+        "unit": "client-level" if private else None,
+        "bytes_up": sum(row.bytes_up for row in rows),
+        "bytes_down": sum(row.bytes_down for row in rows),
+        "error": {"message": failure.message, "detail": failure.detail} if failure else None,
+        "warnings": experiment.cautions(),
+        "can_start": shown is not None,
+        "why_not": "" if shown is not None else "Something in the form is wrong: see the red lines",
+        "pending": pending,
+        "closed": False,
+    }
+
+
+def snapshot(session: Session, points: int, version: int) -> dict[str, Any]:
+    """Return what the charts need beside the numbers of the series."""
+    history, experiment = session.history, session.experiment
+    privacy = experiment.privacy
+    private = isinstance(privacy, ClientLevelDP)
+    return {
+        "version": version,
+        "state": session.state,
+        "metric": {
+            "name": history.metric,
+            "label": LABELS.get(history.metric, history.metric),
+            "percent": history.metric == "accuracy",
+        },
+        "rounds": experiment.rounds,
+        "columns": list(COLUMNS),
+        "points": points,
+        "budget": privacy.epsilon if isinstance(privacy, ClientLevelDP) else None,
+        "delta": privacy.delta if isinstance(privacy, ClientLevelDP) else None,
+        "clip": privacy.clip if isinstance(privacy, ClientLevelDP) else None,
+        "unit": "client-level" if private else None,
+        "loss_label": "cross-entropy" if history.metric == "accuracy" else "squared error",
+        "note": note(history),
+        "pinned": [],
+    }
+
+
+def frontier(runs: list[Run], session: Session) -> list[dict[str, Any]]:
+    """Return a point for each run that has ended and for the one that goes on."""
+    points = [_point(run.id, run.experiment, run.history, False) for run in runs]
+    done = any(run.history is session.history for run in runs)
+    if not done and len(session.history) and session.state != "failed":
+        points.append(_point(0, session.experiment, session.history, True))
+    return points
+
+
+def note(history: History) -> str:
+    """Return a sentence that says what the numbers mean so far."""
+    rows = history.snapshot()
+    if not rows:
+        return ""
+    last, name = rows[-1], history.metric
+    band = summary(last.clients, METRICS[history.experiment.data.task][name])
+    value, worst = last.metrics[name], band["worst_tenth"]
+    if name == "accuracy":
+        text = (
+            f"After round {last.round} the model is right on {value:.1%} of the held-out test set"
+        )
+        text += f"; on the worst tenth of the clients on {worst:.0%}."
+    else:
+        text = f"After round {last.round} the error on the held-out test set is {value:.4g} (RMSE)"
+        text += f"; on the worst tenth of the clients {worst:.4g}."
+    return text if not history.ended else f"{text} The run ended: {history.ended}."
+
+
+def session_title(experiment: Experiment) -> str:
+    """Return the data set's name in plain words."""
+    return experiment.data.kind().rpartition(":")[2]
+
+
+def _point(id: int, experiment: Experiment, history: History, current: bool) -> dict[str, Any]:
+    last = history.snapshot()[-1]
+    return {
+        "id": id,
+        "label": experiment.describe(),
+        "epsilon": _number(last.epsilon),
+        "value": last.metrics[history.metric],
+        "metric": history.metric,
+        "delta": getattr(experiment.privacy, "delta", None),
+        "rounds": last.round,
+        "seed": experiment.seed,
+        "current": current,
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,54 @@
+"""A thread that shows the latest state, at most ten times a second."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+
+PERIOD = 0.1
+KEEP_ALIVE = 2.0
+
+
+class Publisher:
+    """Calls `publish` after `touch`, never more often than every tenth of a second.
+
+    The last touch is always followed by a publish. While `alive()` holds, `beat` is called every
+    two seconds in between, so that the page knows the kernel is there. Holds its owner weakly.
+    """
+
+    def __init__(
+        self,
+        publish: Callable[[], None],
+        beat: Callable[[], None],
+        alive: Callable[[], bool],
+    ) -> None:
+        self._calls = tuple(weakref.WeakMethod(call) for call in (publish, beat, alive))
+        self._dirty = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fedbench-publisher", daemon=True)
+        self._thread.start()
+
+    def touch(self) -> None:
+        """Say that something has changed."""
+        self._dirty.set()
+
+    def close(self) -> None:
+        """End the thread; what was touched last is not published any more."""
+        self._closed.set()
+        self._dirty.set()
+
+    def _run(self) -> None:
+        while True:
+            touched = self._dirty.wait(KEEP_ALIVE)
+            publish, beat, alive = (call() for call in self._calls)
+            if self._closed.is_set() or publish is None or beat is None or alive is None:
+                return
+            if touched:
+                self._dirty.clear()
+                publish()
+            elif alive():
+                beat()
+            del publish, beat, alive
+            if self._closed.wait(PERIOD):
+                return

@@ -1,0 +1,154 @@
+// @ts-check
+/** The toolbar's care for the box around it: marks, keys, and names for the form's controls. */
+
+import { html, set, uid } from "../chart/dom.js";
+
+const EN_SPACE = "\u2002";
+
+/**
+ * Call back with the workbench's root once the element is in the page; never for a lone toolbar.
+ * @param {HTMLElement} el
+ * @param {AbortSignal} signal
+ * @param {(root: HTMLElement) => void} callback
+ */
+export function whenAttached(el, signal, callback) {
+  if (signal.aborted) return;
+  const root = el.closest(".fedbench-workbench");
+  if (root instanceof HTMLElement && el.isConnected) callback(root);
+  else if (!el.isConnected) requestAnimationFrame(() => whenAttached(el, signal, callback));
+}
+
+/**
+ * Mark the root, keep JupyterLab's keys away and watch the form for controls to name.
+ * @param {HTMLElement} root
+ * @param {AbortSignal} signal
+ * @param {() => void} changed called now and whenever the form has changed
+ */
+export function adopt(root, signal, changed) {
+  set(root, { "data-fedbench": "workbench", role: "group", "aria-label": "fedbench workbench" });
+  // JupyterLab binds bare letters, arrows and Enter to its cells, and asks the focused element
+  // first whether it may; chords such as Ctrl+S and Shift+Enter pass on
+  const suppress = (/** @type {KeyboardEvent} */ event) => {
+    const { target } = event;
+    if (!(target instanceof Element) || !root.contains(target)) return;
+    const chord = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+    set(target, { "data-lm-suppress-shortcuts": chord ? null : "true" });
+  };
+  window.addEventListener("keydown", suppress, { capture: true, signal });
+  changed();
+  let waiting = false;
+  const observer = new MutationObserver((records) => {
+    if (waiting || !records.some((record) => isForm(record.target))) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      changed();
+    });
+  });
+  observer.observe(root, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["class", "contenteditable"],
+  });
+  signal.addEventListener("abort", () => observer.disconnect());
+}
+
+/** The charts change all the time and name themselves. @param {Node} node */
+function isForm(node) {
+  return node instanceof Element && !node.closest(".fb-root");
+}
+
+/**
+ * Give every ipywidgets control inside the root a role and a name; idempotent.
+ * @param {HTMLElement} root
+ */
+export function nameControls(root) {
+  for (const handle of root.querySelectorAll(".noUi-handle, .ui-slider-handle")) {
+    label(handle, fieldName(handle, root));
+  }
+  for (const readout of root.querySelectorAll(".widget-readout[contenteditable]")) {
+    set(readout, { role: "textbox" });
+    label(readout, `${fieldName(readout, root)} value`.trim());
+  }
+  for (const input of root.querySelectorAll(".jupyter-widgets :is(input, select, textarea)")) {
+    const labels = /** @type {HTMLInputElement} */ (input).labels;
+    const named = [...(labels ?? [])].some((node) => node.textContent?.trim());
+    if (!named) label(input, fieldName(input, root));
+  }
+  for (const header of root.querySelectorAll(".jupyter-widget-Collapse-header")) {
+    part(header);
+    fold(header);
+  }
+}
+
+/** @param {Element} element @param {string} value */
+function label(element, value) {
+  if (value) set(element, { "aria-label": value });
+}
+
+/**
+ * The text of the nearest ipywidgets label around a control.
+ * @param {Element} control
+ * @param {HTMLElement} root
+ */
+function fieldName(control, root) {
+  for (let box = control.parentElement; box && box !== root; box = box.parentElement) {
+    const found = box.querySelector(".widget-label");
+    const words = found?.textContent?.trim();
+    if (words) return words;
+    if (box.classList.contains("fedbench-form")) break;
+  }
+  return control.getAttribute("title") ?? control.getAttribute("placeholder") ?? "";
+}
+
+/**
+ * ipywidgets' accordion opens by mouse only: make its header a button.
+ * @param {Element} header
+ */
+function fold(header) {
+  const box = header.parentElement;
+  const open = box?.classList.contains("jupyter-widget-Collapse-open") ?? false;
+  if (header.getAttribute("role") !== "button") {
+    set(header, { role: "button", tabindex: 0 });
+    header.addEventListener("keydown", (event) => {
+      const { key } = /** @type {KeyboardEvent} */ (event);
+      if (key !== "Enter" && key !== " ") return;
+      event.preventDefault();
+      /** @type {HTMLElement} */ (header).click();
+    });
+  }
+  set(header, { "aria-expanded": String(open) });
+}
+
+/**
+ * A section's title may carry a summary of what is inside, after an en space: set it apart.
+ * @param {Element} header
+ */
+function part(header) {
+  const title = [...header.children].find((child) => child.tagName === "SPAN");
+  const words = title?.textContent ?? "";
+  if (!title || title.childElementCount > 0 || !words.includes(EN_SPACE)) return;
+  const [head, ...tail] = words.split(EN_SPACE);
+  const summary = html("span", { class: "fb-summary" }, tail.join(EN_SPACE));
+  title.replaceChildren(html("span", {}, `${head} `), summary);
+}
+
+/**
+ * The button that folds the form away above the tabs where the workbench is narrow.
+ * @param {HTMLButtonElement} button
+ * @param {HTMLElement} root
+ */
+export function foldForm(button, root) {
+  const form = root.querySelector(".fedbench-form");
+  if (!(form instanceof HTMLElement)) return;
+  if (!form.id) form.id = uid("form");
+  const show = (/** @type {boolean} */ open) => {
+    set(root, { "data-form": open ? "open" : "folded" });
+    set(button, { "aria-expanded": String(open), "aria-controls": form.id });
+  };
+  if (button.getAttribute("aria-controls") === form.id) return;
+  button.onclick = () => show(button.getAttribute("aria-expanded") !== "true");
+  set(button, { hidden: false });
+  show(root.dataset.form === "open");
+}

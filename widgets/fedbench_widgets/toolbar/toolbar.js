@@ -1,0 +1,247 @@
+// @ts-check
+/** The workbench's head: what runs, the buttons, progress, chips of cost, and what went wrong. */
+
+import { html, set, text } from "../chart/dom.js";
+import { lifetime } from "../chart/model.js";
+import { bytes, duration, number, power, tick } from "../chart/scale.js";
+import { ButtonRow, buttons } from "./buttons.js";
+import { watch } from "./life.js";
+import { adopt, foldForm, nameControls, whenAttached } from "./root.js";
+
+/** @typedef {import("./buttons.js").Status} Status */
+
+const LOST =
+  "The kernel does not answer: it is busy with another cell, or it was restarted. " +
+  "Re-run the cell to get a live workbench.";
+const REPLACED = "This workbench was replaced: the cell was run again.";
+
+/** @type {Status} */
+const BLANK = {
+  state: "idle",
+  title: "fedbench",
+  subtitle: "",
+  round: 0,
+  rounds: 0,
+  elapsed: 0,
+  eta: null,
+  epsilon: null,
+  budget: null,
+  delta: null,
+  unit: null,
+  bytes_up: 0,
+  bytes_down: 0,
+  error: null,
+  warnings: [],
+  can_start: true,
+  why_not: "",
+  pending: [],
+  closed: false,
+};
+
+/**
+ * @param {Status} status
+ * @returns {string} for the live region; the same text until the state changes
+ */
+export function announce(status) {
+  const at = `round ${status.round} of ${status.rounds}`;
+  switch (status.state) {
+    case "running":
+      return "Running";
+    case "paused":
+      return `Paused at ${at}`;
+    case "stopping":
+      return "Stopping";
+    case "done":
+      return status.round >= status.rounds ? "Done" : `Stopped at ${at}`;
+    case "failed":
+      return "Failed";
+    default:
+      return status.can_start ? "Ready" : "Not ready";
+  }
+}
+
+/**
+ * The chips as [text, is it emphasised] pieces.
+ * @param {Status} status
+ * @returns {{key: string, pieces: [string, boolean][], over?: boolean}[]}
+ */
+export function chips(status) {
+  /** @type {{key: string, pieces: [string, boolean][], over?: boolean}[]} */
+  const found = [
+    {
+      key: "rounds",
+      pieces: [
+        [`${status.round}`, true],
+        [`/${status.rounds} rounds`, false],
+      ],
+    },
+  ];
+  if (status.round > 0 || status.elapsed > 0) {
+    /** @type {[string, boolean][]} */
+    const time = [[duration(status.elapsed), true]];
+    if (status.eta !== null && status.state === "running") {
+      time.push([", ", false], [duration(status.eta), true], [" left", false]);
+    }
+    found.push({ key: "time", pieces: time });
+  }
+  if (status.epsilon !== null || status.budget !== null) {
+    /** @type {[string, boolean][]} */
+    const spent = [
+      ["ε ", false],
+      [status.epsilon === null ? "0" : number(status.epsilon), true],
+    ];
+    if (status.budget !== null) spent.push([` of ${tick(status.budget)}`, false]);
+    if (status.delta !== null) spent.push([` · δ ${power(status.delta)}`, false]);
+    if (status.unit) spent.push([` · ${status.unit}`, false]);
+    const near = status.budget !== null && (status.epsilon ?? 0) > 0.98 * status.budget;
+    found.push({ key: "privacy", pieces: spent, over: near });
+  }
+  if (status.bytes_up > 0) {
+    const [amount, unit] = bytes(status.bytes_up);
+    found.push({
+      key: "sent",
+      pieces: [
+        [amount, true],
+        [` ${unit} up`, false],
+      ],
+    });
+  }
+  return found;
+}
+
+/** @param {import("../chart/model.js").View} view */
+function render(view) {
+  const { model, el } = view;
+  const { signal, cleanup } = lifetime(view);
+  /** @type {HTMLElement | null} */
+  let root = null;
+  let lost = false;
+
+  const send = (/** @type {string} */ command) => model.send({ command });
+  const row = new ButtonRow(send);
+  const title = html("h2", { class: "fb-title" });
+  const subtitle = html("span", { class: "fb-subtitle" });
+  const bar = html("i");
+  const track = html(
+    "div",
+    { class: "fb-track", role: "progressbar", "aria-label": "Rounds" },
+    bar,
+  );
+  const state = html("span", { class: "fb-state", role: "status" });
+  const list = html("div", { class: "fb-chips" });
+  const fold = html("button", { type: "button", class: "fb-fold", hidden: true }, "Settings");
+  const banners = html("div", { class: "fb-banners" });
+  const kernel = banner("kernel", "alert");
+  const closed = banner("closed", "alert");
+  const failure = banner("error", "alert");
+  const detail = html("pre", { tabindex: 0, "aria-label": "Details of the error" });
+  const more = html("details", {}, html("summary", {}, "Details"), detail);
+  failure.el.append(more);
+  const why = banner("why-not", null);
+  const pending = banner("pending", null);
+  const warnings = banner("warnings", null);
+  banners.append(...[kernel, closed, failure, why, pending, warnings].map((item) => item.el));
+
+  el.classList.add("fb-root", "fb-toolbar");
+  el.append(
+    html("div", { class: "fb-heading" }, title, subtitle),
+    row.el,
+    html("div", { class: "fb-progress" }, track, html("div", { class: "fb-facts" }, state, list)),
+    banners,
+    fold,
+  );
+
+  const draw = () => {
+    /** @type {Status} */
+    const status = { ...BLANK, ...model.get("status") };
+    const dead = lost || status.closed;
+    text(title, status.title);
+    text(subtitle, status.subtitle);
+    row.update(buttons(status, dead));
+    const share = status.rounds > 0 ? Math.min(1, status.round / status.rounds) : 0;
+    bar.style.transform = `scaleX(${share})`;
+    set(track, {
+      "aria-valuemin": 0,
+      "aria-valuemax": status.rounds,
+      "aria-valuenow": status.round,
+      "aria-valuetext": `round ${status.round} of ${status.rounds}`,
+    });
+    text(state, status.closed ? "Replaced" : lost ? "No answer" : announce(status));
+    drawChips(list, status);
+    set(el, { "data-state": status.state, "data-dead": dead });
+    if (root) set(root, { "data-state": status.state });
+    kernel.say(lost && !status.closed ? LOST : "");
+    closed.say(status.closed ? REPLACED : "");
+    failure.say(status.error?.message ?? "");
+    text(detail, status.error?.detail ?? "");
+    set(more, { hidden: !status.error?.detail });
+    const fresh = ["idle", "done", "failed"].includes(status.state);
+    why.say(fresh && !status.can_start ? status.why_not : "");
+    const fields = status.pending.join(", ");
+    pending.say(fields ? `Applies on reset: ${fields}.` : "");
+    warnings.say(status.warnings.join("\n"));
+  };
+
+  model.on("change:status", draw);
+  signal.addEventListener("abort", () => model.off("change:status", draw));
+  draw();
+  watch(model, el, signal, (verdict) => {
+    lost = verdict;
+    draw();
+  });
+  whenAttached(el, signal, (found) => {
+    root = found;
+    adopt(found, signal, () => {
+      nameControls(found);
+      foldForm(fold, found);
+    });
+    draw();
+  });
+  return cleanup;
+}
+
+/**
+ * A line under the buttons, hidden while it has nothing to say.
+ * @param {string} kind
+ * @param {string | null} role
+ */
+function banner(kind, role) {
+  const words = html("p");
+  // the alert is in the page before its words are, or screen readers miss the first one
+  const el = html("div", { class: "fb-banner", role, "data-fedbench-banner": kind, hidden: true });
+  el.append(words);
+  return {
+    el,
+    /** @param {string} sentence */
+    say(sentence) {
+      set(el, { hidden: sentence === "" });
+      text(words, sentence);
+    },
+  };
+}
+
+/**
+ * Chips keep their nodes as long as their number of pieces is the same.
+ * @param {HTMLElement} list
+ * @param {Status} status
+ */
+function drawChips(list, status) {
+  const wanted = chips(status);
+  const shape = wanted.map(({ key, pieces }) => `${key}${pieces.length}`).join();
+  if (list.dataset.shape !== shape) {
+    list.dataset.shape = shape;
+    list.replaceChildren(
+      ...wanted.map(({ key, pieces }) => {
+        const parts = pieces.map(([, strong]) => html(strong ? "b" : "span"));
+        return html("span", { class: "fb-chip", "data-chip": key }, ...parts);
+      }),
+    );
+  }
+  wanted.forEach(({ pieces, over }, i) => {
+    const chip = list.children[i];
+    chip.classList.toggle("fb-warn", over ?? false);
+    pieces.forEach(([words], j) => text(chip.children[j], words));
+  });
+}
+
+export default { render };

@@ -1,0 +1,310 @@
+"""The workbench: a federation configured, trained and watched in one place."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import traceback
+import weakref
+from typing import Any
+
+import ipywidgets as widgets
+
+from fedbench.experiment import Experiment
+from fedbench.runs import (
+    Amended,
+    Cautioned,
+    Event,
+    Failed,
+    History,
+    Session,
+    SessionError,
+    State,
+    StateChanged,
+)
+from fedbench.runs.session import LIVE
+from fedbench.scenarios import digits
+from fedbench_widgets.cells import replace_previous
+from fedbench_widgets.form import Form
+from fedbench_widgets.panel import Panel
+from fedbench_widgets.picture import Run, Series, frontier, snapshot, status
+from fedbench_widgets.preview import privacy_hint, show_partition
+from fedbench_widgets.publisher import Publisher
+from fedbench_widgets.toolbar import Toolbar
+
+LOG_LINES = 500
+
+
+class Workbench(widgets.VBox):
+    """Configure a federation, train it in the background and watch it live.
+
+    `experiment` is what the form starts with, by default a first look at handwritten digits.
+    Showing the same cell again closes the workbench that it made before.
+    """
+
+    _closing = True  # until there is something to close
+
+    def __init__(self, experiment: Experiment | None = None) -> None:
+        first = experiment or digits()
+        self.session = Session(first)
+        self.runs: list[Run] = []
+        self._numbers = itertools.count(1)
+        self._version = itertools.count(1)
+        self._log: list[dict[str, str]] = []
+        self._series = Series(self.session.history)
+        self._dealt: object = None  # what the map of the partition shows
+        self._warming = threading.Lock()
+        self._warm = False
+        self.toolbar = Toolbar()
+        self.panel = Panel()
+        self.form = Form(first, self._edited)
+        body = widgets.Box([self.form.widget, self.panel])
+        body.add_class("fedbench-body")
+        super().__init__([self.toolbar, body])
+        self.add_class("fedbench-workbench")
+        self.toolbar.on_msg(self._heard)
+        self.panel.on_msg(self._heard)
+        self._note("info", "Ready. Press Start.")
+        self._publish()
+        self._publisher = Publisher(self._publish, self._beat, self._going)
+        heard = weakref.WeakMethod(self._happened)
+        self._unsubscribe = self.session.subscribe(lambda event: _pass_on(heard, event))
+        self._closing = False
+        replace_previous(self)
+
+    # For notebooks and scripts -------------------------------------------------------------------
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """Return what the form holds, None while something in it is wrong."""
+        return self.form.experiment
+
+    @experiment.setter
+    def experiment(self, experiment: Experiment) -> None:
+        self.form.write(experiment)
+        self._edited()
+
+    @property
+    def history(self) -> History:
+        """Return the history of the run that is shown."""
+        return self.session.history
+
+    def start(self) -> None:
+        """Start a run of what the form holds; after a run that ended, a new one.
+
+        Raises SessionError while a run goes on or while something in the form is wrong.
+        """
+        self._fresh()
+        self.session.start()
+
+    def wait(self, timeout: float | None = None) -> State:
+        """Block until the run pauses or ends; in a notebook rather `await wb.wait_async()`."""
+        return self.session.wait(timeout)
+
+    async def wait_async(self, timeout: float | None = None) -> State:
+        """Wait until the run pauses or ends while the workbench goes on answering."""
+        return await self.session.wait_async(timeout)
+
+    def close(self) -> None:
+        """Stop the run and the workbench's thread, and remove its widgets."""
+        if self._closing:
+            return
+        self._closing = True
+        self._unsubscribe()
+        self.session.stop()
+        self._publisher.close()
+        self.toolbar.status = {**self.toolbar.status, "closed": True}
+        for child in list(_descendants(self)):
+            child.close()
+        super().close()
+
+    # From the browser ----------------------------------------------------------------------------
+
+    def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
+        if "ping" in content:
+            self.toolbar.send({"pong": content["ping"]})
+        self._warm_up()
+        try:
+            if "command" in content:
+                self._obey(str(content["command"]))
+            elif "load" in content:
+                self._load(int(content["load"]))
+        except Exception as error:  # a click must never end in silence
+            self._note("error", str(error), traceback.format_exc())
+        self._touch_unless_closed("command" in content or "load" in content)
+
+    def _obey(self, command: str) -> None:
+        match command:
+            case "start":
+                self.start()
+            case "step":
+                if self.session.state != "paused":
+                    self._fresh()
+                self.session.step()
+            case "pause" | "resume" | "stop":
+                getattr(self.session, command)()
+            case "reset":
+                self._reset()
+            case _:
+                raise SessionError(f"no such command: {command!r}")
+
+    def _load(self, run: int) -> None:
+        for known in self.runs:
+            if known.id == run:
+                self.experiment = known.experiment
+                self._note("info", f"Loaded run {run}: {known.experiment.describe()}")
+
+    def _edited(self) -> None:
+        experiment = self.form.experiment
+        if experiment is not None:
+            if self._going():
+                self._amend(experiment)
+            elif self.session.state == "idle":
+                self._reset()
+            self._explain(experiment)
+        self._touch_unless_closed(True)
+
+    def _explain(self, experiment: Experiment) -> None:
+        dealt = experiment.data, experiment.partition, experiment.seed
+        if dealt != self._dealt:
+            show_partition(experiment, self.form.map)
+            self._dealt = dealt
+        self.form.hint.value = privacy_hint(experiment)
+
+    def _amend(self, wanted: Experiment) -> None:
+        current = self.session.experiment
+        changes = {
+            path: _at(wanted, path) for path in LIVE if _at(wanted, path) != _at(current, path)
+        }
+        if changes:
+            self.session.amend(**changes)
+
+    # The session ---------------------------------------------------------------------------------
+
+    def _fresh(self) -> None:
+        if self.form.experiment is None:
+            raise SessionError("something in the form is wrong: see the red lines")
+        if self.session.state in ("done", "failed") or len(self.session.history) == 0:
+            self._reset()
+
+    def _reset(self) -> None:
+        self.session.reset(self.form.experiment)
+        self._series = Series(self.session.history)
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case StateChanged(state, reason):
+                self._ended(state, reason)
+            case Cautioned(text):
+                self._note("warning", text)
+            case Amended(round, changes):
+                words = ", ".join(f"{path} = {value}" for path, value in changes.items())
+                self._note("info", f"From round {round} on: {words}")
+            case Failed(message, detail):
+                self._note("error", message, detail)
+        self._publisher.touch()
+
+    def _ended(self, state: State, reason: str) -> None:
+        history = self.session.history
+        if state == "running" and not len(history):
+            self._note("info", f"Started: {self.session.experiment.describe()}")
+        if state == "done" and len(history):
+            self.runs.append(Run(next(self._numbers), history.experiment, history))
+        if state in ("paused", "done"):
+            self._note("info", f"{state.capitalize()} after round {len(history)}. {reason}".strip())
+
+    # To the browser: kernel-only traits, set by the publisher's thread ---------------------------
+
+    def _publish(self) -> None:
+        session = self.session
+        series = self._series.points()
+        experiment = self.form.experiment
+        with self.panel.hold_sync():
+            self.panel.series = series.tobytes()
+            self.panel.snapshot = snapshot(session, len(series), next(self._version))
+            self.panel.frontier = frontier(self.runs, session)
+            self.panel.log = self._log[-LOG_LINES:]
+            if experiment is not None:
+                self.panel.code = {"python": experiment.to_python(), "toml": experiment.to_toml()}
+        self.toolbar.status = status(session, experiment, self._pending())
+
+    def _beat(self) -> None:
+        self.toolbar.send({"beat": len(self.session.history)})
+
+    def _going(self) -> bool:
+        return self.session.state in ("running", "paused", "stopping")
+
+    def _pending(self) -> list[str]:
+        wanted, current = self.form.experiment, self.session.experiment
+        if wanted is None or not self._going():
+            return []
+        return [path for path in _paths(wanted, current) if path not in LIVE]
+
+    def _note(self, level: str, text: str, detail: str = "") -> None:
+        line = {"time": time.strftime("%H:%M:%S"), "level": level, "text": text}
+        self._log.append(line)
+        if detail:
+            self._log.append({**line, "text": detail.rstrip()})
+
+    def _touch_unless_closed(self, changed: bool) -> None:
+        if changed and not self._closing:
+            self._publisher.touch()
+
+    def _warm_up(self) -> None:
+        # The first message says that the page is drawn: from now on nobody waits for an import.
+        with self._warming:
+            if self._warm:
+                return
+            self._warm = True
+        threading.Thread(
+            target=_warm, args=(weakref.ref(self),), name="fedbench-warm", daemon=True
+        ).start()
+
+    def __repr__(self) -> str:
+        """Name the widget only: this is its text/plain, which saved notebooks compare."""
+        return "fedbench workbench"
+
+
+def _warm(reference: weakref.ref[Workbench]) -> None:
+    workbench = reference()
+    if workbench is None:
+        return
+    experiment = workbench.form.experiment
+    if experiment is not None:
+        workbench._explain(experiment)
+    del workbench
+    import fedbench.runs.rounds  # noqa: F401
+
+
+def _pass_on(method: weakref.WeakMethod[Any], event: Event) -> None:
+    call = method()
+    if call is not None:
+        call(event)
+
+
+def _descendants(widget: widgets.Widget) -> list[widgets.Widget]:
+    found = []
+    for child in getattr(widget, "children", ()):
+        found += [*_descendants(child), child]
+    return found
+
+
+def _at(experiment: Experiment, path: str) -> Any:
+    value: Any = experiment
+    for step in path.split("."):
+        value = getattr(value, step)
+    return value
+
+
+def _paths(a: Any, b: Any, prefix: str = "") -> list[str]:
+    """Return the dotted paths in which two specs differ."""
+    if a == b:
+        return []
+    if type(a) is not type(b) or not hasattr(type(a), "model_fields"):
+        return [prefix]
+    found = []
+    for name in type(a).model_fields:
+        path = f"{prefix}.{name}" if prefix else name
+        found += _paths(getattr(a, name), getattr(b, name), path)
+    return found
