@@ -40,10 +40,6 @@ class Target(Spec):
         return value >= self.value if higher_is_better else value <= self.value
 
 
-def _usual_sampling(fields: dict[str, Any]) -> Sampling:
-    return Poisson() if isinstance(fields.get("privacy"), ClientLevelDP) else Everyone()
-
-
 class Experiment(Spec):
     """Everything that decides a run; one seed gives one history.
 
@@ -72,9 +68,8 @@ class Experiment(Spec):
         Field(
             title="Sampling",
             description="who takes part in a round; Poisson if privacy is asked for",
-            default_factory=_usual_sampling,
         ),
-    ]
+    ] = Everyone()
     rounds: Annotated[
         int,
         Field(
@@ -100,6 +95,16 @@ class Experiment(Spec):
     engine: Annotated[
         Engine, Field(title="Engine", description="how local training is computed")
     ] = StackedEngine()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_sampling(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "sampling" in data:
+            return data
+        privacy = data.get("privacy")
+        named = isinstance(privacy, dict) and privacy.get("kind") == ClientLevelDP.kind()
+        private = named or isinstance(privacy, ClientLevelDP)
+        return data | {"sampling": Poisson()} if private else data
 
     @model_validator(mode="after")
     def _sound(self) -> Experiment:

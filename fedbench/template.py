@@ -12,7 +12,7 @@ import tomlkit
 from pydantic.fields import FieldInfo
 
 from fedbench.experiment import Experiment
-from fedbench.spec import Part, Spec
+from fedbench.spec import NONE, Part, Spec
 
 WIDTH = 94
 OPENING = (
@@ -53,7 +53,7 @@ def _setting(name: str, field: FieldInfo, given: dict[str, Any]) -> Iterator[str
 
 
 def _assign(name: str, value: object) -> str:
-    return f"{name} = {tomlkit.item(value).as_string()}"
+    return f"{name} = {tomlkit.item(NONE if value is None else value).as_string()}"
 
 
 def _comment(lines: Iterable[str]) -> Iterator[str]:

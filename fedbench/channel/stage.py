@@ -10,6 +10,7 @@ from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     import torch
+    from dp_accounting import DpEvent
     from torch import Tensor
 
 
@@ -42,6 +43,13 @@ class Stage(Part, family=True):
 
     def noise(self, round: int) -> torch.Generator | None:
         """Return the source of the server's noise in `round` (from 1); None if it adds none."""
+        return None
+
+    def event(self, rate: float) -> DpEvent | None:
+        """Return what one round releases about a client that takes part with probability `rate`.
+
+        None if nothing is promised about it.
+        """
         return None
 
     def wire_bytes(self, plain: int) -> int:

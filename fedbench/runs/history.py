@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fedbench.experiment import Experiment
@@ -15,6 +14,7 @@ from fedbench.models import METRICS
 from fedbench.runs.events import Amended, RoundDone
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
 
@@ -60,6 +60,8 @@ class History:
         (share), and of the first metric over clients with test rows: clients_mean, clients_p10,
         clients_p90 and worst_tenth (mean of the worst tenth, at least one client).
         """
+        import pandas as pd
+
         rows = self.snapshot()
         metrics = list(METRICS[self.experiment.data.task])
         columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
@@ -81,6 +83,8 @@ class History:
 
         NaN marks a client that has no test rows of its own.
         """
+        import pandas as pd
+
         rows = self.snapshot()
         count = self.experiment.partition.clients
         values = np.stack([row.clients for row in rows], axis=1) if rows else np.empty((count, 0))
@@ -92,6 +96,8 @@ class History:
 
     def participation(self) -> pd.DataFrame:
         """Return whether each client (rows) took part in each round (columns)."""
+        import pandas as pd
+
         rows = self.snapshot()
         took_part = np.zeros((self.experiment.partition.clients, len(rows)), dtype=bool)
         for column, row in enumerate(rows):
@@ -120,14 +126,21 @@ class History:
 
 def summary(values: NDArray[np.float32], worst_is_low: bool) -> dict[str, float]:
     """Return mean, 10th and 90th percentile and the mean of the worst tenth over clients."""
-    known = values[~np.isnan(values)].astype(np.float64)
+    known = np.sort(values[~np.isnan(values)].astype(np.float64))
     if len(known) == 0:
         return dict.fromkeys(("clients_mean", "clients_p10", "clients_p90", "worst_tenth"), np.nan)
-    ordered = np.sort(known) if worst_is_low else np.sort(known)[::-1]
-    low, high = np.percentile(known, [10, 90])
+    tenth = max(1, len(known) // 10)
     return {
         "clients_mean": float(known.mean()),
-        "clients_p10": float(low),
-        "clients_p90": float(high),
-        "worst_tenth": float(ordered[: max(1, len(ordered) // 10)].mean()),
+        "clients_p10": _percentile(known, 0.1),
+        "clients_p90": _percentile(known, 0.9),
+        "worst_tenth": float((known[:tenth] if worst_is_low else known[-tenth:]).mean()),
     }
+
+
+def _percentile(ordered: NDArray[np.float64], share: float) -> float:
+    # numpy's own costs a multiple of a small round, and this is asked for after each
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return float(ordered[below] + (ordered[above] - ordered[below]) * (place - below))

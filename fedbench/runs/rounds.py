@@ -163,9 +163,10 @@ class Rounds:
         return module
 
     def _spend(self, ledger: Ledger) -> Ledger:
-        if not isinstance(self.privacy, ClientLevelDP):
+        event = self.privacy.event(self.rate)
+        if event is None:
             return ledger
-        return ledger.spend(self.rate, self.privacy.noise_multiplier or 0.0)
+        return ledger.spend(event)
 
 
 def _mean(values: Tensor) -> float:

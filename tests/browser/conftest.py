@@ -2,96 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser.lab import Lab
+from tests.browser.serving import CHROMIUM, chromium, jupyterlab
 
 ROOT = Path(__file__).parents[2]
 FAILED = pytest.StashKey[bool]()
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SETTINGS = {
-    "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-    },
-}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a copy of the notebooks; yield the address."""
-    home = tmp_path_factory.mktemp("jupyter")
-    notebooks = home / "notebooks"
-    shutil.copytree(ROOT / "notebooks", notebooks)
-    for name, value in SETTINGS.items():
-        path = home / "settings" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(value))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-    }
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
-    command += ["--ServerApp.port_retries=0", "--IdentityProvider.token="]
-    command += [f"--ServerApp.root_dir={notebooks}", "--LabApp.expose_app_in_browser=True"]
-    log = home / "server.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_until_served(address, process, log)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(30)
+    with jupyterlab(tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
 
 
-def _wait_until_served(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    while process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/api", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            continue
-    pytest.fail(f"JupyterLab ended: {log.read_text()[-2000:]}")
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Start the system's Chromium; skip, visibly, where there is none."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    """Start the system's Chromium; skip, visibly, where there is none.
+
+    For these tests alone: playwright's event loop would run on under all that come after.
+    """
+    if CHROMIUM is None:
         pytest.skip("no chromium on the PATH: install it (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -19,9 +19,9 @@ def test_many_rounds_reach_the_least_squares_solution(train) -> None:
     experiment = fb.Experiment(
         data=fb.DiabetesProgression(),
         partition=fb.IID(clients=3),
-        training=fb.LocalTraining(steps=1, batch_size=None, lr=0.1),
+        training=fb.LocalTraining(steps=1, batch_size=None, lr=0.2),
     )
-    progress, _ = train(experiment, 800)
+    progress, _ = train(experiment, 3000)  # two of the features are nearly the same
     data = experiment.federation()
     oracle = LinearRegression().fit(data.x, data.y)
     found = data.x_test @ progress.params["1.weight"].numpy().T + progress.params["1.bias"].numpy()

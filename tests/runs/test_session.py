@@ -65,7 +65,7 @@ def test_a_run_stops_before_the_round_that_would_pass_its_budget() -> None:
     with pytest.warns(UserWarning, match="noise is predictable"):
         history = fb.run(PRIVATE)
     spent = [row.epsilon for row in history.rows]
-    curve = accounting.epsilon_curve(0.5, 1.5, len(spent) + 1, 1e-2)
+    curve = [accounting.epsilon(0.5, 1.5, n, 1e-2) for n in range(1, len(spent) + 2)]
     assert spent == pytest.approx(curve[:-1])
     assert spent[-1] <= 4.0 < curve[-1]
     assert history.ended.startswith("privacy budget")

@@ -13,6 +13,7 @@ from fedbench.experiment import Experiment
 from fedbench.models import METRICS
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
+from fedbench_widgets.preview import Plan
 
 COLUMNS = (
     "round",
@@ -116,7 +117,7 @@ def status(session: Session, shown: Experiment | None, pending: list[str]) -> di
     }
 
 
-def snapshot(session: Session, points: int, version: int) -> dict[str, Any]:
+def snapshot(session: Session, points: int, version: int, plan: Plan | None) -> dict[str, Any]:
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment
     privacy = experiment.privacy
@@ -138,6 +139,7 @@ def snapshot(session: Session, points: int, version: int) -> dict[str, Any]:
         "unit": "client-level" if private else None,
         "loss_label": "cross-entropy" if history.metric == "accuracy" else "squared error",
         "note": note(history),
+        "epsilon_plan": {"rounds": plan[0], "epsilon": plan[1]} if plan else None,
         "pinned": [],
     }
 

@@ -1,6 +1,8 @@
-"""What the form shows beside the fields: the partition, and what the privacy settings mean."""
+"""What is shown before a run: the partition, and what the privacy settings mean."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 
@@ -8,6 +10,10 @@ from fedbench.channel.privacy import ClientLevelDP, accounting
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
 from fedbench_widgets.partition import PartitionMap
+
+PLAN_POINTS = 32  # a smooth curve; each point costs a composition
+
+Plan = tuple[tuple[int, ...], tuple[float, ...]]
 
 
 def show_partition(experiment: Experiment, target: PartitionMap) -> None:
@@ -51,3 +57,26 @@ def privacy_hint(experiment: Experiment) -> str:
             f"before it passes {privacy.epsilon:g}.{simulated}"
         )
     return f"Noise z = {noise:.3g}: ε reaches {spent:.3g} at round {rounds}.{simulated}"
+
+
+def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan | None:
+    """Return rounds up to the end of the plan and the ε that each would bring.
+
+    `noise_multiplier` is that of a run that has begun; None solves it from the experiment. None is
+    returned without privacy, or where no noise reaches the budget.
+    """
+    privacy, rate = experiment.privacy, experiment.sampling_rate
+    if not isinstance(privacy, ClientLevelDP):
+        return None
+    try:
+        noise = noise_multiplier or privacy.bind(rate, experiment.rounds).noise_multiplier
+    except ValueError:
+        return None
+    assert noise is not None
+    return _plan(rate, noise, experiment.rounds, privacy.delta)
+
+
+@lru_cache(maxsize=64)
+def _plan(rate: float, noise: float, rounds: int, delta: float) -> Plan:
+    points = np.unique(np.linspace(1, rounds, PLAN_POINTS).round().astype(int)).tolist()
+    return tuple(points), tuple(accounting.epsilon(rate, noise, n, delta) for n in points)

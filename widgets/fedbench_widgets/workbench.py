@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 import traceback
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -29,9 +29,10 @@ from fedbench_widgets.cells import replace_previous
 from fedbench_widgets.form import Form
 from fedbench_widgets.panel import Panel
 from fedbench_widgets.picture import Run, Series, frontier, snapshot, status
-from fedbench_widgets.preview import privacy_hint, show_partition
+from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.toolbar import Toolbar
+from fedbench_widgets.warming import warm, warmed
 
 LOG_LINES = 500
 
@@ -53,9 +54,11 @@ class Workbench(widgets.VBox):
         self._version = itertools.count(1)
         self._log: list[dict[str, str]] = []
         self._series = Series(self.session.history)
+        self._written: Experiment | None = None  # what the Code tab shows
         self._dealt: object = None  # what the map of the partition shows
-        self._warming = threading.Lock()
-        self._warm = False
+        self._hinted: Experiment | None = None  # what the privacy hint speaks of
+        self._plan: Plan | None = None  # ε to the end of what the session runs
+        self._planned: object = None  # what that plan was made for
         self.toolbar = Toolbar()
         self.panel = Panel()
         self.form = Form(first, self._edited)
@@ -66,12 +69,14 @@ class Workbench(widgets.VBox):
         self.toolbar.on_msg(self._heard)
         self.panel.on_msg(self._heard)
         self._note("info", "Ready. Press Start.")
-        self._publish()
+        self._show_session()
         self._publisher = Publisher(self._publish, self._beat, self._going)
         heard = weakref.WeakMethod(self._happened)
         self._unsubscribe = self.session.subscribe(lambda event: _pass_on(heard, event))
         self._closing = False
         replace_previous(self)
+        self._publisher.touch()
+        warm(_touching(self._publisher))
 
     # For notebooks and scripts -------------------------------------------------------------------
 
@@ -124,7 +129,6 @@ class Workbench(widgets.VBox):
     def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
         if "ping" in content:
             self.toolbar.send({"pong": content["ping"]})
-        self._warm_up()
         try:
             if "command" in content:
                 self._obey(str(content["command"]))
@@ -162,15 +166,7 @@ class Workbench(widgets.VBox):
                 self._amend(experiment)
             elif self.session.state == "idle":
                 self._reset()
-            self._explain(experiment)
         self._touch_unless_closed(True)
-
-    def _explain(self, experiment: Experiment) -> None:
-        dealt = experiment.data, experiment.partition, experiment.seed
-        if dealt != self._dealt:
-            show_partition(experiment, self.form.map)
-            self._dealt = dealt
-        self.form.hint.value = privacy_hint(experiment)
 
     def _amend(self, wanted: Experiment) -> None:
         current = self.session.experiment
@@ -217,15 +213,37 @@ class Workbench(widgets.VBox):
     # To the browser: kernel-only traits, set by the publisher's thread ---------------------------
 
     def _publish(self) -> None:
+        self._show_session()
+        experiment = self.form.experiment
+        if experiment is None:
+            return
+        dealt = experiment.data, experiment.partition, experiment.seed
+        if dealt != self._dealt:
+            self._dealt = dealt
+            show_partition(experiment, self.form.map)
+        # What takes longest comes last, and never before a run's first round.
+        session = self.session
+        if not warmed() or (session.state == "running" and not len(session.history)):
+            return
+        if experiment is not self._hinted:
+            self._hinted = experiment
+            self.form.hint.value = privacy_hint(experiment)
+        planned = session.experiment, session.history.noise_multiplier
+        if planned != self._planned:
+            self._planned, self._plan = planned, epsilon_plan(*planned)
+            self._publisher.touch()
+
+    def _show_session(self) -> None:
         session = self.session
         series = self._series.points()
         experiment = self.form.experiment
         with self.panel.hold_sync():
             self.panel.series = series.tobytes()
-            self.panel.snapshot = snapshot(session, len(series), next(self._version))
+            self.panel.snapshot = snapshot(session, len(series), next(self._version), self._plan)
             self.panel.frontier = frontier(self.runs, session)
             self.panel.log = self._log[-LOG_LINES:]
-            if experiment is not None:
+            if experiment is not None and experiment is not self._written:
+                self._written = experiment
                 self.panel.code = {"python": experiment.to_python(), "toml": experiment.to_toml()}
         self.toolbar.status = status(session, experiment, self._pending())
 
@@ -251,30 +269,21 @@ class Workbench(widgets.VBox):
         if changed and not self._closing:
             self._publisher.touch()
 
-    def _warm_up(self) -> None:
-        # The first message says that the page is drawn: from now on nobody waits for an import.
-        with self._warming:
-            if self._warm:
-                return
-            self._warm = True
-        threading.Thread(
-            target=_warm, args=(weakref.ref(self),), name="fedbench-warm", daemon=True
-        ).start()
-
     def __repr__(self) -> str:
         """Name the widget only: this is its text/plain, which saved notebooks compare."""
         return "fedbench workbench"
 
 
-def _warm(reference: weakref.ref[Workbench]) -> None:
-    workbench = reference()
-    if workbench is None:
-        return
-    experiment = workbench.form.experiment
-    if experiment is not None:
-        workbench._explain(experiment)
-    del workbench
-    import fedbench.runs.rounds  # noqa: F401
+def _touching(publisher: Publisher) -> Callable[[], None]:
+    # Only weakly: a workbench that is gone has nothing to publish.
+    held = weakref.WeakMethod(publisher.touch)
+
+    def touch() -> None:
+        call = held()
+        if call is not None:
+            call()
+
+    return touch
 
 
 def _pass_on(method: weakref.WeakMethod[Any], event: Event) -> None:

@@ -1,11 +1,11 @@
-"""Privacy accounting of the Poisson-subsampled Gaussian mechanism, composed once over a run.
+"""Privacy accounting: what a run has released, composed once over all of it by dp-accounting.
 
-The privacy loss of one release is put on a grid by Connect-the-Dots (Doroshenko et al. 2022,
-arXiv:2207.04380), which dominates the true mechanism, and composed by FFT (Koskela et al. 2020,
-arXiv:1906.03049). Every ε is therefore an upper bound (to floating-point rounding, about 1e-12
-in δ). The grid follows the standard deviation s of the loss, h = s / 50, because rounding to a
-grid inflates the composed variance by about h² / (6 s²): 7e-5, which is about 4e-5 of ε. Without
-subsampling ε is exact (Balle and Wang 2018, arXiv:1805.06530).
+A release is one of dp-accounting's events: a Gaussian mechanism, alone or on a Poisson sample of
+the units. Its privacy loss distribution (Connect-the-Dots, Doroshenko et al. 2022,
+arXiv:2207.04380) dominates the true one, so every ε is an upper bound. The grid follows the
+standard deviation s of the loss, h = s / 50: rounding to a grid inflates the composed variance by
+about h² / (6 s²), 7e-5, which is some 4e-5 of ε, and the answer takes milliseconds. Without
+sampling ε is exact (Balle and Wang 2018, arXiv:1805.06530).
 
 Neighbours differ by the addition or removal of one unit. The unit (client or example) and the
 clipping norm belong to the caller: the noise has standard deviation `noise_multiplier` times the
@@ -15,134 +15,30 @@ clipping norm, on the sum. All functions are pure, cached and safe to call from 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import lru_cache, reduce
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-Parts = tuple[tuple[float, float, int], ...]
+if TYPE_CHECKING:
+    from dp_accounting import DpEvent
+    from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
 FINE, COARSE = 50, 8  # grid cells per standard deviation of one release's loss
 NOISE_RANGE = (1e-2, 1e4)
-NOISE_TOLERANCE = 5e-5  # relative width of the final bracket of `noise_multiplier`
-EXACT_ROUNDS = 1024  # a curve longer than this is sampled: see `epsilon_curve`
-_TAIL_SIGMAS = 10.2  # beyond it lies 1e-24 of a Gaussian, counted as infinite loss
-_LOG_TAIL = math.log(1e-15)  # mass allowed outside the FFT window, counted as infinite loss
-_MAX_CELLS, _MAX_WINDOW = 2**18, 2**22
-_ORDERS = 2.0 ** -np.arange(20, 0, -1)  # Chernoff orders, per grid cell
+NOISE_TOLERANCE = 2e-5  # relative
+
+Releases = Iterable[tuple["DpEvent", int]]
 
 
-def epsilon(rate: float, noise_multiplier: float, steps: int, delta: float) -> float:
-    """Upper bound of ε after `steps` releases of the Poisson-subsampled Gaussian mechanism.
+def gaussian(rate: float, noise_multiplier: float) -> DpEvent:
+    """Return the release of a noisy sum over a Poisson sample of the units, as an event.
 
-    `rate` is the probability that a unit takes part in a release, `noise_multiplier` the noise's
-    standard deviation over the clipping norm. Exact at rate 1; otherwise at most about 1e-4
-    (relative) above the true value as long as that is below 1000. No noise gives infinity, no
-    release or rate 0 gives 0.
-    Raises ValueError for values outside their range.
+    `rate` is the probability that a unit takes part, `noise_multiplier` the noise's standard
+    deviation over the clipping norm. Raises ValueError for values outside their range.
     """
-    entry = _entry(rate, noise_multiplier, steps)
-    return _epsilon(_canonical((entry,)), _delta(delta))
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
 
-
-def epsilon_curve(
-    rate: float, noise_multiplier: float, steps: int, delta: float
-) -> tuple[float, ...]:
-    """ε after each of the rounds 1..`steps`: non-decreasing, the last one is `epsilon(...)`.
-
-    Up to 1024 rounds every value is the one `epsilon` gives. Beyond, rounds further than 1/256
-    apart are computed and those between take the next one's value: still an upper bound, at most
-    about 0.2 % above. Raises ValueError for values outside their range.
-    """
-    rate, noise, steps = _entry(rate, noise_multiplier, steps)
-    return _curve(rate, noise, steps, _delta(delta))
-
-
-def noise_multiplier(rate: float, steps: int, epsilon: float, delta: float) -> float:
-    """Smallest noise multiplier that keeps `steps` releases within (`epsilon`, `delta`).
-
-    Within 1e-4 (relative) of the optimum and never below it: `epsilon` of the answer is at most
-    the target. 0.01 where less noise would do, 0 where nothing is released. Raises ValueError
-    where no noise up to 10,000 reaches the target, and for values outside their range.
-    """
-    rate, _, steps = _entry(rate, 1.0, steps)
-    target = float(epsilon)
-    if not (math.isfinite(target) and target > 0):
-        raise ValueError(f"epsilon = {epsilon!r} is not a positive number; give one, such as 3.0")
-    return _noise_multiplier(rate, steps, target, _delta(delta))
-
-
-class Entry(NamedTuple):
-    """`steps` releases at one sampling rate and one noise multiplier."""
-
-    rate: float
-    noise_multiplier: float
-    steps: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What a run has released so far; its ε composes all of it at once, never adding epsilons.
-
-    `entries` are in the order of the run; neither their order nor how they are split changes ε.
-    """
-
-    entries: tuple[Entry, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "entries", tuple(_entry(*entry) for entry in self.entries))
-
-    @property
-    def steps(self) -> int:
-        """Number of releases."""
-        return sum(entry.steps for entry in self.entries)
-
-    def spend(self, rate: float, noise_multiplier: float, steps: int = 1) -> Ledger:
-        """The ledger after `steps` more releases. Raises ValueError as `epsilon` does."""
-        new = _entry(rate, noise_multiplier, steps)
-        if not new.steps:
-            return self
-        *head, last = self.entries or (new._replace(steps=0),)
-        if last[:2] == new[:2]:
-            return Ledger((*head, new._replace(steps=last.steps + new.steps)))
-        return Ledger((*self.entries, new))
-
-    def epsilon(self, delta: float) -> float:
-        """Upper bound of ε over the whole run (add/remove of one unit)."""
-        return _epsilon(_canonical(self.entries), _delta(delta))
-
-    def after(self, rate: float, noise_multiplier: float, steps: int = 1, *, delta: float) -> float:
-        """ε that the run would have after `steps` more releases: what a hard budget asks."""
-        return self.spend(rate, noise_multiplier, steps).epsilon(delta)
-
-    def to_dict(self) -> dict[str, list[dict[str, float | int]]]:
-        """Plain JSON data; `from_dict` restores it exactly."""
-        return {"entries": [entry._asdict() for entry in self.entries]}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Ledger:
-        """Restore `to_dict`'s data. Raises ValueError for unknown or missing fields."""
-        items = data.get("entries") if isinstance(data, Mapping) and len(data) == 1 else None
-        if not isinstance(items, list | tuple):
-            raise ValueError(f"ledger = {data!r} is not {{'entries': [...]}}; save it with to_dict")
-        for item in items:
-            if (
-                not isinstance(item, Mapping)
-                or set(item) != set(Entry._fields)
-                or not all(isinstance(value, int | float) for value in item.values())
-            ):
-                raise ValueError(
-                    f"ledger entry = {item!r} does not give numbers for exactly "
-                    f"{', '.join(Entry._fields)}; save the ledger with to_dict"
-                )
-        return cls(tuple(Entry(**item) for item in items))
-
-
-def _entry(rate: float, noise_multiplier: float, steps: int) -> Entry:
     if not 0 <= rate <= 1:
         raise ValueError(f"rate = {rate!r} is not a probability; give a value from 0 to 1")
     if not 0 <= noise_multiplier < math.inf:
@@ -150,9 +46,131 @@ def _entry(rate: float, noise_multiplier: float, steps: int) -> Entry:
             f"noise_multiplier = {noise_multiplier!r} is not finite and non-negative; "
             "give the noise's standard deviation over the clipping norm, such as 1.0"
         )
+    event = GaussianDpEvent(float(noise_multiplier))
+    return event if rate == 1 else PoissonSampledDpEvent(float(rate), event)
+
+
+def epsilon(rate: float, noise_multiplier: float, steps: int, delta: float) -> float:
+    """Upper bound of ε after `steps` releases of `gaussian(rate, noise_multiplier)`.
+
+    Exact at rate 1; otherwise at most about 1e-4 (relative) above the true value. No noise gives
+    infinity, no release or rate 0 gives 0. Raises ValueError for values outside their range.
+    """
+    return Ledger().spend(gaussian(rate, noise_multiplier), steps).epsilon(delta)
+
+
+def noise_multiplier(rate: float, steps: int, epsilon: float, delta: float) -> float:
+    """Smallest noise multiplier that keeps `steps` releases within (`epsilon`, `delta`).
+
+    Within 1e-4 (relative) of the optimum and never below it: ε of the answer is at most the
+    target. 0.01 where less noise would do, 0 where nothing is released. Raises ValueError where no
+    noise up to 10,000 reaches the target, and for values outside their range.
+    """
+    gaussian(rate, 1.0)
+    target = float(epsilon)
+    if not (math.isfinite(target) and target > 0):
+        raise ValueError(f"epsilon = {epsilon!r} is not a positive number; give one, such as 3.0")
+    return _noise_multiplier(float(rate), _count(steps), target, _delta(delta))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a run has released so far; its ε composes all of it at once, never adding epsilons.
+
+    `entries` are events with their counts, in the order of the run; neither their order nor how
+    they are split changes ε.
+    """
+
+    entries: tuple[tuple[DpEvent, int], ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """Number of releases."""
+        return sum(count for _, count in self.entries)
+
+    def spend(self, event: DpEvent, count: int = 1) -> Ledger:
+        """The ledger after `count` more releases. Raises ValueError for what has no accounting."""
+        spread(event)
+        if not _count(count):
+            return self
+        *head, (last, before) = self.entries or ((event, 0),)
+        if last == event:
+            return Ledger((*head, (event, before + count)))
+        return Ledger((*self.entries, (event, count)))
+
+    def epsilon(self, delta: float) -> float:
+        """Upper bound of ε over the whole run (add/remove of one unit)."""
+        return _epsilon(_canonical(self.entries), _delta(delta))
+
+    def after(self, event: DpEvent, count: int = 1, *, delta: float) -> float:
+        """ε that the run would have after `count` more releases: what a hard budget asks."""
+        return self.spend(event, count).epsilon(delta)
+
+    def to_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """Plain JSON data; `from_dict` restores it exactly."""
+        return {
+            "entries": [
+                dict(zip(("rate", "noise_multiplier"), _numbers(event), strict=True))
+                | {"steps": count}
+                for event, count in self.entries
+            ]
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Ledger:
+        """Restore `to_dict`'s data. Raises ValueError for unknown or missing fields."""
+        items = data.get("entries") if isinstance(data, Mapping) and len(data) == 1 else None
+        if not isinstance(items, list):
+            raise ValueError(f"ledger = {data!r} is not {{'entries': [...]}}; save it with to_dict")
+        ledger, fields = cls(), {"rate", "noise_multiplier", "steps"}
+        for item in items:
+            if (
+                not isinstance(item, Mapping)
+                or set(item) != fields
+                or not all(isinstance(value, int | float) for value in item.values())
+            ):
+                raise ValueError(
+                    f"ledger entry = {item!r} does not give numbers for exactly "
+                    f"{', '.join(sorted(fields))}; save the ledger with to_dict"
+                )
+            event = gaussian(item["rate"], item["noise_multiplier"])
+            ledger = ledger.spend(event, item["steps"])
+        return ledger
+
+
+def spread(event: DpEvent) -> float:
+    """Return about the standard deviation of one release's privacy loss.
+
+    Raises ValueError for an event that this ledger does not know how to account for.
+    """
+    rate, noise = _numbers(event)
+    if not (rate and noise):
+        return 0.0
+    # The chi-square distance of the two distributions; where that explodes, the plain mechanism's.
+    return min(rate * math.sqrt(math.expm1(min(noise**-2, 600.0))), max(1.0, 0.5 / noise))
+
+
+def _numbers(event: DpEvent) -> tuple[float, float]:
+    """The sampling rate and the noise multiplier of an event made by `gaussian`."""
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
+
+    match event:
+        case GaussianDpEvent(noise_multiplier=noise):
+            return 1.0, noise
+        case PoissonSampledDpEvent(
+            sampling_probability=rate, event=GaussianDpEvent(noise_multiplier=noise)
+        ):
+            return rate, noise
+    raise ValueError(
+        f"event = {event!r} has no accounting here; release a Gaussian mechanism, alone or on a "
+        "Poisson sample"
+    )
+
+
+def _count(steps: int) -> int:
     if not 0 <= steps < math.inf or steps != int(steps):
         raise ValueError(f"steps = {steps!r} is not a count; give a whole number, 0 or more")
-    return Entry(float(rate), float(noise_multiplier), int(steps))
+    return int(steps)
 
 
 def _delta(delta: float) -> float:
@@ -164,287 +182,104 @@ def _delta(delta: float) -> float:
     return float(delta)
 
 
-def _canonical(entries: tuple[Entry, ...]) -> Parts:
-    """Equal mechanisms merged and sorted, so that the same run always gives the same float."""
-    totals: dict[tuple[float, float], int] = {}
-    for rate, noise, steps in entries:
-        if rate and steps:
-            totals[rate, noise] = totals.get((rate, noise), 0) + steps
-    return tuple(sorted((rate, noise, steps) for (rate, noise), steps in totals.items()))
+def _canonical(entries: Releases) -> tuple[tuple[DpEvent, int], ...]:
+    """Equal events merged and sorted, so that the same run always gives the same float."""
+    totals: dict[DpEvent, int] = {}
+    for event, count in entries:
+        if _numbers(event)[0]:
+            totals[event] = totals.get(event, 0) + count
+    return tuple(sorted(totals.items(), key=lambda item: _numbers(item[0])))
 
 
 @lru_cache(maxsize=2**16)
-def _epsilon(parts: Parts, delta: float, cells: int = FINE) -> float:
+def _epsilon(parts: tuple[tuple[DpEvent, int], ...], delta: float, cells: int = FINE) -> float:
     if not parts:
         return 0.0
-    if any(noise == 0 for _, noise, _ in parts):
+    numbers = [(*_numbers(event), count) for event, count in parts]
+    if any(noise == 0 for _, noise, _ in numbers):
         return math.inf
-    if all(rate == 1 for rate, _, _ in parts):
+    if all(rate == 1 for rate, _, _ in numbers):
         from dp_accounting.gaussian_mechanism import get_epsilon_gaussian
 
-        precision = math.fsum(steps / noise**2 for _, noise, steps in parts)
+        precision = math.fsum(count / noise**2 for _, noise, count in numbers)
         return float(get_epsilon_gaussian(precision**-0.5, delta))
-    # Rounding the counts up lets one composition serve every round until they double.
-    room = tuple((rate, noise, 1 << max(6, (n - 1).bit_length())) for rate, noise, n in parts)
-    composition = _composition(room, cells)
-    return composition.epsilon(tuple(steps for _, _, steps in parts), delta)
+    # One grid for all: its rounding adds up over the releases, and so do their variances.
+    total = sum(count for _, count in parts)
+    squares = math.fsum(count * spread(event) ** 2 for event, count in parts)
+    cell = math.sqrt(squares / total) / cells
+    if len(parts) > 1:
+        cell = 2 ** (math.floor(2 * math.log2(cell)) / 2)  # does not move with every count
+    composed = (_composed(event, cell, count) for event, count in parts)
+    whole: PrivacyLossDistribution = reduce(lambda a, b: a.compose(b), composed)
+    return float(whole.get_epsilon_for_delta(delta))
 
 
 @lru_cache(maxsize=256)
-def _curve(rate: float, noise: float, steps: int, delta: float) -> tuple[float, ...]:
-    values = np.empty(steps)
-    end = steps
-    while end > 0:
-        start = end - 1 if end <= EXACT_ROUNDS or end == steps else end - end // 256
-        values[start:end] = _epsilon(_canonical((Entry(rate, noise, end),)), delta)
-        end = start
-    return tuple(np.maximum.accumulate(values).tolist())
+def _composed(event: DpEvent, cell: float, count: int) -> PrivacyLossDistribution:
+    """Halve the count down to powers of two, so that round n + 1 finds most of it cached.
+
+    What is composed with what depends on the count alone: a resumed run gets the same float.
+    """
+    lowest = count & -count
+    if count == 1:
+        return _loss(event, cell)
+    if count == lowest:
+        half = _composed(event, cell, count // 2)
+        return half.compose(half)
+    return _composed(event, cell, count - lowest).compose(_composed(event, cell, lowest))
+
+
+@lru_cache(maxsize=64)
+def _loss(event: DpEvent, cell: float) -> PrivacyLossDistribution:
+    from dp_accounting.pld import privacy_loss_distribution as pld
+
+    rate, noise = _numbers(event)
+    return pld.from_gaussian_mechanism(
+        noise, sampling_prob=rate, value_discretization_interval=cell
+    )
 
 
 @lru_cache(maxsize=4096)
 def _noise_multiplier(rate: float, steps: int, target: float, delta: float) -> float:
     if not (rate and steps):
         return 0.0
-    least, most = NOISE_RANGE
+
+    def excess(cells: int) -> Callable[[float], float]:
+        def gap(log_noise: float) -> float:
+            parts = _canonical([(gaussian(rate, math.exp(log_noise)), steps)])
+            return min(math.log(max(_epsilon(parts, delta, cells), 1e-300) / target), 1e3)
+
+        return gap
+
     # Central limit theorem of Gaussian DP (Dong et al. 2019, arXiv:1905.02383), for a start only.
-    log_inverse = -math.log(delta)
-    mu = math.sqrt(2) * (math.sqrt(log_inverse + target) - math.sqrt(log_inverse))
-    guess = math.log1p(mu**2 / (rate**2 * steps)) ** -0.5
-    start = min(max(guess, least), most)
-
-    def spent(noise: float, cells: int) -> float:
-        return _epsilon(((rate, noise, steps),), delta, cells)
-
-    for cells, factor, tolerance in ((COARSE, 1.3, 1e-3), (FINE, 1.001, NOISE_TOLERANCE)):
-        grid_epsilon = partial(spent, cells=cells)
-        start = _narrow(
-            grid_epsilon, target, *_bracket(grid_epsilon, target, start, factor), tolerance
-        )
-    if spent(start, FINE) > target:
-        raise ValueError(
-            f"epsilon = {target!r} is out of reach of any noise multiplier up to {most:g} at "
-            f"rate {rate:g}, {steps} steps and delta {delta:g}; raise epsilon or delta, or lower "
-            "rate or steps"
-        )
-    return start
+    mu = math.sqrt(2) * (math.sqrt(target - math.log(delta)) - math.sqrt(-math.log(delta)))
+    start = math.log(math.log1p(mu**2 / (rate**2 * steps)) ** -0.5)
+    rough = _root(excess(COARSE), start, 0.2, 1e-3)
+    fine = excess(FINE)
+    found = _root(fine, rough, 2e-3, NOISE_TOLERANCE)
+    while fine(found) > 0:  # the root may lie a rounding on the wrong side
+        if found >= math.log(NOISE_RANGE[1]):
+            raise ValueError(
+                f"epsilon = {target!r} is out of reach of any noise multiplier up to "
+                f"{NOISE_RANGE[1]:g} at rate {rate:g}, {steps} steps and delta {delta:g}; raise "
+                "epsilon or delta, or lower rate or steps"
+            )
+        found += NOISE_TOLERANCE
+    return math.exp(found)
 
 
-def _bracket(
-    spent: Callable[[float], float], target: float, start: float, factor: float
-) -> tuple[float, float]:
-    """Too little and enough noise around `start`; equal at an end of the range."""
-    least, most = NOISE_RANGE
-    low = high = start
-    grow = factor
-    while high < most and spent(high) > target:
-        low, high, grow = high, min(high * grow, most), grow * factor
-    while low > least and spent(low) <= target:
-        low, high, grow = max(low / grow, least), low, grow * factor
-    return (low, low) if spent(low) <= target else (low, high)
+def _root(gap: Callable[[float], float], start: float, step: float, tolerance: float) -> float:
+    """The zero of a decreasing function near `start`; the end of the range where it has none."""
+    from scipy.optimize import brentq
 
-
-def _narrow(
-    spent: Callable[[float], float], target: float, low: float, high: float, tolerance: float
-) -> float:
-    """The enough side of a bracket, shrunk by regula falsi on both sides of the root."""
-    over, under = spent(low), spent(high)
-    while high > low * (1 + tolerance):
-        share = (over - target) / (over - under) if math.isfinite(over) else 0.5
-        root = low * (high / low) ** share
-        tries = (root * (1 + tolerance / 3), root * (1 - tolerance / 3))
-        middle = next((noise for noise in tries if low < noise < high), math.sqrt(low * high))
-        value = spent(middle)
-        if value > target:
-            low, over = middle, value
-        else:
-            high, under = middle, value
-    return high
-
-
-class _Loss(NamedTuple):
-    """Privacy loss of one release, one direction: `mass[i]` at loss (`first` + i) · cell width."""
-
-    first: int
-    mass: Floats
-    infinity: float
-    log_mgf: Floats  # [2, orders] of +i and -i
-
-
-def _cell(rate: float, noise: float, cells: int) -> float:
-    """Cell width: a share of the loss's standard deviation, wide where the loss itself is huge."""
-    grid = np.linspace(-8.0, 8.0, 257)
-    weights = np.exp(-(grid**2) / 2)
-    weights /= weights.sum()
-    absent, present = (
-        np.logaddexp(
-            math.log1p(-rate) if rate < 1 else -math.inf,
-            math.log(rate) + ((grid + shift) / noise - 0.5 / noise**2),
-        )
-        for shift in (0.0, 1 / noise)
-    )
-    mean = weights @ ((1 - rate) * absent + rate * present)
-    variance = weights @ ((1 - rate) * (absent - mean) ** 2 + rate * (present - mean) ** 2)
-    top = float(np.logaddexp(math.log(rate) + 0.5 / noise**2 + _TAIL_SIGMAS / noise, 0.0))
-    widest = max(1.0, 0.05 / noise**2) / cells
-    return max(min(math.sqrt(variance) / cells, widest), top / _MAX_CELLS)
-
-
-@lru_cache(maxsize=256)
-def _losses(rate: float, noise: float, cell: float) -> tuple[_Loss, _Loss]:
-    """The loss of removing a unit and that of adding it, by Connect-the-Dots."""
-    from scipy.special import log_ndtr, ndtr
-
-    reach = _TAIL_SIGMAS / noise
-    floor = math.log1p(-rate) if rate < 1 else -math.inf
-    log_rate = math.log(rate)
-    top = np.logaddexp(floor, log_rate + 0.5 / noise**2 + reach)
-    bottom = np.logaddexp(floor, log_rate - 0.5 / noise**2 - reach)
-    first, last = math.floor(bottom / cell) - 1, math.ceil(top / cell)
-    losses = np.arange(first, last + 1) * cell
-    # δ(ε) of the subsampled mechanism is rate · δ(u) of the plain one, with
-    # ε = log(1 + rate · (exp(u) - 1)) (Balle et al. 2018, arXiv:1807.01647); below `floor`
-    # it is 1 - exp(ε).
-    deltas = -np.expm1(np.minimum(losses, 0.0))
-    inside = losses > floor
-    inner = losses[inside]
-    with np.errstate(over="ignore"):
-        plain = np.where(
-            inner > 0,
-            inner - log_rate + np.log1p(-(1 - rate) * np.exp(-np.maximum(inner, 0))),
-            np.log1p(np.expm1(np.minimum(inner, 0)) / rate),
-        )
-    upper = ndtr(0.5 / noise - plain * noise)
-    lower = np.exp(plain + log_ndtr(-0.5 / noise - plain * noise))
-    deltas[inside] = rate * (upper - lower)
-    deltas = np.minimum.accumulate(np.clip(deltas, 0.0, 1.0))
-    change = np.diff(deltas)
-    removal = np.empty_like(deltas)
-    removal[0] = 1 - deltas[0] + change[0] / math.expm1(cell)
-    removal[1:-1] = (change[1:] - change[:-1] * math.exp(cell)) / math.expm1(cell)
-    removal[-1] = change[-1] / math.expm1(-cell)
-    removal = np.maximum(removal, 0.0)
-    # Adding is the mirror image: the other distribution's mass, at the negated loss.
-    addition = (removal * np.exp(-losses))[::-1]
-    beyond = max(math.exp(-losses[0]) * (deltas[0] + math.expm1(losses[0])), 0.0)
-    return (
-        _Loss(first, removal, float(deltas[-1]), _log_mgf(removal)),
-        _Loss(-last, addition, float(beyond), _log_mgf(addition)),
-    )
-
-
-def _log_mgf(mass: Floats) -> Floats:
-    """Log moment generating function of ±index at every Chernoff order; infinite where unsure."""
-    index = np.arange(len(mass), dtype=float)
-    result = np.full((2, len(_ORDERS)), math.inf)
-    for row, sign in enumerate((1.0, -1.0)):
-        factors = np.exp(sign * _ORDERS[0] * index)
-        for column in range(len(_ORDERS)):
-            value = float(np.einsum("i,i->", mass, factors))  # BLAS would wake threads
-            if not 1e-100 < value < 1e100:
-                break
-            result[row, column] = math.log(value)
-            factors *= factors
-            factors[factors < 1e-150] = 0.0  # denormal arithmetic is many times slower
-    return result
-
-
-class _Composition:
-    """Spectra of some mechanisms on one grid, ready to be raised to any counts up to `room`."""
-
-    def __init__(self, room: Parts, cells: int) -> None:
-        from scipy.fft import next_fast_len
-
-        total = sum(n for _, _, n in room)
-        squares = math.fsum(n * _cell(rate, noise, cells) ** 2 for rate, noise, n in room)
-        self.cell = math.sqrt(squares / total)
-        if len(room) > 1:
-            # A grid that does not move with every count keeps the losses cached.
-            self.cell = 2 ** (math.floor(2 * math.log2(self.cell)) / 2)
-        counts = tuple(n for _, _, n in room)
-        while True:
-            parts = [_losses(rate, noise, self.cell) for rate, noise, _ in room]
-            self.directions = tuple(zip(*parts, strict=True))
-            windows = [self._window(losses, counts) for losses in self.directions]
-            widest = max(high - low for low, high in windows) + 1
-            if widest <= _MAX_WINDOW:
-                break
-            self.cell *= 2
-        length = max(widest, max(len(loss.mass) for pair in parts for loss in pair))
-        self.length = int(next_fast_len(length, True))  # pyright: ignore[reportArgumentType]
-        self.spectra = [
-            [np.fft.rfft(loss.mass, self.length) for loss in losses] for losses in self.directions
-        ]
-
-    @staticmethod
-    def _window(losses: tuple[_Loss, ...], counts: tuple[int, ...]) -> tuple[int, int]:
-        """Chernoff bounds of the index sum: outside lies at most the tail mass on each side."""
-        log_mgf = np.sum([n * loss.log_mgf for n, loss in zip(counts, losses, strict=True)], axis=0)
-        high, low = np.min((log_mgf - _LOG_TAIL) / _ORDERS, axis=1)
-        most = sum(n * (len(loss.mass) - 1) for n, loss in zip(counts, losses, strict=True))
-        return math.floor(max(-low, 0.0)), math.ceil(min(high, most))
-
-    def epsilon(self, counts: tuple[int, ...], delta: float) -> float:
-        """The larger ε of the two directions."""
-        return max(
-            self._direction_epsilon(losses, spectra, counts, delta)
-            for losses, spectra in zip(self.directions, self.spectra, strict=True)
-        )
-
-    def _direction_epsilon(
-        self,
-        losses: tuple[_Loss, ...],
-        spectra: list[NDArray[np.complex128]],
-        counts: tuple[int, ...],
-        delta: float,
-    ) -> float:
-        product = _power(spectra[0], counts[0])
-        for spectrum, n in zip(spectra[1:], counts[1:], strict=True):
-            product = product * _power(spectrum, n)
-        mass = np.fft.irfft(product, self.length)
-        low, high = self._window(losses, counts)
-        first = sum(n * loss.first for n, loss in zip(counts, losses, strict=True))
-        start = max(low, 1 - first)  # only positive losses count towards δ
-        survival = sum(
-            n * math.log1p(-loss.infinity) for n, loss in zip(counts, losses, strict=True)
-        )
-        infinity = math.exp(_LOG_TAIL) - math.expm1(survival)
-        kept = np.maximum(mass[np.arange(start, high + 1) % self.length], 0.0)
-        return _invert(kept, (first + start) * self.cell, self.cell, infinity, delta)
-
-
-@lru_cache(maxsize=8)
-def _composition(room: Parts, cells: int) -> _Composition:
-    return _Composition(room, cells)
-
-
-def _power(base: NDArray[np.complex128], exponent: int) -> NDArray[np.complex128]:
-    """Repeated squaring: numpy's complex power takes a logarithm per element."""
-    result = None
-    while True:
-        if exponent & 1:
-            result = base if result is None else result * base
-        exponent >>= 1
-        if not exponent:
-            return base if result is None else result
-        base = base * base
-
-
-def _invert(mass: Floats, lowest: float, cell: float, infinity: float, delta: float) -> float:
-    """Smallest ε ≥ 0 whose hockey-stick divergence Σ (1 - e^(ε - loss))₊ · mass is at most δ."""
-    from scipy.signal import lfilter
-
-    if infinity > delta:
-        return math.inf
-    if not len(mass):
-        return 0.0
-    above = infinity + np.cumsum(mass[::-1])[::-1]
-    # Σ_{k ≥ j} mass[k] e^(loss[j] - loss[k]) as a recursion, which never overflows.
-    decayed = np.asarray(lfilter([1.0], [1.0, -math.exp(-cell)], mass[::-1]))[::-1]
-    if above[0] - math.exp(-lowest) * decayed[0] <= delta:
-        return 0.0
-    exceeding = np.flatnonzero(above - decayed > delta)
-    index = int(exceeding[-1]) + 1 if len(exceeding) else 0
-    if index == len(mass):
-        return lowest + (index - 1) * cell
-    loss = lowest + index * cell
-    return max(loss + math.log((above[index] - delta) / decayed[index]), 0.0)
+    least, most = (math.log(end) for end in NOISE_RANGE)
+    low = high = min(max(start, least), most)
+    while high < most and gap(high) > 0:
+        low, high, step = high, min(high + step, most), 2 * step
+    while low > least and gap(low) <= 0:
+        low, high, step = max(low - step, least), low, 2 * step
+    if low == high or gap(low) <= 0:
+        return low
+    if gap(high) > 0:
+        return high
+    return float(brentq(gap, low, high, xtol=tolerance))  # pyright: ignore[reportArgumentType]

@@ -14,6 +14,7 @@ from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     import torch
+    from dp_accounting import DpEvent
 
 
 class Privacy(Stage, family=True):
@@ -105,13 +106,20 @@ class ClientLevelDP(Privacy):
         """Add Gaussian noise of standard deviation zC / divisor, which is zC on the sum."""
         import torch
 
-        if self.noise_multiplier is None:
-            raise ValueError("noise_multiplier is not solved yet: bind(rate, rounds) first")
-        std = self.noise_multiplier * self.clip / divisor
+        std = self._solved() * self.clip / divisor
         return {
             name: leaf + std * torch.randn(leaf.shape, generator=noise, dtype=leaf.dtype)
             for name, leaf in aggregate.items()
         }
+
+    def event(self, rate: float) -> DpEvent:
+        """Return the Gaussian mechanism on a Poisson sample of the clients."""
+        return accounting.gaussian(rate, self._solved())
+
+    def _solved(self) -> float:
+        if self.noise_multiplier is None:
+            raise ValueError("noise_multiplier is not solved yet: bind(rate, rounds) first")
+        return self.noise_multiplier
 
     def noise(self, round: int) -> torch.Generator:
         """Return a fresh generator: from the operating system, or from (noise_seed, round)."""

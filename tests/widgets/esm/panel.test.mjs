@@ -92,6 +92,16 @@ test("the budget and the clipping norm are levels with a name", () => {
   assert.deepEqual(epsilon(table(), shared, "round").levels, []);
 });
 
+test("the planned privacy is a line of its own, by round alone", () => {
+  const plan = { rounds: [1, 5, 10], epsilon: [0.5, 1.4, 2.2] };
+  const found = table(ROWS, { budget: 4, epsilon_plan: plan });
+  const keys = (kind) => epsilon(found, axis(kind, found, 0), kind).series.map((line) => line.key);
+  assert.deepEqual(keys("round"), ["spent", "plan"]);
+  assert.deepEqual(keys("bytes"), ["spent"]);
+  const line = epsilon(found, axis("round", found, 0), "round").series[1];
+  assert.deepEqual([line.x, line.y], [plan.rounds, plan.epsilon]);
+});
+
 test("pinned runs appear where they have the axis that is shown", () => {
   const run = { label: "no DP", columns: { round: [1, 2], metric: [0.4, 0.9] } };
   const found = table(ROWS, { pinned: [run] });

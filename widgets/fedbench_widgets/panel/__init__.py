@@ -19,8 +19,7 @@ class Panel(anywidget.AnyWidget):
     `series` is float32, little-endian, row-major, [points × columns] with `snapshot["columns"]`
     among round, metric, loss, train_loss, p10, p90, epsilon, update_norm, clipped, bytes_up and
     seconds; the last two are totals up to that round. NaN stands for an absent value.
-    The browser sends `{"load": id}` for a chosen run and `{"painted": version}` after each
-    drawing (not where `snapshot["echo"]` is False).
+    The browser sends `{"load": id}` for a chosen run.
     """
 
     _esm = esm.load(_HERE / "panel.js")

@@ -152,9 +152,8 @@ export function epsilon(table, axis, kind) {
     },
   ];
   if (plan && kind === "round") {
-    const x = plan.map((_, i) => i + 1);
     const style = { color: "s0", dash: "2 4", width: 1.4, quiet: true };
-    series.push({ key: "plan", name: "planned", x, y: plan, ...style });
+    series.push({ key: "plan", name: "planned", x: plan.rounds, y: plan.epsilon, ...style });
   }
   const levels =
     budget === null ? [] : [{ value: budget, label: `budget ${tick(budget)}`, color: "bad" }];

@@ -62,16 +62,7 @@ function render(view) {
   const draw = () => {
     frame = 0;
     if (signal.aborted) return;
-    const { version, echo } = context.table().info;
     chosen.draw();
-    if (echo !== false) requestAnimationFrame(() => report(version));
-  };
-  const report = (/** @type {number} */ version) => {
-    try {
-      model.send({ painted: version });
-    } catch {
-      // without a kernel nobody waits for the report
-    }
   };
   const changed = () => {
     table = null;

@@ -16,8 +16,7 @@
  * @property {string} loss_label
  * @property {string} note
  * @property {Pinned[]} pinned
- * @property {number[]} [epsilon_plan] ε after each planned round, from round 1
- * @property {boolean} [echo] false: do not report paints to the kernel
+ * @property {{rounds: number[], epsilon: number[]} | null} epsilon_plan to the end of the plan
  */
 /** @typedef {{label: string, columns: Record<string, number[]>}} Pinned */
 
@@ -35,6 +34,7 @@ const BLANK = {
   unit: null,
   loss_label: "",
   note: "",
+  epsilon_plan: null,
   pinned: [],
 };
 
