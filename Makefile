@@ -15,12 +15,13 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # The browser tests drive the system's Chromium; playwright must never fetch one of its own.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help lab test lint clean
+.PHONY: help lab test lint bench clean
 
 help:
 	@echo "make lab    open JupyterLab on the workbench notebook"
 	@echo "make test   run every check: lint, types, floors, unit, notebook and browser tests"
 	@echo "make lint   the static checks alone"
+	@echo "make bench  published figures beside ours, and how quick the workbench feels"
 	@echo "make clean  remove everything that these commands made"
 
 lab: $(INSTALLED)
@@ -36,6 +37,10 @@ lint: $(INSTALLED) $(TYPESCRIPT)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/node $(NODE_MODULES)/typescript/bin/tsc --project widgets
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.reference
+	$(BIN)/python -m benchmarks.ui
 
 clean:
 	rm -rf $(VENV) $(NODE_MODULES) build dist .hypothesis .import_linter_cache .pytest_cache .ruff_cache

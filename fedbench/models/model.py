@@ -94,6 +94,6 @@ def _per_client(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDAr
     running = np.concatenate([[0.0], np.cumsum(values)])
     sizes = np.diff(offsets)
     sums = running[offsets[1:]] - running[offsets[:-1]]
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # the difference of running sums may leave -1e-12 for an exact zero
         return np.where(sizes > 0, sums.clip(min=0) / sizes, np.nan).astype(np.float32)
