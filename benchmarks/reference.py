@@ -36,7 +36,9 @@ def main() -> None:
     resumed = accounting.Ledger.from_dict(accounting.Ledger().spend(event, 60).to_dict())
     _row("U1b, 60 rounds, saved, and 40 more", 7.0466, resumed.after(event, 40, delta=DELTA), 4)
     spent = accounting.epsilon(0.1, 1.0, 100, DELTA)
-    _row("U1b solved back to its noise", 1.0, accounting.noise_multiplier(0.1, 100, spent, DELTA), 4)
+    _row(
+        "U1b solved back to its noise", 1.0, accounting.noise_multiplier(0.1, 100, spent, DELTA), 4
+    )
     solved = accounting.noise_multiplier(256 / 60_000, 14_063, 3.0, DELTA)
     _row("T1's noise for ε = 3", 0.9684, solved, 4)
     _row("Digits, 20 clients, Dirichlet 0.3, MLP 64: at least", 0.94, _accuracy(_mlp()), 3)

@@ -110,7 +110,7 @@ def test_initial_parameters_follow_the_seed() -> None:
 
 
 def test_errors_too_large_for_float32_are_infinite_and_no_warning() -> None:
-    far, truth = torch.full((60, 1), 1e30), torch.zeros(60)
+    far, truth = torch.full((60, 1), 1e30), torch.linspace(-1, 1, 60)
     metrics_found, errors = scores(REGRESSION, far, truth, torch.zeros(60), OFFSETS)
     assert np.isinf(errors[[0, 2, 3]]).all()
     assert metrics_found["rmse"] == pytest.approx(1e30 * REGRESSION.target_std, rel=1e-5)

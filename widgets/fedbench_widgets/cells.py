@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any, Protocol
 
+from ipywidgets import Widget
+
 _made: weakref.WeakValueDictionary[tuple[str, str], Closable] = weakref.WeakValueDictionary()
 
 
@@ -13,6 +15,17 @@ class Closable(Protocol):
 
     def close(self) -> None:
         """Stop and remove it."""
+
+
+def close_all(widget: Widget) -> None:
+    """Close a widget with its children, layouts and styles, which ipywidgets leaves behind."""
+    for child in getattr(widget, "children", ()):
+        close_all(child)
+    for name in ("layout", "style"):
+        part = getattr(widget, name, None)
+        if isinstance(part, Widget):
+            part.close()
+    widget.close()
 
 
 def replace_previous(made: Closable) -> None:

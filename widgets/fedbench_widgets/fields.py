@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from pydantic.fields import FieldInfo
 
 from fedbench.spec import Part, Problem, Spec
+from fedbench_widgets.cells import close_all
 
 Changed = Callable[[], None]
 LABEL = {"description_width": "84px"}
@@ -46,6 +47,10 @@ class Leaf:
     def enable(self, allowed: Callable[[str], bool]) -> None:
         """Let the person edit this field only if `allowed`."""
         self.control.enable(allowed(self.path))
+
+    def close(self) -> None:
+        """Close the widgets."""
+        close_all(self.widget)
 
 
 class Group:
@@ -106,6 +111,15 @@ class Group:
             self.choice.disabled = not allowed(self.path)
         for field in self._fields.values():
             field.enable(allowed)
+
+    def close(self) -> None:
+        """Close the fields of every member that was shown."""
+        for fields in self._kept.values():
+            for field in fields.values():
+                field.close()
+        if self.choice is not None:
+            close_all(self.choice)
+        close_all(self.widget)
 
     def _chosen(self, _: object) -> None:
         if self.choice is not None:
@@ -302,6 +316,11 @@ class Absent:
         """Let the person edit the group only if `allowed`."""
         self.tick.disabled = not allowed(self.path)
         self.group.enable(allowed)
+
+    def close(self) -> None:
+        """Close the widgets."""
+        self.group.close()
+        close_all(self.widget)
 
     def _arrange(self) -> None:
         self.group.widget.layout.display = None if self.tick.value else "none"

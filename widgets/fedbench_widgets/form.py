@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from fedbench.experiment import Experiment
 from fedbench.spec import Problem, problems
+from fedbench_widgets.cells import close_all
 from fedbench_widgets.fields import Field, make
 from fedbench_widgets.partition import PartitionMap
 
@@ -62,6 +63,12 @@ class Form:
         """Let the person edit only the fields whose path is `allowed`."""
         for field in self._fields.values():
             field.enable(allowed)
+
+    def close(self) -> None:
+        """Close all widgets, those that are not shown at the moment too."""
+        for field in self._fields.values():
+            field.close()
+        close_all(self.widget)
 
     def _edited(self) -> None:
         if self._quiet:

@@ -25,7 +25,7 @@ from fedbench.runs import (
 )
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import digits
-from fedbench_widgets.cells import replace_previous
+from fedbench_widgets.cells import close_all, replace_previous
 from fedbench_widgets.form import Form
 from fedbench_widgets.panel import Panel
 from fedbench_widgets.picture import Run, Series, frontier, snapshot, status
@@ -120,8 +120,10 @@ class Workbench(widgets.VBox):
         self.session.stop()
         self._publisher.close()
         self.toolbar.status = {**self.toolbar.status, "closed": True}
-        for child in list(_descendants(self)):
-            child.close()
+        self.form.close()
+        for child in self.children:
+            close_all(child)
+        self.layout.close()
         super().close()
 
     # From the browser ----------------------------------------------------------------------------
@@ -134,6 +136,8 @@ class Workbench(widgets.VBox):
                 self._obey(str(content["command"]))
             elif "load" in content:
                 self._load(int(content["load"]))
+        except SessionError as error:  # a click that came too late or too early
+            self._note("warning", str(error))
         except Exception as error:  # a click must never end in silence
             self._note("error", str(error), traceback.format_exc())
         self._touch_unless_closed("command" in content or "load" in content)
@@ -181,7 +185,7 @@ class Workbench(widgets.VBox):
     def _fresh(self) -> None:
         if self.form.experiment is None:
             raise SessionError("something in the form is wrong: see the red lines")
-        if self.session.state in ("done", "failed") or len(self.session.history) == 0:
+        if not self._going():
             self._reset()
 
     def _reset(self) -> None:
@@ -208,7 +212,8 @@ class Workbench(widgets.VBox):
         if state == "done" and len(history):
             self.runs.append(Run(next(self._numbers), history.experiment, history))
         if state in ("paused", "done"):
-            self._note("info", f"{state.capitalize()} after round {len(history)}. {reason}".strip())
+            why = f": {reason}" if reason else ""
+            self._note("info", f"{state.capitalize()} after round {len(history)}{why}")
 
     # To the browser: kernel-only traits, set by the publisher's thread ---------------------------
 
@@ -290,13 +295,6 @@ def _pass_on(method: weakref.WeakMethod[Any], event: Event) -> None:
     call = method()
     if call is not None:
         call(event)
-
-
-def _descendants(widget: widgets.Widget) -> list[widgets.Widget]:
-    found = []
-    for child in getattr(widget, "children", ()):
-        found += [*_descendants(child), child]
-    return found
 
 
 def _at(experiment: Experiment, path: str) -> Any:

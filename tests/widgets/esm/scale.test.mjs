@@ -9,6 +9,7 @@ import {
   nice,
   number,
   percent,
+  percentTick,
   power,
   tick,
   ticks,
@@ -84,6 +85,7 @@ test("numbers read as people write them", () => {
   assert.equal(tick(-0.5), "−0.5");
   assert.equal(percent(0.9281), "92.8%");
   assert.equal(percent(NaN), "–");
+  assert.deepEqual([0.925, 0.9, 0, 1].map(percentTick), ["92.5%", "90%", "0%", "100%"]);
 });
 
 test("bytes and durations carry their unit", () => {

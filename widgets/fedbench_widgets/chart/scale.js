@@ -153,6 +153,14 @@ export function tick(value) {
 }
 
 /**
+ * A share as the shortest text for an axis tick: 92.5%, not 93%.
+ * @param {number} value
+ */
+export function percentTick(value) {
+  return `${tick(100 * value)}%`;
+}
+
+/**
  * @param {number} value a fraction
  * @param {number} [places]
  */

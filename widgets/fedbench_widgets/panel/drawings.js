@@ -1,7 +1,7 @@
 // @ts-check
 /** What each live chart draws, as plain data made from the table. Runs in node as well. */
 
-import { number, percent, tick } from "../chart/scale.js";
+import { number, percent, percentTick, tick } from "../chart/scale.js";
 import { COLUMN, place } from "./axis.js";
 
 /** @typedef {import("./table.js").Table} Table */
@@ -66,7 +66,7 @@ export function accuracy(table, axis, kind) {
   return {
     ...axis,
     label: spoken(metric.label, latest, table),
-    yTick: metric.percent ? (value) => percent(value, 0) : tick,
+    yTick: metric.percent ? percentTick : tick,
     yDomain: metric.percent ? [0, 1] : undefined,
     series: [
       { key: "main", name: "global", color: "s0", y: values, label: latest, width: 2.2 },

@@ -3,7 +3,7 @@
 
 import { html, set, text } from "../chart/dom.js";
 import { FrontierChart, isPrivate } from "../chart/frontier.js";
-import { percent, power, tick } from "../chart/scale.js";
+import { percentTick, power, tick } from "../chart/scale.js";
 import { format } from "./drawings.js";
 
 /** @typedef {import("../chart/frontier.js").Point} Point */
@@ -51,7 +51,7 @@ export function frontier(context) {
     chart.draw({
       points,
       format: show,
-      yTick: info.metric.percent ? (value) => percent(value, 0) : tick,
+      yTick: info.metric.percent ? percentTick : tick,
       percent: info.metric.percent,
       minimize: info.metric.minimize ?? !info.metric.percent,
       name: info.metric.label,

@@ -1,0 +1,185 @@
+"""The form: what it shows is what it reads, and a bad value speaks at its own field."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import ipywidgets as widgets
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+import fedbench as fb
+from fedbench.scenarios import digits
+from fedbench.strategies import Strategy
+from fedbench_widgets.form import Form
+
+SAMPLINGS = st.one_of(
+    st.just(fb.Everyone()),
+    st.builds(fb.FixedCohort, size=st.integers(1, 4)),
+    st.builds(fb.Poisson, rate=st.floats(0.001, 1)),
+)
+EXPERIMENTS = st.builds(
+    fb.Experiment,
+    data=st.sampled_from([fb.Digits(), fb.Wine(test_fraction=0.33), fb.DiabetesProgression()]),
+    partition=st.one_of(
+        st.builds(fb.IID, clients=st.integers(4, 90)),
+        st.builds(fb.Dirichlet, clients=st.integers(4, 90), alpha=st.floats(1e-4, 1e4)),
+    ),
+    model=st.one_of(
+        st.just(fb.Linear()),
+        st.builds(fb.MLP, hidden=st.lists(st.integers(1, 300), min_size=1, max_size=3).map(tuple)),
+    ),
+    training=st.builds(
+        fb.LocalTraining,
+        epochs=st.none() | st.integers(1, 99),
+        batch_size=st.none() | st.integers(1, 5000),
+        lr=st.floats(1e-6, 1e3),
+        momentum=st.floats(0, 0.999),
+        lr_decay=st.floats(0.1, 1),
+    ),
+    sampling=SAMPLINGS,
+    rounds=st.integers(1, 100_000),
+    target=st.none() | st.builds(fb.Target, metric=st.just("loss"), value=st.floats(-5, 5)),
+    seed=st.integers(0, 2**31 - 1),
+)
+PRIVATE = st.builds(
+    fb.ClientLevelDP,
+    epsilon=st.none() | st.floats(1e-3, 1e4),
+    noise_multiplier=st.none() | st.floats(1e-3, 1e4),
+    delta=st.floats(1e-12, 0.5),
+    clip=st.floats(1e-6, 1e6),
+    noise_seed=st.none() | st.integers(0, 2**40),
+)
+
+
+def form(experiment: fb.Experiment | None = None) -> Form:
+    return Form(experiment or digits(), lambda: None)
+
+
+def reasons(shown: Form) -> list[str]:
+    labels = [w for w in all_inside(shown.widget) if isinstance(w, widgets.Label)]
+    return [w.value for w in labels if "fb-problem" in w._dom_classes and w.layout.display is None]
+
+
+def all_inside(widget: widgets.Widget) -> list[widgets.Widget]:
+    children = getattr(widget, "children", ())
+    return [widget, *(found for child in children for found in all_inside(child))]
+
+
+def control(shown: Form, title: str, kind: type) -> widgets.Widget:
+    (found,) = [
+        w
+        for w in all_inside(shown.widget)
+        if isinstance(w, kind) and getattr(w, "description", "") == title
+    ]
+    return found
+
+
+SHOWN = form()
+
+
+@given(EXPERIMENTS)
+def test_what_is_written_is_read_to_the_last_digit(experiment: fb.Experiment) -> None:
+    SHOWN.write(experiment)
+    assert fb.Experiment.from_dict(SHOWN.reads()) == experiment
+
+
+@given(PRIVATE)
+def test_privacy_is_read_to_the_last_digit(privacy: fb.ClientLevelDP) -> None:
+    experiment = digits().replace(privacy=privacy)
+    SHOWN.write(experiment)
+    assert fb.Experiment.from_dict(SHOWN.reads()) == experiment
+
+
+def test_the_default_of_a_field_is_the_models_own() -> None:
+    shown = form(fb.Experiment())
+    control(shown, "Privacy", widgets.Dropdown).value = "ClientLevelDP"
+    assert shown.reads()["privacy"] == fb.ClientLevelDP().to_dict() | {
+        "noise_multiplier": None,
+        "noise_seed": None,
+    }
+
+
+def test_an_edit_changes_the_experiment_and_is_told_once() -> None:
+    told: list[object] = []
+    shown = Form(digits(), lambda: told.append(shown.experiment))
+    control(shown, "α", widgets.FloatLogSlider).value = 0.1
+    assert told == [digits().replace(**{"partition.alpha": 0.1})]
+
+
+def test_a_bad_value_speaks_at_its_field_and_nothing_is_corrected() -> None:
+    shown = form()
+    control(shown, "Weights", widgets.Dropdown).value = "samples"
+    assert shown.experiment is None
+    assert [each.path for each in shown.problems] == ["strategy.weighting"]
+    (reason,) = reasons(shown)
+    assert "set it to 'uniform'" in reason
+    assert shown.reads()["strategy"]["weighting"] == "samples"
+    control(shown, "Weights", widgets.Dropdown).value = "uniform"
+    assert shown.experiment == digits()
+    assert reasons(shown) == []
+
+
+def test_a_section_with_a_problem_unfolds() -> None:
+    shown = form()
+    (section,) = [s for t, s in shown._sections.items() if t == "Aggregation"]
+    assert section.selected_index is None
+    control(shown, "Weights", widgets.Dropdown).value = "samples"
+    assert section.selected_index == 0
+
+
+def test_text_that_is_no_number_is_refused_with_its_place() -> None:
+    shown = form(fb.Experiment(model=fb.MLP(hidden=(8,))))
+    control(shown, "Hidden", widgets.Text).value = "8, eight"
+    assert shown.experiment is None
+    assert [each.path for each in shown.problems] == ["model.hidden.1"]
+    assert len(reasons(shown)) == 1
+
+
+def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None:
+    class Pulled(Strategy):
+        """Pull towards the anchor."""
+
+        mu: Annotated[
+            float,
+            Field(
+                ge=0,
+                le=10,
+                title="μ",
+                description="strength of the pull",
+                json_schema_extra={"slider": [0, 10, 0.1]},
+            ),
+        ] = 0.5
+
+    experiment = fb.Experiment(strategy=Pulled(mu=2.5))
+    shown = form(experiment)
+    slider = control(shown, "μ", widgets.FloatSlider)
+    assert (slider.value, slider.min, slider.max, slider.tooltip) == (
+        2.5,
+        0,
+        10,
+        "strength of the pull",
+    )
+    slider.value = 3.0
+    assert shown.experiment == fb.Experiment(strategy=Pulled(mu=3.0))
+
+
+@pytest.mark.parametrize("path", ["rounds", "target.value", "training.lr"])
+def test_only_what_may_change_in_a_run_is_open(path: str) -> None:
+    shown = form(digits().replace(target=fb.Target()))
+    shown.enable(lambda name: name == path)
+    live = {
+        w.description
+        for w in all_inside(shown.widget)
+        if hasattr(w, "disabled") and not w.disabled and getattr(w, "description", "")
+    }
+    assert (
+        live
+        == {
+            "rounds": {"Rounds"},
+            "target.value": {"Value"},
+            "training.lr": {"Learning rate"},
+        }[path]
+    )

@@ -1,0 +1,203 @@
+"""The workbench without a page: commands, edits in the middle of a run, and its end."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+import fedbench as fb
+from fedbench.runs import SessionError
+from fedbench_widgets import Workbench
+from fedbench_widgets.picture import COLUMNS, MOST_POINTS, Series
+from fedbench_widgets.preview import epsilon_plan, privacy_hint
+
+WINES = fb.Experiment(data=fb.Wine(), partition=fb.Dirichlet(clients=6, alpha=1.0), rounds=5)
+PRIVATE = WINES.replace(
+    strategy=fb.FedAvg(weighting="uniform"),
+    sampling=fb.Poisson(rate=0.5),
+    privacy=fb.ClientLevelDP(epsilon=3, delta=1e-2, noise_seed=1),
+)
+
+
+@pytest.fixture
+def workbench() -> Iterator[Workbench]:
+    made = Workbench(WINES)
+    yield made
+    made.close()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what the publisher's thread is to show."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.01)
+
+
+def send(workbench: Workbench, **content: object) -> None:
+    workbench._heard(None, content, None)
+
+
+def log(workbench: Workbench) -> list[tuple[str, str]]:
+    return [(line["level"], line["text"]) for line in workbench._log]
+
+
+def test_a_run_becomes_a_point_and_its_numbers_are_the_historys(workbench: Workbench) -> None:
+    workbench.start()
+    assert workbench.wait(60) == "done"
+    panel, frame = workbench.panel, workbench.history.frame()
+    until(lambda: workbench.toolbar.status["state"] == "done")
+    numbers = np.frombuffer(panel.series, dtype="<f4").reshape(-1, len(COLUMNS))
+    assert panel.snapshot["points"] == len(numbers) == 5
+    columns = dict(zip(COLUMNS, numbers.T, strict=True))
+    np.testing.assert_allclose(columns["metric"], frame["accuracy"], rtol=1e-6)
+    np.testing.assert_allclose(columns["p10"], frame["clients_p10"], rtol=1e-6)
+    np.testing.assert_allclose(columns["bytes_up"], frame["bytes_up"].cumsum())
+    assert np.isnan(columns["epsilon"]).all()
+    (point,) = panel.frontier
+    assert (point["value"], point["epsilon"]) == (frame["accuracy"].iloc[-1], None)
+
+
+def test_a_second_start_runs_what_the_form_now_holds(workbench: Workbench) -> None:
+    for experiment in (WINES, PRIVATE):
+        workbench.experiment = experiment
+        send(workbench, command="start")
+        assert workbench.wait(60) == "done"
+    assert [run.experiment for run in workbench.runs] == [WINES, PRIVATE]
+    until(lambda: len(workbench.panel.frontier) == 2)
+    assert [point["epsilon"] for point in workbench.panel.frontier] == [
+        None,
+        pytest.approx(3, rel=1e-3),
+    ]
+    send(workbench, load=1)
+    assert workbench.experiment == WINES
+
+
+def test_a_click_that_comes_too_late_is_a_line_in_the_log(workbench: Workbench) -> None:
+    for command in ("pause", "resume"):
+        send(workbench, command=command)
+        level, text = log(workbench)[-1]
+        assert (level, text.partition(";")[0]) == ("warning", f"cannot {command} while idle")
+    workbench.experiment = WINES.replace(rounds=100_000)
+    send(workbench, command="start")
+    send(workbench, command="start")
+    assert ("warning", "cannot start while running; possible when idle") in log(workbench)
+    send(workbench, command="stop")
+    assert workbench.wait(60) == "done"
+
+
+def test_nothing_starts_while_the_form_is_wrong(workbench: Workbench) -> None:
+    workbench.form._fields["rounds"].write(0)
+    workbench.form._edited()
+    assert workbench.experiment is None
+    with pytest.raises(SessionError, match="red lines"):
+        workbench.start()
+    until(lambda: workbench.toolbar.status["can_start"] is False)
+
+
+def test_live_fields_fork_the_run_and_others_wait_for_the_reset(workbench: Workbench) -> None:
+    send(workbench, command="step")
+    assert workbench.wait(60) == "paused"
+    workbench.experiment = WINES.replace(rounds=3, **{"training.lr": 0.02, "partition.alpha": 0.2})
+    assert workbench.session.experiment == WINES.replace(rounds=3, **{"training.lr": 0.02})
+    assert workbench._pending() == ["partition.alpha"]
+    (note,) = workbench.history.amendments
+    assert (note.round, note.changes) == (2, {"rounds": 3, "training.lr": 0.02})
+    send(workbench, command="reset")
+    assert workbench.session.experiment == workbench.experiment
+    assert workbench._pending() == []
+
+
+def test_a_failure_is_shown_with_its_reason_and_keeps_the_form(workbench: Workbench) -> None:
+    wild = WINES.replace(**{"training.lr": 1e38})
+    workbench.experiment = wild
+    workbench.start()
+    assert workbench.wait(60) == "failed"
+    until(lambda: workbench.toolbar.status["state"] == "failed")
+    error = workbench.toolbar.status["error"]
+    assert "training.lr" in error["message"]
+    assert "Traceback" in error["detail"]
+    assert ("error", error["message"]) in log(workbench)
+    assert workbench.experiment == wild
+    assert workbench.panel.frontier == []
+
+
+def test_names_from_data_reach_the_page_as_they_are(workbench: Workbench) -> None:
+    until(lambda: workbench.form.map.version)
+    assert workbench.form.map.classes == ["grower 1", "grower 2", "grower 3"]
+    counts = np.frombuffer(workbench.form.map.counts, dtype="<u4").reshape(6, 3)
+    np.testing.assert_array_equal(counts, WINES.federation().counts())
+
+
+def test_closing_stops_the_run_and_the_thread() -> None:
+    made = Workbench(WINES.replace(rounds=100_000))
+    made.start()
+    publisher, session = made._publisher._thread, made.session
+    made.close()
+    assert session.wait(60) == "done"
+    publisher.join(10)
+    assert not publisher.is_alive()
+    assert made.toolbar.status["closed"]
+
+
+def test_a_closed_workbench_leaves_no_widget_behind() -> None:
+    before = set(_instances)
+    made = Workbench(WINES)
+    made.experiment = PRIVATE  # the fields of what was chosen before are hidden, not gone
+    thread, gone = made._publisher._thread, weakref.ref(made)
+    made.close()
+    del made
+    thread.join(10)
+    gc.collect()
+    assert gone() is None
+    assert set(_instances) == before
+    assert thread not in threading.enumerate()
+
+
+def test_a_long_history_is_thinned_and_keeps_its_last_round(train) -> None:
+    _, rows = train(WINES, 3)
+    history = fb.History(WINES)
+    series = Series(history)
+    for number in range(3 * MOST_POINTS):
+        history.append(type(rows[0])(**{**vars(rows[number % 3]), "round": number + 1}))
+    found = series.points()
+    assert MOST_POINTS // 2 <= len(found) <= MOST_POINTS + 1
+    assert found[0, 0] == 1
+    assert found[-1, 0] == 3 * MOST_POINTS
+
+
+def test_the_plan_ends_at_the_budget() -> None:
+    rounds, spent = epsilon_plan(PRIVATE, None) or ((), ())
+    assert rounds == (1, 2, 3, 4, 5)
+    assert list(spent) == sorted(spent)
+    assert spent[-1] == pytest.approx(3, rel=1e-3)
+    assert epsilon_plan(WINES, None) is None
+    other, dearer = epsilon_plan(PRIVATE, 0.5) or ((), ())
+    assert other == rounds
+    assert dearer[-1] > spent[-1]
+
+
+@pytest.mark.parametrize(
+    ("privacy", "sentence"),
+    [
+        (fb.NoPrivacy(), "Nothing is promised"),
+        (fb.ClientLevelDP(epsilon=3, delta=1e-2), r"^Noise z = [\d.]+: ε reaches 3 at round 5\.$"),
+        (
+            fb.ClientLevelDP(noise_multiplier=0.5, epsilon=1, delta=1e-2),
+            r"would spend ε [\d.]+ in 5 rounds; the run stops before it passes 1\.",
+        ),
+        (fb.ClientLevelDP(epsilon=3, delta=1e-2, noise_seed=1), "Simulation only"),
+        (fb.ClientLevelDP(epsilon=1e-8, delta=1e-9), "out of reach"),
+    ],
+)
+def test_the_hint_answers_both_ways(privacy, sentence: str) -> None:
+    experiment = PRIVATE.replace(privacy=privacy)
+    assert re.search(sentence, privacy_hint(experiment))
