@@ -73,8 +73,11 @@ class Lab:
 
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme and wait until it is there."""
+        # Each change shows a splash; a second one that meets the first removes it twice.
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
         self.command("apputils:change-theme", theme=name)
         self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def shut_down(self) -> None:
         """End the notebook's kernel, so that it does not compete with the next test."""
