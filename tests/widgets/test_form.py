@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import ipywidgets as widgets
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
@@ -164,22 +163,3 @@ def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None
     )
     slider.value = 3.0
     assert shown.experiment == fb.Experiment(strategy=Pulled(mu=3.0))
-
-
-@pytest.mark.parametrize("path", ["rounds", "target.value", "training.lr"])
-def test_only_what_may_change_in_a_run_is_open(path: str) -> None:
-    shown = form(digits().replace(target=fb.Target()))
-    shown.enable(lambda name: name == path)
-    live = {
-        w.description
-        for w in all_inside(shown.widget)
-        if hasattr(w, "disabled") and not w.disabled and getattr(w, "description", "")
-    }
-    assert (
-        live
-        == {
-            "rounds": {"Rounds"},
-            "target.value": {"Value"},
-            "training.lr": {"Learning rate"},
-        }[path]
-    )

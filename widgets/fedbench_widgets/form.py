@@ -59,11 +59,6 @@ class Form:
         """Return all fields as plain data."""
         return {name: field.read() for name, field in self._fields.items()}
 
-    def enable(self, allowed: Callable[[str], bool]) -> None:
-        """Let the person edit only the fields whose path is `allowed`."""
-        for field in self._fields.values():
-            field.enable(allowed)
-
     def close(self) -> None:
         """Close all widgets, those that are not shown at the moment too."""
         for field in self._fields.values():
