@@ -26,7 +26,6 @@ class PartitionMap(anywidget.AnyWidget):
     clients = traitlets.Int(0).tag(sync=True)
     classes: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sentence = traitlets.Unicode("").tag(sync=True)
-    busy = traitlets.Bool(False).tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
 
     def __repr__(self) -> str:

@@ -1,11 +1,11 @@
 // @ts-check
 /** The partition at once: which client holds how much of which class. */
 
-import { html, set, text } from "../chart/dom.js";
+import { html, text } from "../chart/dom.js";
 import { ClientMap, SHOWN } from "../chart/map.js";
 import { lifetime } from "../chart/model.js";
 
-const TRAITS = ["counts", "clients", "classes", "sentence", "busy", "version"];
+const TRAITS = ["counts", "clients", "classes", "sentence", "version"];
 
 /** @param {import("../chart/model.js").View} view */
 function render(view) {
@@ -31,7 +31,6 @@ function render(view) {
     map.draw({ counts, clients, classes, label, empty: "No clients yet." });
     text(shown, part);
     text(words, sentence);
-    set(el, { "aria-busy": String(Boolean(model.get("busy"))) });
   };
   const changed = () => {
     if (frame === 0) frame = requestAnimationFrame(draw);
