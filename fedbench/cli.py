@@ -113,6 +113,10 @@ def run(
     for text in experiment.cautions():
         typer.echo(f"caution: {text}", err=True)
     try:
+        experiment.privacy.bind(experiment.sampling_rate, experiment.rounds)
+    except ValueError as error:
+        _refuse(f"privacy: {error}")
+    try:
         folder = prepare(out or _free(Path("runs") / file.stem), experiment)
     except StoreError as error:
         _refuse(str(error))
@@ -228,7 +232,7 @@ def _report(session: Session, folder: Path) -> None:
     if found["epsilon"] is not None:
         lines["ε"] = (
             f"{found['epsilon']:.4f} at δ = {found['delta']:g}, for whole clients "
-            f"(noise z = {found['noise_multiplier']:.4f})"
+            f"(noise z = {found['noise_multiplier']:.4f}, simulated in floating point)"
         )
     sent, received = found["bytes_up"] / 1e6, found["bytes_down"] / 1e6
     lines["traffic"] = f"{sent:.2f} MB up, {received:.2f} MB down"

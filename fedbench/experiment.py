@@ -121,7 +121,7 @@ class Experiment(Spec):
                 refuse(
                     "partition.clients",
                     f"{clients} clients need {self.partition.samples_needed} training samples and "
-                    f"{self.data.kind()} has about {available}; take fewer clients",
+                    f"{self.data.kind()} has {available}; take fewer clients",
                     clients,
                 )
             )
@@ -171,14 +171,13 @@ class Experiment(Spec):
                     self.aggregator.kind(),
                 )
             )
-        if isinstance(self.sampling, FixedCohort):
-            rate = self.sampling.size / self.partition.clients
+        if not self.sampling.independent:
             errors.append(
                 refuse(
                     "sampling.kind",
-                    "ε is proved for independent sampling, not for cohorts of a fixed size; "
-                    f"choose Poisson with rate {rate:.3g}",
-                    "FixedCohort",
+                    "ε is proved for clients that take part independently of each other; "
+                    f"choose Poisson with rate {min(1.0, self.sampling_rate):.3g}",
+                    self.sampling.kind(),
                 )
             )
         return errors
@@ -192,6 +191,11 @@ class Experiment(Spec):
                 found.append(
                     f"privacy.delta = {self.privacy.delta:g} is not below 1/clients = {limit:.2g}: "
                     "publishing one client's data whole would satisfy it; take a smaller δ"
+                )
+            if isinstance(self.sampling, Everyone) and self.partition.clients > 1:
+                found.append(
+                    "sampling = Everyone: every client spends in every round; Poisson sampling "
+                    "needs less noise for the same ε"
                 )
             if self.privacy.noise_seed is not None:
                 found.append(
@@ -210,6 +214,12 @@ class Experiment(Spec):
         """Return the expected share of clients in a round."""
         return self.sampling.expected(self.partition.clients) / self.partition.clients
 
+    @property
+    def replays(self) -> bool:
+        """Return whether running this again gives the same history, to the bit."""
+        privacy = self.privacy
+        return not isinstance(privacy, ClientLevelDP) or privacy.noise_seed is not None
+
     def federation(self) -> FederatedDataset:
         """Return the data as dealt out to the clients."""
         return FederatedDataset.build(self.data, self.partition, self.seed)
@@ -224,10 +234,10 @@ class Experiment(Spec):
         return " · ".join(words)
 
     def to_python(self) -> str:
-        """Return a program that runs this experiment and gives the same history."""
+        """Return a program that runs this experiment; the same history, if it `replays`."""
         outside = sorted(
             {
-                f"from {type(part).__module__} import {type(part).__qualname__}"
+                f"from {type(part).__module__} import {type(part).__qualname__.partition('.')[0]}"
                 for part in self.parts()
                 if type(part).__module__.partition(".")[0] not in ("fedbench", "__main__")
             }

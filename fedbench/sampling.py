@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,13 @@ from fedbench.spec import Part
 
 
 class Sampling(Part, family=True):
-    """Draws the cohort of a round."""
+    """Draws the cohort of a round.
+
+    `independent` says that each client takes part with the same probability, whatever the others
+    do: what privacy is proved for.
+    """
+
+    independent: ClassVar[bool] = False
 
     @abstractmethod
     def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -26,6 +32,8 @@ class Sampling(Part, family=True):
 
 class Everyone(Sampling):
     """Every client takes part in every round."""
+
+    independent: ClassVar[bool] = True
 
     def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return all ids."""
@@ -65,6 +73,7 @@ class Poisson(Sampling):
     arXiv:1607.00133); the size of a cohort varies and may be zero.
     """
 
+    independent: ClassVar[bool] = True
     rate: Annotated[
         float,
         Field(

@@ -7,6 +7,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar, Self, cast, get_args
 
 import tomlkit
@@ -125,7 +126,7 @@ class Spec(BaseModel):
     def code(self, indent: int = 0) -> str:
         """Return Python that rebuilds this object; fields at their default are left out."""
         cls = type(self)
-        name = cls.__name__ if _is_user_class(cls) else f"fb.{cls.__name__}"
+        name = cls.__qualname__ if _is_user_class(cls) else f"fb.{cls.__name__}"
         shown = [
             (key, getattr(self, key))
             for key, field in cls.model_fields.items()
@@ -186,6 +187,8 @@ class Part(Spec):
     def _admit(
         cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
+        if isinstance(value, str):
+            raise _refusal(cls, "missing_kind", f"write it as kind = {value!r} in a table", value)
         if not isinstance(value, Mapping):
             return handler(value)
         rest = {key: item for key, item in value.items() if key != "kind"}
@@ -224,7 +227,7 @@ class Part(Spec):
     def _imported(cls, kind: str) -> type[Self]:
         module, _, name = kind.partition(":")
         try:
-            found = getattr(importlib.import_module(module), name)
+            found = reduce(getattr, name.split("."), importlib.import_module(module))
         except (ImportError, AttributeError, ValueError) as error:
             raise _refusal(
                 cls, "unknown_kind", f"{kind!r} cannot be found: {error}", kind

@@ -9,7 +9,7 @@ from fedbench.spec import Part
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
-    import torch
+    import numpy as np
     from dp_accounting import DpEvent
     from torch import Tensor
 
@@ -37,11 +37,11 @@ class Stage(Part, family=True):
         """Return the payloads [C, ...] as they leave the clients."""
         return Encoded(payloads)
 
-    def decode(self, aggregate: Tree, divisor: float, noise: torch.Generator | None) -> Tree:
+    def decode(self, aggregate: Tree, divisor: float, noise: np.random.Generator | None) -> Tree:
         """Return the aggregate after the server's part; the sum was divided by `divisor`."""
         return aggregate
 
-    def noise(self, round: int) -> torch.Generator | None:
+    def noise(self, round: int) -> np.random.Generator | None:
         """Return the source of the server's noise in `round` (from 1); None if it adds none."""
         return None
 

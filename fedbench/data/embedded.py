@@ -32,7 +32,7 @@ class Digits(Source):
     """Handwritten digits, 1797 images of 8 × 8 pixels in [0, 1] (Alpaydin and Kaynak 1998)."""
 
     task: ClassVar[Task] = "classification"
-    samples: ClassVar[int] = 1797
+    strata_sizes: ClassVar[tuple[int, ...]] = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 
     def table(self) -> Raw:
         """Return pixels [1797, 64], divided by their largest value 16, and the digit."""
@@ -60,7 +60,7 @@ class BreastCancer(Source):
     """Breast Cancer Wisconsin (Diagnostic), 569 biopsies, 30 features (Street et al. 1993)."""
 
     task: ClassVar[Task] = "classification"
-    samples: ClassVar[int] = 569
+    strata_sizes: ClassVar[tuple[int, ...]] = (212, 357)
 
     def table(self) -> Raw:
         """Return 30 measurements of cell nuclei [569, 30] and benign (1) or malignant (0)."""
@@ -82,7 +82,7 @@ class Wine(Source):
     """Wine recognition, 178 wines of three growers, 13 chemical features (Forina et al. 1988)."""
 
     task: ClassVar[Task] = "classification"
-    samples: ClassVar[int] = 178
+    strata_sizes: ClassVar[tuple[int, ...]] = (59, 71, 48)
 
     def table(self) -> Raw:
         """Return 13 chemical measurements [178, 13] and the grower."""
@@ -108,7 +108,7 @@ class DiabetesProgression(Source):
     """Diabetes progression one year on, 442 patients, 10 features (Efron et al. 2004)."""
 
     task: ClassVar[Task] = "regression"
-    samples: ClassVar[int] = 442
+    strata_sizes: ClassVar[tuple[int, ...]] = (46, 45, 43, 44, 43, 46, 42, 45, 44, 44)
 
     def table(self) -> Raw:
         """Return 10 baseline measurements [442, 10] and the progression score, 25 to 346."""

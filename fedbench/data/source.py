@@ -38,7 +38,7 @@ class Dataset:
         """Return the class, or the tenth of the training targets, of each training and test row."""
         if self.card.task == "classification":
             return self.y.astype(np.int64), self.y_test.astype(np.int64)
-        edges = np.quantile(self.y.astype(np.float64), np.linspace(0, 1, STRATA + 1)[1:-1])
+        edges = _edges(self.y)
         return np.searchsorted(edges, self.y), np.searchsorted(edges, self.y_test)
 
     @property
@@ -50,10 +50,13 @@ class Dataset:
 
 
 class Source(Part, family=True):
-    """A data set: `load()` gives it with its card; `task` and `samples` are known before."""
+    """A data set: `load()` gives it with its card.
+
+    `task` and `strata_sizes`, the rows of each class or tenth of the target, are known before.
+    """
 
     task: ClassVar[Task]
-    samples: ClassVar[int]
+    strata_sizes: ClassVar[tuple[int, ...]]
     test_fraction: Annotated[
         float,
         Field(
@@ -84,8 +87,9 @@ class Source(Part, family=True):
 
     @property
     def training_samples(self) -> int:
-        """Return how many rows are left for clients, to within the rounding of each class."""
-        return self.samples - round(self.samples * self.test_fraction)
+        """Return how many rows are left for clients."""
+        held = (_held_count(size, self.test_fraction) for size in self.strata_sizes)
+        return sum(self.strata_sizes) - sum(held)
 
     def load(self) -> Dataset:
         """Return the data, read once per process: split, then prepared by training rows."""
@@ -99,7 +103,8 @@ def _load(source: Source) -> Dataset:
     _refuse_non_finite(card, "raw", x, y)
     rng = np.random.default_rng([source.split_seed, 1])
     classification = card.task == "classification"
-    test = _held_out(y if classification else np.zeros(len(y)), source.test_fraction, rng)
+    strata = y if classification else np.searchsorted(_edges(y), y)
+    test = _held_out(strata, source.test_fraction, rng)
     train, held = source.prepare(x[~test], x[test])
     y_train, y_test = y[~test], y[test]
     if not classification:
@@ -117,8 +122,17 @@ def _held_out(
     held = np.zeros(len(classes), dtype=bool)
     for label in np.unique(classes):
         rows = np.flatnonzero(classes == label)
-        held[rng.permutation(rows)[: max(1, round(len(rows) * fraction))]] = True
+        held[rng.permutation(rows)[: _held_count(len(rows), fraction)]] = True
     return held
+
+
+def _held_count(rows: int, fraction: float) -> int:
+    return max(1, round(rows * fraction))
+
+
+def _edges(targets: NDArray[np.generic]) -> NDArray[np.float64]:
+    """The values that part the tenths of a regression target."""
+    return np.quantile(targets.astype(np.float64), np.linspace(0, 1, STRATA + 1)[1:-1])
 
 
 def _refuse_non_finite(

@@ -30,7 +30,7 @@ class LoopEngine(Engine):
         from torch.func import functional_call
 
         strategy, training = task.strategy, task.training
-        module = task.model.build(task.data.card)
+        module = task.model.template(task.data.card)
         sent: list[Tree] = []
         losses: list[float] = []
         states: dict[int, Tree] = {}

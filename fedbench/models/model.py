@@ -54,6 +54,13 @@ class Model(Part, family=True):
         """
         return None
 
+    def template(self, card: Card) -> nn.Module:
+        """Return a module without values, to be called with parameters; draws no random number."""
+        import torch
+
+        with torch.device("meta"):
+            return self.build(card)
+
     def initial(self, card: Card, seed: int) -> dict[str, Tensor]:
         """Return the parameters that training starts from, a pure function of (card, seed)."""
         import torch

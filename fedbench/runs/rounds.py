@@ -50,7 +50,7 @@ class Rounds:
         self.data = experiment.federation()
         self.rate = experiment.sampling_rate
         self.privacy = experiment.privacy.bind(self.rate, experiment.rounds)
-        self._module = experiment.model.build(self.data.card)
+        self._module = experiment.model.template(self.data.card)
         self._x_test = torch.from_numpy(self.data.x_test)
         self._y_test = torch.from_numpy(self.data.y_test)
 
@@ -76,7 +76,7 @@ class Rounds:
             if target.reached(last.metrics, better):
                 return f"target reached: {target.metric} {last.metrics[target.metric]:.4g}"
         if progress.round >= experiment.rounds:
-            return f"all {experiment.rounds} rounds done"
+            return f"all {progress.round} rounds done"
         privacy = self.privacy
         if isinstance(privacy, ClientLevelDP) and privacy.epsilon is not None:
             after = self._spend(progress.ledger).epsilon(privacy.delta)
@@ -97,9 +97,7 @@ class Rounds:
         strategy, number = experiment.strategy, progress.round + 1
         expected = experiment.sampling.expected(data.clients)
         info = RoundInfo(number, experiment.training.rate(number), data.clients, expected)
-        ids = experiment.sampling.draw(
-            data.clients, np.random.default_rng([experiment.seed, 4, number])
-        )
+        ids = experiment.sampling.draw(data.clients, self._draws(number))
         task = Task(data, experiment.model, experiment.training, strategy, experiment.seed)
         updates = experiment.engine.train(
             task, progress.params, progress.server, progress.clients, ids, info
@@ -107,8 +105,10 @@ class Rounds:
         private = isinstance(self.privacy, ClientLevelDP)
         divisor = expected if private else float(updates.weights.sum())
         encoded = self.privacy.encode(updates.payloads)
+        # Whatever a strategy weighs by, sensitivity is proved for a plain sum.
+        weights = torch.ones_like(updates.weights) if private else updates.weights
         aggregate = experiment.aggregator.combine(
-            encoded.payloads, updates.weights, divisor if private else None
+            encoded.payloads, weights, divisor if private else None
         )
         aggregate = self.privacy.decode(aggregate, divisor, self.privacy.noise(number))
         params, server = strategy.update(progress.params, aggregate, progress.server, info)
@@ -158,9 +158,15 @@ class Rounds:
 
     def module(self, params: Tree) -> torch.nn.Module:
         """Return a torch module of its own with these parameters."""
-        module = self.experiment.model.build(self.data.card)
-        module.load_state_dict(dict(params), strict=False)
+        module = self.experiment.model.template(self.data.card)
+        own = {name: leaf.clone() for name, leaf in params.items()}
+        module.load_state_dict(own, assign=True)
         return module
+
+    def _draws(self, round: int) -> np.random.Generator:
+        # Amplification by sampling needs cohorts that nobody can predict.
+        secret = isinstance(self.privacy, ClientLevelDP) and self.privacy.noise_seed is None
+        return np.random.default_rng(None if secret else [self.experiment.seed, 4, round])
 
     def _spend(self, ledger: Ledger) -> Ledger:
         event = self.privacy.event(self.rate)

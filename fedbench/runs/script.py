@@ -6,7 +6,6 @@ import sys
 import warnings
 
 from fedbench.experiment import Experiment
-from fedbench.runs.events import Cautioned, Event
 from fedbench.runs.history import History
 from fedbench.runs.session import Session
 
@@ -28,7 +27,8 @@ def run(experiment: Experiment, *, progress: bool | None = None) -> History:
     from tqdm import tqdm
 
     session = Session(experiment)
-    session.subscribe(_warn)
+    for text in experiment.cautions():
+        warnings.warn(text, UserWarning, stacklevel=2)
     show = sys.stderr.isatty() if progress is None else progress
     session.start()
     with tqdm(total=experiment.rounds, unit="round", disable=not show) as bar:
@@ -42,11 +42,6 @@ def run(experiment: Experiment, *, progress: bool | None = None) -> History:
     if session.failure is not None:
         raise RunFailed(session.failure.message, session.history)
     return session.history
-
-
-def _warn(event: Event) -> None:
-    if isinstance(event, Cautioned):
-        warnings.warn(event.text, UserWarning, stacklevel=2)
 
 
 def _show(bar, history: History) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
 import time
 import traceback
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from fedbench.runs.rounds import Progress, Rounds
 
 LIVE = ("rounds", "target", "training.lr")  # what may change between two rounds of a run
+GOING = ("running", "paused", "stopping")
+
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
 class SessionError(RuntimeError):
@@ -30,10 +35,15 @@ class Session:
     """Runs an experiment's rounds in a thread of its own.
 
     States: idle, running, paused, stopping, done, failed. Commands return at once and take effect
-    between two rounds; `wait` blocks. Listeners are called in the training thread.
+    between two rounds; `wait` blocks. Listeners hear every event in order, in the training thread
+    or in that of a command, and may give commands themselves; one that raises hears no more.
+    Training sets torch to one thread, for the whole process: that is steadier, and the order of its
+    sums does not depend on the machine's load.
     """
 
     def __init__(self, experiment: Experiment) -> None:
+        if not isinstance(experiment, Experiment):
+            raise TypeError(f"experiment = {experiment!r} is not an Experiment")
         self.experiment = experiment
         self.history = History(experiment)
         self.state: State = "idle"
@@ -46,17 +56,29 @@ class Session:
         self._rounds: Rounds | None = None
         self._budget: int | None = None  # rounds to go before pausing; None: no pause asked for
         self._stop = False
+        self._changes: dict[str, Any] = {}  # amendments that the next round will go by
+        self._events: deque[Event] = deque()
+        self._delivering = threading.Lock()
+        self._deliverer: int | None = None  # the thread that tells the listeners
+        _sessions.add(self)
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with every event from now on; the returned function ends that."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
 
     # Commands ------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin training. Raises SessionError unless idle."""
-        self._launch("start", None)
+        with self._changed:
+            self._launch("start", None)
+        self._deliver()
 
     def step(self) -> None:
         """Run one round, then pause. Raises SessionError unless idle or paused."""
@@ -64,8 +86,9 @@ class Session:
             if self.state == "paused":
                 self._budget = 1
                 self._become("running")
-                return
-        self._launch("step", 1)
+            else:
+                self._launch("step", 1)
+        self._deliver()
 
     def pause(self) -> None:
         """Pause after the round that is being trained. Raises SessionError unless running."""
@@ -79,6 +102,7 @@ class Session:
             self._require("resume", "paused")
             self._budget = None
             self._become("running")
+        self._deliver()
 
     def stop(self) -> None:
         """End the run after the round that is being trained; does nothing if it has ended."""
@@ -88,6 +112,7 @@ class Session:
                 self._become("stopping")
             elif self.state == "idle":
                 self._become("done", "stopped before the first round")
+        self._deliver()
 
     def reset(self, experiment: Experiment | None = None) -> None:
         """Forget the run, and go by `experiment` if given.
@@ -99,8 +124,9 @@ class Session:
             self._stop = True
             self._changed.notify_all()
             thread = self._thread
-        if thread is not None:
+        if thread is not None and thread is not threading.current_thread():
             thread.join()
+        self._deliver()  # what is still to be told is about the run that is forgotten now
         with self._changed:
             self.experiment = experiment or self.experiment
             self.history = History(self.experiment)
@@ -108,13 +134,16 @@ class Session:
             self.seconds = 0.0
             self._thread = self._progress = self._rounds = None
             self._stop = False
+            self._changes = {}
             self._become("idle")
+        self._deliver()
 
     def amend(self, **changes: Any) -> None:
         """Change `rounds`, `target` or `training.lr` from the next round on.
 
         The history records it. A key is a path, as in `amend(**{"training.lr": 0.1})`. Raises
-        SessionError for any other field and ValidationError for a bad value; then nothing changes.
+        SessionError for any other field or after the run's end, and ValidationError for a bad
+        value; then nothing changes.
         """
         for path in changes:
             if path not in LIVE:
@@ -122,30 +151,42 @@ class Session:
                     f"{path} cannot change while a run goes on; {', '.join(LIVE)} can. Reset first"
                 )
         with self._changed:
-            amended = self.experiment.replace(**changes)
-            self.experiment = amended
-            if self._rounds is not None:
-                self._rounds.amend(amended)
-                note = Amended(len(self.history) + 1, changes)
-                self.history.amendments.append(note)
-                self._tell(note)
+            self._require("amend", "idle", "running", "paused")
+            self.experiment = self.experiment.replace(**changes)
+            if self.state == "idle":
+                self.history = History(self.experiment)
+            else:
+                self._changes |= changes
+            if self.state == "paused":
+                self._apply_changes()
+        self._deliver()
 
     # Waiting -------------------------------------------------------------------------------------
 
     def wait(self, timeout: float | None = None) -> State:
-        """Block until the run pauses or ends, or for `timeout` seconds; return the state."""
+        """Block until the run pauses or ends, or for `timeout` seconds; return the state.
+
+        By then the listeners have heard of it.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self.state not in ("running", "stopping"), timeout)
+            self._changed.wait_for(self._settled, timeout)
             return self.state
 
     async def wait_async(self, timeout: float | None = None) -> State:
         """Wait like `wait` while the event loop, and so the widgets, go on."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while self.state in ("running", "stopping"):
+        while not self._settled():
             if deadline is not None and time.monotonic() >= deadline:
                 break
-            await asyncio.to_thread(self.wait, 0.2)
+            left = 0.2 if deadline is None else deadline - time.monotonic()
+            await asyncio.to_thread(self.wait, max(0.0, min(0.2, left)))
         return self.state
+
+    def _settled(self) -> bool:
+        told = not self._events and self._deliverer is None
+        return self.state not in ("running", "stopping") and (
+            told or self._deliverer == threading.get_ident()
+        )
 
     def module(self) -> torch.nn.Module:
         """Return the global model as it is now. Raises SessionError before the first round."""
@@ -157,27 +198,27 @@ class Session:
     # The training thread -------------------------------------------------------------------------
 
     def _launch(self, command: str, budget: int | None) -> None:
-        with self._changed:
-            self._require(command, "idle")
-            self._budget, self._stop = budget, False
-            self._thread = threading.Thread(
-                target=_train, args=(weakref.ref(self),), name="fedbench-training", daemon=True
-            )
-            self._become("running")
-            self._thread.start()
+        self._require(command, "idle")
+        self._budget, self._stop = budget, False
+        self._thread = threading.Thread(
+            target=_train, args=(weakref.ref(self),), name="fedbench-training", daemon=True
+        )
+        self._become("running")
+        self._thread.start()
 
     def _prepare(self) -> None:
         import torch
 
         from fedbench.runs.rounds import Rounds
 
-        # Two threads of a matrix product fight with any other busy program: one is steadier, and
-        # the order of its sums does not depend on the machine's load.
         torch.set_num_threads(1)
-        for text in self.experiment.cautions():
-            self._tell(Cautioned(text))
-        rounds = Rounds(self.experiment)
+        experiment = self.history.experiment
+        self._events.extend(Cautioned(text) for text in experiment.cautions())
+        self._deliver()
+        rounds = Rounds(experiment)
         with self._changed:
+            if self._thread is not threading.current_thread():
+                return
             self._rounds = rounds
             self._progress = rounds.begin()
             self.history.noise_multiplier = getattr(rounds.privacy, "noise_multiplier", None)
@@ -185,22 +226,24 @@ class Session:
     def _advance(self) -> bool:
         """Run one round or wait for a command; return whether to go on."""
         with self._changed:
+            if self._thread is not threading.current_thread():
+                return False  # reset from a listener: another run may have begun
             if self._stop:
                 self._finish("stopped")
+                return False
+            self._apply_changes()
+            rounds, progress, rows = self._rounds, self._progress, self.history.rows
+            assert rounds is not None and progress is not None
+            reason = rounds.ended(progress, rows[-1] if rows else None)
+            if reason is not None:
+                self._finish(reason)
                 return False
             if self._budget == 0:
                 if self.state == "running":
                     self._become("paused")
-                self._changed.wait(0.5)
+                elif not self._events:
+                    self._changed.wait(0.5)
                 return True
-            rounds, progress = self._rounds, self._progress
-        assert rounds is not None and progress is not None
-        rows = self.history.rows
-        reason = rounds.ended(progress, rows[-1] if rows else None)
-        if reason is not None:
-            with self._changed:
-                self._finish(reason)
-            return False
         progress, row = rounds.next(progress)
         with self._changed:
             self._progress = progress
@@ -208,16 +251,25 @@ class Session:
             self.history.append(row)
             if self._budget is not None:
                 self._budget = max(0, self._budget - 1)
-        self._tell(row)
+            self._events.append(row)
         return True
+
+    def _apply_changes(self) -> None:
+        if self._changes and self._rounds is not None:
+            self._rounds.amend(self.experiment)
+            note = Amended(len(self.history) + 1, self._changes)
+            self._changes = {}
+            self.history.amendments.append(note)
+            self._events.append(note)
 
     def _fail(self, error: BaseException) -> None:
         detail = "".join(traceback.format_exception(error))
         with self._changed:
             self.failure = Failed(str(error) or type(error).__name__, detail)
             self.history.ended = f"failed: {self.failure.message}"
-            self._tell(self.failure)
+            self._events.append(self.failure)
             self._become("failed", self.failure.message)
+        self._deliver()
 
     def _finish(self, reason: str) -> None:
         self.history.ended = reason
@@ -226,18 +278,36 @@ class Session:
     def _become(self, state: State, reason: str = "") -> None:
         with self._changed:
             self.state = state
+            self._events.append(StateChanged(state, reason))
             self._changed.notify_all()
-        self._tell(StateChanged(state, reason))
 
     def _require(self, command: str, *states: State) -> None:
         if self.state not in states:
+            remedy = "; reset first" if self.state in ("done", "failed") else ""
             raise SessionError(
-                f"cannot {command} while {self.state}; possible when {' or '.join(states)}"
+                f"cannot {command} while {self.state}; possible when {' or '.join(states)}{remedy}"
             )
+
+    def _deliver(self) -> None:
+        """Tell the listeners, in order, one thread at a time, and never under the lock."""
+        while self._events and self._delivering.acquire(blocking=False):
+            self._deliverer = threading.get_ident()
+            try:
+                while self._events:
+                    self._tell(self._events.popleft())
+            finally:
+                self._deliverer = None
+                self._delivering.release()
+        with self._changed:
+            self._changed.notify_all()
 
     def _tell(self, event: Event) -> None:
         for listener in list(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception as error:  # training must not end by what somebody makes of it
+                self._listeners.remove(listener)
+                self._events.append(Cautioned(f"a listener raised {error!r} and hears no more"))
 
     def __repr__(self) -> str:
         return f"<Session {self.state}, {len(self.history)} of {self.experiment.rounds} rounds>"
@@ -250,9 +320,23 @@ def _train(reference: weakref.ref[Session]) -> None:
     try:
         if session is not None:
             session._prepare()
-        while session is not None and session._advance():
+        while session is not None:
+            going = session._advance()
+            session._deliver()
+            if not going:
+                break
             session = None
             session = reference()
     except BaseException as error:
         if session is not None:
             session._fail(error)
+
+
+@atexit.register
+def _end_all() -> None:
+    # A daemon thread inside torch while the interpreter goes away aborts the process.
+    for session in list(_sessions):
+        session.stop()
+    for session in list(_sessions):
+        if session._thread is not None:
+            session._thread.join(10)

@@ -48,8 +48,8 @@ class Saved:
         path = self.folder / MODEL
         if not path.exists():
             raise StoreError(f"{self.folder} holds no model: the run ended before its first round")
-        module = self.experiment.model.build(self.experiment.federation().card)
-        module.load_state_dict(load_file(path))
+        module = self.experiment.model.template(self.experiment.federation().card)
+        module.load_state_dict(load_file(path), assign=True)
         return module
 
 

@@ -21,7 +21,7 @@ class Ages(Source):
     """Sixty people, three columns; a cell may be spoilt to see who notices."""
 
     task: ClassVar[Task] = "classification"
-    samples: ClassVar[int] = 60
+    strata_sizes: ClassVar[tuple[int, ...]] = (30, 30)
     spoilt: tuple[int, ...] = ()
     value: str = "nan"
     shift: float = 0.0
@@ -41,7 +41,7 @@ class Prices(Source):
     """A regression table, whose targets may hold a gap."""
 
     task: ClassVar[Task] = "regression"
-    samples: ClassVar[int] = 40
+    strata_sizes: ClassVar[tuple[int, ...]] = (4,) * 10
     gap: int | None = None
 
     def table(self) -> Table:
@@ -171,3 +171,13 @@ def test_a_run_on_a_spoilt_table_says_where() -> None:
 def test_a_share_out_of_range(share: float) -> None:
     with pytest.raises(ValidationError, match="test_fraction"):
         fb.Wine(test_fraction=share)
+
+
+def test_a_regression_split_holds_out_each_tenth_of_the_target() -> None:
+    y = fb.DiabetesProgression().table()[2]
+    for seed in range(5):
+        data = fb.DiabetesProgression(split_seed=seed, test_fraction=0.25).load()
+        held = data.y_test * data.card.target_std + data.card.target_mean
+        edges = np.quantile(y.astype(float), np.linspace(0, 1, 11)[1:-1])
+        counts = np.bincount(np.searchsorted(edges, held - 1e-3), minlength=10)
+        assert counts.min() >= 10 and counts.max() <= 12

@@ -30,7 +30,8 @@ def test_a_source_gives_what_its_card_says(source: Source) -> None:
     data = source.load()
     card = data.card
     assert card.task == type(source).task
-    assert len(data.y) + len(data.y_test) == type(source).samples
+    assert len(data.y) + len(data.y_test) == sum(source.strata_sizes)
+    assert len(data.y) == source.training_samples
     assert data.x.shape[1:] == data.x_test.shape[1:] == card.shape
     assert data.x.dtype == data.x_test.dtype == np.float32
     assert len(data.x) == len(data.y) and len(data.x_test) == len(data.y_test)
@@ -52,10 +53,14 @@ def test_a_source_is_split_by_its_own_seed_alone(source: Source) -> None:
 
 
 def test_the_share_held_out_is_the_share_asked_for(source: Source) -> None:
-    data = source.replace(test_fraction=0.3).load()
-    rounding = max(1, len(data.card.classes)) / 2
-    assert abs(len(data.y_test) - 0.3 * type(source).samples) <= rounding
-    assert abs(source.training_samples - len(source.load().y)) <= rounding
+    for share in (0.05, 0.25, 0.3, 0.5):
+        asked = source.replace(test_fraction=share)
+        data = asked.load()
+        strata, held = (np.bincount(rows) for rows in data.strata())
+        assert len(data.y) == asked.training_samples  # known before anything is read
+        assert abs(len(data.y_test) - share * sum(source.strata_sizes)) <= len(strata) / 2
+        if data.card.task == "classification":
+            assert np.abs(held - share * (strata + held)).max() <= 0.5
 
 
 # Partitioners

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
+import torch
 
 import fedbench as fb
 from fedbench.channel.privacy import accounting
-from fedbench.runs import Event, RoundDone, SessionError
+from fedbench.runs import Cautioned, Event, RoundDone, SessionError, StateChanged
 from fedbench.runs.script import RunFailed
 
 SMALL = fb.Experiment(
@@ -130,3 +134,138 @@ def test_the_table_has_a_row_a_round() -> None:
     assert (frame["bytes_up"] == 8 * weights * 4).all()
     assert history.clients().shape == (8, 6)
     assert history.participation().to_numpy().all()
+
+
+def test_a_listener_that_raises_hears_no_more_and_the_run_goes_on() -> None:
+    session, heard = fb.Session(SMALL), []
+
+    def breaks(event: Event) -> None:
+        raise RuntimeError("not mine to bear")
+
+    session.subscribe(breaks)
+    session.subscribe(heard.append)
+    session.start()
+    assert session.wait(30) == "done"
+    assert len(session.history) == 6
+    (caution,) = [event for event in heard if isinstance(event, Cautioned)]
+    assert "not mine to bear" in caution.text
+    assert [event.round for event in heard if isinstance(event, RoundDone)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_listener_may_give_any_command() -> None:
+    session = fb.Session(SMALL)
+    seen: list[str] = []
+
+    def again(event: Event) -> None:
+        if isinstance(event, StateChanged):
+            seen.append(event.state)
+            if event.state == "done" and seen.count("done") == 1:
+                session.reset()
+                session.start()
+
+    session.subscribe(again)
+    session.start()
+    assert session.wait(30) == "done"
+    assert seen == ["running", "done", "idle", "running", "done"]
+    assert len(session.history) == 6
+
+
+def test_listeners_are_told_without_the_lock() -> None:
+    session, free = fb.Session(SMALL), []
+
+    def probe(event: Event) -> None:
+        def ask() -> None:
+            free.append(session._changed.acquire(timeout=5))
+            session._changed.release()
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+
+    session.subscribe(probe)
+    session.step()
+    assert session.wait(30) == "paused"
+    assert len(free) == 3 and all(free)
+
+
+def test_an_amendment_is_recorded_at_the_round_that_goes_by_it() -> None:
+    session = fb.Session(SMALL)
+
+    def in_the_third_round(event: Event) -> None:
+        if isinstance(event, RoundDone) and event.round == 3:
+            session.amend(rounds=5)
+
+    session.subscribe(in_the_third_round)
+    session.start()
+    session.amend(**{"training.lr": 0.01})  # perhaps before the first round is prepared
+    assert session.wait(30) == "done"
+    early, late = session.history.amendments
+    assert early.changes == {"training.lr": 0.01}
+    assert (late.round, late.changes) == (4, {"rounds": 5})
+    assert len(session.history) == 5
+    assert session.history.experiment == SMALL
+    with pytest.raises(SessionError, match=r"cannot amend while done.*reset first"):
+        session.amend(rounds=9)
+
+
+def test_what_is_amended_before_the_start_is_the_experiment() -> None:
+    session = fb.Session(SMALL)
+    session.amend(rounds=2)
+    session.start()
+    assert session.wait(30) == "done"
+    assert session.history.amendments == []
+    assert session.history.experiment.rounds == len(session.history) == 2
+
+
+def test_stepping_through_the_last_round_ends_the_run() -> None:
+    session = fb.Session(SMALL.replace(rounds=2))
+    session.step()
+    assert session.wait(30) == "paused"
+    session.step()
+    assert session.wait(30) == "done"
+
+
+def test_runs_at_once_replay_and_leave_the_users_random_numbers_alone() -> None:
+    for engine in (fb.LoopEngine(), fb.StackedEngine()):
+        experiment = SMALL.replace(engine=engine)
+        alone = facts(fb.run(experiment))
+        sessions = [fb.Session(experiment) for _ in range(3)]
+        for session in sessions:
+            session.start()
+        for session in sessions:
+            assert session.wait(60) == "done"
+            assert facts(session.history) == alone
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fb.run(SMALL)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_script_that_leaves_in_the_middle_of_a_run_ends_well() -> None:
+    script = (
+        "import fedbench as fb\n"
+        "session = fb.Session(fb.Experiment(rounds=100_000))\n"
+        "session.start()\n"
+        "while not session.history: session.wait(0.01)\n"
+    )
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_cautions_are_the_callers_own_warnings() -> None:
+    with pytest.warns(UserWarning, match="predictable") as caught:
+        fb.run(PRIVATE.replace(rounds=1))
+    assert caught[0].filename == __file__
+
+
+def test_cohorts_of_a_private_run_are_secret_unless_its_noise_is_fixed() -> None:
+    hidden = PRIVATE.replace(**{"privacy.noise_seed": None, "rounds": 6})
+    cohorts = [[row.cohort.tolist() for row in fb.run(hidden).rows] for _ in range(2)]
+    assert cohorts[0] != cohorts[1]
+
+
+def test_only_an_experiment_makes_a_session() -> None:
+    with pytest.raises(TypeError, match="experiment = 'x' is not an Experiment"):
+        fb.Session("x")  # pyright: ignore[reportArgumentType]

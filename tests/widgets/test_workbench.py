@@ -130,6 +130,41 @@ def test_a_failure_is_shown_with_its_reason_and_keeps_the_form(workbench: Workbe
     assert workbench.panel.frontier == []
 
 
+def test_a_run_that_goes_on_is_not_changed_by_looking_at_another(workbench: Workbench) -> None:
+    workbench.start()
+    assert workbench.wait(60) == "done"
+    workbench.experiment = WINES.replace(rounds=100_000)
+    workbench.start()
+    send(workbench, load=1)
+    assert ("warning", "cannot load a run while another goes on; stop or reset it first") in log(
+        workbench
+    )
+    send(workbench, command="stop")
+    assert workbench.wait(60) == "done"
+    assert workbench.history.amendments == []
+
+
+class Gaps(fb.Wine):
+    """Wines of which one was not measured."""
+
+    def table(self):
+        card, x, y = super().table()
+        x[3, 1] = np.nan
+        return card, x, y
+
+
+def test_data_that_cannot_be_dealt_out_are_a_reason_and_not_the_end(workbench: Workbench) -> None:
+    workbench.experiment = WINES.replace(data=Gaps())
+    until(lambda: not workbench.toolbar.status["can_start"])
+    assert "'malic acid' is nan in raw row 3" in workbench.toolbar.status["why_not"]
+    with pytest.raises(SessionError, match="malic acid"):
+        workbench.start()
+    workbench.experiment = WINES
+    until(lambda: workbench.toolbar.status["can_start"])
+    workbench.start()
+    assert workbench.wait(60) == "done"
+
+
 def test_names_from_data_reach_the_page_as_they_are(workbench: Workbench) -> None:
     until(lambda: workbench.form.map.version)
     assert workbench.form.map.classes == ["grower 1", "grower 2", "grower 3"]
@@ -189,7 +224,10 @@ def test_the_plan_ends_at_the_budget() -> None:
     ("privacy", "sentence"),
     [
         (fb.NoPrivacy(), "Nothing is promised"),
-        (fb.ClientLevelDP(epsilon=3, delta=1e-2), r"^Noise z = [\d.]+: ε reaches 3 at round 5\.$"),
+        (
+            fb.ClientLevelDP(epsilon=3, delta=1e-2),
+            r"^Noise z = [\d.]+: ε reaches 3 at round 5\. Simulated\.$",
+        ),
         (
             fb.ClientLevelDP(noise_multiplier=0.5, epsilon=1, delta=1e-2),
             r"would spend ε [\d.]+ in 5 rounds; the run stops before it passes 1\.",

@@ -48,9 +48,8 @@ def privacy_hint(experiment: Experiment) -> str:
         return str(error)
     assert noise is not None
     spent = accounting.epsilon(rate, noise, rounds, delta)
-    simulated = (
-        " Simulation only: the noise is predictable." if privacy.noise_seed is not None else ""
-    )
+    predictable = "Simulation only: the noise is predictable."
+    simulated = f" {predictable if privacy.noise_seed is not None else 'Simulated.'}"
     if privacy.epsilon is not None and spent > privacy.epsilon * (1 + 1e-9):
         return (
             f"Noise z = {noise:.3g} would spend ε {spent:.3g} in {rounds} rounds; the run stops "

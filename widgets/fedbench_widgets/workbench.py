@@ -28,7 +28,7 @@ from fedbench.scenarios import digits
 from fedbench_widgets.cells import close_all, replace_previous
 from fedbench_widgets.form import Form
 from fedbench_widgets.panel import Panel
-from fedbench_widgets.picture import Run, Series, frontier, snapshot, status
+from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.toolbar import Toolbar
@@ -59,6 +59,7 @@ class Workbench(widgets.VBox):
         self._hinted: Experiment | None = None  # what the privacy hint speaks of
         self._plan: Plan | None = None  # ε to the end of what the session runs
         self._planned: object = None  # what that plan was made for
+        self._trouble = ""  # why the data on the form cannot be dealt out
         self.toolbar = Toolbar()
         self.panel = Panel()
         self.form = Form(first, self._edited)
@@ -158,6 +159,8 @@ class Workbench(widgets.VBox):
                 raise SessionError(f"no such command: {command!r}")
 
     def _load(self, run: int) -> None:
+        if self._going():
+            raise SessionError("cannot load a run while another goes on; stop or reset it first")
         for known in self.runs:
             if known.id == run:
                 self.experiment = known.experiment
@@ -185,6 +188,8 @@ class Workbench(widgets.VBox):
     def _fresh(self) -> None:
         if self.form.experiment is None:
             raise SessionError("something in the form is wrong: see the red lines")
+        if self._trouble:
+            raise SessionError(self._trouble)
         if not self._going():
             self._reset()
 
@@ -208,7 +213,9 @@ class Workbench(widgets.VBox):
     def _ended(self, state: State, reason: str) -> None:
         history = self.session.history
         if state == "running" and not len(history):
-            self._note("info", f"Started: {self.session.experiment.describe()}")
+            experiment = self.session.experiment
+            words = session_title(experiment), experiment.model.kind(), experiment.describe()
+            self._note("info", f"Started: {' · '.join(words)}")
         if state == "done" and len(history):
             self.runs.append(Run(next(self._numbers), history.experiment, history))
         if state in ("paused", "done"):
@@ -218,14 +225,28 @@ class Workbench(widgets.VBox):
     # To the browser: kernel-only traits, set by the publisher's thread ---------------------------
 
     def _publish(self) -> None:
-        self._show_session()
+        try:
+            self._show_session()
+            self._show_form()
+        except Exception as error:  # the thread must go on: the next state may be sound
+            trouble = f"the page may be out of date: {error}"
+            if not any(line["text"] == trouble for line in self._log):
+                self._note("error", trouble, traceback.format_exc())
+                self._publisher.touch()
+
+    def _show_form(self) -> None:
         experiment = self.form.experiment
         if experiment is None:
             return
         dealt = experiment.data, experiment.partition, experiment.seed
         if dealt != self._dealt:
             self._dealt = dealt
-            show_partition(experiment, self.form.map)
+            self._trouble = ""
+            try:
+                show_partition(experiment, self.form.map)
+            except ValueError as error:  # data that cannot be dealt out: the run would fail too
+                self._trouble = str(error)
+                self._publisher.touch()
         # What takes longest comes last, and never before a run's first round.
         session = self.session
         if not warmed() or (session.state == "running" and not len(session.history)):
@@ -249,8 +270,12 @@ class Workbench(widgets.VBox):
             self.panel.log = self._log[-LOG_LINES:]
             if experiment is not None and experiment is not self._written:
                 self._written = experiment
-                self.panel.code = {"python": experiment.to_python(), "toml": experiment.to_toml()}
-        self.toolbar.status = status(session, experiment, self._pending())
+                self.panel.code = {
+                    "python": experiment.to_python(),
+                    "toml": experiment.to_toml(),
+                    "replays": "yes" if experiment.replays else "no",
+                }
+        self.toolbar.status = status(session, experiment, self._pending(), self._trouble)
 
     def _beat(self) -> None:
         self.toolbar.send({"beat": len(self.session.history)})

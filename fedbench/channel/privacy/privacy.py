@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -13,7 +12,7 @@ from fedbench.channel.stage import Encoded, Stage
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
-    import torch
+    import numpy as np
     from dp_accounting import DpEvent
 
 
@@ -45,7 +44,8 @@ class ClientLevelDP(Privacy):
     noise_multiplier: Annotated[
         float | None,
         Field(
-            gt=0,
+            ge=0.01,
+            le=1e4,
             title="Noise z",
             description="noise on the sum, in clipping norms; none solves it from ε and the rounds",
             json_schema_extra={"slider": [0.1, 20, 0.01], "scale": "log", "none": "from ε"},
@@ -83,11 +83,18 @@ class ClientLevelDP(Privacy):
     @model_validator(mode="before")
     @classmethod
     def _some_budget(cls, data: Any) -> Any:
-        if isinstance(data, dict) and all(
-            data.get(name) is None for name in ("epsilon", "noise_multiplier")
-        ):
+        if isinstance(data, dict) and not {"epsilon", "noise_multiplier"} & set(data):
             return data | {"epsilon": 4.0}
         return data
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> ClientLevelDP:
+        if self.epsilon is None and self.noise_multiplier is None:
+            raise ValueError(
+                "epsilon and noise_multiplier are both none; give a budget, such as epsilon = 4, "
+                "or the noise, such as noise_multiplier = 1"
+            )
+        return self
 
     def bind(self, rate: float, rounds: int) -> Self:
         """Return a copy whose noise is known: as given, or the least that keeps ε over `rounds`."""
@@ -102,13 +109,15 @@ class ClientLevelDP(Privacy):
         factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0)
         return Encoded(tree.scale(payloads, factors), norms, norms > self.clip)
 
-    def decode(self, aggregate: Tree, divisor: float, noise: torch.Generator | None) -> Tree:
+    def decode(self, aggregate: Tree, divisor: float, noise: np.random.Generator | None) -> Tree:
         """Add Gaussian noise of standard deviation zC / divisor, which is zC on the sum."""
+        import numpy as np
         import torch
 
         std = self._solved() * self.clip / divisor
+        rng = noise if noise is not None else np.random.default_rng()
         return {
-            name: leaf + std * torch.randn(leaf.shape, generator=noise, dtype=leaf.dtype)
+            name: leaf + std * torch.from_numpy(rng.standard_normal(leaf.shape)).to(leaf.dtype)
             for name, leaf in aggregate.items()
         }
 
@@ -121,13 +130,11 @@ class ClientLevelDP(Privacy):
             raise ValueError("noise_multiplier is not solved yet: bind(rate, rounds) first")
         return self.noise_multiplier
 
-    def noise(self, round: int) -> torch.Generator:
-        """Return a fresh generator: from the operating system, or from (noise_seed, round)."""
-        import numpy as np
-        import torch
+    def noise(self, round: int) -> np.random.Generator:
+        """Return a fresh generator: from the operating system, or from (noise_seed, round).
 
-        if self.noise_seed is None:
-            seed = secrets.randbits(63)
-        else:
-            seed = int(np.random.SeedSequence([self.noise_seed, round]).generate_state(1)[0])
-        return torch.Generator().manual_seed(seed)
+        It is numpy's, with 128 bits of entropy: torch's keeps 32 bits of its seed.
+        """
+        import numpy as np
+
+        return np.random.default_rng(None if self.noise_seed is None else [self.noise_seed, round])
