@@ -72,7 +72,11 @@ def _mlp() -> Iterable[fb.Experiment]:
 
 def _story(epsilon: float | None) -> Iterable[fb.Experiment]:
     for seed in SEEDS:
-        private = fb.ClientLevelDP(epsilon=epsilon, delta=1e-3, clip=1.0, noise_seed=seed)
+        privacy = (
+            fb.NoPrivacy()
+            if epsilon is None
+            else fb.ClientLevelDP(epsilon=epsilon, delta=1e-3, clip=1.0, noise_seed=seed)
+        )
         yield fb.Experiment(
             data=fb.Digits(),
             partition=fb.IID(clients=100),
@@ -80,7 +84,7 @@ def _story(epsilon: float | None) -> Iterable[fb.Experiment]:
             training=fb.LocalTraining(steps=3, batch_size=None, lr=2.0),
             strategy=fb.FedAvg(weighting="uniform"),
             sampling=fb.Poisson(rate=0.5),
-            privacy=fb.NoPrivacy() if epsilon is None else private,
+            privacy=privacy,
             rounds=30,
             seed=seed,
         )
