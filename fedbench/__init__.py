@@ -16,7 +16,18 @@ _HOMES = {
     "fedbench.models": ("Linear", "MLP"),
     "fedbench.runs": ("History", "Session", "run"),
     "fedbench.sampling": ("Everyone", "FixedCohort", "Poisson"),
-    "fedbench.strategies": ("FedAvg", "FedSGD"),
+    "fedbench.strategies": (
+        "FedAdagrad",
+        "FedAdam",
+        "FedAvg",
+        "FedAvgM",
+        "FedDyn",
+        "FedNova",
+        "FedProx",
+        "FedSGD",
+        "FedYogi",
+        "Scaffold",
+    ),
     "fedbench.training": ("LocalTraining",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -30,7 +41,18 @@ if TYPE_CHECKING:
     from fedbench.models import MLP, Linear
     from fedbench.runs import History, Session, run
     from fedbench.sampling import Everyone, FixedCohort, Poisson
-    from fedbench.strategies import FedAvg, FedSGD
+    from fedbench.strategies import (
+        FedAdagrad,
+        FedAdam,
+        FedAvg,
+        FedAvgM,
+        FedDyn,
+        FedNova,
+        FedProx,
+        FedSGD,
+        FedYogi,
+        Scaffold,
+    )
     from fedbench.training import LocalTraining
 
 __all__ = [
@@ -43,8 +65,15 @@ __all__ = [
     "Dirichlet",
     "Everyone",
     "Experiment",
+    "FedAdagrad",
+    "FedAdam",
     "FedAvg",
+    "FedAvgM",
+    "FedDyn",
+    "FedNova",
+    "FedProx",
     "FedSGD",
+    "FedYogi",
     "FixedCohort",
     "History",
     "Linear",
@@ -53,6 +82,7 @@ __all__ = [
     "Mean",
     "NoPrivacy",
     "Poisson",
+    "Scaffold",
     "Session",
     "StackedEngine",
     "Target",

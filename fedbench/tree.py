@@ -59,9 +59,20 @@ def row(a: Tree, index: int) -> dict[str, Tensor]:
     return {name: leaf[index] for name, leaf in a.items()}
 
 
+def pack(**trees: Tree) -> dict[str, Tensor]:
+    """Join named trees into one, as `model/weight`; `unpack` parts them again."""
+    return {f"{part}/{name}": leaf for part, a in trees.items() for name, leaf in a.items()}
+
+
+def unpack(a: Tree, part: str) -> dict[str, Tensor]:
+    """Return the tree that `pack` was given as `part`."""
+    head = f"{part}/"
+    return {name.removeprefix(head): leaf for name, leaf in a.items() if name.startswith(head)}
+
+
 def norms(a: Tree) -> Tensor:
     """Return the Euclidean norm over all leaves of each client of a stacked tree, shape [C]."""
-    squares = [leaf.flatten(1).double().square().sum(1) for leaf in a.values()]
+    squares = [leaf.unsqueeze(-1).flatten(1).double().square().sum(1) for leaf in a.values()]
     return sum(squares[1:], squares[0]).sqrt()
 
 

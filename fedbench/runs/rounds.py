@@ -96,7 +96,8 @@ class Rounds:
         experiment, data = self.experiment, self.data
         strategy, number = experiment.strategy, progress.round + 1
         expected = experiment.sampling.expected(data.clients)
-        info = RoundInfo(number, experiment.training.rate(number), data.clients, expected)
+        training = experiment.training
+        info = RoundInfo(number, training.rate(number), data.clients, expected, training.momentum)
         ids = experiment.sampling.draw(data.clients, self._draws(number))
         task = Task(data, experiment.model, experiment.training, strategy, experiment.seed)
         updates = experiment.engine.train(
@@ -122,7 +123,8 @@ class Rounds:
                 f"training.lr (now {experiment.training.lr:g}) or take fewer local steps"
             )
         ledger = self._spend(progress.ledger)
-        size = tree.size(progress.params) * FLOAT
+        up = tree.size(updates.payloads) * FLOAT // max(1, len(ids))
+        down = tree.size(strategy.broadcast(progress.params, progress.server)) * FLOAT
         norms = encoded.norms if encoded.norms is not None else tree.norms(updates.payloads)
         row = RoundDone(
             round=number,
@@ -135,8 +137,8 @@ class Rounds:
             epsilon=ledger.epsilon(self.privacy.delta)
             if isinstance(self.privacy, ClientLevelDP)
             else math.nan,
-            bytes_up=len(ids) * self.privacy.wire_bytes(size),
-            bytes_down=len(ids) * size,
+            bytes_up=len(ids) * self.privacy.wire_bytes(up),
+            bytes_down=len(ids) * down,
             seconds=time.perf_counter() - started,
         )
         after = replace(

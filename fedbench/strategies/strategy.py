@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoundInfo:
-    """What every hook may know: round (from 1), learning rate, clients, expected cohort."""
+    """What every hook may know: round (from 1), clients, expected cohort, local rate, momentum."""
 
     round: int
     lr: float
     clients: int
     expected_cohort: float
+    momentum: float = 0.0
 
 
 class Strategy(Part, family=True):
@@ -63,6 +64,10 @@ class Strategy(Part, family=True):
         `delta` is its local model less the global one; `steps` is the number of its local steps.
         """
         return delta, client
+
+    def broadcast(self, params: Tree, server: Tree) -> Tree:
+        """Return what each client of a cohort is sent before it trains."""
+        return params
 
     def weights(self, samples: Tensor) -> Tensor:
         """Return the weight of each client, float32[C], from its number of samples, [C]."""

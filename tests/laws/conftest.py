@@ -44,6 +44,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "ClientLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
     "Dirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "min_samples": 4}],
     "FedAvg": [{"weighting": "samples"}, {"weighting": "uniform"}],
+    "FedAvgM": [{}, {"beta": 0.0}],
+    "FedProx": [{}, {"mu": 0.5}],
     "FedSGD": [{"weighting": "samples"}, {"weighting": "uniform"}],
     "FixedCohort": [{"size": 1}, {"size": 12}],
     "MLP": [{"hidden": (5,)}, {"hidden": (4, 3), "activation": "tanh"}],

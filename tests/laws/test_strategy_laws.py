@@ -19,6 +19,8 @@ from fedbench.strategies import RoundInfo, Strategy
 from fedbench.tree import Tree
 
 INFO = RoundInfo(round=1, lr=0.5, clients=6, expected_cohort=6.0)
+# Their server steps by rules of its own: hand-computed values are in tests/strategies.
+OWN_STEP = ("FedAdagrad", "FedAdam", "FedYogi", "FedDyn")
 FULL_BATCH = fb.LocalTraining(steps=1, batch_size=None, lr=0.5)
 
 
@@ -58,6 +60,8 @@ def assert_close(a: Tree, b: Tree) -> None:
 def test_one_client_and_one_full_batch_are_a_central_gradient_step(
     strategy: Strategy, learner: Model, table: fb.Wine | fb.DiabetesProgression
 ) -> None:
+    if type(strategy).__name__ in OWN_STEP:
+        return
     experiment = fb.Experiment(
         data=table,
         partition=fb.IID(clients=1),
@@ -115,7 +119,7 @@ def test_hooks_of_stacked_clients_equal_hooks_one_by_one(strategy: Strategy) -> 
         sent, kept = strategy.finish(tree.sub(own, anchor), client, server, steps[k], INFO)
         assert_close(tree.row(direction, k), alone)
         assert_close(tree.row(payload, k), sent)
-        assert_close(tree.row(state, k), kept)
+        assert_close(tree.row(state, k) if state else {}, kept)
 
 
 def test_hooks_leave_their_inputs_alone(strategy: Strategy) -> None:
@@ -124,8 +128,8 @@ def test_hooks_leave_their_inputs_alone(strategy: Strategy) -> None:
     inputs = (anchor, grads, params, server, client)
     before = [copied(each) for each in inputs]
     strategy.adjust(grads, params, anchor, server, client)
-    strategy.finish(grads, client, server, torch.tensor(3), INFO)
-    strategy.update(params, grads, server, INFO)
+    payload, _ = strategy.finish(grads, client, server, torch.tensor(3), INFO)
+    strategy.update(params, payload, server, INFO)
     for now, then in zip(inputs, before, strict=True):
         assert_equal(now, then)
 

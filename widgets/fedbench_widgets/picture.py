@@ -29,6 +29,7 @@ COLUMNS = (
     "seconds",
 )
 MOST_POINTS = 2000  # more than a chart has pixels
+WRONG = "Something in the form is wrong: see the red lines"
 LABELS = {"accuracy": "Test accuracy", "rmse": "Test RMSE"}
 
 
@@ -83,8 +84,13 @@ class Series:
         )
 
 
-def status(session: Session, shown: Experiment | None, pending: list[str]) -> dict[str, Any]:
-    """Return the toolbar's state; `shown` is what the form holds, None while it is wrong."""
+def status(
+    session: Session, shown: Experiment | None, pending: list[str], trouble: str = ""
+) -> dict[str, Any]:
+    """Return the toolbar's state; `shown` is what the form holds, None while it is wrong.
+
+    `trouble` says why what the form holds cannot be run.
+    """
     experiment = session.experiment if session.state not in ("idle",) else shown
     experiment = experiment or session.experiment
     rows = session.history.snapshot()
@@ -110,8 +116,8 @@ def status(session: Session, shown: Experiment | None, pending: list[str]) -> di
         "bytes_down": sum(row.bytes_down for row in rows),
         "error": {"message": failure.message, "detail": failure.detail} if failure else None,
         "warnings": experiment.cautions(),
-        "can_start": shown is not None,
-        "why_not": "" if shown is not None else "Something in the form is wrong: see the red lines",
+        "can_start": shown is not None and not trouble,
+        "why_not": trouble if shown is not None else WRONG,
         "pending": pending,
         "closed": False,
     }

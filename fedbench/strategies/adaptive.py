@@ -1,0 +1,76 @@
+"""What the adaptive server optimisers share (Reddi et al. 2021, arXiv:2003.00295)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from fedbench import tree
+from fedbench.strategies.strategy import RoundInfo, Strategy
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Adaptive(Strategy, family=True):
+    """A server that scales each coordinate of its step by what earlier updates were like.
+
+    m ← β₁m + (1 − β₁)Δ, v as the member says, θ ← θ + η·m/(√v + τ); Δ is the mean update.
+    As in the paper v starts at τ², and neither m nor v is corrected for its start.
+    """
+
+    server_lr: Annotated[
+        float,
+        Field(
+            gt=0,
+            title="Server rate",
+            description="step size η of the server",
+            json_schema_extra={"slider": [0.001, 10, 0.001], "scale": "log"},
+        ),
+    ] = 0.03
+    beta1: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            title="β₁",
+            description="share of the last mean update that is kept",
+            json_schema_extra={"slider": [0, 0.99, 0.01]},
+        ),
+    ] = 0.9
+    tau: Annotated[
+        float,
+        Field(
+            gt=0,
+            title="τ",
+            description="adaptivity: the smaller, the more alike the steps of all coordinates",
+            json_schema_extra={"slider": [1e-6, 1, 1e-6], "scale": "log"},
+        ),
+    ] = 0.001
+
+    @abstractmethod
+    def second_moment(self, v: Tensor, square: Tensor) -> Tensor:
+        """Return the new v from the old one and Δ², leaf by leaf."""
+
+    def init(self, params: Tree) -> Tree:
+        """Return m = 0 and v = τ²."""
+        v = tree.map(lambda leaf: leaf.new_full(leaf.shape, self.tau**2), params)
+        return tree.pack(m=tree.zeros_like(params), v=v)
+
+    def update(
+        self, params: Tree, payload: Tree, server: Tree, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Renew m and v, and step."""
+        m = tree.add(
+            tree.scale(tree.unpack(server, "m"), self.beta1), tree.scale(payload, 1 - self.beta1)
+        )
+        v = tree.map(
+            lambda old, delta: self.second_moment(old, delta.square()),
+            tree.unpack(server, "v"),
+            payload,
+        )
+        step = tree.map(lambda a, b: self.server_lr * a / (b.sqrt() + self.tau), m, v)
+        return tree.add(params, step), tree.pack(m=m, v=v)

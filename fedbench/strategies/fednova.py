@@ -1,0 +1,37 @@
+"""Averaging that does not favour clients with more local steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fedbench import tree
+from fedbench.strategies.strategy import RoundInfo, Strategy
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class FedNova(Strategy):
+    """Average updates per local step, then take the mean number of steps (arXiv:2007.07481).
+
+    Clients that take τᵢ local steps pull plain averaging towards themselves in proportion to τᵢ.
+    Here each sends dᵢ = Δᵢ/‖aᵢ‖₁, where ‖aᵢ‖₁ is τᵢ or, under momentum, what τᵢ steps amount to,
+    and the server steps by (Σ pᵢ‖aᵢ‖₁)·(Σ pᵢdᵢ). With equal local steps this is FedAvg. Source:
+    Wang et al. 2020.
+    """
+
+    def finish(
+        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Return the update per step and the steps that it was divided by."""
+        rho, steps = info.momentum, steps.to(next(iter(delta.values())).dtype)
+        norm = (steps - rho * (1 - rho**steps) / (1 - rho)) / (1 - rho)
+        return tree.pack(model=tree.scale(delta, 1 / norm), steps={"norm": norm}), client
+
+    def update(
+        self, params: Tree, payload: Tree, server: Tree, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Step by the mean update per step, times the mean number of steps."""
+        steps = tree.unpack(payload, "steps")["norm"]
+        return tree.add(params, tree.scale(tree.unpack(payload, "model"), steps)), server
