@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "fedbench.aggregators": ("Mean",),
+    "fedbench.aggregators": (
+        "CoordinateMedian",
+        "GeometricMedian",
+        "Krum",
+        "Mean",
+        "MultiKrum",
+        "TrimmedMean",
+    ),
     "fedbench.channel.privacy": ("ClientLevelDP", "NoPrivacy"),
     "fedbench.data": ("BreastCancer", "DiabetesProgression", "Digits", "Dirichlet", "IID", "Wine"),
     "fedbench.engine": ("LoopEngine", "StackedEngine"),
@@ -33,7 +40,14 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
-    from fedbench.aggregators import Mean
+    from fedbench.aggregators import (
+        CoordinateMedian,
+        GeometricMedian,
+        Krum,
+        Mean,
+        MultiKrum,
+        TrimmedMean,
+    )
     from fedbench.channel.privacy import ClientLevelDP, NoPrivacy
     from fedbench.data import IID, BreastCancer, DiabetesProgression, Digits, Dirichlet, Wine
     from fedbench.engine import LoopEngine, StackedEngine
@@ -60,6 +74,7 @@ __all__ = [
     "MLP",
     "BreastCancer",
     "ClientLevelDP",
+    "CoordinateMedian",
     "DiabetesProgression",
     "Digits",
     "Dirichlet",
@@ -75,17 +90,21 @@ __all__ = [
     "FedSGD",
     "FedYogi",
     "FixedCohort",
+    "GeometricMedian",
     "History",
+    "Krum",
     "Linear",
     "LocalTraining",
     "LoopEngine",
     "Mean",
+    "MultiKrum",
     "NoPrivacy",
     "Poisson",
     "Scaffold",
     "Session",
     "StackedEngine",
     "Target",
+    "TrimmedMean",
     "Wine",
     "run",
 ]

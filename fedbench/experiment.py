@@ -148,6 +148,9 @@ class Experiment(Spec):
             )
         if reason := self.strategy.refuses(self.training):
             errors.append(refuse("strategy.kind", reason, self.strategy.kind()))
+        expected = int(self.sampling.expected(self.partition.clients))
+        if reason := self.aggregator.refuses(expected):
+            errors.append(refuse("aggregator", reason, expected))
         return errors
 
     def _privacy_errors(self) -> list[InitErrorDetails]:

@@ -21,6 +21,10 @@ class Aggregator(Part, family=True):
 
     is_sum: ClassVar[bool] = False
 
+    def refuses(self, cohort: int) -> str | None:
+        """Return why this rule cannot combine so many clients, or None."""
+        return None
+
     @abstractmethod
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return one payload from payloads[C, ...] and weights[C].

@@ -48,8 +48,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "FedProx": [{}, {"mu": 0.5}],
     "FedSGD": [{"weighting": "samples"}, {"weighting": "uniform"}],
     "FixedCohort": [{"size": 1}, {"size": 12}],
+    "Krum": [{}, {"byzantine": 0}],
     "MLP": [{"hidden": (5,)}, {"hidden": (4, 3), "activation": "tanh"}],
+    "MultiKrum": [{}, {"byzantine": 0}],
     "Poisson": [{"rate": 0.05}, {"rate": 0.6}, {"rate": 1.0}],
+    "TrimmedMean": [{}, {"trim": 0.0}, {"trim": 0.3}],
     "StackedEngine": [{}, {"chunk": 1}, {"chunk": 3}],
 }
 

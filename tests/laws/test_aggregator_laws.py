@@ -29,6 +29,8 @@ def assert_close(a: Tree, b: Tree) -> None:
 def test_the_order_of_clients_changes_nothing(
     aggregator: Aggregator, clients: int, seed: int, order
 ) -> None:
+    if aggregator.refuses(clients):
+        return
     tree, weights = payloads(clients, seed)
     permutation = list(range(clients))
     order.shuffle(permutation)
@@ -39,6 +41,8 @@ def test_the_order_of_clients_changes_nothing(
 
 
 def test_one_client_is_its_own_aggregate(aggregator: Aggregator) -> None:
+    if aggregator.refuses(1):
+        return
     tree, weights = payloads(1, 0)
     alone = {name: leaf[0] for name, leaf in tree.items()}
     assert_close(aggregator.combine(tree, weights), alone)
@@ -68,3 +72,30 @@ def test_a_sum_is_linear(aggregator: Aggregator) -> None:
     parts = [aggregator.combine(each, weights, total=3.0) for each in (tree, other, both)]
     expected = {name: parts[0][name] + 2 * parts[1][name] for name in tree}
     assert_close(parts[2], expected)
+
+
+def test_nobody_gives_zeros(aggregator: Aggregator) -> None:
+    tree, weights = payloads(0, 0)
+    result = aggregator.combine(tree, weights)
+    assert {name: tuple(leaf.shape) for name, leaf in result.items()} == {
+        "weight": (3, 2),
+        "bias": (3,),
+    }
+    assert not any(leaf.any() for leaf in result.values())
+
+
+def test_a_fifth_of_flipped_signs_breaks_the_mean_alone(aggregator: Aggregator) -> None:
+    if aggregator.refuses(15):
+        return
+    generator = torch.Generator().manual_seed(5)
+    honest = 1 + 0.1 * torch.randn((15, 40), generator=generator)
+    sent = honest.clone()
+    sent[:3] *= -20
+    robust = aggregator.replace(**ROBUST.get(type(aggregator).__name__, {}))
+    result = robust.combine({"w": sent}, torch.ones(15))["w"]
+    off = (result - 1).abs().max()
+    assert off > 3 if type(aggregator).__name__ == "Mean" else off < 0.5
+
+
+# what these rules must be told to bear three corrupt clients of fifteen
+ROBUST = {"Krum": {"byzantine": 3}, "MultiKrum": {"byzantine": 3}, "TrimmedMean": {"trim": 0.2}}

@@ -1,0 +1,95 @@
+"""The payload, or the payloads, that most others are close to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from fedbench import tree
+from fedbench.aggregators.aggregator import Aggregator
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Byzantine = Annotated[
+    int,
+    Field(
+        ge=0,
+        title="Corrupt",
+        description="clients f that may be corrupt; a cohort needs more than 2f + 2 clients",
+        json_schema_extra={"slider": [0, 50, 1], "unit": "clients"},
+    ),
+]
+
+
+class Krum(Aggregator):
+    """Take the one payload whose n − f − 2 nearest others are nearest (arXiv:1703.02757).
+
+    Weights are not looked at. Source: Blanchard et al. 2017.
+    """
+
+    byzantine: Byzantine = 1
+
+    def refuses(self, cohort: int) -> str | None:
+        """Refuse a cohort of 2f + 2 clients or fewer."""
+        return too_few(self.byzantine, cohort)
+
+    def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
+        """Return the chosen payload; zeros for an empty cohort. Raises ValueError if too few."""
+        if len(weights) == 0:
+            return tree.map(lambda leaf: leaf.sum(0), payloads)
+        return tree.row(payloads, ranking(payloads, self.byzantine)[0])
+
+
+class MultiKrum(Aggregator):
+    """Average the n − f payloads with the best Krum scores (arXiv:1703.02757).
+
+    Weights are not looked at. Source: Blanchard et al. 2017.
+    """
+
+    byzantine: Byzantine = 1
+
+    def refuses(self, cohort: int) -> str | None:
+        """Refuse a cohort of 2f + 2 clients or fewer."""
+        return too_few(self.byzantine, cohort)
+
+    def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
+        """Return the mean of the best; zeros for an empty cohort. Raises ValueError if too few."""
+        if len(weights) == 0:
+            return tree.map(lambda leaf: leaf.sum(0), payloads)
+        chosen = sorted(ranking(payloads, self.byzantine)[: len(weights) - self.byzantine])
+        return tree.map(lambda leaf: leaf[chosen].mean(0), payloads)
+
+
+def too_few(byzantine: int, cohort: int) -> str | None:
+    """Return why Krum has no guarantee with so few clients, or None."""
+    least = 2 * byzantine + 3
+    if cohort >= least:
+        return None
+    return (
+        f"with f = {byzantine} corrupt clients Krum needs {least} or more in a round and gets "
+        f"{cohort}; lower byzantine or take a larger cohort"
+    )
+
+
+def ranking(payloads: Tree, byzantine: int) -> list[int]:
+    """Return the clients by their sum of squared distances to their n − f − 2 nearest others.
+
+    Of two that are each other's nearest, the one that all others are nearer to comes first: the
+    order of the clients must not decide. Raises ValueError for 2f + 2 clients or fewer.
+    """
+    import torch
+
+    clients = len(next(iter(payloads.values())))
+    if reason := too_few(byzantine, clients):
+        raise ValueError(f"aggregator.byzantine: {reason}")
+    apart = torch.zeros((clients, clients), dtype=torch.float64)
+    for leaf in payloads.values():
+        rows = leaf.reshape(clients, -1).double()
+        apart += torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()
+    apart = apart.sort(1).values
+    nearest = apart[:, 1 : clients - byzantine - 1].sum(1).tolist()  # the first is itself
+    whole = apart.sum(1).tolist()
+    return sorted(range(clients), key=lambda client: (nearest[client], whole[client]))
