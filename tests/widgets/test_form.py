@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import ipywidgets as widgets
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
@@ -46,7 +48,7 @@ EXPERIMENTS = st.builds(
 PRIVATE = st.builds(
     fb.ClientLevelDP,
     epsilon=st.none() | st.floats(1e-3, 1e4),
-    noise_multiplier=st.none() | st.floats(1e-3, 1e4),
+    noise_multiplier=st.floats(0.01, 1e4),
     delta=st.floats(1e-12, 0.5),
     clip=st.floats(1e-6, 1e6),
     noise_seed=st.none() | st.integers(0, 2**40),
@@ -163,3 +165,60 @@ def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None
     )
     slider.value = 3.0
     assert shown.experiment == fb.Experiment(strategy=Pulled(mu=3.0))
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "path"),
+    [
+        ("Rounds", "1000", None),
+        ("Clients", "1000", None),
+        ("Learning rate", "0.12345", None),
+        ("Learning rate", "1e-7", None),
+        ("α", "0", "partition.alpha"),
+        ("α", "-3", "partition.alpha"),
+        ("Rounds", "2.5", "rounds"),
+        ("Rounds", "many", "rounds"),
+        ("α", "", "partition.alpha"),
+    ],
+)
+def test_what_is_typed_is_taken_in_full_or_refused_with_its_reason(field, typed, path) -> None:
+    shown = form(fb.Experiment())
+    (slider,) = [
+        w
+        for w in all_inside(shown.widget)
+        if isinstance(w, widgets.HBox) and getattr(w.children[0], "description", "") == field
+    ]
+    slider.children[1].value = typed
+    if path is None:
+        assert shown.experiment is not None and reasons(shown) == []
+        assert float(typed) in (
+            shown.experiment.rounds,
+            shown.experiment.partition.clients,
+            shown.experiment.training.lr,
+        )
+        assert slider.children[0].value == pytest.approx(float(typed))
+    else:
+        assert shown.experiment is None
+        assert [each.path for each in shown.problems] == [path]
+        assert len(reasons(shown)) == 1
+    assert slider.children[1].value == typed
+
+
+def test_the_browsers_own_step_does_not_change_a_number() -> None:
+    shown = form(fb.Experiment(training=fb.LocalTraining(lr=0.123456)))
+    slider = control(shown, "Learning rate", widgets.FloatLogSlider)
+    slider.value = 10 ** (round(1000 * np.log10(0.123456)) / 1000)
+    assert shown.experiment is not None and shown.experiment.training.lr == 0.123456
+    slider.value = 0.2
+    assert shown.experiment.training.lr == 0.2
+
+
+def test_bounds_alone_give_a_slider() -> None:
+    class Bounded(Strategy):
+        """A bounded setting."""
+
+        mu: Annotated[float, Field(ge=0, le=10, title="μ", description="pull")] = 0.5
+
+    shown = form(fb.Experiment(strategy=Bounded()))
+    slider = control(shown, "μ", widgets.FloatSlider)
+    assert (slider.min, slider.max, slider.value) == (0, 10, 0.5)

@@ -32,52 +32,91 @@ class Control:
         """Call `changed` whenever the value changes."""
         self.widget.observe(lambda _: changed(), "value")
 
+    def unlabel(self) -> None:
+        """Leave the name to somebody else."""
+        self.widget.style.description_width = "0px"
+
 
 class Slider(Control):
-    """A slider whose range grows with the value it is given: no value is ever cut off."""
+    """A number in a field of its own, and a slider that is only its handle.
+
+    Whatever is typed is what is read: in full, outside the slider's range, and if it is no number
+    or a bad one, for the model to refuse.
+    """
 
     def __init__(self, field: FieldInfo, kind: type, bounds: list[float], log: bool) -> None:
         low, high, step = bounds
         self.kind, self.log = kind, log and kind is float
         self._step = LOG_STEP if self.log else step
-        self._written: tuple[float, Any] | None = None
+        self._placed: float | None = None  # where the number put the slider
         shown = _shown(field)
         if kind is int:
-            widget = widgets.IntSlider(min=int(low), max=int(high), step=int(step), **shown)
+            slider = widgets.IntSlider(
+                min=int(low), max=int(high), step=int(step), readout=False, **shown
+            )
         elif self.log:
-            widget = widgets.FloatLogSlider(
+            slider = widgets.FloatLogSlider(
                 value=low,
                 min=math.log10(low),
                 max=math.log10(high),
                 step=LOG_STEP,
-                readout_format=".3g",
+                readout=False,
                 **shown,
             )
         else:
-            widget = widgets.FloatSlider(
-                min=low, max=high, step=step, readout_format=".3g", **shown
-            )
-        super().__init__(widget)
+            slider = widgets.FloatSlider(min=low, max=high, step=step, readout=False, **shown)
+        self.slider: Any = slider
+        self.number = widgets.Text(
+            _digits(slider.value), continuous_update=False, tooltip=shown["tooltip"]
+        )
+        self.number.add_class("fb-number")
+        super().__init__(widgets.HBox([slider, self.number]))
+        self.widget.add_class("fb-slider")
+        slider.observe(lambda _: self._slid(), "value")
+        self.number.observe(lambda _: self._follow(), "value")
 
     def read(self) -> Any:
-        """Return the number as the readout shows it; one that was written, to its last digit."""
-        value = super().read()
-        # The browser moves a value to the nearest step of the slider and sends it back: that is
-        # not the person's doing, and must not change what was written.
-        if self._written and abs(self._position(value) - self._written[0]) <= self._step * 0.501:
-            return self._written[1]
-        return int(value) if self.kind is int else float(f"{value:.3g}")
+        """Return the number; text that is none stays text."""
+        return _number(self.number.value)
 
     def write(self, value: Any) -> None:
-        """Show `value`, widening the range if it lies outside."""
-        slider: Any = self.widget
-        position = self._position(value)
+        """Show `value`."""
+        self.number.value = _digits(value)
+        self._follow()
+
+    def on_change(self, changed: Changed) -> None:
+        """Call `changed` whenever the number changes."""
+        self.number.observe(lambda _: changed(), "value")
+
+    def unlabel(self) -> None:
+        """Leave the name to somebody else."""
+        self.slider.style.description_width = "0px"
+
+    def _slid(self) -> None:
+        value = self.slider.value
+        # The browser moves a value to the nearest step of the slider and sends it back: that is
+        # not the person's doing, and must not change the number.
+        there = self._position(value)
+        if self._placed is None or abs(there - self._placed) > self._step * 0.501:
+            self._placed = there
+            self.number.value = _digits(value if self.kind is int else float(f"{value:.3g}"))
+
+    def _follow(self) -> None:
+        """Put the slider where the number is, widening its range; leave it if it cannot go."""
+        value = self.read()
+        if isinstance(value, str) or not math.isfinite(value) or (self.log and value <= 0):
+            return
+        if self.kind is int and value != int(value):
+            return
+        slider, there = self.slider, self._position(value)
+        if self._placed is not None and abs(there - self._placed) <= self._step * 1e-6:
+            return
+        self._placed = there
         # In one message: told of a new range alone, the browser would answer with the old value.
         with slider.hold_sync():
-            slider.max = max(slider.max, position)
-            slider.min = min(slider.min, position)
-            slider.value = value
-        self._written = position, value
+            slider.max = max(slider.max, there)
+            slider.min = min(slider.min, there)
+            slider.value = self.kind(value)
 
     def _position(self, value: float) -> float:
         return math.log10(value) if self.log else value
@@ -93,7 +132,7 @@ class Optional(Control):
         self.absent = widgets.Label(absent)
         self.absent.add_class("fb-absent")
         # the tick carries the visible name; the control keeps its own for assistive tools
-        inner.widget.style.description_width = "0px"
+        inner.unlabel()
         super().__init__(widgets.HBox([self.tick, self.absent, inner.widget]))
         self.widget.add_class("fb-optional")
         self.tick.observe(lambda _: self._arrange(), "value")
@@ -151,8 +190,8 @@ def _required(field: FieldInfo, kind: Any) -> Control:
         return Control(widgets.Dropdown(options=get_args(kind), **_shown(field)))
     if kind is bool:
         return Control(widgets.Checkbox(indent=False, **_shown(field)))
-    if kind in (int, float) and "slider" in extra:
-        return Slider(field, kind, extra["slider"], extra.get("scale") == "log")
+    if kind in (int, float) and (bounds := _bounds(field, kind)):
+        return Slider(field, kind, bounds, extra.get("scale") == "log")
     if kind is int:
         return Control(widgets.IntText(**_shown(field)))
     if kind is float:
@@ -160,6 +199,35 @@ def _required(field: FieldInfo, kind: Any) -> Control:
     if get_origin(kind) is tuple:
         return Numbers(widgets.Text(continuous_update=False, **_shown(field)))
     return Control(widgets.Text(continuous_update=False, **_shown(field)))
+
+
+def _bounds(field: FieldInfo, kind: type) -> list[float] | None:
+    """The slider that the field asks for, or else one over its own bounds."""
+    asked = _extra(field).get("slider")
+    if isinstance(asked, list):
+        return asked
+    low = high = None
+    for bound in field.metadata:
+        low = getattr(bound, "ge", getattr(bound, "gt", low))
+        high = getattr(bound, "le", getattr(bound, "lt", high))
+    if low is None or high is None or (kind is int and high - low > 1000):
+        return None
+    return [low, high, 1 if kind is int else (high - low) / 1000]
+
+
+def _digits(value: float) -> str:
+    """A number to its last digit, as a person would write it."""
+    return repr(value).removesuffix(".0")
+
+
+def _number(text: str) -> Any:
+    text = text.strip().replace("−", "-")
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _first(field: FieldInfo) -> Any:

@@ -67,14 +67,13 @@ export function nameControls(root) {
   for (const handle of root.querySelectorAll(".noUi-handle, .ui-slider-handle")) {
     label(handle, fieldName(handle, root));
   }
-  for (const readout of root.querySelectorAll(".widget-readout[contenteditable]")) {
-    set(readout, { role: "textbox" });
-    label(readout, `${fieldName(readout, root)} value`.trim());
+  for (const number of root.querySelectorAll(".fb-number input")) {
+    label(number, `${fieldName(number, root)} value`.trim());
   }
   for (const input of root.querySelectorAll(".jupyter-widgets :is(input, select, textarea)")) {
     const labels = /** @type {HTMLInputElement} */ (input).labels;
     const named = [...(labels ?? [])].some((node) => node.textContent?.trim());
-    if (!named) label(input, fieldName(input, root));
+    if (!named && !input.closest(".fb-number")) label(input, fieldName(input, root));
   }
   for (const header of root.querySelectorAll(".jupyter-widget-Collapse-header")) {
     part(header);
