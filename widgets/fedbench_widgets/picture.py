@@ -118,19 +118,20 @@ def status(
         "warnings": experiment.cautions(),
         "can_start": shown is not None and not trouble,
         "why_not": trouble if shown is not None else WRONG,
+        "ended": session.history.ended,
         "pending": pending,
         "closed": False,
     }
 
 
-def snapshot(session: Session, points: int, version: int, plan: Plan | None) -> dict[str, Any]:
+def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]:
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment
     privacy = experiment.privacy
     private = isinstance(privacy, ClientLevelDP)
     return {
-        "version": version,
         "state": session.state,
+        "data": session_title(experiment),
         "metric": {
             "name": history.metric,
             "label": LABELS.get(history.metric, history.metric),
@@ -175,7 +176,9 @@ def note(history: History) -> str:
     else:
         text = f"After round {last.round} the error on the held-out test set is {value:.4g} (RMSE)"
         text += f"; on the worst tenth of the clients {worst:.4g}."
-    return text if not history.ended else f"{text} The run ended: {history.ended}."
+    # a failure has a banner of its own
+    quiet = not history.ended or history.ended.startswith("failed")
+    return text if quiet else f"{text} The run ended: {history.ended}."
 
 
 def session_title(experiment: Experiment) -> str:
@@ -185,9 +188,13 @@ def session_title(experiment: Experiment) -> str:
 
 def _point(id: int, experiment: Experiment, history: History, current: bool) -> dict[str, Any]:
     last = history.snapshot()[-1]
+    words = [session_title(experiment), experiment.model.kind(), experiment.describe()]
+    if history.amendments:
+        words.append("amended")
     return {
         "id": id,
-        "label": experiment.describe(),
+        "label": " · ".join(words),
+        "data": session_title(experiment),
         "epsilon": _number(last.epsilon),
         "value": last.metrics[history.metric],
         "metric": history.metric,

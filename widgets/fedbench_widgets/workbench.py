@@ -51,6 +51,7 @@ class Workbench(widgets.VBox):
         self.session = Session(first)
         self.runs: list[Run] = []
         self._numbers = itertools.count(1)
+        self._begun = 0  # runs and resets so far
         self._version = itertools.count(1)
         self._log: list[dict[str, str]] = []
         self._series = Series(self.session.history)
@@ -196,6 +197,7 @@ class Workbench(widgets.VBox):
     def _reset(self) -> None:
         self.session.reset(self.form.experiment)
         self._series = Series(self.session.history)
+        self._begun += 1
 
     def _happened(self, event: Event) -> None:
         match event:
@@ -265,7 +267,11 @@ class Workbench(widgets.VBox):
         experiment = self.form.experiment
         with self.panel.hold_sync():
             self.panel.series = series.tobytes()
-            self.panel.snapshot = snapshot(session, len(series), next(self._version), self._plan)
+            self.panel.snapshot = {
+                **snapshot(session, len(series), self._plan),
+                "version": next(self._version),
+                "run": self._begun,
+            }
             self.panel.frontier = frontier(self.runs, session)
             self.panel.log = self._log[-LOG_LINES:]
             if experiment is not None and experiment is not self._written:

@@ -9,6 +9,7 @@ import {
   norm,
   sentence,
 } from "../../../widgets/fedbench_widgets/panel/drawings.js";
+import { comparable } from "../../../widgets/fedbench_widgets/panel/frontier.js";
 import { Table } from "../../../widgets/fedbench_widgets/panel/table.js";
 
 const COLUMNS = ["round", "metric", "loss", "epsilon", "bytes_up"];
@@ -48,7 +49,7 @@ test("a column of NaN counts as absent once there are rounds", () => {
   const silent = table([[1, 0.5, 2, NaN, 1]]);
   assert.equal(silent.column("epsilon"), null);
   assert.ok(!isPrivate(silent));
-  assert.ok(isPrivate(table([[1, 0.5, 2, NaN, 1]], { budget: 4 })));
+  assert.ok(isPrivate(table([[1, 0.5, 2, NaN, 1]], { unit: "client-level" })));
 });
 
 test("the axis reaches to the end of the plan and never comes nearer", () => {
@@ -90,6 +91,21 @@ test("the budget and the clipping norm are levels with a name", () => {
   ]);
   assert.equal(norm(found, shared, "round").levels[0].label, "clip C = 1");
   assert.deepEqual(epsilon(table(), shared, "round").levels, []);
+});
+
+test("a run without a budget has its privacy chart before it starts", () => {
+  assert.ok(isPrivate(table([], { unit: "client-level" })));
+  assert.ok(!isPrivate(table([], { unit: null })));
+});
+
+test("only runs that can be compared stand side by side", () => {
+  const { info } = table(ROWS, { data: "Wine", delta: 1e-3 });
+  const run = { id: "1", label: "", metric: "accuracy", data: "Wine", value: 0.9 };
+  assert.ok(comparable({ ...run, epsilon: 4, delta: 1e-3 }, info, 1e-3));
+  assert.ok(comparable({ ...run, epsilon: null }, info, 1e-3));
+  assert.ok(!comparable({ ...run, epsilon: 4, delta: 1e-6 }, info, 1e-3));
+  assert.ok(!comparable({ ...run, epsilon: null, data: "Digits" }, info, 1e-3));
+  assert.ok(!comparable({ ...run, epsilon: null, metric: "rmse" }, info, 1e-3));
 });
 
 test("the planned privacy is a line of its own, by round alone", () => {

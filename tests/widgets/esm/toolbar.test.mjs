@@ -22,6 +22,7 @@ const STATUS = {
   warnings: [],
   can_start: true,
   why_not: "",
+  ended: "",
   pending: [],
   closed: false,
 };
@@ -81,6 +82,14 @@ test("the live region speaks on a change of state, not on every round", () => {
   assert.equal(announce({ ...STATUS, state: "done", round: 50 }), "Done");
   assert.equal(announce({ ...STATUS, state: "done", round: 7 }), "Stopped at round 7 of 50");
   assert.equal(announce({ ...STATUS, can_start: false }), "Not ready");
+  const early = { ...STATUS, state: "done", round: 7 };
+  const target = "target reached: accuracy 0.95";
+  assert.equal(announce({ ...early, ended: target }), "Target reached at round 7 of 50");
+  const budget = "privacy budget: round 8 would bring ε to 4.1, past 4";
+  assert.equal(announce({ ...early, ended: budget }), "Budget spent at round 7 of 50");
+  const privacy = (ended) =>
+    chips({ ...early, ended, epsilon: 4, budget: 4 }).find(({ key }) => key === "privacy").over;
+  assert.deepEqual([privacy("all 7 rounds done"), privacy(budget)], [false, true]);
 });
 
 test("a kernel that answers is never lost", () => {

@@ -21,6 +21,7 @@ import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
  * @property {number | string | null} [seed]
  * @property {boolean} [current]
  * @property {string} [metric] what the value measures
+ * @property {string} [data] name of the data set
  */
 /**
  * @typedef {object} FrontierDrawing

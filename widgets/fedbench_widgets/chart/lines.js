@@ -142,9 +142,13 @@ export class LineChart {
     text(this.note, sentence ?? "");
   }
 
+  /** Let the y axis start anew. */
+  forget() {
+    this.grown = null;
+  }
+
   /** @param {Drawing} drawing */
   draw(drawing) {
-    if (drawing.x.length < this.rows) this.grown = null;
     this.rows = drawing.x.length;
     this.drawing = drawing;
     this.legend.update(drawing);

@@ -147,6 +147,7 @@ export function power(value) {
  */
 export function tick(value) {
   const size = Math.abs(value);
+  if (size >= 1e9) return power(tidy(value));
   if (size >= 1e6) return `${tidy(value / 1e6)}M`;
   if (size >= 1e4) return `${tidy(value / 1e3)}k`;
   return String(tidy(value)).replace("-", "−");

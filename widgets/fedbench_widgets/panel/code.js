@@ -3,9 +3,12 @@
 
 import { html, text } from "../chart/dom.js";
 
+const REPLAYS = "running this gives the same history, to the bit";
+const DIFFERS = "the same set-up; the noise differs each time: set a noise seed to replay";
+
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function code(context) {
-  const python = block("Python", "running this gives the same history, to the bit");
+  const python = block("Python", "");
   const toml = block("TOML", "the same experiment as a file");
   return {
     id: "code",
@@ -14,6 +17,7 @@ export function code(context) {
     draw() {
       const source = context.model.get("code") ?? {};
       python.show(source.python ?? "");
+      python.say(source.replays === "no" ? DIFFERS : REPLAYS);
       toml.show(source.toml ?? "");
     },
   };
@@ -37,15 +41,20 @@ function block(language, subtitle) {
     text(said, done ? "Copied" : "Selected: press Ctrl+C");
     setTimeout(() => text(said, ""), 2000);
   });
+  const words = html("small", { class: "fb-chart-subtitle" }, subtitle);
   const head = html(
     "div",
     { class: "fb-chart-head" },
     html("h3", { class: "fb-chart-title" }, language),
-    html("small", { class: "fb-chart-subtitle" }, subtitle),
+    words,
     html("span", { class: "fb-end" }, said, button),
   );
   const el = html("section", { class: "fb-block", "aria-label": language }, head, pre);
-  return { el, show: (/** @type {string} */ value) => text(source, value) };
+  return {
+    el,
+    show: (/** @type {string} */ value) => text(source, value),
+    say: (/** @type {string} */ value) => text(words, value),
+  };
 }
 
 /**

@@ -132,7 +132,7 @@ export function loss(table, axis, kind) {
 
 /** @param {Table} table */
 export function isPrivate(table) {
-  return table.info.budget !== null || (table.rows > 0 && table.column("epsilon") !== null);
+  return table.info.unit !== null || (table.rows > 0 && table.column("epsilon") !== null);
 }
 
 /** @param {Table} table @param {Axis} axis @param {AxisKind} kind @returns {Drawing} */

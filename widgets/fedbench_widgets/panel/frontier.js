@@ -13,11 +13,7 @@ export function frontier(context) {
   const load = (/** @type {string} */ id) => context.model.send({ load: id });
   const chart = new FrontierChart(load);
   const heading = html("h3", { class: "fb-chart-title" });
-  const subtitle = html(
-    "small",
-    { class: "fb-chart-subtitle" },
-    "a point per finished run; choose one to load its experiment",
-  );
+  const subtitle = html("small", { class: "fb-chart-subtitle" });
   const metric = html("th", { scope: "col" });
   const head = html(
     "tr",
@@ -43,11 +39,15 @@ export function frontier(context) {
     /** @type {Point[]} */
     const runs = context.model.get("frontier") ?? [];
     const { info } = data;
-    const points = runs.filter(({ metric: of }) => !of || of === info.metric.name);
+    const delta = info.delta ?? runs.filter(isPrivate).at(-1)?.delta ?? null;
+    const points = runs.filter((point) => comparable(point, info, delta));
+    const others = runs.length - points.length;
+    const apart = others > 0 ? `; ${others} with other data or another δ not shown` : "";
+    text(subtitle, `a point per finished run; choose one to load its experiment${apart}`);
     const show = format(data);
     text(heading, `${info.metric.label} against privacy`);
     text(metric, info.metric.label.toLowerCase());
-    const at = info.delta === null ? "ε" : `ε at δ = ${power(info.delta)}`;
+    const at = delta === null ? "ε" : `ε at δ = ${power(delta)}`;
     chart.draw({
       points,
       format: show,
@@ -76,6 +76,18 @@ export function frontier(context) {
   return { id: "frontier", label: "Privacy–utility", el, draw, stop: chart.stop };
 }
 
+/**
+ * Whether a run may stand beside the one on show: the same data and measure, ε at the same δ.
+ * @param {Point} point
+ * @param {import("./table.js").Snapshot} info
+ * @param {number | null} delta
+ */
+export function comparable(point, info, delta) {
+  const same = (point.metric ?? info.metric.name) === info.metric.name;
+  if (!same || (point.data ?? info.data) !== info.data) return false;
+  return !isPrivate(point) || delta === null || point.delta === delta;
+}
+
 /** A run's row of the table. */
 class Line {
   /** @param {() => void} load */
@@ -99,6 +111,7 @@ class Line {
     const known = isPrivate(point);
     text(this.button, point.label || String(point.id));
     text(this.mark, point.current ? " this run" : "");
+    this.button.disabled = point.current ?? false;
     const words = [
       known ? tick(Number((point.epsilon ?? 0).toPrecision(3))) : "∞",
       known && point.delta ? power(point.delta) : "–",

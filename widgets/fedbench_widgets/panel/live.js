@@ -31,7 +31,7 @@ export function live(context) {
   /** @type {AxisKind} */
   let kind = "round";
   let end = 0;
-  let rows = 0;
+  let run = -1;
   const choice = axisChoice((chosen) => {
     kind = chosen;
     end = 0;
@@ -59,8 +59,12 @@ export function live(context) {
       time: table.column("seconds") !== null,
     });
     if (!table.columns.has(COLUMN[kind])) choice.reset((kind = "round"));
-    if (table.rows < rows) end = 0;
-    rows = table.rows;
+    if (info.run !== run) {
+      // a run that is over before the page hears of it must not leave its scales behind
+      end = 0;
+      for (const chart of Object.values(charts)) chart.forget();
+    }
+    run = info.run;
     const shared = axis(kind, table, end);
     end = shared.xDomain[1];
     text(note, info.note || (table.rows === 0 ? PREVIEW : ""));

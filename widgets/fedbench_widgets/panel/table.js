@@ -4,6 +4,8 @@
 /**
  * @typedef {object} Snapshot
  * @property {number} version
+ * @property {number} run changes with every run and reset
+ * @property {string} data name of the data set
  * @property {string} state
  * @property {{name: string, label: string, percent: boolean, minimize?: boolean}} metric
  * @property {number} rounds planned
@@ -23,6 +25,8 @@
 /** @type {Snapshot} */
 const BLANK = {
   version: 0,
+  run: 0,
+  data: "",
   state: "idle",
   metric: { name: "accuracy", label: "Test accuracy", percent: true },
   rounds: 10,

@@ -24,6 +24,7 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {string[]} warnings
  * @property {boolean} can_start
  * @property {string} why_not
+ * @property {string} ended why the run ended
  * @property {string[]} pending
  * @property {boolean} closed
  */

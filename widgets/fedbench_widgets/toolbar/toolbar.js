@@ -34,6 +34,7 @@ const BLANK = {
   warnings: [],
   can_start: true,
   why_not: "",
+  ended: "",
   pending: [],
   closed: false,
 };
@@ -52,6 +53,8 @@ export function announce(status) {
     case "stopping":
       return "Stopping";
     case "done":
+      if (status.ended.startsWith("target")) return `Target reached at ${at}`;
+      if (status.ended.startsWith("privacy budget")) return `Budget spent at ${at}`;
       return status.round >= status.rounds ? "Done" : `Stopped at ${at}`;
     case "failed":
       return "Failed";
@@ -93,8 +96,8 @@ export function chips(status) {
     if (status.budget !== null) spent.push([` of ${tick(status.budget)}`, false]);
     if (status.delta !== null) spent.push([` · δ ${power(status.delta)}`, false]);
     if (status.unit) spent.push([` · ${status.unit}`, false]);
-    const near = status.budget !== null && (status.epsilon ?? 0) > 0.98 * status.budget;
-    found.push({ key: "privacy", pieces: spent, over: near });
+    const over = status.ended.startsWith("privacy budget");
+    found.push({ key: "privacy", pieces: spent, over });
   }
   if (status.bytes_up > 0) {
     const [amount, unit] = bytes(status.bytes_up);
