@@ -179,6 +179,8 @@ def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None
         ("Rounds", "2.5", "rounds"),
         ("Rounds", "many", "rounds"),
         ("α", "", "partition.alpha"),
+        ("α", "nan", "partition.alpha"),
+        ("Clients", "9" * 400 + ".5", "partition.clients"),
     ],
 )
 def test_what_is_typed_is_taken_in_full_or_refused_with_its_reason(field, typed, path) -> None:
@@ -222,3 +224,65 @@ def test_bounds_alone_give_a_slider() -> None:
     shown = form(fb.Experiment(strategy=Bounded()))
     slider = control(shown, "μ", widgets.FloatSlider)
     assert (slider.min, slider.max, slider.value) == (0, 10, 0.5)
+
+
+def test_an_exclusive_bound_is_no_place_for_the_handle() -> None:
+    class Between(Strategy):
+        """A setting between two bounds."""
+
+        mu: Annotated[float, Field(gt=0, lt=1, title="μ", description="pull")] = 0.5
+        tries: Annotated[int, Field(ge=1, lt=10, title="Tries", description="at most")] = 3
+
+    shown = form(fb.Experiment(strategy=Between()))
+    slider = control(shown, "μ", widgets.FloatSlider)
+    assert (slider.min, slider.max) == (pytest.approx(0.001), pytest.approx(0.999))
+    whole = control(shown, "Tries", widgets.IntSlider)
+    assert (whole.min, whole.max, whole.value) == (1, 9, 3)
+
+
+def test_whole_numbers_have_a_log_scale_too() -> None:
+    shown = form(fb.Experiment(rounds=20))
+    slider = control(shown, "Rounds", widgets.FloatLogSlider)
+    assert (slider.value, slider.base**slider.max) == (pytest.approx(20), pytest.approx(500))
+    slider.value = 10**1.31  # where the browser's next step is
+    assert shown.experiment is not None and shown.experiment.rounds == 20
+    slider.value = 10**1.32
+    assert shown.experiment.rounds == 21
+    assert slider.value == pytest.approx(10**1.32), "the handle stays where the hand put it"
+
+
+def test_a_large_number_widens_the_slider_until_a_smaller_one_is_back() -> None:
+    shown = form()
+    slider = control(shown, "Rounds", widgets.FloatLogSlider)
+    for rounds, end in ((5000, 5000), (30, 500)):
+        shown.write(digits().replace(rounds=rounds))
+        assert slider.value == pytest.approx(rounds)
+        assert slider.base**slider.max == pytest.approx(end)
+
+
+def test_numbers_read_in_full() -> None:
+    private = fb.ClientLevelDP(delta=1e-6, epsilon=2.0, noise_seed=2**60 + 1)
+    shown = form(digits().replace(privacy=private, **{"training.lr": np.float64(0.123456789)}))
+    texts = [w.value for w in all_inside(shown.widget) if isinstance(w, widgets.Text)]
+    assert {"1e-06", "2", "0.123456789", str(2**60 + 1)} <= set(texts)
+
+
+@pytest.mark.parametrize("typed", ["2.5", "-1", "many", ""])
+def test_a_number_without_a_slider_is_not_corrected_either(typed: str) -> None:
+    shown = form()
+    seed = control(shown, "Seed", widgets.Text)
+    seed.value = typed
+    assert shown.experiment is None
+    assert [each.path for each in shown.problems] == ["seed"]
+    assert (seed.value, len(reasons(shown))) == (typed, 1)
+    seed.value = "12"
+    assert shown.experiment == digits().replace(seed=12)
+
+
+def test_the_browser_hears_of_the_range_before_the_number() -> None:
+    shown = form()
+    slider = control(shown, "Rounds", widgets.FloatLogSlider)
+    sent: list[str] = []
+    slider.send_state = lambda key=None: sent.extend(key or ())
+    shown.write(digits().replace(rounds=5000))
+    assert sent[: sent.index("value")] == ["min", "max"]

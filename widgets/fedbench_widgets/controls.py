@@ -12,6 +12,9 @@ from pydantic.fields import FieldInfo
 Changed = Callable[[], None]
 LABEL = {"description_width": "84px"}
 LOG_STEP = 0.001  # decades; coarser steps would show 8 as 7.94
+WHOLE_LOG_STEP = 0.01  # decades; finer steps would be many key presses from 20 to 21
+MOST_STEPS = 1000  # steps of a slider that a person can still aim at
+SIDES = ("ge", "gt", "le", "lt")
 
 
 class Control:
@@ -46,28 +49,23 @@ class Slider(Control):
 
     def __init__(self, field: FieldInfo, kind: type, bounds: list[float], log: bool) -> None:
         low, high, step = bounds
-        self.kind, self.log = kind, log and kind is float
-        self._step = LOG_STEP if self.log else step
-        self._placed: float | None = None  # where the number put the slider
-        shown = _shown(field)
-        if kind is int:
-            slider = widgets.IntSlider(
-                min=int(low), max=int(high), step=int(step), readout=False, **shown
-            )
-        elif self.log:
+        self.kind, self.log = kind, log and low > 0
+        self._step = step
+        shown = _shown(field) | {"readout": False}
+        if self.log:
+            self._step = WHOLE_LOG_STEP if kind is int else LOG_STEP
+            self._range = math.log10(low), math.log10(high)
             slider = widgets.FloatLogSlider(
-                value=low,
-                min=math.log10(low),
-                max=math.log10(high),
-                step=LOG_STEP,
-                readout=False,
-                **shown,
+                value=low, min=self._range[0], max=self._range[1], step=self._step, **shown
             )
         else:
-            slider = widgets.FloatSlider(min=low, max=high, step=step, readout=False, **shown)
+            self._range = low, high
+            make = widgets.IntSlider if kind is int else widgets.FloatSlider
+            slider = make(value=low, min=low, max=high, step=step, **shown)
         self.slider: Any = slider
+        self._placed = self._position(low)  # where the number, or a hand, put the handle
         self.number = widgets.Text(
-            _digits(slider.value), continuous_update=False, tooltip=shown["tooltip"]
+            _digits(kind(low)), continuous_update=False, tooltip=shown["tooltip"]
         )
         self.number.add_class("fb-number")
         super().__init__(widgets.HBox([slider, self.number]))
@@ -93,33 +91,65 @@ class Slider(Control):
         self.slider.style.description_width = "0px"
 
     def _slid(self) -> None:
-        value = self.slider.value
         # The browser moves a value to the nearest step of the slider and sends it back: that is
         # not the person's doing, and must not change the number.
-        there = self._position(value)
-        if self._placed is None or abs(there - self._placed) > self._step * 0.501:
+        there = self._position(self.slider.value)
+        if abs(there - self._placed) > self._step * 0.501:
             self._placed = there
-            self.number.value = _digits(value if self.kind is int else float(f"{value:.3g}"))
+            self.number.value = _digits(self._meant())
+
+    def _meant(self) -> float:
+        """Return the number a person means who puts the handle where it is."""
+        value = self.slider.value
+        if self.kind is int:
+            return round(value)
+        return float(f"{value:.3g}" if self.log else f"{value:.12g}")
 
     def _follow(self) -> None:
-        """Put the slider where the number is, widening its range; leave it if it cannot go."""
+        """Put the handle where the number is, widening the range; leave it if it cannot go."""
         value = self.read()
-        if isinstance(value, str) or not math.isfinite(value) or (self.log and value <= 0):
+        if not self._has_place(value):
             return
-        if self.kind is int and value != int(value):
-            return
-        slider, there = self.slider, self._position(value)
-        if self._placed is not None and abs(there - self._placed) <= self._step * 1e-6:
+        slider, there, (low, high) = self.slider, self._position(value), self._range
+        if value == self._meant():
+            # the handle stays in the hand that moves it
+            self._placed = self._position(slider.value)
             return
         self._placed = there
         # In one message: told of a new range alone, the browser would answer with the old value.
+        # And the range first in it: at a new value alone it would answer with the old range's end.
         with slider.hold_sync():
             slider.max = max(slider.max, there)
             slider.min = min(slider.min, there)
-            slider.value = self.kind(value)
+            slider.value = value
+            # one large number must not leave the handle without use for good
+            slider.max = max(high, there)
+            slider.min = min(low, there)
+            slider.send_state(["min", "max", "value"])
+
+    def _has_place(self, value: Any) -> bool:
+        try:
+            finite = math.isfinite(value)
+        except (TypeError, OverflowError):  # text, or a whole number beyond all floats
+            return False
+        if not finite or (self.log and value <= 0):
+            return False
+        return self.kind is float or value == round(value)
 
     def _position(self, value: float) -> float:
         return math.log10(value) if self.log else value
+
+
+class Number(Control):
+    """A number without a slider; it too is read as it was typed."""
+
+    def read(self) -> Any:
+        """Return the number; text that is none stays text."""
+        return _number(super().read())
+
+    def write(self, value: Any) -> None:
+        """Show `value`."""
+        super().write(_digits(value))
 
 
 class Optional(Control):
@@ -168,7 +198,7 @@ class Numbers(Control):
     def read(self) -> Any:
         """Return a list of numbers; what is no number stays text, for the model to refuse."""
         parts = [part.strip() for part in str(super().read()).split(",") if part.strip()]
-        return [int(part) if part.isdigit() else part for part in parts]
+        return [int(part) if part.isdecimal() else part for part in parts]
 
     def write(self, value: Any) -> None:
         """Show the numbers."""
@@ -181,7 +211,7 @@ def control(field: FieldInfo, kind: Any, optional: bool) -> Control:
     if not optional:
         return made
     absent = str(_extra(field).get("none", "left out"))
-    return Optional(made, field.title or "", absent, _first(field))
+    return Optional(made, field.title or "", absent, _first(field, kind))
 
 
 def _required(field: FieldInfo, kind: Any) -> Control:
@@ -192,10 +222,8 @@ def _required(field: FieldInfo, kind: Any) -> Control:
         return Control(widgets.Checkbox(indent=False, **_shown(field)))
     if kind in (int, float) and (bounds := _bounds(field, kind)):
         return Slider(field, kind, bounds, extra.get("scale") == "log")
-    if kind is int:
-        return Control(widgets.IntText(**_shown(field)))
-    if kind is float:
-        return Control(widgets.FloatText(**_shown(field)))
+    if kind in (int, float):
+        return Number(widgets.Text("0", continuous_update=False, **_shown(field)))
     if get_origin(kind) is tuple:
         return Numbers(widgets.Text(continuous_update=False, **_shown(field)))
     return Control(widgets.Text(continuous_update=False, **_shown(field)))
@@ -203,21 +231,25 @@ def _required(field: FieldInfo, kind: Any) -> Control:
 
 def _bounds(field: FieldInfo, kind: type) -> list[float] | None:
     """The slider that the field asks for, or else one over its own bounds."""
-    asked = _extra(field).get("slider")
+    extra = _extra(field)
+    asked = extra.get("slider")
     if isinstance(asked, list):
         return asked
-    low = high = None
-    for bound in field.metadata:
-        low = getattr(bound, "ge", getattr(bound, "gt", low))
-        high = getattr(bound, "le", getattr(bound, "lt", high))
-    if low is None or high is None or (kind is int and high - low > 1000):
+    found = {name: getattr(b, name) for b in field.metadata for name in SIDES if hasattr(b, name)}
+    low, high = found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+    if low is None or high is None or not low < high or not math.isfinite(high - low):
         return None
-    return [low, high, 1 if kind is int else (high - low) / 1000]
+    step = 1 if kind is int else (high - low) / MOST_STEPS
+    if kind is int and high - low > MOST_STEPS and extra.get("scale") != "log":
+        return None
+    # a bound that is not allowed itself must not be where the handle comes to rest
+    return [low if "ge" in found else low + step, high if "le" in found else high - step, step]
 
 
 def _digits(value: float) -> str:
     """A number to its last digit, as a person would write it."""
-    return repr(value).removesuffix(".0")
+    # numpy's numbers print their type as well
+    return repr(float(value) if isinstance(value, float) else int(value)).removesuffix(".0")
 
 
 def _number(text: str) -> Any:
@@ -230,13 +262,14 @@ def _number(text: str) -> Any:
     return text
 
 
-def _first(field: FieldInfo) -> Any:
-    slider = _extra(field).get("slider")
-    if not slider:
+def _first(field: FieldInfo, kind: Any) -> Any:
+    """The number that stands ready where a field without one gets its tick."""
+    bounds = _bounds(field, kind) if kind in (int, float) else None
+    if not bounds:
         return None
-    low, high = slider[0], slider[1]
+    low, high, _ = bounds
     middle = math.sqrt(low * high) if low > 0 else (low + high) / 2
-    return max(1, round(middle)) if isinstance(low, int) else float(f"{middle:.1g}")
+    return max(1, round(middle)) if kind is int else float(f"{middle:.1g}")
 
 
 def _shown(field: FieldInfo) -> dict[str, Any]:

@@ -166,16 +166,19 @@ def note(history: History) -> str:
     if not rows:
         return ""
     last, name = rows[-1], history.metric
-    band = summary(last.clients, METRICS[history.experiment.data.task][name])
-    value, worst = last.metrics[name], band["worst_tenth"]
+    value = last.metrics[name]
+    if not math.isfinite(value):
+        return ""
+    worst = summary(last.clients, METRICS[history.experiment.data.task][name])["worst_tenth"]
     if name == "accuracy":
         text = (
             f"After round {last.round} the model is right on {value:.1%} of the held-out test set"
         )
-        text += f"; on the worst tenth of the clients on {worst:.0%}."
+        tail = f"; on the worst tenth of the clients on {worst:.0%}"
     else:
         text = f"After round {last.round} the error on the held-out test set is {value:.4g} (RMSE)"
-        text += f"; on the worst tenth of the clients {worst:.4g}."
+        tail = f"; on the worst tenth of the clients {worst:.4g}"
+    text += f"{tail if math.isfinite(worst) else ''}."
     # a failure has a banner of its own
     quiet = not history.ended or history.ended.startswith("failed")
     return text if quiet else f"{text} The run ended: {history.ended}."

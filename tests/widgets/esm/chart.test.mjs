@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
 import { isPrivate, pareto } from "../../../widgets/fedbench_widgets/chart/frontier.js";
 import { spread } from "../../../widgets/fedbench_widgets/chart/labels.js";
-import { sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
+import { LineChart } from "../../../widgets/fedbench_widgets/chart/lines.js";
+import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
 import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
 import { linear } from "../../../widgets/fedbench_widgets/chart/scale.js";
 
@@ -118,4 +119,22 @@ test("every share above nothing is visible, and more is darker", () => {
   assert.equal(shade(0), 0);
   assert.ok(shade(0.0001) > 0);
   assert.ok(shade(1) > shade(0.5) && shade(0.5) > shade(0.1));
+});
+
+test("names leave out what they have in common", () => {
+  const tenths = ["progression: tenth 1", "progression: tenth 10"];
+  assert.deepEqual(brief(tenths), ["tenth 1", "tenth 10"]);
+  assert.deepEqual(brief(["setosa", "sativa"]), ["setosa", "sativa"]);
+  assert.deepEqual(brief(["a: x", "b: x"]), ["a: x", "b: x"]);
+  assert.deepEqual(brief(["progression: tenth 1"]), ["progress…"]);
+  assert.deepEqual(brief([]), []);
+});
+
+test("the y axis only grows within a run and starts anew with the next", () => {
+  const chart = Object.assign(Object.create(LineChart.prototype), { grown: null, rows: 2 });
+  const drawing = (/** @type {number[]} */ y) => ({ series: [{ y }] });
+  assert.deepEqual(chart.range(drawing([1, 80])), [0, 80]);
+  assert.deepEqual(chart.range(drawing([1, 2])), [0, 80]);
+  chart.forget();
+  assert.deepEqual(chart.range(drawing([1, 2])), [0, 2]);
 });

@@ -83,6 +83,7 @@ test("numbers read as people write them", () => {
   assert.equal(power(1.5e-6), "1.5e-6");
   assert.equal(tick(20000), "20k");
   assert.equal(tick(-0.5), "−0.5");
+  assert.deepEqual([5e8, 1e9, 1.25e10, -2.5e23].map(tick), ["500M", "1e9", "1.25e10", "−2.5e23"]);
   assert.equal(percent(0.9281), "92.8%");
   assert.equal(percent(NaN), "–");
   assert.deepEqual([0.925, 0.9, 0, 1].map(percentTick), ["92.5%", "90%", "0%", "100%"]);

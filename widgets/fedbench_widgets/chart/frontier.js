@@ -166,6 +166,8 @@ export class FrontierChart {
     if (this.focused === null || !ids.has(this.focused)) this.focused = points[0]?.id ?? null;
     this.bars.start();
     for (const point of points) {
+      // the run that goes on is not yet one that can be loaded
+      const role = point.current ? "img" : "button";
       const cx = x(epsilon(point)).toFixed(1);
       if (Number.isFinite(point.low) && Number.isFinite(point.high)) {
         const [low, high] = [y(point.low ?? 0).toFixed(1), y(point.high ?? 0).toFixed(1)];
@@ -174,6 +176,7 @@ export class FrontierChart {
       }
       const node = this.nodes.get(point.id) ?? this.mark(point.id);
       set(node, {
+        role,
         cx,
         cy: y(point.value).toFixed(1),
         r: point.current ? 6 : 4.6,
@@ -188,8 +191,8 @@ export class FrontierChart {
 
   /** @param {string} id */
   mark(id) {
-    const node = svg("circle", { role: "button" });
-    node.addEventListener("click", () => this.choose(id));
+    const node = svg("circle");
+    node.addEventListener("click", () => this.load(id));
     node.addEventListener("pointerenter", () => this.renderTip(id));
     node.addEventListener("pointerleave", () => this.renderTip());
     node.addEventListener("focus", () => {
@@ -203,6 +206,12 @@ export class FrontierChart {
     return node;
   }
 
+  /** @param {string} id */
+  load(id) {
+    const point = this.drawing?.points.find((candidate) => candidate.id === id);
+    if (point && !point.current) this.choose(id);
+  }
+
   /** @param {KeyboardEvent} event */
   key(event) {
     const order = (this.priv ?? []).map((point) => point.id);
@@ -210,7 +219,7 @@ export class FrontierChart {
     if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     const forward = event.key === "ArrowRight" || event.key === "ArrowUp";
     const back = event.key === "ArrowLeft" || event.key === "ArrowDown";
-    if (event.key === "Enter" || event.key === " ") this.choose(order[at]);
+    if (event.key === "Enter" || event.key === " ") this.load(order[at]);
     else if (forward || back) {
       this.nodes.get(order[(at + (forward ? 1 : order.length - 1)) % order.length])?.focus();
     } else return;

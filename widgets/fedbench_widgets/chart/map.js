@@ -66,7 +66,8 @@ export class ClientMap {
     if (!drawing || this.width === 0) return;
     const rows = Math.max(1, drawing.classes.length);
     const named = rows <= 12 && drawing.classes.length > 1;
-    const longest = Math.max(0, ...drawing.classes.map((name) => shorten(name).length));
+    const names = brief(drawing.classes);
+    const longest = Math.max(0, ...names.map((name) => name.length));
     const left = named ? Math.min(64, Math.ceil(longest * 6.2) + 8) : 0;
     const cell = rows <= 1 ? 0 : Math.max(2, Math.min(12, Math.floor(140 / rows)));
     const column = (this.width - left) / Math.max(1, this.columns.length);
@@ -77,9 +78,9 @@ export class ClientMap {
     this.renderSizes(drawing, left, column, top, rows);
     this.names.start();
     if (named) {
-      drawing.classes.forEach((name, row) => {
+      names.forEach((name, row) => {
         const place = { x: left - 6, y: row * cell + cell / 2 + 3.5, "text-anchor": "end" };
-        this.names.next(place, shorten(name));
+        this.names.next(place, name);
       });
     }
     this.names.finish();
@@ -176,7 +177,7 @@ export class ClientMap {
     const inMap = frame.cell > 0 && cell.row < frame.rows;
     const count = drawing.counts[client * frame.rows + cell.row] || 0;
     const what = inMap ? `${drawing.classes[cell.row]}: ${count} of ${all}` : `${all} samples`;
-    text(this.tip, `client ${client + 1} · ${what}`);
+    text(this.tip, `client ${client} · ${what}`);
     const y = inMap ? cell.row * frame.cell : frame.rows * frame.cell + GAP;
     const tall = inMap ? frame.cell - 1 : BARS;
     const wide = Math.max(1, frame.column - 1).toFixed(1);
@@ -212,7 +213,16 @@ function size(drawing, client, rows) {
   return total;
 }
 
-/** @param {string} name */
-function shorten(name) {
-  return name.length > 9 ? `${name.slice(0, 8)}…` : name;
+/**
+ * Names with room for nine characters: what all have in common before a colon tells nothing apart.
+ * @param {string[]} names
+ * @returns {string[]}
+ */
+export function brief(names) {
+  const at = names[0]?.lastIndexOf(": ") ?? -1;
+  const head = at < 0 ? "" : names[0].slice(0, at + 2);
+  const shared = names.length > 1 && names.every((name) => name.startsWith(head));
+  return names
+    .map((name) => (shared ? name.slice(head.length) : name))
+    .map((name) => (name.length > 9 ? `${name.slice(0, 8)}…` : name));
 }

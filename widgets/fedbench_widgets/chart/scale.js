@@ -147,7 +147,8 @@ export function power(value) {
  */
 export function tick(value) {
   const size = Math.abs(value);
-  if (size >= 1e9) return power(tidy(value));
+  // as many digits as the tick has: 1.25e10 must not read 1.3e10
+  if (size >= 1e9) return tidy(value).toExponential().replace("e+", "e").replace("-", "−");
   if (size >= 1e6) return `${tidy(value / 1e6)}M`;
   if (size >= 1e4) return `${tidy(value / 1e3)}k`;
   return String(tidy(value)).replace("-", "−");

@@ -39,7 +39,8 @@ export function frontier(context) {
     /** @type {Point[]} */
     const runs = context.model.get("frontier") ?? [];
     const { info } = data;
-    const delta = info.delta ?? runs.filter(isPrivate).at(-1)?.delta ?? null;
+    const alike = runs.filter((point) => isPrivate(point) && comparable(point, info, null));
+    const delta = info.delta ?? alike.at(-1)?.delta ?? null;
     const points = runs.filter((point) => comparable(point, info, delta));
     const others = runs.length - points.length;
     const apart = others > 0 ? `; ${others} with other data or another δ not shown` : "";
@@ -95,9 +96,10 @@ class Line {
     const type = { type: "button", class: "fb-link", title: "Load this experiment" };
     this.button = html("button", type);
     this.button.addEventListener("click", load);
+    this.name = html("span");
     this.mark = html("small");
     this.cells = Array.from({ length: 5 }, () => html("td"));
-    const name = html("th", { scope: "row" }, this.button, this.mark);
+    const name = html("th", { scope: "row" }, this.button, this.name, this.mark);
     this.el = html("tr", {}, name, ...this.cells);
   }
 
@@ -109,9 +111,13 @@ class Line {
     const { low = NaN, high = NaN } = point;
     const interval = Number.isFinite(low + high) ? ` (${show(low)} to ${show(high)})` : "";
     const known = isPrivate(point);
-    text(this.button, point.label || String(point.id));
-    text(this.mark, point.current ? " this run" : "");
-    this.button.disabled = point.current ?? false;
+    const name = point.label || String(point.id);
+    const going = point.current ?? false;
+    // the run that goes on is on show already: there is nothing to load
+    set(this.button, { hidden: going });
+    text(this.button, going ? "" : name);
+    text(this.name, going ? name : "");
+    text(this.mark, going ? " this run" : "");
     const words = [
       known ? tick(Number((point.epsilon ?? 0).toPrecision(3))) : "∞",
       known && point.delta ? power(point.delta) : "–",

@@ -1,0 +1,74 @@
+"""What the browser is told, without a browser."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+import fedbench as fb
+from fedbench.runs import Amended, History, RoundDone, Session
+from fedbench_widgets.picture import Run, frontier, note, snapshot, status
+
+WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=3)
+PRIVATE = WINES.replace(
+    strategy=fb.FedAvg(weighting="uniform"),
+    sampling=fb.Poisson(rate=0.5),
+    privacy=fb.ClientLevelDP(noise_multiplier=1.0, epsilon=None, delta=1e-2),
+)
+PATIENTS = WINES.replace(data=fb.DiabetesProgression())
+
+
+def finished(experiment: fb.Experiment, value: float = 0.5, ended: str = "") -> History:
+    history = History(experiment, ended=ended)
+    history.append(
+        RoundDone(
+            round=1,
+            metrics={history.metric: value, "loss": value},
+            train_loss=value,
+            epsilon=math.inf,
+            cohort=np.arange(4),
+            bytes_up=1,
+            bytes_down=1,
+            seconds=0.1,
+            update_norm=1.0,
+            clipped=math.nan,
+            clients=np.full(4, value),
+        )
+    )
+    return history
+
+
+def test_a_run_is_named_with_its_data_and_its_model() -> None:
+    history = finished(WINES)
+    (point,) = frontier([Run(1, WINES, history)], Session(WINES))
+    assert point["data"] == "Wine"
+    assert point["label"].startswith("Wine · Linear · ")
+    assert "amended" not in point["label"]
+    history.amendments.append(Amended(1, {"rounds": 5}))
+    (point,) = frontier([Run(1, WINES, history)], Session(WINES))
+    assert point["label"].endswith("amended")
+
+
+def test_a_private_run_without_a_budget_is_private() -> None:
+    shown = snapshot(Session(PRIVATE), 0, None)
+    assert (shown["unit"], shown["budget"], shown["delta"]) == ("client-level", None, 1e-2)
+    assert snapshot(Session(WINES), 0, None)["unit"] is None
+
+
+def test_the_status_says_why_the_run_ended() -> None:
+    session = Session(WINES)
+    assert status(session, WINES, [])["ended"] == ""
+    session.history.ended = "privacy budget: one more round would pass it"
+    assert status(session, WINES, [])["ended"].startswith("privacy budget")
+
+
+def test_the_note_tells_the_end_but_leaves_a_failure_to_its_banner() -> None:
+    assert note(History(WINES)) == ""
+    assert note(finished(WINES, ended="target reached")).endswith("The run ended: target reached.")
+    assert "ended" not in note(finished(WINES, ended="failed: the model diverged"))
+    assert note(finished(PATIENTS, math.inf)) == ""
+    assert "worst" in note(finished(PATIENTS, 61.0))
+    untested = finished(PATIENTS, 61.0)
+    untested.rows[0].clients[:] = math.nan
+    assert note(untested).endswith("61 (RMSE).")
