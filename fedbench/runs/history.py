@@ -143,4 +143,6 @@ def _percentile(ordered: NDArray[np.float64], share: float) -> float:
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
+    if ordered[below] == ordered[above]:  # both may be infinite, on the way to divergence
+        return float(ordered[below])
     return float(ordered[below] + (ordered[above] - ordered[below]) * (place - below))

@@ -218,6 +218,21 @@ def test_a_bad_value_shows_its_reason_and_cannot_be_started(lab: Lab) -> None:
     expect(workbench.button("Start")).to_be_enabled()
 
 
+def test_a_number_is_taken_as_it_is_typed(lab: Lab) -> None:
+    workbench = opened(lab)
+    workbench.open_section("Run")
+    for rounds in (5000, 30):  # beyond the slider, and back inside
+        workbench.type("Rounds", rounds)
+        expect(workbench.root.get_by_text(f"/{rounds} rounds")).to_be_visible()
+        field = workbench.root.get_by_role("textbox", name="Rounds value", exact=True)
+        expect(field).to_have_value(str(rounds))
+        assert lab.run("print(wb.experiment.rounds)") == str(rounds)
+    workbench.type("α", 0)
+    expect(workbench.root.locator(".fb-problem:visible")).to_contain_text("greater than 0")
+    expect(workbench.button("Start")).to_be_disabled()
+    expect(workbench.root.get_by_role("textbox", name="α value", exact=True)).to_have_value("0")
+
+
 def test_settings_that_may_change_do_so_in_the_middle_of_a_run(lab: Lab) -> None:
     workbench = opened(lab)
     long_run(workbench)

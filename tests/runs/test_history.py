@@ -26,3 +26,8 @@ def test_the_summary_is_numpys(found: list[float], worst_is_low: bool) -> None:
     worst = np.partition(known if worst_is_low else -known, max(1, len(known) // 10) - 1)
     tenth = np.abs(worst[: max(1, len(known) // 10)])
     assert said["worst_tenth"] == pytest.approx(tenth.mean())
+
+
+def test_infinite_errors_are_no_reason_for_a_warning() -> None:
+    said = summary(np.full(7, np.inf, dtype=np.float32), worst_is_low=False)
+    assert set(said.values()) == {np.inf}
