@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, Strategy
+from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Beta2 = Annotated[
+    float,
+    Field(
+        ge=0,
+        lt=1,
+        title="β₂",
+        description="share of the last v that is kept",
+        json_schema_extra={"slider": [0, 0.999, 0.001]},
+    ),
+]
 
 
 class Adaptive(Strategy, family=True):
@@ -22,15 +34,7 @@ class Adaptive(Strategy, family=True):
     As in the paper v starts at τ², and neither m nor v is corrected for its start.
     """
 
-    server_lr: Annotated[
-        float,
-        Field(
-            gt=0,
-            title="Server rate",
-            description="step size η of the server",
-            json_schema_extra={"slider": [0.001, 10, 0.001], "scale": "log"},
-        ),
-    ] = 0.03
+    server_lr: ServerRate = 0.03
     beta1: Annotated[
         float,
         Field(

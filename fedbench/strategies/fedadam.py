@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from fedbench.strategies.adaptive import Adaptive
+from fedbench.strategies.adaptive import Adaptive, Beta2
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,16 +13,7 @@ if TYPE_CHECKING:
 class FedAdam(Adaptive):
     """Forget old squared updates at a fixed pace (Reddi et al. 2021, arXiv:2003.00295)."""
 
-    beta2: Annotated[
-        float,
-        Field(
-            ge=0,
-            lt=1,
-            title="β₂",
-            description="share of the last v that is kept",
-            json_schema_extra={"slider": [0, 0.999, 0.001]},
-        ),
-    ] = 0.99
+    beta2: Beta2 = 0.99
 
     def second_moment(self, v: Tensor, square: Tensor) -> Tensor:
         """Return β₂v + (1 − β₂)Δ²."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, Strategy
+from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy
 from fedbench.tree import Tree
 
 
@@ -27,15 +27,7 @@ class FedAvgM(Strategy):
             json_schema_extra={"slider": [0, 0.99, 0.01]},
         ),
     ] = 0.9
-    server_lr: Annotated[
-        float,
-        Field(
-            gt=0,
-            title="Server rate",
-            description="step of the server; 1 averages the models",
-            json_schema_extra={"slider": [0.01, 10, 0.01], "scale": "log"},
-        ),
-    ] = 1.0
+    server_lr: ServerRate = 1.0
 
     def init(self, params: Tree) -> Tree:
         """Return v = 0."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, Strategy
+from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -22,15 +20,7 @@ class Scaffold(Strategy):
     further gradient: cᵢ ← cᵢ − c − Δᵢ/(Kη) after K steps of size η.
     """
 
-    server_lr: Annotated[
-        float,
-        Field(
-            gt=0,
-            title="Server rate",
-            description="step of the server along the mean update; 1 averages the models",
-            json_schema_extra={"slider": [0.01, 10, 0.01], "scale": "log"},
-        ),
-    ] = 1.0
+    server_lr: ServerRate = 1.0
 
     def init(self, params: Tree) -> Tree:
         """Return c = 0."""

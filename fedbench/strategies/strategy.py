@@ -26,6 +26,17 @@ class RoundInfo:
     momentum: float = 0.0
 
 
+ServerRate = Annotated[
+    float,
+    Field(
+        gt=0,
+        title="Server rate",
+        description="step of the server along the mean update; 1 averages the models",
+        json_schema_extra={"slider": [0.001, 10, 0.001], "scale": "log"},
+    ),
+]
+
+
 class Strategy(Part, family=True):
     """A federated algorithm as pure functions of trees; state is returned, never kept.
 
