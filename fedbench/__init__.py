@@ -20,7 +20,7 @@ _HOMES = {
     "fedbench.data": ("BreastCancer", "DiabetesProgression", "Digits", "Dirichlet", "IID", "Wine"),
     "fedbench.engine": ("LoopEngine", "StackedEngine"),
     "fedbench.experiment": ("Experiment", "Target"),
-    "fedbench.models": ("Linear", "MLP"),
+    "fedbench.models": ("CNN", "GRU", "Linear", "MLP", "MatrixFactorisation", "TextClassifier"),
     "fedbench.runs": ("History", "Session", "run"),
     "fedbench.sampling": ("Everyone", "FixedCohort", "Poisson"),
     "fedbench.strategies": (
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from fedbench.data import IID, BreastCancer, DiabetesProgression, Digits, Dirichlet, Wine
     from fedbench.engine import LoopEngine, StackedEngine
     from fedbench.experiment import Experiment, Target
-    from fedbench.models import MLP, Linear
+    from fedbench.models import CNN, GRU, MLP, Linear, MatrixFactorisation, TextClassifier
     from fedbench.runs import History, Session, run
     from fedbench.sampling import Everyone, FixedCohort, Poisson
     from fedbench.strategies import (
@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from fedbench.training import LocalTraining
 
 __all__ = [
+    "CNN",
+    "GRU",
     "IID",
     "MLP",
     "BreastCancer",
@@ -96,6 +98,7 @@ __all__ = [
     "Linear",
     "LocalTraining",
     "LoopEngine",
+    "MatrixFactorisation",
     "Mean",
     "MultiKrum",
     "NoPrivacy",
@@ -104,6 +107,7 @@ __all__ = [
     "Session",
     "StackedEngine",
     "Target",
+    "TextClassifier",
     "TrimmedMean",
     "Wine",
     "run",

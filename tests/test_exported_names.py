@@ -10,6 +10,8 @@ import pytest
 import fedbench
 
 NAMES = [
+    "CNN",
+    "GRU",
     "IID",
     "MLP",
     "BreastCancer",
@@ -36,6 +38,7 @@ NAMES = [
     "Linear",
     "LocalTraining",
     "LoopEngine",
+    "MatrixFactorisation",
     "Mean",
     "MultiKrum",
     "NoPrivacy",
@@ -44,6 +47,7 @@ NAMES = [
     "Session",
     "StackedEngine",
     "Target",
+    "TextClassifier",
     "TrimmedMean",
     "Wine",
     "run",

@@ -4,7 +4,7 @@ from fedbench.data.card import Card
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
 from fedbench.data.federated import Cohort, FederatedDataset
 from fedbench.data.partition import IID, Dirichlet, Partitioner
-from fedbench.data.source import Dataset, Source
+from fedbench.data.source import Dataset, Features, Source
 
 __all__ = [
     "IID",
@@ -15,6 +15,7 @@ __all__ = [
     "DiabetesProgression",
     "Digits",
     "Dirichlet",
+    "Features",
     "FederatedDataset",
     "Partitioner",
     "Source",

@@ -14,7 +14,9 @@ class Card:
 
     `shape` is the shape of one example. `classes` is empty for regression, whose targets are
     stored standardised: `target_mean` and `target_std` take them back to `target_unit`.
-    Names come from data and are untrusted text.
+    `vocabulary` is empty for features that are numbers. Features that are ids, 0 to V-1, have the
+    number V of distinct ids of each column, or a single V for all places of a sequence of tokens,
+    whose id 0 is padding. Names come from data and are untrusted text.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Card:
     target_unit: str = ""
     target_mean: float = 0.0
     target_std: float = 1.0
+    vocabulary: tuple[int, ...] = ()
 
     @property
     def outputs(self) -> int:

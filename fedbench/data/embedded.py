@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card, Task
-from fedbench.data.source import Source
+from fedbench.data.source import Features, Source
 
 MEASURES = (
     "radius",
@@ -25,33 +25,33 @@ MEASURES = (
     "fractal dimension",
 )
 
-Raw = tuple[Card, NDArray[np.float32], NDArray[np.generic]]
+Raw = tuple[Card, Features, NDArray[np.generic]]
 
 
 class Digits(Source):
     """Handwritten digits, 1797 images of 8 × 8 pixels in [0, 1] (Alpaydin and Kaynak 1998)."""
 
     task: ClassVar[Task] = "classification"
+    shape: ClassVar[tuple[int, ...]] = (8, 8)
     strata_sizes: ClassVar[tuple[int, ...]] = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 
     def table(self) -> Raw:
-        """Return pixels [1797, 64], divided by their largest value 16, and the digit."""
+        """Return pixels [1797, 8, 8], divided by their largest value 16, and the digit."""
         rows = _read("digits.csv.gz")
         card = Card(
             name="Digits",
             source="UCI Optical Recognition of Handwritten Digits (test part), in scikit-learn",
             licence="CC BY 4.0",
             task=self.task,
-            shape=(64,),
+            shape=self.shape,
             features=tuple(f"pixel {k // 8},{k % 8}" for k in range(64)),
             target="digit",
             classes=tuple("0123456789"),
         )
-        return card, (rows[:, :-1] / 16).astype(np.float32), rows[:, -1].astype(np.int64)
+        pixels = (rows[:, :-1] / 16).astype(np.float32).reshape(-1, *self.shape)
+        return card, pixels, rows[:, -1].astype(np.int64)
 
-    def prepare(
-        self, train: NDArray[np.float32], test: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def prepare(self, train: Features, test: Features) -> tuple[Features, Features]:
         """Return the pixels unchanged: their scale is known without looking at any row."""
         return train, test
 
@@ -60,6 +60,7 @@ class BreastCancer(Source):
     """Breast Cancer Wisconsin (Diagnostic), 569 biopsies, 30 features (Street et al. 1993)."""
 
     task: ClassVar[Task] = "classification"
+    shape: ClassVar[tuple[int, ...]] = (30,)
     strata_sizes: ClassVar[tuple[int, ...]] = (212, 357)
 
     def table(self) -> Raw:
@@ -70,7 +71,7 @@ class BreastCancer(Source):
             source="UCI Breast Cancer Wisconsin (Diagnostic), in scikit-learn",
             licence="CC BY 4.0",
             task=self.task,
-            shape=(30,),
+            shape=self.shape,
             features=tuple(f"{kind} {m}" for kind in ("mean", "error", "worst") for m in MEASURES),
             target="diagnosis",
             classes=("malignant", "benign"),
@@ -82,6 +83,7 @@ class Wine(Source):
     """Wine recognition, 178 wines of three growers, 13 chemical features (Forina et al. 1988)."""
 
     task: ClassVar[Task] = "classification"
+    shape: ClassVar[tuple[int, ...]] = (13,)
     strata_sizes: ClassVar[tuple[int, ...]] = (59, 71, 48)
 
     def table(self) -> Raw:
@@ -96,7 +98,7 @@ class Wine(Source):
             source="UCI Wine, in scikit-learn",
             licence="CC BY 4.0",
             task=self.task,
-            shape=(13,),
+            shape=self.shape,
             features=tuple(names.split(",")),
             target="grower",
             classes=("grower 1", "grower 2", "grower 3"),
@@ -108,6 +110,7 @@ class DiabetesProgression(Source):
     """Diabetes progression one year on, 442 patients, 10 features (Efron et al. 2004)."""
 
     task: ClassVar[Task] = "regression"
+    shape: ClassVar[tuple[int, ...]] = (10,)
     strata_sizes: ClassVar[tuple[int, ...]] = (46, 45, 43, 44, 43, 46, 42, 45, 44, 44)
 
     def table(self) -> Raw:
@@ -117,7 +120,7 @@ class DiabetesProgression(Source):
             source="Efron, Hastie, Johnstone and Tibshirani 2004, in scikit-learn",
             licence="public; cite the paper",
             task=self.task,
-            shape=(10,),
+            shape=self.shape,
             features=("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
             target="progression",
             target_unit="points",

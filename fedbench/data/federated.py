@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fedbench.data.card import Card
 from fedbench.data.partition import Partitioner
-from fedbench.data.source import Source
+from fedbench.data.source import Features, Source
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,10 +41,10 @@ class FederatedDataset:
     """
 
     card: Card
-    x: NDArray[np.float32]
+    x: Features
     y: NDArray[np.generic]
     offsets: NDArray[np.int64]
-    x_test: NDArray[np.float32]
+    x_test: Features
     y_test: NDArray[np.generic]
     test_offsets: NDArray[np.int64]
     strata: NDArray[np.int64]

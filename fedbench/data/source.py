@@ -14,25 +14,30 @@ from pydantic import Field
 from fedbench.data.card import Card, Task
 from fedbench.spec import Part
 
+# Numbers, or the ids of tokens or columns.
+Features = NDArray[np.float32] | NDArray[np.int64]
+
 STRATA = 10  # a regression target is split and partitioned by its tenths
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A table with a held-out test set; features float32[N, ...], targets int64[N] or float32[N].
+    """A table with a held-out test set: features x[N, ...] and targets y[N].
 
-    Raises ValueError when a feature or target is missing or infinite, naming its row and column.
+    Features are float32, or int64 ids where the card has a vocabulary; targets are int64 classes or
+    float32. Raises ValueError when a feature or target is missing or infinite, or an id is out of
+    its vocabulary, naming row and column.
     """
 
     card: Card
-    x: NDArray[np.float32]
+    x: Features
     y: NDArray[np.generic]
-    x_test: NDArray[np.float32]
+    x_test: Features
     y_test: NDArray[np.generic]
 
     def __post_init__(self) -> None:
         for part, x, y in (("training", self.x, self.y), ("test", self.x_test, self.y_test)):
-            _refuse_non_finite(self.card, part, x, y)
+            _refuse_bad_values(self.card, part, x, y)
 
     def strata(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the class, or the tenth of the training targets, of each training and test row."""
@@ -52,10 +57,13 @@ class Dataset:
 class Source(Part, family=True):
     """A data set: `load()` gives it with its card.
 
-    `task` and `strata_sizes`, the rows of each class or tenth of the target, are known before.
+    `task`, `shape` and `vocabulary` of its card, and `strata_sizes`, the rows of each class or
+    tenth of the target, are known before.
     """
 
     task: ClassVar[Task]
+    shape: ClassVar[tuple[int, ...]]
+    vocabulary: ClassVar[tuple[int, ...]] = ()
     strata_sizes: ClassVar[tuple[int, ...]]
     test_fraction: Annotated[
         float,
@@ -72,13 +80,16 @@ class Source(Part, family=True):
     ] = 0
 
     @abstractmethod
-    def table(self) -> tuple[Card, NDArray[np.float32], NDArray[np.generic]]:
+    def table(self) -> tuple[Card, Features, NDArray[np.generic]]:
         """Return the card, raw features [N, ...] and raw targets [N]."""
 
-    def prepare(
-        self, train: NDArray[np.float32], test: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the features as a model sees them; here standardised by the training rows."""
+    def prepare(self, train: Features, test: Features) -> tuple[Features, Features]:
+        """Return the features as a model sees them.
+
+        Here numbers are standardised by the training rows, and ids are left as they are.
+        """
+        if np.issubdtype(train.dtype, np.integer):
+            return train, test
         mean = train.mean(axis=0, dtype=np.float64)
         std = train.std(axis=0, dtype=np.float64)
         std[std == 0] = 1.0  # a constant column carries nothing, and 0 / 0 would be NaN
@@ -100,7 +111,7 @@ class Source(Part, family=True):
 @lru_cache(maxsize=8)
 def _load(source: Source) -> Dataset:
     card, x, y = source.table()
-    _refuse_non_finite(card, "raw", x, y)
+    _refuse_bad_values(card, "raw", x, y)
     rng = np.random.default_rng([source.split_seed, 1])
     classification = card.task == "classification"
     strata = y if classification else np.searchsorted(_edges(y), y)
@@ -135,16 +146,16 @@ def _edges(targets: NDArray[np.generic]) -> NDArray[np.float64]:
     return np.quantile(targets.astype(np.float64), np.linspace(0, 1, STRATA + 1)[1:-1])
 
 
-def _refuse_non_finite(
-    card: Card, part: str, x: NDArray[np.float32], y: NDArray[np.generic]
-) -> None:
+def _refuse_bad_values(card: Card, part: str, x: Features, y: NDArray[np.generic]) -> None:
     flat = x.reshape(len(x), -1)
-    bad = np.argwhere(~np.isfinite(flat))
-    if len(bad):
+    if np.issubdtype(x.dtype, np.integer):
+        _refuse_unknown_ids(card, part, flat.astype(np.int64))
+    elif card.vocabulary:
+        raise ValueError(f"{card.name}: the card has a vocabulary, so {part} x must hold integers")
+    elif len(bad := np.argwhere(~np.isfinite(flat))):
         row, column = bad[0]
-        name = card.features[column] if column < len(card.features) else f"column {column}"
         raise ValueError(
-            f"{card.name}: {name!r} is {flat[row, column]} in {part} row {row} "
+            f"{card.name}: {_column(card, column)!r} is {flat[row, column]} in {part} row {row} "
             f"({len(bad)} such values); fill in or drop what is missing before loading"
         )
     if np.issubdtype(y.dtype, np.floating) and not np.isfinite(y).all():
@@ -153,3 +164,24 @@ def _refuse_non_finite(
             f"{card.name}: target {card.target!r} is {y[row]} in {part} row {row}; "
             "drop rows without a target before loading"
         )
+
+
+def _refuse_unknown_ids(card: Card, part: str, flat: NDArray[np.int64]) -> None:
+    if len(card.vocabulary) not in (1, flat.shape[1]):
+        raise ValueError(
+            f"{card.name}: {part} x holds integers in {flat.shape[1]} columns and the card has "
+            f"{len(card.vocabulary)} vocabulary sizes; give one a column, one for a sequence, or "
+            "float32 where the integers are not ids"
+        )
+    bad = np.argwhere((flat < 0) | (flat >= np.array(card.vocabulary)))
+    if len(bad):
+        row, column = bad[0]
+        size = card.vocabulary[column % len(card.vocabulary)]
+        raise ValueError(
+            f"{card.name}: {_column(card, column)!r} is {flat[row, column]} in {part} row {row} "
+            f"({len(bad)} such values); ids must lie between 0 and {size - 1}"
+        )
+
+
+def _column(card: Card, column: int) -> str:
+    return card.features[column] if column < len(card.features) else f"column {column}"

@@ -1,7 +1,21 @@
 """Models: one family per file, each gives a torch module and a loss."""
 
+from fedbench.models.cnn import CNN
+from fedbench.models.factorisation import MatrixFactorisation
+from fedbench.models.gru import GRU
 from fedbench.models.linear import Linear
 from fedbench.models.mlp import MLP
 from fedbench.models.model import METRICS, Model, scores
+from fedbench.models.text import TextClassifier
 
-__all__ = ["METRICS", "MLP", "Linear", "Model", "scores"]
+__all__ = [
+    "CNN",
+    "GRU",
+    "METRICS",
+    "MLP",
+    "Linear",
+    "MatrixFactorisation",
+    "Model",
+    "TextClassifier",
+    "scores",
+]

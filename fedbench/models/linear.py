@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fedbench.data.card import Card
-from fedbench.models.model import Model
+from fedbench.data.card import Card, Task
+from fedbench.models.model import Model, numbers_only
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,3 +26,9 @@ class Linear(Model):
     def dense(self) -> tuple[str, ...]:
         """Return no activation: there is one layer."""
         return ()
+
+    def refuses(
+        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
+    ) -> str | None:
+        """Return why ids cannot be taken: their distances mean nothing."""
+        return numbers_only("Linear", shape, vocabulary)

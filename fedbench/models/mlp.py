@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from fedbench.data.card import Card
-from fedbench.models.model import Model
+from fedbench.data.card import Card, Task
+from fedbench.models.model import Model, numbers_only
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,18 +26,33 @@ class MLP(Model):
     activation: Annotated[
         Literal["relu", "tanh"], Field(title="Activation", description="between the layers")
     ] = "relu"
+    norm: Annotated[
+        bool,
+        Field(
+            title="Layer norm",
+            description="normalise each hidden layer before its activation, example by example",
+        ),
+    ] = False
 
     def build(self, card: Card) -> nn.Module:
         """Return the layers with torch's default initial weights."""
         from torch import nn
 
-        widths = (card.inputs, *self.hidden, card.outputs)
+        widths = (card.inputs, *self.hidden)
         layers: list[nn.Module] = [nn.Flatten()]
         for before, after in pairwise(widths):
-            activation = nn.ReLU() if self.activation == "relu" else nn.Tanh()
-            layers += [nn.Linear(before, after), activation]
-        return nn.Sequential(*layers[:-1])
+            layers.append(nn.Linear(before, after))
+            if self.norm:
+                layers.append(nn.LayerNorm(after))
+            layers.append(nn.ReLU() if self.activation == "relu" else nn.Tanh())
+        return nn.Sequential(*layers, nn.Linear(widths[-1], card.outputs))
 
-    def dense(self) -> tuple[str, ...]:
-        """Return the activation after each hidden layer."""
-        return (self.activation,) * len(self.hidden)
+    def dense(self) -> tuple[str, ...] | None:
+        """Return the activation after each hidden layer; None when they are normalised too."""
+        return None if self.norm else (self.activation,) * len(self.hidden)
+
+    def refuses(
+        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
+    ) -> str | None:
+        """Return why ids cannot be taken: their distances mean nothing."""
+        return numbers_only("MLP", shape, vocabulary)

@@ -46,6 +46,15 @@ class Model(Part, family=True):
             )
         return functional.cross_entropy(outputs, targets, reduction="none")
 
+    def refuses(
+        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
+    ) -> str | None:
+        """Return why this model cannot take data of such a card and what would, else None.
+
+        The words do not name the data. Here every card is taken.
+        """
+        return None
+
     def dense(self) -> tuple[str, ...] | None:
         """Return the activations between layers if the module is dense layers alone, else None.
 
@@ -70,6 +79,32 @@ class Model(Part, family=True):
             torch.manual_seed(seed)
             module = self.build(card)
         return {name: leaf.detach().clone() for name, leaf in module.named_parameters()}
+
+
+def is_tokens(shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> bool:
+    """Return whether an example is a sequence of token ids."""
+    return len(shape) == len(vocabulary) == 1
+
+
+def mismatch(takes: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str:
+    """Return `takes`, what the data are instead and which models take them."""
+    size = " × ".join(map(str, shape)) or "single"
+    if is_tokens(shape, vocabulary):
+        data, choice = f"sequences of {size} token ids", "choose TextClassifier or GRU"
+    elif len(vocabulary) == 2:
+        data, choice = f"rows of {size} ids", "choose MatrixFactorisation"
+    elif vocabulary:
+        data, choice = f"rows of {size} ids", "turn ids into columns of 0 and 1"
+    elif len(shape) > 1:
+        data, choice = f"arrays of {size} numbers", "choose Linear or MLP"
+    else:
+        data, choice = f"rows of {size} numbers", "choose Linear or MLP"
+    return f"{takes}, and the data are {data}; {choice}"
+
+
+def numbers_only(name: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+    """Return why the model called `name`, which takes numbers of any shape, does not take ids."""
+    return mismatch(f"{name} takes numbers", shape, vocabulary) if vocabulary else None
 
 
 def scores(

@@ -20,7 +20,8 @@ LOADERS = [
 def test_classification_tables_equal_scikit_learns(source: Source, loader, scale: float) -> None:
     card, x, y = source.table()
     oracle = loader()
-    np.testing.assert_array_equal(x, (oracle.data * scale).astype(np.float32))
+    images = oracle.data.reshape(x.shape)
+    np.testing.assert_array_equal(x, (images * scale).astype(np.float32))
     np.testing.assert_array_equal(y, oracle.target)
     assert len(card.classes) == len(oracle.target_names)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 import fedbench as fb
-from fedbench.data import Card, Dataset, Source
+from fedbench.data import Card, Dataset, Features, Source
 from fedbench.data.card import Task
 from fedbench.data.source import STRATA
 
@@ -21,6 +22,7 @@ class Ages(Source):
     """Sixty people, three columns; a cell may be spoilt to see who notices."""
 
     task: ClassVar[Task] = "classification"
+    shape: ClassVar[tuple[int, ...]] = (3,)
     strata_sizes: ClassVar[tuple[int, ...]] = (30, 30)
     spoilt: tuple[int, ...] = ()
     value: str = "nan"
@@ -37,10 +39,39 @@ class Ages(Source):
         return card, x, np.arange(60) % 2
 
 
+class Visits(Source):
+    """Sixty pairs of a user and an item; one id may be spoilt."""
+
+    task: ClassVar[Task] = "classification"
+    shape: ClassVar[tuple[int, ...]] = (2,)
+    vocabulary: ClassVar[tuple[int, ...]] = (6, 10)
+    strata_sizes: ClassVar[tuple[int, ...]] = (30, 30)
+    spoilt: tuple[int, int] | None = None
+    value: int = 0
+
+    def table(self) -> tuple[Card, Features, NDArray[np.generic]]:
+        x = np.stack([np.arange(60) % 6, np.arange(60) // 6], axis=1)
+        if self.spoilt:
+            x[self.spoilt] = self.value
+        card = Card(
+            "Visits",
+            "made here",
+            "none",
+            "classification",
+            self.shape,
+            ("user", "item"),
+            "liked",
+            ("no", "yes"),
+            vocabulary=self.vocabulary,
+        )
+        return card, x, np.arange(60) % 2
+
+
 class Prices(Source):
     """A regression table, whose targets may hold a gap."""
 
     task: ClassVar[Task] = "regression"
+    shape: ClassVar[tuple[int, ...]] = (1,)
     strata_sizes: ClassVar[tuple[int, ...]] = (4,) * 10
     gap: int | None = None
 
@@ -181,3 +212,48 @@ def test_a_regression_split_holds_out_each_tenth_of_the_target() -> None:
         edges = np.quantile(y.astype(float), np.linspace(0, 1, 11)[1:-1])
         counts = np.bincount(np.searchsorted(edges, held - 1e-3), minlength=10)
         assert counts.min() >= 10 and counts.max() <= 12
+
+
+def test_ids_are_left_as_they_are() -> None:
+    card, x, _ = Visits().table()
+    data = Visits().load()
+    assert data.card == card and data.x.dtype == data.x_test.dtype == np.int64
+    rows = np.concatenate([data.x, data.x_test])
+    np.testing.assert_array_equal(rows[np.lexsort(rows.T)], x[np.lexsort(x.T)])
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "value", "said"),
+    [
+        ((7, 1), 10, r"Visits: 'item' is 10 in raw row 7 \(1 such .* between 0 and 9"),
+        ((8, 0), -1, r"Visits: 'user' is -1 in raw row 8 \(1 such .* between 0 and 5"),
+    ],
+)
+def test_an_id_out_of_its_vocabulary_is_named(
+    spoilt: tuple[int, int], value: int, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Visits(spoilt=spoilt, value=value).load()
+
+
+def test_one_vocabulary_is_for_every_place_of_a_sequence() -> None:
+    data = Visits().load()
+    tokens = replace(data.card, vocabulary=(10,))
+    Dataset(tokens, data.x, data.y, data.x_test, data.y_test)
+    with pytest.raises(ValueError, match=r"'item' is 9 in .* between 0 and 8"):
+        Dataset(replace(tokens, vocabulary=(9,)), data.x, data.y, data.x_test, data.y_test)
+
+
+@pytest.mark.parametrize("vocabulary", [(), (6, 10, 3)])
+def test_integers_need_a_vocabulary(vocabulary: tuple[int, ...]) -> None:
+    data = Visits().load()
+    card = replace(data.card, vocabulary=vocabulary)
+    with pytest.raises(ValueError, match=r"Visits: training x holds integers in 2 columns and .*"):
+        Dataset(card, data.x, data.y, data.x_test, data.y_test)
+
+
+def test_a_vocabulary_needs_integers() -> None:
+    data = Visits().load()
+    x = data.x.astype(np.float32)
+    with pytest.raises(ValueError, match="Visits: the card has a vocabulary, so training x must"):
+        Dataset(data.card, x, data.y, data.x_test, data.y_test)

@@ -19,7 +19,7 @@ class Convolution(Model):
 
     def build(self, card: Card) -> nn.Module:
         return nn.Sequential(
-            nn.Unflatten(1, (1, 8, 8)),
+            nn.Unflatten(1, (1, 8)),
             nn.Conv2d(1, 2, 3),
             nn.Flatten(),
             nn.Linear(72, card.outputs),

@@ -2,7 +2,8 @@
 
 A test that asks for `part`, `source`, `partitioner`, `sampling`, `model`, `strategy`, `aggregator`,
 `stage` or `engine` runs once for every example of every class of that family; `fast_engine` is
-every engine but the one that the others are compared with.
+every engine but the one that the others are compared with. With `model`, `table` is one after
+another of the small tables that this model takes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from fedbench.models import Model
 from fedbench.sampling import Sampling
 from fedbench.spec import Part
 from fedbench.strategies import Strategy
+from tests.laws.tables import suited
 
 FAMILIES: dict[str, type[Part]] = {
     "part": Part,
@@ -41,6 +43,10 @@ torch.set_num_threads(1)
 
 # Arguments by class name; a class that is not here is tested with its defaults.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "CNN": [
+        {"channels": (3, 5), "hidden": 6, "norm": False},
+        {"channels": (8,), "hidden": 5, "norm": True},
+    ],
     "ClientLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
     "Dirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "min_samples": 4}],
     "FedAvg": [{"weighting": "samples"}, {"weighting": "uniform"}],
@@ -48,10 +54,17 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "FedProx": [{}, {"mu": 0.5}],
     "FedSGD": [{"weighting": "samples"}, {"weighting": "uniform"}],
     "FixedCohort": [{"size": 1}, {"size": 12}],
+    "GRU": [{"width": 3, "hidden": 5, "layers": 1}, {"width": 4, "hidden": 3, "layers": 2}],
     "Krum": [{}, {"byzantine": 0}],
-    "MLP": [{"hidden": (5,)}, {"hidden": (4, 3), "activation": "tanh"}],
+    "MLP": [
+        {"hidden": (5,)},
+        {"hidden": (4, 3), "activation": "tanh"},
+        {"hidden": (6, 3), "norm": True},
+    ],
+    "MatrixFactorisation": [{"factors": 1}, {"factors": 4}],
     "MultiKrum": [{}, {"byzantine": 0}],
     "Poisson": [{"rate": 0.05}, {"rate": 0.6}, {"rate": 1.0}],
+    "TextClassifier": [{"width": 4}, {"width": 3, "hidden": 5}],
     "TrimmedMean": [{}, {"trim": 0.0}, {"trim": 0.3}],
     "StackedEngine": [{}, {"chunk": 1}, {"chunk": 3}],
 }
@@ -76,6 +89,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 if not (name == "fast_engine" and cls is LoopEngine)
                 for arguments in EXAMPLES.get(cls.__name__, [{}])
             ]
+            if name == "model" and "table" in metafunc.fixturenames:
+                pairs = [
+                    pytest.param(model, table, id=f"{_id(model)}-{key}")
+                    for model in examples
+                    for key, table in suited(model).items()
+                ]
+                metafunc.parametrize(("model", "table"), pairs)
+                continue
             metafunc.parametrize(name, examples, ids=_id)
     if "part_class" in metafunc.fixturenames:
         metafunc.parametrize("part_class", concrete(Part), ids=lambda cls: cls.__name__)

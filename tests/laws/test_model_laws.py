@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.func import functional_call
+from torch.func import functional_call, grad, vmap
 
-import fedbench as fb
-from fedbench.data import Source
+from fedbench.data import Dataset
 from fedbench.models import Model
-
-SETS = {"binary": fb.BreastCancer(), "classes": fb.Wine(), "regression": fb.DiabetesProgression()}
-
-
-@pytest.fixture(params=SETS.values(), ids=SETS)
-def table(request: pytest.FixtureRequest) -> Source:
-    return request.param
+from tests.laws.tables import KINDS, suited
 
 
-def test_one_output_row_and_one_loss_an_example(model: Model, table: Source) -> None:
-    data = table.load()
-    x, y = torch.from_numpy(data.x[:9]), torch.from_numpy(data.y[:9])
-    outputs = model.build(data.card)(x)
-    assert outputs.shape == (9, data.card.outputs)
+def test_one_output_row_and_one_loss_an_example(model: Model, table: Dataset) -> None:
+    x, y = torch.from_numpy(table.x[:9]), torch.from_numpy(table.y[:9])
+    outputs = model.build(table.card)(x)
+    assert outputs.shape == (9, table.card.outputs)
     losses = model.loss(outputs, y)
     assert losses.shape == (9,) and bool((losses >= 0).all())
 
 
-def test_initial_parameters_are_pure_and_complete(model: Model, table: Source) -> None:
-    card = table.load().card
+def test_initial_parameters_are_pure_and_complete(model: Model, table: Dataset) -> None:
+    card = table.card
     state = torch.random.get_rng_state()
     first, second = model.initial(card, 5), model.initial(card, 5)
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -37,29 +29,27 @@ def test_initial_parameters_are_pure_and_complete(model: Model, table: Source) -
     assert not any(leaf.requires_grad for leaf in first.values())
 
 
-def test_dense_models_are_what_they_say(model: Model, table: Source) -> None:
+def test_dense_models_are_what_they_say(model: Model, table: Dataset) -> None:
     activations = model.dense()
     if activations is None:
-        pytest.skip(f"{type(model).__name__} is not made of dense layers alone")
-    data = table.load()
-    params = {name: torch.randn_like(leaf) for name, leaf in model.initial(data.card, 0).items()}
+        return
+    params = {name: torch.randn_like(leaf) for name, leaf in model.initial(table.card, 0).items()}
     leaves = list(params.values())
-    x = torch.from_numpy(data.x[:5])
-    hidden = x
+    x = torch.from_numpy(table.x[:5])
+    hidden = x.flatten(1)
     for depth, (weight, bias) in enumerate(zip(leaves[::2], leaves[1::2], strict=True)):
         hidden = hidden @ weight.T + bias
         if depth < len(activations):
             hidden = getattr(torch, activations[depth])(hidden)
-    outputs = functional_call(model.build(data.card), params, (x,))
+    outputs = functional_call(model.build(table.card), params, (x,))
     torch.testing.assert_close(outputs, hidden)
 
 
-def test_a_few_steps_lower_the_loss(model: Model, table: Source) -> None:
-    data = table.load()
-    x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
-    module = model.build(data.card)
-    module.load_state_dict(model.initial(data.card, 0))
-    optimiser = torch.optim.SGD(module.parameters(), lr=0.05)
+def test_a_few_steps_lower_the_loss(model: Model, table: Dataset) -> None:
+    x, y = torch.from_numpy(table.x), torch.from_numpy(table.y)
+    module = model.build(table.card)
+    module.load_state_dict(model.initial(table.card, 0))
+    optimiser = torch.optim.SGD(module.parameters(), lr=0.02)
     losses = []
     for _ in range(20):
         loss = model.loss(module(x), y).mean()
@@ -68,3 +58,54 @@ def test_a_few_steps_lower_the_loss(model: Model, table: Source) -> None:
         loss.backward()
         optimiser.step()
     assert losses[-1] < losses[0]
+
+
+def test_parameters_from_outside_reach_every_layer(model: Model, table: Dataset) -> None:
+    x, y = torch.from_numpy(table.x[:9]), torch.from_numpy(table.y[:9])
+    params = model.initial(table.card, 2)
+    module = model.build(table.card)
+    module.load_state_dict(params)
+    expected = torch.autograd.grad(
+        model.loss(module(x), y).mean(), list(module.parameters()), materialize_grads=True
+    )
+    leaves = {name: leaf.requires_grad_() for name, leaf in params.items()}
+    outputs = functional_call(model.template(table.card), leaves, (x,))
+    found = torch.autograd.grad(model.loss(outputs, y).mean(), list(leaves.values()))
+    assert list(leaves) == [name for name, _ in module.named_parameters()]
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert sum(float(leaf.abs().sum()) for leaf in found) > 0
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+def test_gradients_example_by_example(model: Model, table: Dataset) -> None:
+    x, y = torch.from_numpy(table.x[:5]), torch.from_numpy(table.y[:5])
+    params = model.initial(table.card, 4)
+    module = model.template(table.card)
+
+    def loss(params: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return model.loss(functional_call(module, params, (x[None],)), y[None]).sum()
+
+    together = vmap(grad(loss), (None, 0, 0))(params, x, y)
+    for row in range(5):
+        alone = grad(loss)(params, x[row], y[row])
+        for name, leaf in alone.items():
+            torch.testing.assert_close(together[name][row], leaf)
+
+
+def test_every_model_takes_something(model: Model) -> None:
+    assert suited(model)
+
+
+def test_a_refusal_names_models_that_take_the_data(model: Model) -> None:
+    odd = [((), ()), ((4,), ()), ((2, 3), ()), ((2, 2, 2, 2), ()), ((3,), (4, 5, 6))]
+    for shape, vocabulary in [*KINDS.values(), *odd]:
+        for task in ("classification", "regression"):
+            reason = model.refuses(shape, vocabulary, task)
+            if reason is None:
+                continue
+            takes, _, remedy = reason.rpartition("; ")
+            assert takes.startswith(type(model).__name__)
+            if remedy.startswith("choose "):
+                for name in remedy.removeprefix("choose ").split(" or "):
+                    assert Model.choices()[name]().refuses(shape, vocabulary, task) is None

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from torch import nn
 
 import fedbench as fb
+from fedbench.models import Model
 
 
 def test_the_layers_of_mcmahans_2nn() -> None:
@@ -40,3 +41,28 @@ def test_what_is_refused(settings) -> None:
 
 def test_a_list_from_a_file_is_a_tuple() -> None:
     assert fb.MLP.from_json('{"hidden": [8, 4]}').hidden == (8, 4)
+
+
+def test_layers_are_normalised_before_their_activation() -> None:
+    model = fb.MLP(hidden=(6, 4), norm=True)
+    module = model.build(fb.Wine().load().card)
+    block = [nn.Linear, nn.LayerNorm, nn.ReLU]
+    assert [type(layer) for layer in module] == [nn.Flatten, *block, *block, nn.Linear]
+    x = torch.randn((5, 13), generator=torch.Generator().manual_seed(0))
+    hidden = module[:3](x)
+    torch.testing.assert_close(hidden.mean(1), torch.zeros(5), rtol=0, atol=1e-6)
+    torch.testing.assert_close(hidden.var(1, correction=0), torch.ones(5), rtol=1e-3, atol=0)
+    assert model.dense() is None and fb.MLP(hidden=(6, 4)).dense() == ("relu", "relu")
+
+
+@pytest.mark.parametrize("model", [fb.MLP(), fb.Linear()], ids=["MLP", "Linear"])
+def test_ids_are_refused(model: Model) -> None:
+    name = type(model).__name__
+    assert model.refuses((7,), (12,), "classification") == (
+        f"{name} takes numbers, and the data are sequences of 7 token ids; "
+        "choose TextClassifier or GRU"
+    )
+    assert model.refuses((2,), (3, 4), "regression") == (
+        f"{name} takes numbers, and the data are rows of 2 ids; choose MatrixFactorisation"
+    )
+    assert model.refuses((3, 8, 8), (), "classification") is None
