@@ -16,7 +16,8 @@ _HOMES = {
         "MultiKrum",
         "TrimmedMean",
     ),
-    "fedbench.channel.privacy": ("ClientLevelDP", "NoPrivacy"),
+    "fedbench.attacks": ("GaussianUpdate", "LabelFlip", "NoAttack", "SignFlip"),
+    "fedbench.channel.privacy": ("ClientLevelDP", "ExampleLevelDP", "NoPrivacy"),
     "fedbench.data": ("BreastCancer", "DiabetesProgression", "Digits", "Dirichlet", "IID", "Wine"),
     "fedbench.engine": ("LoopEngine", "StackedEngine"),
     "fedbench.experiment": ("Experiment", "Target"),
@@ -24,15 +25,18 @@ _HOMES = {
     "fedbench.runs": ("History", "Session", "run"),
     "fedbench.sampling": ("Everyone", "FixedCohort", "Poisson"),
     "fedbench.strategies": (
+        "Ditto",
         "FedAdagrad",
         "FedAdam",
         "FedAvg",
         "FedAvgM",
         "FedDyn",
         "FedNova",
+        "FedPer",
         "FedProx",
         "FedSGD",
         "FedYogi",
+        "FineTuning",
         "Scaffold",
     ),
     "fedbench.training": ("LocalTraining",),
@@ -48,7 +52,8 @@ if TYPE_CHECKING:
         MultiKrum,
         TrimmedMean,
     )
-    from fedbench.channel.privacy import ClientLevelDP, NoPrivacy
+    from fedbench.attacks import GaussianUpdate, LabelFlip, NoAttack, SignFlip
+    from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy
     from fedbench.data import IID, BreastCancer, DiabetesProgression, Digits, Dirichlet, Wine
     from fedbench.engine import LoopEngine, StackedEngine
     from fedbench.experiment import Experiment, Target
@@ -56,15 +61,18 @@ if TYPE_CHECKING:
     from fedbench.runs import History, Session, run
     from fedbench.sampling import Everyone, FixedCohort, Poisson
     from fedbench.strategies import (
+        Ditto,
         FedAdagrad,
         FedAdam,
         FedAvg,
         FedAvgM,
         FedDyn,
         FedNova,
+        FedPer,
         FedProx,
         FedSGD,
         FedYogi,
+        FineTuning,
         Scaffold,
     )
     from fedbench.training import LocalTraining
@@ -80,7 +88,9 @@ __all__ = [
     "DiabetesProgression",
     "Digits",
     "Dirichlet",
+    "Ditto",
     "Everyone",
+    "ExampleLevelDP",
     "Experiment",
     "FedAdagrad",
     "FedAdam",
@@ -88,23 +98,29 @@ __all__ = [
     "FedAvgM",
     "FedDyn",
     "FedNova",
+    "FedPer",
     "FedProx",
     "FedSGD",
     "FedYogi",
+    "FineTuning",
     "FixedCohort",
+    "GaussianUpdate",
     "GeometricMedian",
     "History",
     "Krum",
+    "LabelFlip",
     "Linear",
     "LocalTraining",
     "LoopEngine",
     "MatrixFactorisation",
     "Mean",
     "MultiKrum",
+    "NoAttack",
     "NoPrivacy",
     "Poisson",
     "Scaffold",
     "Session",
+    "SignFlip",
     "StackedEngine",
     "Target",
     "TextClassifier",

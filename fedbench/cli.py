@@ -113,7 +113,7 @@ def run(
     for text in experiment.cautions():
         typer.echo(f"caution: {text}", err=True)
     try:
-        experiment.privacy.bind(experiment.sampling_rate, experiment.rounds)
+        experiment.bound_privacy()
     except ValueError as error:
         _refuse(f"privacy: {error}")
     try:
@@ -230,8 +230,9 @@ def _report(session: Session, folder: Path) -> None:
             f"percentile {last['clients_p10']:.4f} to {last['clients_p90']:.4f}"
         )
     if found["epsilon"] is not None:
+        whom = "whole clients" if found["unit"] == "client" else "single examples"
         lines["ε"] = (
-            f"{found['epsilon']:.4f} at δ = {found['delta']:g}, for whole clients "
+            f"{found['epsilon']:.4f} at δ = {found['delta']:g}, for {whom} "
             f"(noise z = {found['noise_multiplier']:.4f}, simulated in floating point)"
         )
     sent, received = found["bytes_up"] / 1e6, found["bytes_down"] / 1e6

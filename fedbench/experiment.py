@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from fedbench.aggregators import Aggregator, Mean
-from fedbench.channel.privacy import ClientLevelDP, NoPrivacy, Privacy
+from fedbench.attacks import Attack, NoAttack
+from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
 from fedbench.data import IID, Digits, Dirichlet, FederatedDataset, Partitioner, Source
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import METRICS, Linear, Model
@@ -60,6 +63,9 @@ class Experiment(Spec):
     aggregator: Annotated[
         Aggregator, Field(title="Aggregator", description="how updates become one")
     ] = Mean()
+    attack: Annotated[
+        Attack, Field(title="Attack", description="what corrupt clients do, if any are")
+    ] = NoAttack()
     privacy: Annotated[Privacy, Field(title="Privacy", description="what is promised to whom")] = (
         NoPrivacy()
     )
@@ -221,7 +227,38 @@ class Experiment(Spec):
     def replays(self) -> bool:
         """Return whether running this again gives the same history, to the bit."""
         privacy = self.privacy
-        return not isinstance(privacy, ClientLevelDP) or privacy.noise_seed is not None
+        return not isinstance(privacy, Private) or privacy.noise_seed is not None
+
+    def bound_privacy(self) -> Privacy:
+        """Return the privacy with its noise known, as given or solved for the whole plan.
+
+        Raises ValueError where no noise in bounds reaches the budget.
+        """
+        return self.privacy.bind([(rate, steps * self.rounds) for rate, steps in self.releases()])
+
+    def releases(self) -> list[tuple[float, int]]:
+        """Return, for each kind of unit, the rate of sampling and the releases of one round.
+
+        A client's examples may be seen in every round, whoever else takes part.
+        """
+        if not isinstance(self.privacy, ExampleLevelDP):
+            return [(self.sampling_rate, 1)]
+        data = self.federation()
+        rates, steps = self.example_releases(data, np.arange(data.clients))
+        return sorted(set(zip(rates.tolist(), steps.tolist(), strict=True)))
+
+    def example_releases(
+        self, data: FederatedDataset, ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return, of clients `ids`, the rate of an example in a batch and the steps of a round."""
+        training = self.training
+        widths, steps = data.lengths(
+            ids,
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            steps=training.steps,
+        )
+        return widths / data.sizes_of(ids), steps
 
     def federation(self) -> FederatedDataset:
         """Return the data as dealt out to the clients."""
@@ -231,9 +268,10 @@ class Experiment(Spec):
         """Return one line: clients, partition, strategy and privacy."""
         partition = self.partition
         words = [f"{partition.clients} clients", _name(partition), self.strategy.kind()]
-        if isinstance(self.privacy, ClientLevelDP):
+        if isinstance(self.privacy, Private):
             epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
-            words.append(f"client-level ε ≤ {epsilon:g}" if epsilon else f"noise z = {noise:g}")
+            level = f"{self.privacy.unit}-level"
+            words.append(f"{level} ε ≤ {epsilon:g}" if epsilon else f"{level} noise z = {noise:g}")
         return " · ".join(words)
 
     def to_python(self) -> str:

@@ -52,7 +52,12 @@ class GeometricMedian(Aggregator):
                 name: torch.tensordot((pull / pull.sum()).to(leaf.dtype), leaf, dims=1)
                 for name, leaf in payloads.items()
             }
-            apart = tree.norms(tree.sub(payloads, centre)).clamp(min=self.smoothing)
+            middle = tree.columns({name: centre[name].expand_as(payloads[name]) for name in centre})
+            squares = [
+                tree.norms({"block": block - at}).square()
+                for block, at in zip(tree.columns(payloads), middle, strict=True)
+            ]
+            apart = sum(squares[1:], squares[0]).sqrt().clamp(min=self.smoothing)
             nearer = shares / apart
             change = (nearer / nearer.sum() - pull / pull.sum()).abs().max()
             pull = nearer

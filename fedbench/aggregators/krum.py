@@ -86,8 +86,8 @@ def ranking(payloads: Tree, byzantine: int) -> list[int]:
     if reason := too_few(byzantine, clients):
         raise ValueError(f"aggregator.byzantine: {reason}")
     apart = torch.zeros((clients, clients), dtype=torch.float64)
-    for leaf in payloads.values():
-        rows = leaf.reshape(clients, -1).double()
+    for block in tree.columns(payloads):
+        rows = block.double()
         apart += torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()
     apart = apart.sort(1).values
     nearest = apart[:, 1 : clients - byzantine - 1].sum(1).tolist()  # the first is itself

@@ -30,4 +30,4 @@ class CoordinateMedian(Aggregator):
             ordered = leaf.sort(0).values
             return (ordered[low] + ordered[high]) / 2
 
-        return tree.map(middle, payloads)
+        return tree.by_columns(middle, payloads)

@@ -37,4 +37,6 @@ class TrimmedMean(Aggregator):
         if clients == 0:
             return tree.map(lambda leaf: leaf.sum(0), payloads)
         cut = int(self.trim * clients)
-        return tree.map(lambda leaf: leaf.sort(0).values[cut : clients - cut].mean(0), payloads)
+        return tree.by_columns(
+            lambda block: block.sort(0).values[cut : clients - cut].mean(0), payloads
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from dp_accounting import DpEvent
     from torch import Tensor
+
+Release = tuple[float, int]  # the rate at which a unit is sampled, and how often
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,11 @@ class Encoded:
 class Stage(Part, family=True):
     """A step of the channel: stages run in order on the clients and in reverse on the server."""
 
-    def bind(self, rate: float, rounds: int) -> Self:
-        """Return the stage with everything solved that the sampling rate and plan decide."""
+    def bind(self, releases: Iterable[Release]) -> Self:
+        """Return the stage with everything solved that the plan of the run decides.
+
+        `releases` has an entry for each kind of unit that the run will release something about.
+        """
         return self
 
     def encode(self, payloads: Tree) -> Encoded:

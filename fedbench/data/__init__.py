@@ -2,7 +2,7 @@
 
 from fedbench.data.card import Card
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
-from fedbench.data.federated import Cohort, FederatedDataset
+from fedbench.data.federated import Cohort, FederatedDataset, Plan
 from fedbench.data.partition import IID, Dirichlet, Partitioner
 from fedbench.data.source import Dataset, Features, Source
 
@@ -18,6 +18,7 @@ __all__ = [
     "Features",
     "FederatedDataset",
     "Partitioner",
+    "Plan",
     "Source",
     "Wine",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -18,11 +19,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class Plan:
+    """Which rows some clients train on: rows[C, S, B], -1 for padding; steps[C].
+
+    S is the most steps and B the largest batch of any client here; a client's samples stand first
+    in each of its batches. Client c takes the first steps[c] of them; a batch may be empty where
+    batches are drawn at random. `expected` [C] is the size of batch that a step is meant to have.
+    """
+
+    ids: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    expected: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class Cohort:
     """The batches of some clients, stacked: x[C, S, B, ...], y[C, S, B], mask[C, S, B].
 
-    S is the most steps and B the largest batch of any client here; `mask` is 1 for a sample and 0
-    for padding, and a client's samples stand first in each of its batches.
+    `mask` is 1 for a sample and 0 for padding; see `Plan` for the rest.
     """
 
     ids: NDArray[np.int64]
@@ -69,12 +84,67 @@ class FederatedDataset:
         """Return the number of training samples of each client, int64[clients]."""
         return np.diff(self.offsets)
 
+    def sizes_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of training samples of clients `ids`, int64[C]."""
+        return self.offsets[ids + 1] - self.offsets[ids]
+
     def counts(self) -> NDArray[np.int64]:
         """Return how many training rows of each stratum each client holds, [clients, strata]."""
         strata = len(self.strata_names)
         owner = np.repeat(np.arange(self.clients), self.sizes)
         flat = np.bincount(owner * strata + self.strata, minlength=self.clients * strata)
         return flat.reshape(self.clients, strata)
+
+    def lengths(
+        self,
+        ids: NDArray[np.int64],
+        *,
+        batch_size: int | None,
+        epochs: int | None,
+        steps: int | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the batch size and the number of local steps of clients `ids`, int64[C] each."""
+        counts = self.sizes_of(ids)
+        widths = counts if batch_size is None else np.minimum(counts, batch_size)
+        per_pass = -(-counts // widths)
+        taken = per_pass * (epochs or 1) if steps is None else np.full(len(ids), steps)
+        return widths, taken
+
+    def plan(
+        self,
+        ids: NDArray[np.int64],
+        *,
+        batch_size: int | None,
+        epochs: int | None,
+        steps: int | None,
+        seed: int,
+        round: int,
+        poisson: Callable[[int], np.random.Generator] | None = None,
+    ) -> Plan:
+        """Return which rows the clients `ids` train on in one round.
+
+        Each client is shuffled from (seed, round, client) alone, so its batches do not depend on
+        who else takes part. `batch_size=None` means all of a client's samples at once; `steps`
+        batches are taken if given, else those of `epochs` passes. `poisson` gives a client's source
+        of chance, and each sample is then in each batch independently, with the probability that
+        makes batches of `batch_size` on average.
+        """
+        widths, taken = self.lengths(ids, batch_size=batch_size, epochs=epochs, steps=steps)
+        drawn = []
+        for client, count, width, total in zip(
+            ids.tolist(), self.sizes_of(ids).tolist(), widths.tolist(), taken.tolist(), strict=True
+        ):
+            if poisson is not None:
+                own = _poisson(count, width, total, poisson(client))
+            else:
+                own = _passes(count, width, total, np.random.default_rng([seed, 3, round, client]))
+            drawn.append(self._rows(client, own))
+        depth = max((rows.shape[0] for rows in drawn), default=0)
+        width = max((rows.shape[1] for rows in drawn), default=0)
+        rows = np.full((len(ids), depth, width), -1, dtype=np.int64)
+        for client, own in enumerate(drawn):
+            rows[client, : own.shape[0], : own.shape[1]] = own
+        return Plan(ids, rows, taken, widths)
 
     def cohort(
         self,
@@ -86,50 +156,40 @@ class FederatedDataset:
         seed: int,
         round: int,
     ) -> Cohort:
-        """Return the shuffled batches of the clients `ids` for one round.
-
-        Each client is shuffled from (seed, round, client) alone, so its batches do not depend on
-        who else takes part. `batch_size=None` means all of a client's samples at once; `steps`
-        batches are taken if given, else those of `epochs` passes.
-        """
+        """Return the batches of the clients `ids` for one round; see `plan`."""
         import torch
 
-        plans = []
-        for client in ids:
-            first, last = int(self.offsets[client]), int(self.offsets[client + 1])
-            rng = np.random.default_rng([seed, 3, round, int(client)])
-            plans.append(_batches(first, last - first, batch_size, epochs, steps, rng))
-        depth = max((plan.shape[0] for plan in plans), default=0)
-        width = max((plan.shape[1] for plan in plans), default=0)
-        rows = np.full((len(ids), depth, width), -1, dtype=np.int64)
-        for client, plan in enumerate(plans):
-            rows[client, : plan.shape[0], : plan.shape[1]] = plan
-        taken = rows.clip(min=0)
+        plan = self.plan(
+            ids, batch_size=batch_size, epochs=epochs, steps=steps, seed=seed, round=round
+        )
+        taken = plan.rows.clip(min=0)
         return Cohort(
             ids=ids,
             x=torch.from_numpy(self.x[taken]),
             y=torch.from_numpy(self.y[taken]),
-            mask=torch.from_numpy((rows >= 0).astype(np.float32)),
-            sizes=self.sizes[ids],
+            mask=torch.from_numpy((plan.rows >= 0).astype(np.float32)),
+            sizes=self.sizes_of(ids),
         )
 
+    def _rows(self, client: int, own: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return row numbers of the table for numbers of the client's samples; -1 stays."""
+        return np.where(own >= 0, own + self.offsets[client], -1)
 
-def _batches(
-    first: int,
-    count: int,
-    batch_size: int | None,
-    epochs: int | None,
-    steps: int | None,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Return row numbers [steps, batch], -1 where the last batch of a pass falls short."""
-    width = min(batch_size or count, count)
+
+def _passes(count: int, width: int, steps: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return sample numbers [steps, batch], -1 where the last batch of a pass falls short."""
     per_pass = -(-count // width)
-    passes = -(-steps // per_pass) if steps is not None else epochs or 1
-    rows = np.full((passes, per_pass * width), -1, dtype=np.int64)
+    rows = np.full((-(-steps // per_pass), per_pass * width), -1, dtype=np.int64)
     for each in rows:
-        each[:count] = first + (rng.permutation(count) if per_pass > 1 else np.arange(count))
-    return rows.reshape(passes * per_pass, width)[:steps]
+        each[:count] = rng.permutation(count) if per_pass > 1 else np.arange(count)
+    return rows.reshape(-1, width)[:steps]
+
+
+def _poisson(count: int, width: int, steps: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return sample numbers [steps, largest batch], -1 behind the samples that were drawn."""
+    chosen = rng.random((steps, count)) < width / count
+    order = np.argsort(~chosen, axis=1, kind="stable")[:, : int(chosen.sum(1).max(initial=0))]
+    return np.where(np.take_along_axis(chosen, order, 1), order, -1)
 
 
 @lru_cache(maxsize=32)

@@ -1,7 +1,7 @@
 """Engines: where local training happens."""
 
-from fedbench.engine.engine import Engine, Task, Updates
+from fedbench.engine.engine import Clock, Engine, Report, Task, Updates
 from fedbench.engine.loop import LoopEngine
 from fedbench.engine.stacked import StackedEngine
 
-__all__ = ["Engine", "LoopEngine", "StackedEngine", "Task", "Updates"]
+__all__ = ["Clock", "Engine", "LoopEngine", "Report", "StackedEngine", "Task", "Updates"]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.engine.engine import Engine, Task, Updates
-from fedbench.strategies import RoundInfo
+from fedbench.strategies import LocalWork, RoundInfo
 from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class LoopEngine(Engine):
@@ -27,46 +32,107 @@ class LoopEngine(Engine):
     ) -> Updates:
         """Return the updates of clients `ids`; see `Engine.train`."""
         import torch
-        from torch.func import functional_call
 
-        strategy, training = task.strategy, task.training
-        module = task.model.template(task.data.card)
         sent: list[Tree] = []
         losses: list[float] = []
         states: dict[int, Tree] = {}
         for client in ids.tolist():
-            batches = task.cohort(np.array([client]), info)
-            state = clients.get(client) or strategy.init_client(params)
-            local = dict(params)
-            velocity: Tree = tree.zeros_like(params)
-            seen = total = 0.0
-            steps = batches.mask.shape[1]
-            for step in range(steps):
-                count = int(batches.mask[0, step].sum())
-                x, y = batches.x[0, step, :count], batches.y[0, step, :count]
-                leaves = {name: leaf.detach().requires_grad_() for name, leaf in local.items()}
-                loss = task.model.loss(functional_call(module, leaves, (x,)), y).mean()
-                grads = dict(
-                    zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True)
+            state = clients.get(client) or task.strategy.init_client(params)
+            for number, strategy in enumerate(task.passes()):
+                local, loss, steps = _descend(
+                    task, strategy, params, server, state, client, info, private=number == 0
                 )
-                if training.weight_decay:
-                    grads = tree.add(grads, tree.scale(local, training.weight_decay))
-                direction = strategy.adjust(grads, local, params, server, state)
-                velocity = tree.add(tree.scale(velocity, training.momentum), direction)
-                local = tree.sub(local, tree.scale(velocity, info.lr))
-                total += float(loss.detach()) * count
-                seen += count
-            delta = tree.sub(local, params)
-            payload, state = strategy.finish(delta, state, server, torch.tensor(steps), info)
-            sent.append(payload)
-            losses.append(total / seen)
+                delta = tree.sub(local, strategy.start(params, state))
+                payload, state = strategy.finish(
+                    delta, params, state, server, torch.tensor(steps), info
+                )
+                if number == 0:
+                    sent.append(payload)
+                    losses.append(loss)
             if state:
                 states[client] = state
-        samples = torch.from_numpy(task.data.sizes[ids])
-        empty = {name: leaf.new_zeros((0, *leaf.shape)) for name, leaf in params.items()}
+        samples = torch.from_numpy(task.data.sizes_of(ids))
+        nothing = tree.map(lambda leaf: leaf.unsqueeze(0)[:0], task.silence(params, server, info))
         return Updates(
-            payloads=tree.stack(sent) if sent else empty,
-            weights=strategy.weights(samples),
+            payloads=tree.stack(sent) if sent else nothing,
+            weights=task.strategy.weights(samples),
             losses=torch.tensor(losses, dtype=torch.float64),
             clients=states,
         )
+
+
+def _descend(
+    task: Task,
+    strategy: LocalWork,
+    params: Tree,
+    server: Tree,
+    state: Tree,
+    client: int,
+    info: RoundInfo,
+    *,
+    private: bool,
+) -> tuple[Tree, float, int]:
+    """Return the local model, the mean loss on the way and the number of steps."""
+    with task.chance(client, info):
+        return _steps(task, strategy, params, server, state, client, info, private)
+
+
+def _steps(
+    task: Task,
+    strategy: LocalWork,
+    params: Tree,
+    server: Tree,
+    state: Tree,
+    client: int,
+    info: RoundInfo,
+    private: bool,
+) -> tuple[Tree, float, int]:
+    ids = np.array([client])
+    plan, training = task.plan(ids, info), task.training
+    privacy = task.example_privacy if private else None
+    noise = None if privacy is None else privacy.perturbation(info.round, client)
+    local = dict(strategy.start(params, state))
+    velocity: Tree = tree.zeros_like(local)
+    seen = total = 0.0
+    for rows in plan.rows[0, : plan.steps[0]]:
+        x, y = task.batch(rows[None, rows >= 0], task.corrupt(ids))
+        if privacy is None:
+            grads, loss = _gradient(task, local, x[0], y[0])
+            total += loss * len(y[0])
+        else:
+            grads = tree.zeros_like(local)
+            for k in range(len(y[0])):
+                own, loss = _gradient(task, local, x[0, k : k + 1], y[0, k : k + 1])
+                norm = float(tree.norms(tree.stack([own]))[0])
+                grads = tree.add(grads, tree.scale(own, min(1.0, privacy.clip / max(norm, 1e-12))))
+                total += loss
+            grads = perturb(grads, privacy.solved() * privacy.clip, noise)
+            grads = tree.scale(grads, 1 / int(plan.expected[0]))
+        seen += len(y[0])
+        if training.weight_decay:
+            grads = tree.add(grads, tree.scale(local, training.weight_decay))
+        direction = strategy.adjust(grads, local, params, server, state)
+        velocity = tree.add(tree.scale(velocity, training.momentum), direction)
+        local = tree.sub(local, tree.scale(velocity, info.lr))
+    return local, total / max(seen, 1), int(plan.steps[0])
+
+
+def _gradient(task: Task, params: Tree, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], float]:
+    """Return the gradient of the mean loss, and that loss."""
+    import torch
+    from torch.func import functional_call
+
+    leaves = {name: leaf.detach().requires_grad_() for name, leaf in params.items()}
+    loss = task.model.loss(functional_call(task.module, leaves, (x,)), y).mean()
+    grads = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+    return dict(zip(leaves, grads, strict=True)), float(loss.detach())
+
+
+def perturb(grads: Tree, std: float, generator: torch.Generator | None) -> dict[str, Tensor]:
+    """Return `grads` with Gaussian noise, drawn leaf by leaf in order."""
+    import torch
+
+    return {
+        name: leaf + std * torch.randn(leaf.shape, generator=generator).to(leaf)
+        for name, leaf in grads.items()
+    }

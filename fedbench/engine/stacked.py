@@ -1,4 +1,4 @@
-"""Many clients at once: dense models as batched matrix products, written by hand."""
+"""Many clients at once where the model is dense, one after another where it is not."""
 
 from __future__ import annotations
 
@@ -10,19 +10,32 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench import tree
-from fedbench.engine.engine import Engine, Task, Updates
-from fedbench.engine.loop import LoopEngine
-from fedbench.strategies import RoundInfo, Strategy
+from fedbench.channel.privacy import ExampleLevelDP
+from fedbench.data import Plan
+from fedbench.engine import lean
+from fedbench.engine.dense import Layer
+from fedbench.engine.engine import Clock, Engine, Task, Updates
+from fedbench.engine.loop import perturb
+from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
+    Trace = tuple[Layer, Tensor, Tensor]  # a layer, its input and the slope at its output
+
 CACHE = 8 << 20  # bytes of stacked weights that stay near the processor; measured at 200k weights
+LARGE = 1 << 20  # bytes of a cohort's weights from which on several processes are worth while
+MOST = 128  # clients of a chunk
 
 
 class StackedEngine(Engine):
-    """Train chunks of clients at once; models with other than dense layers go to `LoopEngine`."""
+    """Train chunks of clients at once as batched matrix products; other models in a lean loop.
+
+    A module is stacked if it is a plain sequence of dense layers, layer norms, a bag of embeddings
+    and activations.
+    """
 
     chunk: Annotated[
         int | None,
@@ -34,6 +47,18 @@ class StackedEngine(Engine):
         ),
     ] = None
 
+    def chunks(self, task: Task, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return groups whose weights fit into the cache, clients of like size together."""
+        # so that little of a chunk is padding
+        order = ids[np.argsort(task.data.sizes_of(ids), kind="stable")]
+        if self.chunk is not None:
+            return [order[k : k + self.chunk] for k in range(0, len(order), self.chunk)]
+        weights = 4 * tree.size(params) * len(ids)
+        count = max(-(-weights // CACHE), -(-len(ids) // MOST))
+        if weights > LARGE or task.layers is None:
+            count = max(8 if task.layers is None else 4, count + count % 2)
+        return np.array_split(order, min(count, len(ids))) if len(ids) else []
+
     def train(
         self,
         task: Task,
@@ -44,112 +69,204 @@ class StackedEngine(Engine):
         info: RoundInfo,
     ) -> Updates:
         """Return the updates of clients `ids`; see `Engine.train`."""
-        import torch
-
-        activations = task.model.dense()
-        if activations is None or len(ids) == 0:
-            return LoopEngine().train(task, params, server, clients, ids, info)
-        chunk = self.chunk or int(np.clip(CACHE / (4 * tree.size(params)), 4, 128))
-        # Clients of like size share a chunk, so that little of it is padding.
-        order = np.argsort(task.data.sizes[ids], kind="stable")
-        states: dict[int, Tree] = {}
-        sent: list[Tree] = []
-        losses: list[Tensor] = []
-        for start in range(0, len(ids), chunk):
-            some = ids[order[start : start + chunk]]
-            held = [clients.get(i) or task.strategy.init_client(params) for i in some.tolist()]
-            payload, state, loss = _train(
-                task, activations, params, server, tree.stack(held) if held[0] else {}, some, info
-            )
-            sent.append(payload)
-            losses.append(loss)
-            if state:
-                states |= {i: tree.row(state, k) for k, i in enumerate(some.tolist())}
-        back = torch.from_numpy(np.argsort(order))
-        return Updates(
-            payloads=tree.map(lambda leaf: leaf[back], tree.concatenate(sent)),
-            weights=task.strategy.weights(torch.from_numpy(task.data.sizes[ids])),
-            losses=torch.cat(losses)[back],
-            clients=states,
-        )
+        if task.layers is None or len(ids) == 0:
+            return lean.train(task, params, server, clients, ids, info)
+        return _train(task, task.layers, params, server, clients, ids, info)
 
 
 def _train(
     task: Task,
-    activations: tuple[str, ...],
+    layers: list[Layer],
     params: Tree,
     server: Tree,
-    state: Tree,
+    clients: Mapping[int, Tree],
     ids: NDArray[np.int64],
     info: RoundInfo,
-) -> tuple[Tree, Tree, Tensor]:
+) -> Updates:
     import torch
 
-    training, strategy = task.training, task.strategy
-    batches = task.cohort(ids, info)
-    count = len(ids)
-    local = {name: leaf.expand(count, *leaf.shape).clone() for name, leaf in params.items()}
-    velocity = tree.zeros_like(local) if training.momentum else None
-    total = torch.zeros(count, dtype=torch.float64)
-    adjusts = type(strategy).adjust is not Strategy.adjust
-    valid = batches.mask.sum(2)  # samples in each client's batch, [C, S]
-    for step in range(batches.mask.shape[1]):
-        share = batches.mask[:, step] / valid[:, step, None].clamp(min=1)
-        grads, loss = _gradients(
-            task, activations, local, batches.x[:, step], batches.y[:, step], share
-        )
-        total += loss.double() * valid[:, step]
-        if training.weight_decay:
-            grads = tree.add(grads, tree.scale(local, training.weight_decay))
-        if adjusts:
-            grads = strategy.adjust(grads, local, params, server, state)
-        if velocity is not None:
-            velocity = tree.add(tree.scale(velocity, training.momentum), grads)
-            grads = velocity
-        # A client whose batches are used up stands still while the others of its chunk go on.
-        active = (valid[:, step] > 0).to(torch.float32) * info.lr
+    clock = Clock()
+    params, server = (tree.map(lambda leaf: leaf.to(task.device), a) for a in (params, server))
+    held = [clients.get(client) or task.strategy.init_client(params) for client in ids.tolist()]
+    state = tree.stack(held) if held[0] else {}
+    state = tree.map(lambda leaf: leaf.to(task.device), state)
+    plan = task.plan(ids, info)
+    x, y = task.batch(plan.rows, task.corrupt(ids))
+    clock.lap("data")
+    descent = _Descent(task, layers, params, server, plan, info, clock)
+    sent, losses = {}, torch.zeros(0)
+    for number, strategy in enumerate(task.passes()):
+        start = strategy.start(params, state)
+        local = _stacked(start, params, len(ids))
+        privacy = task.example_privacy if number == 0 else None
+        loss = descent.run(strategy, local, state, x, y, privacy)
+        delta = {}
         for name, leaf in local.items():
-            leaf -= grads[name] * active.view(-1, *[1] * (leaf.dim() - 1))
-    delta = tree.sub(local, params)
-    payload, state = strategy.finish(delta, state, server, (valid > 0).sum(1), info)
-    return payload, state, total / valid.sum(1)
+            delta[name] = leaf.sub_(start[name])
+        steps = torch.from_numpy(plan.steps).to(task.device)
+        payload, state = strategy.finish(delta, params, state, server, steps, info)
+        if number == 0:
+            sent, losses = payload, loss
+        clock.lap("step")
+    states = {}
+    if state:
+        kept = tree.map(torch.Tensor.cpu, state)
+        states = {client: tree.row(kept, k) for k, client in enumerate(ids.tolist())}
+    return Updates(
+        payloads=sent,
+        weights=task.strategy.weights(torch.from_numpy(task.data.sizes_of(ids))),
+        losses=losses,
+        clients=states,
+        seconds=clock.seconds,
+    )
 
 
-def _gradients(
-    task: Task,
-    activations: tuple[str, ...],
-    params: Tree,
-    x: Tensor,
-    y: Tensor,
-    share: Tensor,
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Return gradients of each client's mean loss [C, ...] and that loss [C].
-
-    x[C, B, ...], y[C, B]; `share` [C, B] is 1 / batch size for a sample and 0 for padding.
-    """
+def _stacked(start: Tree, params: Tree, clients: int) -> dict[str, Tensor]:
+    """Return copies [C, ...] of where training starts, which may be one place for all clients."""
     import torch
 
-    names = list(params)
-    layers = list(zip(names[::2], names[1::2], strict=True))
-    inputs = [x.flatten(2)]
-    for depth, (weight, bias) in enumerate(layers):
-        z = torch.baddbmm(params[bias].unsqueeze(1), inputs[-1], params[weight].transpose(1, 2))
-        if depth < len(activations):
-            inputs.append(z.relu_() if activations[depth] == "relu" else z.tanh_())
-    outputs = z.requires_grad_()  # pyright: ignore[reportPossiblyUnboundVariable]
-    losses = task.model.loss(outputs.flatten(0, 1), y.flatten()).view(y.shape)
-    loss = (losses * share).sum(1)
-    (slope,) = torch.autograd.grad(loss.sum(), outputs)
-    grads: dict[str, Tensor] = {}
-    for depth in reversed(range(len(layers))):
-        weight, bias = layers[depth]
-        hidden = inputs[depth]
-        grads[weight] = torch.bmm(slope.transpose(1, 2), hidden)
-        grads[bias] = slope.sum(1)
-        if depth:
-            slope = torch.bmm(slope, params[weight])
-            if activations[depth - 1] == "relu":
-                slope = slope * (hidden > 0)
+    return {
+        name: (
+            leaf.expand(clients, *leaf.shape) if leaf.dim() == params[name].dim() else leaf
+        ).clone(memory_format=torch.contiguous_format)
+        for name, leaf in start.items()
+    }
+
+
+def _clipped(traces: list[Trace], clip: float) -> list[Trace]:
+    """Return the slopes of examples whose gradients, over all layers, have norm `clip` at most.
+
+    Known as ghost clipping: no example's gradient is ever formed (Li et al. 2022,
+    arXiv:2110.05679).
+    """
+    squares = [layer.squares(given, slope) for layer, given, slope in traces]
+    norms = sum(squares[1:], squares[0]).sqrt()
+    factors = (clip / norms.clamp(min=1e-12)).clamp(max=1.0).unsqueeze(2)
+    return [(layer, given, slope * factors) for layer, given, slope in traces]
+
+
+class _Descent:
+    """The local steps of a chunk of clients."""
+
+    def __init__(
+        self,
+        task: Task,
+        layers: list[Layer],
+        params: Tree,
+        server: Tree,
+        plan: Plan,
+        info: RoundInfo,
+        clock: Clock,
+    ) -> None:
+        import torch
+
+        self.task, self.layers, self.plan, self.info, self.clock = task, layers, plan, info, clock
+        self.params, self.server = params, server
+        mask = torch.from_numpy(plan.rows >= 0).to(task.device)
+        self.mask = mask.to(torch.float32)
+        self.valid = mask.sum(2)  # samples in each client's batch, [C, S]
+        steps = torch.from_numpy(plan.steps).to(task.device)
+        self.active = torch.arange(plan.rows.shape[1], device=task.device) < steps[:, None]
+
+    def run(
+        self,
+        strategy: LocalWork,
+        local: dict[str, Tensor],
+        state: Tree,
+        x: Tensor,
+        y: Tensor,
+        privacy: ExampleLevelDP | None,
+    ) -> Tensor:
+        """Train `local` in place on x[C, S, B, ...], y[C, S, B]; return mean losses, float64[C]."""
+        import torch
+
+        training, info, clock = self.task.training, self.info, self.clock
+        velocity = tree.zeros_like(local) if training.momentum else None
+        adjusts = type(strategy).adjust is not Strategy.adjust
+        plain = not (adjusts or privacy or training.momentum or training.weight_decay)
+        total = torch.zeros(len(x), dtype=torch.float64, device=self.task.device)
+        noise = None
+        if privacy is not None:
+            ids = self.plan.ids.tolist()
+            noise = [privacy.perturbation(info.round, client) for client in ids]
+        for step in range(x.shape[1]):
+            valid = self.valid[:, step]
+            if privacy is None:
+                share = self.mask[:, step] / valid[:, None].clamp(min=1)
             else:
-                slope = slope * (1 - hidden.square())
-    return {name: grads[name] for name in names}, loss.detach()
+                share = self.mask[:, step]
+            traces, loss = self._slopes(local, x[:, step], y[:, step], share)
+            total += loss.double() * (valid if privacy is None else 1)
+            if plain:
+                # Padding and clients whose batches are used up have slopes of zero.
+                for layer, given, slope in traces:
+                    layer.descend(local, given, slope, info.lr)
+                clock.lap("gradients")
+                continue
+            if privacy is not None:
+                traces = _clipped(traces, privacy.clip)
+            grads = {}
+            for layer, given, slope in traces:
+                grads |= layer.gradients(given, slope)
+            grads = {name: grads[name] for name in local}
+            clock.lap("gradients")
+            if privacy is not None and noise is not None:
+                grads = self._noised(grads, step, privacy, noise)
+                clock.lap("noise")
+            if training.weight_decay:
+                grads = tree.add(grads, tree.scale(local, training.weight_decay))
+            if adjusts:
+                grads = strategy.adjust(grads, local, self.params, self.server, state)
+            if velocity is not None:
+                velocity = tree.add(tree.scale(velocity, training.momentum), grads)
+                grads = velocity
+            # A client whose batches are used up stands still while the others go on.
+            active = self.active[:, step].to(torch.float32) * info.lr
+            for name, leaf in local.items():
+                leaf.sub_(grads[name] * active.view(-1, *[1] * (leaf.dim() - 1)))
+            clock.lap("step")
+        return total / self.valid.sum(1).clamp(min=1)
+
+    def _slopes(
+        self, local: Tree, x: Tensor, y: Tensor, share: Tensor
+    ) -> tuple[list[Trace], Tensor]:
+        """Return each trained layer with its input and the slope at its output, and the losses [C].
+
+        `share` [C, B] is what an example's loss counts for: 1 / batch, or 1 where each has a
+        gradient of its own; 0 for padding.
+        """
+        import torch
+
+        given = [x]
+        for layer in self.layers:
+            given.append(layer.forward(local, given[-1]))
+        outputs = given[-1].detach().requires_grad_()
+        losses = self.task.model.loss(outputs.flatten(0, 1), y.flatten()).view(y.shape)
+        loss = (losses * share).sum(1)
+        (slope,) = torch.autograd.grad(loss.sum(), outputs)
+        traces = []
+        for depth in reversed(range(len(self.layers))):
+            layer = self.layers[depth]
+            if layer.trains:
+                traces.append((layer, given[depth], slope))
+            if depth:
+                slope = layer.backward(local, given[depth], given[depth + 1], slope)
+        return traces, loss.detach()
+
+    def _noised(
+        self,
+        grads: Tree,
+        step: int,
+        privacy: ExampleLevelDP,
+        noise: list[torch.Generator],
+    ) -> dict[str, Tensor]:
+        """Return (Σ clipped + noise) / expected batch, for clients that take this step."""
+        import torch
+
+        std = privacy.solved() * privacy.clip
+        found = {name: leaf.clone() for name, leaf in grads.items()}
+        for k in self.active[:, step].nonzero().flatten().tolist():
+            for name, leaf in perturb(tree.row(grads, k), std, noise[k]).items():
+                found[name][k] = leaf
+        expected = torch.from_numpy(self.plan.expected).to(self.task.device)
+        return tree.scale(found, 1 / expected)

@@ -70,14 +70,18 @@ class Model(Part, family=True):
         with torch.device("meta"):
             return self.build(card)
 
-    def initial(self, card: Card, seed: int) -> dict[str, Tensor]:
-        """Return the parameters that training starts from, a pure function of (card, seed)."""
+    def module(self, card: Card, seed: int) -> nn.Module:
+        """Return a module with the values that training starts from, pure in (card, seed)."""
         import torch
 
         # torch draws initial weights from one global generator: borrow it, one thread at a time.
         with _building, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = self.build(card)
+            return self.build(card)
+
+    def initial(self, card: Card, seed: int) -> dict[str, Tensor]:
+        """Return the parameters that training starts from, pure in (card, seed)."""
+        module = self.module(card, seed)
         return {name: leaf.detach().clone() for name, leaf in module.named_parameters()}
 
 

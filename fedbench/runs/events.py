@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +20,9 @@ class RoundDone:
     `metrics` are over the whole test set; `clients` is the first metric on each client's own test
     rows, float32[clients] (NaN without any). `train_loss`, `update_norm` (median) and `clipped`
     (share) are over the cohort, NaN if it is empty or they do not apply. `epsilon` is what has been
-    spent up to here, NaN without privacy; bytes and seconds are of this round alone.
+    spent up to here, NaN without privacy; bytes and seconds are of this round alone. `personal` is
+    the first metric over all test rows, each by its client's own model, NaN where everybody uses
+    the global one. `profile` parts the seconds by phase.
     """
 
     round: int
@@ -32,6 +36,8 @@ class RoundDone:
     bytes_up: int
     bytes_down: int
     seconds: float
+    personal: float = math.nan
+    profile: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, Ledger
-from fedbench.engine import Task
+from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, Ledger, Ledgers, Private
+from fedbench.engine import Clock, Task
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS, scores
 from fedbench.runs.events import RoundDone
+from fedbench.runs.gathered import Gathered
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 
@@ -35,7 +37,7 @@ class Progress:
     params: Tree
     server: Tree
     clients: dict[int, Tree] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger | Ledgers = field(default_factory=Ledger)
 
 
 class Rounds:
@@ -48,11 +50,19 @@ class Rounds:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.data = experiment.federation()
-        self.rate = experiment.sampling_rate
-        self.privacy = experiment.privacy.bind(self.rate, experiment.rounds)
-        self._module = experiment.model.template(self.data.card)
-        self._x_test = torch.from_numpy(self.data.x_test)
-        self._y_test = torch.from_numpy(self.data.y_test)
+        self.privacy = experiment.bound_privacy()
+        self.task = Task(
+            data=self.data,
+            model=experiment.model,
+            training=experiment.training,
+            strategy=experiment.strategy,
+            seed=experiment.seed,
+            attack=experiment.attack,
+            privacy=self.privacy,
+            aggregator=experiment.aggregator,
+            device=experiment.engine.device,
+        )
+        self._drawn: tuple[int, NDArray[np.int64]] | None = None
 
     def amend(self, experiment: Experiment) -> None:
         """Go on by `experiment`, which differs in fields that a running federation may change.
@@ -65,7 +75,8 @@ class Rounds:
         """Return the state before the first round."""
         experiment = self.experiment
         params = experiment.model.initial(self.data.card, experiment.seed)
-        return Progress(0, params, experiment.strategy.init(params))
+        ledger = Ledgers() if isinstance(self.privacy, ExampleLevelDP) else Ledger()
+        return Progress(0, params, experiment.strategy.init(params), ledger=ledger)
 
     def ended(self, progress: Progress, last: RoundDone | None) -> str | None:
         """Return why no further round is to be run, or None."""
@@ -78,11 +89,13 @@ class Rounds:
         if progress.round >= experiment.rounds:
             return f"all {progress.round} rounds done"
         privacy = self.privacy
-        if isinstance(privacy, ClientLevelDP) and privacy.epsilon is not None:
-            after = self._spend(progress.ledger).epsilon(privacy.delta)
+        if isinstance(privacy, Private) and privacy.epsilon is not None:
+            number = progress.round + 1
+            ledger = self._spend(progress.ledger, number, self._cohort(number))
+            after = ledger.epsilon(privacy.delta)
             if after > privacy.epsilon * (1 + 1e-9):
                 return (
-                    f"privacy budget: round {progress.round + 1} would bring ε to {after:.4g}, "
+                    f"privacy budget: round {number} would bring ε to {after:.4g}, "
                     f"past {privacy.epsilon:g}"
                 )
         return None
@@ -92,71 +105,89 @@ class Rounds:
 
         Raises Diverged when the loss or a parameter is not finite.
         """
-        started = time.perf_counter()
-        experiment, data = self.experiment, self.data
+        clock, started = Clock(), time.perf_counter()
+        experiment = self.experiment
         strategy, number = experiment.strategy, progress.round + 1
-        expected = experiment.sampling.expected(data.clients)
-        training = experiment.training
-        info = RoundInfo(number, training.rate(number), data.clients, expected, training.momentum)
-        ids = experiment.sampling.draw(data.clients, self._draws(number))
-        task = Task(data, experiment.model, experiment.training, strategy, experiment.seed)
-        updates = experiment.engine.train(
-            task, progress.params, progress.server, progress.clients, ids, info
-        )
-        private = isinstance(self.privacy, ClientLevelDP)
-        divisor = expected if private else float(updates.weights.sum())
-        encoded = self.privacy.encode(updates.payloads)
-        # Whatever a strategy weighs by, sensitivity is proved for a plain sum.
-        weights = torch.ones_like(updates.weights) if private else updates.weights
-        aggregate = experiment.aggregator.combine(
-            encoded.payloads, weights, divisor if private else None
-        )
-        aggregate = self.privacy.decode(aggregate, divisor, self.privacy.noise(number))
+        info = self._info(number)
+        ids = self._cohort(number)
+        gathered = Gathered(ids, experiment.aggregator.is_sum)
+        clock.lap("sampling")
+        for report in experiment.engine.reports(
+            self.task, progress.params, progress.server, progress.clients, ids, info
+        ):
+            clock.lap("training")
+            gathered.add(report)
+            clock.lap("aggregation")
+        private = self.privacy if isinstance(self.privacy, ClientLevelDP) else None
+        divisor = info.expected_cohort if private else float(gathered.weights.sum())
+        silence = self.task.silence(progress.params, progress.server, info)
+        aggregate = gathered.aggregate(experiment.aggregator, divisor, silence)
+        if private is not None:
+            aggregate = private.decode(aggregate, divisor, private.noise(number))
         params, server = strategy.update(progress.params, aggregate, progress.server, info)
         params = {name: leaf.detach() for name, leaf in params.items()}
-        metrics, clients = self.evaluate(params)
-        losses = updates.losses
+        clock.lap("aggregation")
+        states = {**progress.clients, **gathered.clients}
+        metrics, clients, personal = self.evaluate(params, states)
+        losses = gathered.losses
         finite = all(bool(leaf.isfinite().all()) for leaf in params.values())
         if not (finite and math.isfinite(metrics["loss"]) and bool(losses.isfinite().all())):
             raise Diverged(
                 f"round {number}: the loss is no longer finite; training diverged. Lower "
                 f"training.lr (now {experiment.training.lr:g}) or take fewer local steps"
             )
-        ledger = self._spend(progress.ledger)
-        up = tree.size(updates.payloads) * FLOAT // max(1, len(ids))
+        clock.lap("evaluation")
+        ledger = self._spend(progress.ledger, number, ids)
+        spent = math.nan
+        if isinstance(self.privacy, Private):
+            spent = ledger.epsilon(self.privacy.delta)
+        clock.lap("accounting")
+        up = self.privacy.wire_bytes(tree.size(silence) * FLOAT)
         down = tree.size(strategy.broadcast(progress.params, progress.server)) * FLOAT
-        norms = encoded.norms if encoded.norms is not None else tree.norms(updates.payloads)
         row = RoundDone(
             round=number,
             metrics=metrics,
             clients=clients,
             cohort=ids,
             train_loss=_mean(losses),
-            update_norm=float(norms.median()) if len(norms) else math.nan,
-            clipped=_mean(encoded.changed) if encoded.changed is not None else math.nan,
-            epsilon=ledger.epsilon(self.privacy.delta)
-            if isinstance(self.privacy, ClientLevelDP)
-            else math.nan,
-            bytes_up=len(ids) * self.privacy.wire_bytes(up),
+            update_norm=float(gathered.norms.median()) if len(ids) else math.nan,
+            clipped=_mean(gathered.changed) if gathered.changed is not None else math.nan,
+            epsilon=spent,
+            personal=personal,
+            bytes_up=len(ids) * up,
             bytes_down=len(ids) * down,
             seconds=time.perf_counter() - started,
+            profile=gathered.split(clock.seconds),
         )
         after = replace(
-            progress,
-            round=number,
-            params=params,
-            server=server,
-            clients={**progress.clients, **updates.clients},
-            ledger=ledger,
+            progress, round=number, params=params, server=server, clients=states, ledger=ledger
         )
         return after, row
 
-    def evaluate(self, params: Tree) -> tuple[dict[str, float], np.ndarray]:
-        """Return the metrics over the held-out test set and the first metric per client."""
-        with torch.no_grad():
-            outputs = functional_call(self._module, dict(params), (self._x_test,))
-            losses = self.experiment.model.loss(outputs, self._y_test)
-        return scores(self.data.card, outputs, self._y_test, losses, self.data.test_offsets)
+    def evaluate(
+        self, params: Tree, states: Mapping[int, Tree]
+    ) -> tuple[dict[str, float], np.ndarray, float]:
+        """Return the metrics of the global model over the held-out test set, and by client.
+
+        The first metric of each client with test rows of its own is by the model that it uses; the
+        last number is that metric over all test rows, each by its client's own model. It is NaN
+        where everybody uses the global model.
+        """
+        task, strategy, card = self.task, self.experiment.strategy, self.data.card
+        offsets = self.data.test_offsets
+        engine = self.experiment.engine
+        outputs = engine.evaluate(task, params, 0, len(self.data.y_test))
+        metrics, clients = scores(card, outputs, task.y_test, task.losses(outputs), offsets)
+        start = strategy.init_client(params)
+        if strategy.personal(params, start) is None:
+            return metrics, clients, math.nan
+        for client, state in states.items():
+            first, last = int(offsets[client]), int(offsets[client + 1])
+            own = strategy.personal(params, state)
+            if own is not None and first < last:
+                outputs[first:last] = engine.evaluate(task, own, first, last)
+        personal, clients = scores(card, outputs, task.y_test, task.losses(outputs), offsets)
+        return metrics, clients, personal[self.experiment.metric]
 
     def module(self, params: Tree) -> torch.nn.Module:
         """Return a torch module of its own with these parameters."""
@@ -165,16 +196,39 @@ class Rounds:
         module.load_state_dict(own, assign=True)
         return module
 
-    def _draws(self, round: int) -> np.random.Generator:
-        # Amplification by sampling needs cohorts that nobody can predict.
-        secret = isinstance(self.privacy, ClientLevelDP) and self.privacy.noise_seed is None
-        return np.random.default_rng(None if secret else [self.experiment.seed, 4, round])
+    def _info(self, number: int) -> RoundInfo:
+        training, clients = self.experiment.training, self.data.clients
+        expected = self.experiment.sampling.expected(clients)
+        return RoundInfo(number, training.rate(number), clients, expected, training.momentum)
 
-    def _spend(self, ledger: Ledger) -> Ledger:
-        event = self.privacy.event(self.rate)
-        if event is None:
-            return ledger
-        return ledger.spend(event)
+    def _cohort(self, number: int) -> NDArray[np.int64]:
+        """Return the clients of round `number`: the same ones however often it is asked."""
+        if self._drawn is None or self._drawn[0] != number:
+            # Amplification by sampling needs cohorts that nobody can predict.
+            secret = isinstance(self.privacy, ClientLevelDP) and self.privacy.noise_seed is None
+            key = None if secret else [self.experiment.seed, 4, number]
+            rng = np.random.default_rng(key)
+            self._drawn = number, self.experiment.sampling.draw(self.data.clients, rng)
+        return self._drawn[1]
+
+    def _spend(
+        self, ledger: Ledger | Ledgers, number: int, ids: NDArray[np.int64]
+    ) -> Ledger | Ledgers:
+        privacy = self.privacy
+        if isinstance(ledger, Ledgers):
+            if not isinstance(privacy, ExampleLevelDP):
+                return ledger
+            rates, steps = self.experiment.example_releases(self.data, ids)
+            return ledger.spend(
+                {
+                    client: (privacy.event(rate), count)
+                    for client, rate, count in zip(
+                        ids.tolist(), rates.tolist(), steps.tolist(), strict=True
+                    )
+                }
+            )
+        event = privacy.event(self.experiment.sampling_rate)
+        return ledger if event is None else ledger.spend(event)
 
 
 def _mean(values: Tensor) -> float:

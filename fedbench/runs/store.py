@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 import fedbench
-from fedbench.channel.privacy import ClientLevelDP
+from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
 from fedbench.runs.history import History
 from fedbench.runs.session import Session
@@ -128,7 +128,7 @@ def outcome(history: History) -> dict[str, Any]:
     experiment, rows = history.experiment, history.snapshot()
     last = rows[-1] if rows else None
     privacy = experiment.privacy
-    private = isinstance(privacy, ClientLevelDP)
+    private = isinstance(privacy, Private)
     return {
         "experiment": experiment.describe(),
         "data": experiment.data.kind(),
@@ -137,7 +137,7 @@ def outcome(history: History) -> dict[str, Any]:
         "metrics": {name: _number(x) for name, x in last.metrics.items()} if last else {},
         "epsilon": _number(last.epsilon) if last else None,
         "delta": privacy.delta if private else None,
-        "unit": "client" if private else None,
+        "unit": privacy.unit if private else None,
         "noise_multiplier": history.noise_multiplier,
         "simulation_only": private and privacy.noise_seed is not None,
         "bytes_up": sum(row.bytes_up for row in rows),

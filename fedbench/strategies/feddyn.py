@@ -45,7 +45,7 @@ class FedDyn(Strategy):
         return tree.add(tree.sub(grads, client), pull)
 
     def finish(
-        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         """Return the update and the new λᵢ."""
         return delta, tree.sub(client, tree.scale(delta, self.alpha))

@@ -22,7 +22,7 @@ class FedNova(Strategy):
     """
 
     def finish(
-        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         """Return the update per step and the steps that it was divided by."""
         rho, steps = info.momentum, steps.to(next(iter(delta.values())).dtype)

@@ -29,7 +29,7 @@ class FedSGD(Strategy):
         )
 
     def finish(
-        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         """Return the gradient that the one local step was made of."""
         return tree.scale(delta, -1 / info.lr), client

@@ -39,7 +39,7 @@ class Scaffold(Strategy):
         return tree.add(tree.sub(grads, client), server)
 
     def finish(
-        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         """Return the changes of the model and of cᵢ, and the new cᵢ."""
         slope = tree.scale(delta, -1 / (steps * info.lr))

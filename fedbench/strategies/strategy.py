@@ -1,9 +1,9 @@
-"""What an algorithm may change about a round: five pure hooks whose defaults are FedAvg."""
+"""What an algorithm may change about a round: pure hooks whose defaults are FedAvg."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -24,6 +24,24 @@ class RoundInfo:
     clients: int
     expected_cohort: float
     momentum: float = 0.0
+
+
+class LocalWork(Protocol):
+    """What local training asks of an algorithm; see the methods of `Strategy`."""
+
+    def start(self, params: Tree, client: Tree) -> Tree:
+        """Return where training starts."""
+        ...
+
+    def adjust(self, grads: Tree, params: Tree, anchor: Tree, server: Tree, client: Tree) -> Tree:
+        """Return the direction of a local step."""
+        ...
+
+    def finish(
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Return what the client sends and its new state."""
+        ...
 
 
 ServerRate = Annotated[
@@ -63,16 +81,33 @@ class Strategy(Part, family=True):
         """Return a client's state before it first takes part."""
         return {}
 
+    def start(self, params: Tree, client: Tree) -> Tree:
+        """Return where a client's local training starts; the global model unless it keeps parts."""
+        return params
+
+    def companion(self) -> LocalWork | None:
+        """Return a second local training, whose result stays with the client, or None.
+
+        It sees the same batches and the same client state, and its payload is dropped: only the
+        state that its `finish` returns is kept.
+        """
+        return None
+
+    def personal(self, params: Tree, client: Tree) -> Tree | None:
+        """Return the model that a client with this state uses; None: the global one."""
+        return None
+
     def adjust(self, grads: Tree, params: Tree, anchor: Tree, server: Tree, client: Tree) -> Tree:
         """Return the direction of a local step; `anchor` is the global model of the round."""
         return grads
 
     def finish(
-        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         """Return what the client sends and its new state.
 
-        `delta` is its local model less the global one; `steps` is the number of its local steps.
+        `delta` is its local model less where it started, `anchor` the global model of the round and
+        `steps` the number of its local steps.
         """
         return delta, client
 

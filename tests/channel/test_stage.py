@@ -17,4 +17,4 @@ def test_the_defaults_are_the_identity() -> None:
     assert stage.decode(aggregate, 3.0, None) is aggregate
     assert stage.noise(1) is None
     assert stage.wire_bytes(120) == 120
-    assert stage.bind(0.5, 10) is stage
+    assert stage.bind([(0.5, 10)]) is stage

@@ -38,7 +38,14 @@ def test_local_training_is_torchs_sgd(
             momentum=training.momentum,
             weight_decay=training.weight_decay,
         )
-        cohort = task.cohort(np.array([client]), info)
+        cohort = data.cohort(
+            np.array([client]),
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            steps=training.steps,
+            seed=1,
+            round=2,
+        )
         losses, counts = [], []
         for x, y, mask in zip(cohort.x[0], cohort.y[0], cohort.mask[0].bool(), strict=True):
             loss = model.loss(module(x[mask]), y[mask]).mean()

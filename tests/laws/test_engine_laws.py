@@ -61,7 +61,7 @@ class Anchored(Strategy):
         return tree.add(tree.add(grads, away), client)
 
     def finish(
-        self, delta: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         return tree.scale(delta, 1 / steps), tree.add(client, tree.scale(delta, -0.5))
 

@@ -16,7 +16,7 @@ def payloads(clients: int) -> dict[str, torch.Tensor]:
 
 
 def test_shapes_are_kept(stage: Stage) -> None:
-    stage = stage.bind(rate=0.5, rounds=3)
+    stage = stage.bind([(0.5, 3)])
     for clients in (0, 1, 4):
         sent = payloads(clients)
         encoded = stage.encode(sent)
@@ -33,7 +33,7 @@ def test_shapes_are_kept(stage: Stage) -> None:
 
 
 def test_inputs_are_left_alone(stage: Stage) -> None:
-    stage = stage.bind(rate=0.5, rounds=3)
+    stage = stage.bind([(0.5, 3)])
     sent = payloads(4)
     before = {name: leaf.clone() for name, leaf in sent.items()}
     stage.encode(sent)
@@ -44,14 +44,14 @@ def test_inputs_are_left_alone(stage: Stage) -> None:
 
 
 def test_encoding_is_pure(stage: Stage) -> None:
-    stage = stage.bind(rate=0.5, rounds=3)
+    stage = stage.bind([(0.5, 3)])
     first, second = stage.encode(payloads(4)), stage.encode(payloads(4))
     for name in first.payloads:
         assert torch.equal(first.payloads[name], second.payloads[name])
 
 
 def test_clients_are_encoded_one_by_one(stage: Stage) -> None:
-    stage = stage.bind(rate=0.5, rounds=3)
+    stage = stage.bind([(0.5, 3)])
     sent = payloads(4)
     together = stage.encode(sent).payloads
     for k in range(4):
@@ -61,8 +61,8 @@ def test_clients_are_encoded_one_by_one(stage: Stage) -> None:
 
 
 def test_binding_twice_is_binding_once(stage: Stage) -> None:
-    once = stage.bind(rate=0.5, rounds=3)
-    assert once.bind(rate=0.5, rounds=3) == once
+    once = stage.bind([(0.5, 3)])
+    assert once.bind([(0.5, 3)]) == once
 
 
 def test_the_wire_is_counted_in_whole_bytes(stage: Stage) -> None:

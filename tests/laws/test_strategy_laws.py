@@ -20,7 +20,7 @@ from fedbench.tree import Tree
 
 INFO = RoundInfo(round=1, lr=0.5, clients=6, expected_cohort=6.0)
 # Their server steps by rules of its own: hand-computed values are in tests/strategies.
-OWN_STEP = ("FedAdagrad", "FedAdam", "FedYogi", "FedDyn")
+OWN_STEP = ("FedAdagrad", "FedAdam", "FedYogi", "FedDyn", "FedPer")
 FULL_BATCH = fb.LocalTraining(steps=1, batch_size=None, lr=0.5)
 
 
@@ -34,8 +34,9 @@ def random_tree(seed: int, clients: int | None = None) -> dict[str, torch.Tensor
     generator = torch.Generator().manual_seed(seed)
     lead = () if clients is None else (clients,)
     return {
-        "weight": torch.randn((*lead, 3, 4), generator=generator),
-        "bias": torch.randn((*lead, 3), generator=generator),
+        "body.weight": torch.randn((*lead, 3, 4), generator=generator),
+        "body.bias": torch.randn((*lead, 3), generator=generator),
+        "head.weight": torch.randn((*lead, 2, 3), generator=generator),
     }
 
 
@@ -85,7 +86,10 @@ def test_one_client_and_one_full_batch_are_a_central_gradient_step(
 
 def test_the_order_of_clients_changes_nothing(strategy: Strategy) -> None:
     experiment = fb.Experiment(
-        data=fb.Wine(), partition=fb.Dirichlet(clients=6), training=suited(strategy)
+        data=fb.Wine(),
+        partition=fb.Dirichlet(clients=6),
+        model=fb.MLP(hidden=(5,)),
+        training=suited(strategy),
     )
     data, model = experiment.federation(), experiment.model
     params = model.initial(data.card, 0)
@@ -112,11 +116,11 @@ def test_hooks_of_stacked_clients_equal_hooks_one_by_one(strategy: Strategy) -> 
     held = tree.stack([client] * 3) if client else {}
     steps = torch.tensor([1, 2, 5])
     direction = strategy.adjust(grads, params, anchor, server, held)
-    payload, state = strategy.finish(tree.sub(params, anchor), held, server, steps, INFO)
+    payload, state = strategy.finish(tree.sub(params, anchor), anchor, held, server, steps, INFO)
     for k in range(3):
         own = tree.row(params, k)
         alone = strategy.adjust(tree.row(grads, k), own, anchor, server, client)
-        sent, kept = strategy.finish(tree.sub(own, anchor), client, server, steps[k], INFO)
+        sent, kept = strategy.finish(tree.sub(own, anchor), anchor, client, server, steps[k], INFO)
         assert_close(tree.row(direction, k), alone)
         assert_close(tree.row(payload, k), sent)
         assert_close(tree.row(state, k) if state else {}, kept)
@@ -128,7 +132,7 @@ def test_hooks_leave_their_inputs_alone(strategy: Strategy) -> None:
     inputs = (anchor, grads, params, server, client)
     before = [copied(each) for each in inputs]
     strategy.adjust(grads, params, anchor, server, client)
-    payload, _ = strategy.finish(grads, client, server, torch.tensor(3), INFO)
+    payload, _ = strategy.finish(grads, anchor, client, server, torch.tensor(3), INFO)
     strategy.update(params, payload, server, INFO)
     for now, then in zip(inputs, before, strict=True):
         assert_equal(now, then)
@@ -140,7 +144,9 @@ def test_the_object_keeps_no_state(strategy: Strategy) -> None:
     results = []
     for _ in range(2):
         server, client = strategy.init(params), strategy.init_client(params)
-        payload, client = strategy.finish(random_tree(1), client, server, torch.tensor(2), INFO)
+        payload, client = strategy.finish(
+            random_tree(1), params, client, server, torch.tensor(2), INFO
+        )
         new, server = strategy.update(params, payload, server, INFO)
         results.append((new, server, client))
     assert vars(strategy) == before
@@ -152,6 +158,7 @@ def test_state_is_tensors_and_survives_a_file(strategy: Strategy) -> None:
     experiment = fb.Experiment(
         data=fb.Wine(),
         partition=fb.IID(clients=4),
+        model=fb.MLP(hidden=(5,)),
         training=suited(strategy),
         strategy=strategy,
     )

@@ -47,12 +47,12 @@ def test_neutral_settings_are_federated_averaging(
 
 def test_fednova_gives_a_client_with_more_steps_no_more_pull() -> None:
     delta = {"w": torch.tensor([[1.0], [10.0]])}
-    payload, _ = fb.FedNova().finish(delta, {}, {}, torch.tensor([1, 10]), INFO)
+    payload, _ = fb.FedNova().finish(delta, {}, {}, {}, torch.tensor([1, 10]), INFO)
     mean = fb.Mean().combine(payload, torch.ones(2))
     params, _ = fb.FedNova().update({"w": torch.zeros(1)}, mean, {}, INFO)
     assert params["w"].item() == pytest.approx(5.5)  # 5.5 steps of size one each
     momentum = RoundInfo(1, 0.1, 10, 4.0, momentum=0.5)
-    sent, _ = fb.FedNova().finish(delta, {}, {}, torch.tensor([1, 2]), momentum)
+    sent, _ = fb.FedNova().finish(delta, {}, {}, {}, torch.tensor([1, 2]), momentum)
     # two steps under momentum amount to 1 + (1 + 0.5)
     assert tree.unpack(sent, "steps")["norm"].tolist() == pytest.approx([1.0, 2.5])
 
@@ -104,7 +104,7 @@ def test_controls_add_up_to_the_gradients() -> None:
     found = strategy.adjust({"w": torch.tensor([2.0, 2.0])}, params, params, server, client)
     assert found["w"].tolist() == [2.5, 1.5]
     delta = {"w": torch.tensor([-0.4, 0.8])}
-    payload, kept = strategy.finish(delta, client, server, torch.tensor(4), INFO)
+    payload, kept = strategy.finish(delta, params, client, server, torch.tensor(4), INFO)
     # cᵢ - c - Δ/(Kη) with Kη = 0.4
     assert kept["w"].tolist() == pytest.approx([0.5 - 1 + 1, 0.5 - 0 - 2])
     new, control = strategy.update(params, payload, server, INFO)

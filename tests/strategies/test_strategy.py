@@ -22,7 +22,7 @@ def test_defaults() -> None:
     assert plain.refuses(fb.LocalTraining()) is None
     assert plain.init(params) == plain.init_client(params) == {}
     assert plain.adjust(delta, params, params, {}, {}) is delta
-    assert plain.finish(delta, {}, {}, torch.tensor(1), INFO) == (delta, {})
+    assert plain.finish(delta, {}, {}, {}, torch.tensor(1), INFO) == (delta, {})
     new, server = plain.update(params, delta, {}, INFO)
     assert new["w"].tolist() == [1.5, 1.0] and server == {}
 

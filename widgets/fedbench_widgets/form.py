@@ -143,6 +143,7 @@ def _length(experiment: Experiment) -> str:
 def _promise(experiment: Experiment) -> str:
     epsilon = getattr(experiment.privacy, "epsilon", None)
     noise = getattr(experiment.privacy, "noise_multiplier", None)
+    unit = getattr(experiment.privacy, "unit", None)
     if epsilon is not None:
-        return f"client-level ε ≤ {epsilon:g}"
-    return f"client-level z = {noise:g}" if noise is not None else "none"
+        return f"{unit}-level ε ≤ {epsilon:g}"
+    return f"{unit}-level z = {noise:g}" if noise is not None else "none"

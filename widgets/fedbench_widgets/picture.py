@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fedbench.channel.privacy import ClientLevelDP
+from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS
 from fedbench.runs import History, RoundDone, Session
@@ -95,7 +95,7 @@ def status(
     experiment = experiment or session.experiment
     rows = session.history.snapshot()
     privacy = experiment.privacy
-    private = isinstance(privacy, ClientLevelDP)
+    private = isinstance(privacy, Private)
     going = session.state in ("running", "paused", "stopping")
     left = max(0, experiment.rounds - len(rows))
     pace = session.seconds / len(rows) if rows else None
@@ -109,8 +109,8 @@ def status(
         "elapsed": session.seconds,
         "eta": pace * left if going and pace is not None else None,
         "epsilon": _number(rows[-1].epsilon) if rows else (0.0 if private else None),
-        "budget": privacy.epsilon if isinstance(privacy, ClientLevelDP) else None,
-        "delta": privacy.delta if isinstance(privacy, ClientLevelDP) else None,
+        "budget": privacy.epsilon if isinstance(privacy, Private) else None,
+        "delta": privacy.delta if isinstance(privacy, Private) else None,
         "unit": "client-level" if private else None,
         "bytes_up": sum(row.bytes_up for row in rows),
         "bytes_down": sum(row.bytes_down for row in rows),
@@ -128,7 +128,7 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment
     privacy = experiment.privacy
-    private = isinstance(privacy, ClientLevelDP)
+    private = isinstance(privacy, Private)
     return {
         "state": session.state,
         "data": session_title(experiment),
@@ -140,9 +140,9 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "rounds": experiment.rounds,
         "columns": list(COLUMNS),
         "points": points,
-        "budget": privacy.epsilon if isinstance(privacy, ClientLevelDP) else None,
-        "delta": privacy.delta if isinstance(privacy, ClientLevelDP) else None,
-        "clip": privacy.clip if isinstance(privacy, ClientLevelDP) else None,
+        "budget": privacy.epsilon if isinstance(privacy, Private) else None,
+        "delta": privacy.delta if isinstance(privacy, Private) else None,
+        "clip": privacy.clip if isinstance(privacy, Private) else None,
         "unit": "client-level" if private else None,
         "loss_label": "cross-entropy" if history.metric == "accuracy" else "squared error",
         "note": note(history),

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fedbench.channel.privacy import ClientLevelDP, accounting
+from fedbench.channel.privacy import Private, accounting
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
 from fedbench_widgets.partition import PartitionMap
@@ -39,15 +39,14 @@ def show_partition(experiment: Experiment, target: PartitionMap) -> None:
 def privacy_hint(experiment: Experiment) -> str:
     """Return one sentence: which noise the budget needs, or which ε the noise gives."""
     privacy, rounds = experiment.privacy, experiment.rounds
-    if not isinstance(privacy, ClientLevelDP):
+    if not isinstance(privacy, Private):
         return "Nothing is promised: the server sees every update as it is."
-    rate, delta = experiment.sampling_rate, privacy.delta
     try:
-        noise = privacy.bind(rate, rounds).noise_multiplier
+        noise = _noise(experiment)
     except ValueError as error:
         return str(error)
-    assert noise is not None
-    spent = accounting.epsilon(rate, noise, rounds, delta)
+    whole = [(rate, steps * rounds) for rate, steps in experiment.releases()]
+    spent = accounting.shared_epsilon(whole, noise, privacy.delta)
     predictable = "Simulation only: the noise is predictable."
     simulated = f" {predictable if privacy.noise_seed is not None else 'Simulated.'}"
     if privacy.epsilon is not None and spent > privacy.epsilon * (1 + 1e-9):
@@ -64,18 +63,27 @@ def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan
     `noise_multiplier` is that of a run that has begun; None solves it from the experiment. None is
     returned without privacy, or where no noise reaches the budget.
     """
-    privacy, rate = experiment.privacy, experiment.sampling_rate
-    if not isinstance(privacy, ClientLevelDP):
+    privacy = experiment.privacy
+    if not isinstance(privacy, Private):
         return None
     try:
-        noise = noise_multiplier or privacy.bind(rate, experiment.rounds).noise_multiplier
+        noise = noise_multiplier or _noise(experiment)
     except ValueError:
         return None
-    assert noise is not None
-    return _plan(rate, noise, experiment.rounds, privacy.delta)
+    return _plan(tuple(experiment.releases()), noise, experiment.rounds, privacy.delta)
+
+
+def _noise(experiment: Experiment) -> float:
+    bound = experiment.bound_privacy()
+    assert isinstance(bound, Private)
+    return bound.solved()
 
 
 @lru_cache(maxsize=64)
-def _plan(rate: float, noise: float, rounds: int, delta: float) -> Plan:
+def _plan(releases: tuple[tuple[float, int], ...], noise: float, rounds: int, delta: float) -> Plan:
     points = np.unique(np.linspace(1, rounds, PLAN_POINTS).round().astype(int)).tolist()
-    return tuple(points), tuple(accounting.epsilon(rate, noise, n, delta) for n in points)
+    spent = (
+        accounting.shared_epsilon([(rate, steps * n) for rate, steps in releases], noise, delta)
+        for n in points
+    )
+    return tuple(points), tuple(spent)

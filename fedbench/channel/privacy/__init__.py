@@ -1,6 +1,20 @@
 """Differential privacy: clipping, noise and accounting."""
 
-from fedbench.channel.privacy.accounting import Ledger
-from fedbench.channel.privacy.privacy import ClientLevelDP, NoPrivacy, Privacy
+from fedbench.channel.privacy.accounting import Ledger, Ledgers
+from fedbench.channel.privacy.privacy import (
+    ClientLevelDP,
+    ExampleLevelDP,
+    NoPrivacy,
+    Privacy,
+    Private,
+)
 
-__all__ = ["ClientLevelDP", "Ledger", "NoPrivacy", "Privacy"]
+__all__ = [
+    "ClientLevelDP",
+    "ExampleLevelDP",
+    "Ledger",
+    "Ledgers",
+    "NoPrivacy",
+    "Privacy",
+    "Private",
+]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,41 @@ def noise_multiplier(rate: float, steps: int, epsilon: float, delta: float) -> f
     if not (math.isfinite(target) and target > 0):
         raise ValueError(f"epsilon = {epsilon!r} is not a positive number; give one, such as 3.0")
     return _noise_multiplier(float(rate), _count(steps), target, _delta(delta))
+
+
+def shared_epsilon(
+    releases: Iterable[tuple[float, int]], noise_multiplier: float, delta: float
+) -> float:
+    """Largest ε among units with these (rate, steps); see `epsilon`."""
+    leading = _leading(releases)
+    return max(
+        (epsilon(rate, noise_multiplier, steps, delta) for rate, steps in leading), default=0.0
+    )
+
+
+def shared_noise_multiplier(
+    releases: Iterable[tuple[float, int]], epsilon: float, delta: float
+) -> float:
+    """Smallest noise multiplier that keeps every unit within (`epsilon`, `delta`).
+
+    `releases` has the (rate, steps) of each unit. See `noise_multiplier`.
+    """
+    return max(
+        (noise_multiplier(rate, steps, epsilon, delta) for rate, steps in _leading(releases)),
+        default=0.0,
+    )
+
+
+def _leading(releases: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
+    """The pairs of which one has the largest ε under any common noise."""
+    # ε grows with rate and with steps, and follows rate·√steps (central limit theorem of Gaussian
+    # DP, Dong et al. 2019, arXiv:1905.02383) to far better than the factor of two left here.
+    found: list[tuple[float, int]] = []
+    for rate, steps in sorted(set(releases), reverse=True):
+        if not found or steps > found[-1][1]:
+            found.append((rate, steps))
+    most = max((rate * math.sqrt(steps) for rate, steps in found), default=0.0)
+    return [(rate, steps) for rate, steps in found if 2 * rate * math.sqrt(steps) >= most]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +174,52 @@ class Ledger:
             event = gaussian(item["rate"], item["noise_multiplier"])
             ledger = ledger.spend(event, item["steps"])
         return ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """What a run has released about the data of each client: a `Ledger` for every one of them."""
+
+    own: Mapping[int, Ledger] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Number of releases of the client that released most."""
+        return max((ledger.steps for ledger in self.own.values()), default=0)
+
+    def spend(self, releases: Mapping[int, tuple[DpEvent, int]]) -> Ledgers:
+        """The ledgers after some clients' releases, as event and count by client."""
+        own = dict(self.own)
+        for client, (event, count) in releases.items():
+            own[client] = own.get(client, Ledger()).spend(event, count)
+        return Ledgers(own)
+
+    def epsilon(self, delta: float) -> float:
+        """Upper bound of the largest ε over the clients (add/remove of one of their examples)."""
+        plain: dict[float, list[tuple[float, int]]] = {}
+        mixed: list[Ledger] = []
+        for ledger in set(self.own.values()):
+            if len(ledger.entries) == 1:
+                (event, count) = ledger.entries[0]
+                rate, noise = _numbers(event)
+                plain.setdefault(noise, []).append((rate, count))
+            else:
+                mixed.append(ledger)
+        spent = [ledger.epsilon(delta) for ledger in mixed]
+        spent += [shared_epsilon(pairs, noise, delta) for noise, pairs in plain.items()]
+        return max(spent, default=0.0)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Plain JSON data; `from_dict` restores it exactly."""
+        return {"clients": {str(client): own.to_dict() for client, own in self.own.items()}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Ledgers:
+        """Restore `to_dict`'s data. Raises ValueError for unknown or missing fields."""
+        clients = data.get("clients") if isinstance(data, Mapping) and len(data) == 1 else None
+        if not isinstance(clients, Mapping) or not all(key.isdigit() for key in clients):
+            raise ValueError(f"ledgers = {data!r} is not {{'clients': {{...}}}}")
+        return cls({int(client): Ledger.from_dict(own) for client, own in clients.items()})
 
 
 def _cell(event: DpEvent, cells: int) -> float:

@@ -1,19 +1,23 @@
-"""What is promised to whom: no privacy, or differential privacy for whole clients."""
+"""What is promised to whom: no privacy, or differential privacy for whole clients or examples."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from fedbench import tree
 from fedbench.channel.privacy import accounting
-from fedbench.channel.stage import Encoded, Stage
+from fedbench.channel.stage import Encoded, Release, Stage
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from dp_accounting import DpEvent
+
+WORDS, STATE = 624, 24  # words of a Mersenne twister, and the byte where torch's state holds them
 
 
 class Privacy(Stage, family=True):
@@ -24,13 +28,10 @@ class NoPrivacy(Privacy):
     """Updates travel as they are; nothing is promised."""
 
 
-class ClientLevelDP(Privacy):
-    """Differential privacy for everything that one client holds (DP-FedAvg).
+class Private(Privacy, family=True):
+    """What both kinds of differential privacy share: a Gaussian mechanism and its budget."""
 
-    Each update is clipped to norm C, the sum gets Gaussian noise of standard deviation zC once, and
-    is divided by the expected cohort. Source: McMahan et al. 2018 (arXiv:1710.06963). Neighbouring
-    federations differ by one client (add or remove). The noise is floating-point: a simulation.
-    """
+    unit: ClassVar[str]
 
     epsilon: Annotated[
         float | None,
@@ -66,7 +67,7 @@ class ClientLevelDP(Privacy):
         Field(
             gt=0,
             title="Clip C",
-            description="largest norm of one client's update",
+            description="largest norm of one unit's contribution: a client's update, or a gradient",
             json_schema_extra={"slider": [0.01, 100, 0.01], "scale": "log"},
         ),
     ] = 1.0
@@ -88,7 +89,7 @@ class ClientLevelDP(Privacy):
         return data
 
     @model_validator(mode="after")
-    def _one_at_least(self) -> ClientLevelDP:
+    def _one_at_least(self) -> Self:
         if self.epsilon is None and self.noise_multiplier is None:
             raise ValueError(
                 "epsilon and noise_multiplier are both none; give a budget, such as epsilon = 4, "
@@ -96,12 +97,42 @@ class ClientLevelDP(Privacy):
             )
         return self
 
-    def bind(self, rate: float, rounds: int) -> Self:
-        """Return a copy whose noise is known: as given, or the least that keeps ε over `rounds`."""
+    def bind(self, releases: Iterable[Release]) -> Self:
+        """Return a copy whose noise is known: as given, or the least that keeps every unit's ε."""
         if self.noise_multiplier is not None or self.epsilon is None:
             return self
-        noise = accounting.noise_multiplier(rate, rounds, self.epsilon, self.delta)
+        noise = accounting.shared_noise_multiplier(releases, self.epsilon, self.delta)
         return self.replace(noise_multiplier=noise)
+
+    def event(self, rate: float) -> DpEvent:
+        """Return the Gaussian mechanism on a Poisson sample of the units."""
+        return accounting.gaussian(rate, self.solved())
+
+    def solved(self) -> float:
+        """Return the noise multiplier. Raises ValueError before `bind`."""
+        if self.noise_multiplier is None:
+            raise ValueError("noise_multiplier is not solved yet: bind it to its releases first")
+        return self.noise_multiplier
+
+    def source(self, *key: int) -> np.random.Generator:
+        """Return a fresh source of chance: from the operating system, or from (noise_seed, *key).
+
+        It is numpy's, with 128 bits of entropy: torch's keeps 32 bits of its seed.
+        """
+        import numpy as np
+
+        return np.random.default_rng(None if self.noise_seed is None else [self.noise_seed, *key])
+
+
+class ClientLevelDP(Private):
+    """Differential privacy for everything that one client holds (DP-FedAvg).
+
+    Each update is clipped to norm C, the sum gets Gaussian noise of standard deviation zC once, and
+    is divided by the expected cohort. Source: McMahan et al. 2018 (arXiv:1710.06963). Neighbouring
+    federations differ by one client (add or remove). The noise is floating-point: a simulation.
+    """
+
+    unit: ClassVar[str] = "client"
 
     def encode(self, payloads: Tree) -> Encoded:
         """Scale each client's payload down to norm C; report norms and who was clipped."""
@@ -114,27 +145,54 @@ class ClientLevelDP(Privacy):
         import numpy as np
         import torch
 
-        std = self._solved() * self.clip / divisor
+        std = self.solved() * self.clip / divisor
         rng = noise if noise is not None else np.random.default_rng()
         return {
             name: leaf + std * torch.from_numpy(rng.standard_normal(leaf.shape)).to(leaf.dtype)
             for name, leaf in aggregate.items()
         }
 
-    def event(self, rate: float) -> DpEvent:
-        """Return the Gaussian mechanism on a Poisson sample of the clients."""
-        return accounting.gaussian(rate, self._solved())
-
-    def _solved(self) -> float:
-        if self.noise_multiplier is None:
-            raise ValueError("noise_multiplier is not solved yet: bind(rate, rounds) first")
-        return self.noise_multiplier
-
     def noise(self, round: int) -> np.random.Generator:
-        """Return a fresh generator: from the operating system, or from (noise_seed, round).
+        """Return the source of the noise on the sum of `round`; see `source`."""
+        return self.source(round)
 
-        It is numpy's, with 128 bits of entropy: torch's keeps 32 bits of its seed.
+
+class ExampleLevelDP(Private):
+    """Differential privacy for each single example of each client (DP-SGD, arXiv:1607.00133).
+
+    In a local step each example's gradient is clipped to norm C, the sum gets Gaussian noise of
+    standard deviation zC, and is divided by the expected batch. Each example is in each batch with
+    probability batch / samples, independently. Every client has an ε by its own rate and steps, and
+    the largest is reported; sizes of clients count as public. Source: Abadi et al. 2016.
+    Neighbouring data sets differ by one example (add or remove). The noise is floating-point: a
+    simulation.
+    """
+
+    unit: ClassVar[str] = "example"
+
+    def batches(self, round: int, client: int) -> np.random.Generator:
+        """Return the source that decides who is in the batches of `client`; see `source`."""
+        return self.source(round, client, 0)
+
+    def perturbation(self, round: int, client: int) -> torch.Generator:
+        """Return the source of the noise of `client` in `round`, with all entropy of torch's kind.
+
+        Local steps take much noise, which torch draws four times as fast as numpy.
         """
-        import numpy as np
+        return seeded(self.source(round, client, 1))
 
-        return np.random.default_rng(None if self.noise_seed is None else [self.noise_seed, round])
+
+def seeded(rng: np.random.Generator) -> torch.Generator:
+    """Return torch's Mersenne twister with its whole state, 19,937 bits, drawn from `rng`.
+
+    `manual_seed` would keep 32 bits, and two clients or rounds could meet with the same noise.
+    """
+    import numpy as np
+    import torch
+
+    generator = torch.Generator()
+    state = generator.get_state().numpy().copy()
+    words = rng.integers(2**32, size=WORDS, dtype=np.uint64)
+    state[STATE : STATE + 8 * WORDS] = words.view(np.uint8)
+    generator.set_state(torch.from_numpy(state))
+    return generator

@@ -87,7 +87,7 @@ def test_the_sum_is_divided_by_the_expected_cohort(private: fb.Experiment, train
 
 
 def test_a_budget_alone_gets_the_least_noise_that_keeps_it() -> None:
-    bound = fb.ClientLevelDP(epsilon=3, delta=1e-3).bind(0.5, 20)
+    bound = fb.ClientLevelDP(epsilon=3, delta=1e-3).bind([(0.5, 20)])
     assert bound.noise_multiplier is not None
     assert accounting.epsilon(0.5, bound.noise_multiplier, 20, 1e-3) <= 3
     assert accounting.epsilon(0.5, 0.999 * bound.noise_multiplier, 20, 1e-3) > 3

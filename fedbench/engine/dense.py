@@ -1,0 +1,260 @@
+"""Layers of many clients at once, forward and backward by hand: batched matrix products.
+
+Every tensor has the client first: activations [C, B, ...], parameters [C, ...]. A backward pass
+first takes the slope of the loss down through all layers and only then looks at the parameters:
+with each layer's input and slope at hand they give the gradients, the norms of single examples'
+gradients, or a step in place, whichever is wanted.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Layer(ABC):
+    """One layer; the names of its parameters are those of the module's own."""
+
+    trains: ClassVar[bool] = False
+
+    def __init__(self, head: str) -> None:
+        self.weight, self.bias = f"{head}.weight", f"{head}.bias"
+
+    @abstractmethod
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return the output [C, B, ...]."""
+
+    @abstractmethod
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return the slope at the input `x` from the one at the output; may reuse its memory."""
+
+    def gradients(self, x: Tensor, slope: Tensor) -> dict[str, Tensor]:
+        """Return the gradients, summed over the batch; [C, ...] by name."""
+        return {}
+
+    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
+        """Return the squared norm of each example's own gradient, [C, B]."""
+        raise NotImplementedError
+
+    def descend(self, params: Tree, x: Tensor, slope: Tensor, rate: float) -> None:
+        """Step against the gradient, in place."""
+        for name, grad in self.gradients(x, slope).items():
+            params[name].sub_(grad, alpha=rate)
+
+
+class Linear(Layer):
+    """y = x·Wᵀ + b."""
+
+    trains: ClassVar[bool] = True
+
+    def __init__(self, head: str, biased: bool) -> None:
+        super().__init__(head)
+        self.biased = biased
+
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return the output [C, B, outputs]."""
+        import torch
+
+        weight = params[self.weight].transpose(1, 2)
+        if not self.biased:
+            return torch.bmm(x, weight)
+        return torch.baddbmm(params[self.bias].unsqueeze(1), x, weight)
+
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return slope·W."""
+        return slope.bmm(params[self.weight])
+
+    def gradients(self, x: Tensor, slope: Tensor) -> dict[str, Tensor]:
+        """Return slopeᵀ·x, and the sum of the slopes."""
+        grads = {self.weight: slope.transpose(1, 2).bmm(x)}
+        return grads | {self.bias: slope.sum(1)} if self.biased else grads
+
+    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
+        """Return ‖slope‖²(‖x‖² + 1): an example's gradient is an outer product."""
+        return slope.square().sum(2) * (x.square().sum(2) + int(self.biased))
+
+    def descend(self, params: Tree, x: Tensor, slope: Tensor, rate: float) -> None:
+        """Step in place, without a gradient in between: that would be written and read again."""
+        params[self.weight].baddbmm_(slope.transpose(1, 2), x, alpha=-rate)
+        if self.biased:
+            params[self.bias].sub_(slope.sum(1), alpha=rate)
+
+
+class LayerNorm(Layer):
+    """Each example's features, standardised, times a weight and plus a bias."""
+
+    trains: ClassVar[bool] = True
+
+    def __init__(self, head: str, epsilon: float) -> None:
+        super().__init__(head)
+        self.epsilon = epsilon
+
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return the output [C, B, features]."""
+        scaled = self._standardised(x)[0] * params[self.weight].unsqueeze(1)
+        return scaled.add_(params[self.bias].unsqueeze(1))
+
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return the slope at the features as they came."""
+        standard, deviation = self._standardised(x)
+        own = slope * params[self.weight].unsqueeze(1)
+        along = (own * standard).mean(2, keepdim=True)
+        return (own - own.mean(2, keepdim=True) - standard * along) / deviation
+
+    def gradients(self, x: Tensor, slope: Tensor) -> dict[str, Tensor]:
+        """Return the sums of slope·standardised and of the slopes."""
+        each = slope * self._standardised(x)[0]
+        return {self.weight: each.sum(1), self.bias: slope.sum(1)}
+
+    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
+        """Return the squared norms, both parts together."""
+        each = slope * self._standardised(x)[0]
+        return each.square().sum(2) + slope.square().sum(2)
+
+    def _standardised(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        away = x - x.mean(2, keepdim=True)
+        deviation = (away.square().mean(2, keepdim=True) + self.epsilon).sqrt()
+        return away / deviation, deviation
+
+
+class Bag(Layer):
+    """The mean embedding of the tokens in x[C, B, L]; token `padding` does not count."""
+
+    trains: ClassVar[bool] = True
+
+    def __init__(self, head: str, padding: int | None, vocabulary: int) -> None:
+        super().__init__(head)
+        self.padding, self.vocabulary = padding, vocabulary
+
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return the mean embedding [C, B, width]; zeros for padding alone."""
+        weight = params[self.weight]
+        flat = self._flat(x).flatten()
+        found = weight.flatten(0, 1)[flat].view(*x.shape, weight.shape[2])
+        return (found * self._shares(x).unsqueeze(3)).sum(2)
+
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return the slope as it is: tokens have none, and this is the first layer."""
+        return slope
+
+    def gradients(self, x: Tensor, slope: Tensor) -> dict[str, Tensor]:
+        """Return each token's share of the slopes where it stands."""
+        width = slope.shape[2]
+        each = slope.unsqueeze(2) * self._shares(x).unsqueeze(3)
+        grad = slope.new_zeros(len(x) * self.vocabulary, width)
+        grad.index_add_(0, self._flat(x).flatten(), each.view(-1, width))
+        return {self.weight: grad.view(len(x), self.vocabulary, width)}
+
+    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
+        """Return ‖slope‖² times the squared norm of the tokens' shares, repeats added up."""
+        shares = self._shares(x)
+        same = (x.unsqueeze(3) == x.unsqueeze(2)).to(shares.dtype)
+        along = (shares.unsqueeze(3) * same * shares.unsqueeze(2)).sum((2, 3))
+        return slope.square().sum(2) * along
+
+    def _flat(self, x: Tensor) -> Tensor:
+        import torch
+
+        clients = torch.arange(len(x), device=x.device).view(-1, 1, 1)
+        return x + clients * self.vocabulary
+
+    def _shares(self, x: Tensor) -> Tensor:
+        import torch
+
+        counted = torch.ones_like(x) if self.padding is None else (x != self.padding).long()
+        return counted / counted.sum(2, keepdim=True).clamp(min=1)
+
+
+class Flatten(Layer):
+    """All of an example's numbers in a row."""
+
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return [C, B, numbers]."""
+        return x.flatten(2)
+
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return the slope in the shape that came."""
+        return slope.view(x.shape)
+
+
+class ReLU(Layer):
+    """max(x, 0)."""
+
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return the positive part."""
+        return x.clamp(min=0)
+
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return the slope where something came through."""
+        return slope.mul_(out > 0)
+
+
+class Tanh(Layer):
+    """The hyperbolic tangent."""
+
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return tanh(x)."""
+        return x.tanh()
+
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return slope·(1 − tanh²)."""
+        return slope.mul_(1 - out.square())
+
+
+class Sigmoid(Layer):
+    """The logistic function."""
+
+    def forward(self, params: Tree, x: Tensor) -> Tensor:
+        """Return 1 / (1 + e⁻ˣ)."""
+        return x.sigmoid()
+
+    def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
+        """Return slope·σ(1 − σ)."""
+        return slope.mul_(out * (1 - out))
+
+
+def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
+    """Return the layers of a plain sequence that can be stacked, or None if anything else is in it.
+
+    `shape` is that of one example.
+    """
+    from torch import nn
+
+    if type(module) is not nn.Sequential:
+        return None
+    found: list[Layer] = []
+    flat = len(shape) == 1
+    for name, child in module.named_children():
+        layer = _layer(name, child, flat=flat, first=not found)
+        if layer is None or any(True for _ in child.buffers()):
+            return None
+        flat = True
+        found.append(layer)
+    tied = len(list(module.parameters())) != len(
+        list(module.named_parameters(remove_duplicate=False))
+    )
+    return None if tied else found
+
+
+def _layer(name: str, child: nn.Module, *, flat: bool, first: bool) -> Layer | None:
+    from torch import nn
+
+    if type(child) is nn.EmbeddingBag and first and flat:
+        plain = child.mode == "mean" and child.max_norm is None and not child.include_last_offset
+        return Bag(name, child.padding_idx, child.num_embeddings) if plain else None
+    if type(child) is nn.Flatten and child.start_dim == 1 and child.end_dim == -1:
+        return Flatten(name)
+    if not flat:
+        return None
+    if type(child) is nn.Linear:
+        return Linear(name, child.bias is not None)
+    if type(child) is nn.LayerNorm and len(child.normalized_shape) == 1:
+        affine = child.elementwise_affine and child.bias is not None
+        return LayerNorm(name, child.eps) if affine else None
+    plain = {nn.ReLU: ReLU, nn.Tanh: Tanh, nn.Sigmoid: Sigmoid}.get(type(child))
+    return None if plain is None else plain(name)

@@ -1,0 +1,178 @@
+"""One client after another, for any module, with as little as possible beside its own work."""
+
+# torch's fused lists of operations are documented by use alone.
+# pyright: reportPrivateImportUsage=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench import tree
+from fedbench.channel.privacy import ExampleLevelDP
+from fedbench.engine.engine import Clock, Task, Updates
+from fedbench.engine.loop import perturb
+from fedbench.strategies import LocalWork, RoundInfo, Strategy
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GRADIENTS = 64 << 20  # bytes of single examples' gradients that are held at once
+
+
+def train(
+    task: Task,
+    params: Tree,
+    server: Tree,
+    clients: Mapping[int, Tree],
+    ids: NDArray[np.int64],
+    info: RoundInfo,
+) -> Updates:
+    """Return the updates of clients `ids`; see `Engine.train`.
+
+    The parameters live in the module itself and are written in place: no module call goes through
+    a dictionary, and nothing is allocated twice.
+    """
+
+    import torch
+
+    clock = Clock()
+    params, server = (tree.map(lambda leaf: leaf.to(task.device), a) for a in (params, server))
+    silence = task.silence(params, server, info)
+    sent = {name: leaf.new_empty((len(ids), *leaf.shape)) for name, leaf in silence.items()}
+    losses = torch.zeros(len(ids), dtype=torch.float64)
+    states: dict[int, Tree] = {}
+    for k, client in enumerate(ids.tolist()):
+        state = clients.get(client) or task.strategy.init_client(params)
+        state = tree.map(lambda leaf: leaf.to(task.device), state)
+        plan, corrupt = task.plan(ids[k : k + 1], info), task.corrupt(ids[k : k + 1])
+        batches = [rows[rows >= 0] for rows in plan.rows[0, : plan.steps[0]]]
+        clock.lap("data")
+        for number, strategy in enumerate(task.passes()):
+            start = strategy.start(params, state)
+            descent = _Descent(task, strategy, params, server, state, info, clock)
+            privacy = task.example_privacy if number == 0 else None
+            with task.chance(client, info):
+                loss = descent.run(start, batches, corrupt, int(plan.expected[0]), client, privacy)
+            delta = {name: leaf - start[name] for name, leaf in descent.local.items()}
+            steps = torch.tensor(len(batches), device=task.device)
+            payload, state = strategy.finish(delta, params, state, server, steps, info)
+            if number == 0:
+                losses[k] = loss
+                for name, leaf in payload.items():
+                    sent[name][k] = leaf
+            clock.lap("step")
+        if state:
+            states[client] = tree.map(lambda leaf: leaf.cpu(), state)
+    return Updates(
+        payloads=sent,
+        weights=task.strategy.weights(torch.from_numpy(task.data.sizes_of(ids))),
+        losses=losses,
+        clients=states,
+        seconds=clock.seconds,
+    )
+
+
+class _Descent:
+    """The local steps of one client."""
+
+    def __init__(
+        self,
+        task: Task,
+        strategy: LocalWork,
+        params: Tree,
+        server: Tree,
+        state: Tree,
+        info: RoundInfo,
+        clock: Clock,
+    ) -> None:
+        self.task, self.strategy, self.info, self.clock = task, strategy, info, clock
+        self.params, self.server, self.state = params, server, state
+        self.leaves = list(task.module.parameters())
+        names = [name for name, _ in task.module.named_parameters()]
+        self.local = {n: leaf.detach() for n, leaf in zip(names, self.leaves, strict=True)}
+
+    def run(
+        self,
+        start: Tree,
+        batches: list[NDArray[np.int64]],
+        corrupt: NDArray[np.bool_],
+        expected: int,
+        client: int,
+        privacy: ExampleLevelDP | None,
+    ) -> float:
+        """Train the module from `start`; return the mean loss on the way."""
+        import torch
+
+        training, clock, lr = self.task.training, self.clock, self.info.lr
+        adjusts = type(self.strategy).adjust is not Strategy.adjust
+        noise = None if privacy is None else privacy.perturbation(self.info.round, client)
+        torch._foreach_copy_(list(self.local.values()), [start[name] for name in self.local])
+        velocity: list[Tensor] = []
+        total = 0.0
+        for rows in batches:
+            x, y = (part[0] for part in self.task.batch(rows[None], corrupt))
+            clock.lap("data")
+            if privacy is None:
+                loss = self.task.model.loss(self.task.module(x), y).mean()
+                found = torch.autograd.grad(loss, self.leaves, materialize_grads=True)
+                grads = list(found)
+                total += float(loss.detach()) * len(y)
+                clock.lap("gradients")
+            else:
+                summed, loss = self._clipped(x, y, privacy.clip)
+                total += loss
+                clock.lap("gradients")
+                noisy = perturb(summed, privacy.solved() * privacy.clip, noise)
+                grads = list(tree.scale(noisy, 1 / expected).values())
+                clock.lap("noise")
+            here = list(self.local.values())
+            if training.weight_decay:
+                grads = list(torch._foreach_add(grads, here, alpha=training.weight_decay))
+            if adjusts:
+                named = dict(zip(self.local, grads, strict=True))
+                turned = self.strategy.adjust(
+                    named, self.local, self.params, self.server, self.state
+                )
+                grads = [turned[name] for name in self.local]
+            if training.momentum:
+                if velocity:
+                    torch._foreach_mul_(velocity, training.momentum)
+                    torch._foreach_add_(velocity, grads)
+                else:
+                    velocity = [grad.clone() for grad in grads]
+                grads = velocity
+            torch._foreach_add_(here, grads, alpha=-lr)
+            clock.lap("step")
+        return total / max(sum(map(len, batches)), 1)
+
+    def _clipped(self, x: Tensor, y: Tensor, clip: float) -> tuple[dict[str, Tensor], float]:
+        """Return the sum of the examples' gradients, each clipped, and the sum of their losses."""
+        total = 0.0
+        summed = {name: leaf.new_zeros(leaf.shape) for name, leaf in self.local.items()}
+        width = max(1, GRADIENTS // (4 * tree.size(self.local)))
+        for k in range(0, len(y), width):
+            grads, losses = self._each(x[k : k + width], y[k : k + width])
+            factors = (clip / tree.norms(grads).clamp(min=1e-12)).clamp(max=1.0)
+            for name, leaf in tree.scale(grads, factors).items():
+                summed[name] += leaf.sum(0)
+            total += float(losses.sum())
+        return summed, total
+
+    def _each(self, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return each example's own gradient [B, ...] and loss [B]."""
+        from torch.func import functional_call, grad_and_value, vmap
+
+        task = self.task
+
+        def loss(params: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+            outputs = functional_call(task.module, params, (x.unsqueeze(0),))
+            return task.model.loss(outputs, y.unsqueeze(0)).mean()
+
+        return vmap(grad_and_value(loss), in_dims=(None, 0, 0), randomness="different")(
+            self.local, x, y
+        )

@@ -1,0 +1,75 @@
+"""What a server holds while the reports of a cohort come in: as little as its rule allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fedbench import tree
+from fedbench.aggregators import Aggregator
+from fedbench.engine import Report
+from fedbench.tree import Tree
+
+
+class Gathered:
+    """Reports added up one by one; only a rule that needs all payloads makes it keep them.
+
+    `weights`, `losses` (float64), `norms` and `changed` are one value a client, in the order of
+    `ids`, which is ascending.
+    """
+
+    def __init__(self, ids: NDArray[np.int64], is_sum: bool) -> None:
+        self.ids, self._is_sum = ids, is_sum
+        count = len(ids)
+        self.weights = torch.zeros(count)
+        self.losses = torch.zeros(count, dtype=torch.float64)
+        self.norms = torch.zeros(count, dtype=torch.float64)
+        self.changed: Tensor | None = None
+        self.clients: dict[int, Tree] = {}
+        self.seconds: dict[str, float] = {}
+        self._payload: dict[str, Tensor] = {}
+
+    def add(self, report: Report) -> None:
+        """Take in one report; its tensors may be overwritten afterwards."""
+        places = torch.from_numpy(np.searchsorted(self.ids, report.ids))
+        self.weights[places] = report.weights
+        self.losses[places] = report.losses
+        self.norms[places] = report.norms
+        if report.changed is not None:
+            if self.changed is None:
+                self.changed = torch.zeros(len(self.ids), dtype=torch.bool)
+            self.changed[places] = report.changed
+        self.clients |= report.clients
+        for phase, seconds in report.seconds.items():
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+        for name, leaf in report.payload.items():
+            if self._is_sum:
+                held = self._payload.get(name)
+                self._payload[name] = leaf.clone() if held is None else held.add_(leaf)
+            else:
+                if name not in self._payload:
+                    self._payload[name] = leaf.new_empty((len(self.ids), *leaf.shape[1:]))
+                self._payload[name][places] = leaf
+
+    def aggregate(self, aggregator: Aggregator, divisor: float, silence: Tree) -> Tree:
+        """Return the cohort's one payload; `silence` is the payload of zeros."""
+        if not len(self.ids):
+            return silence
+        if self._is_sum:
+            return tree.scale(self._payload, 1 / max(divisor, 1e-12))
+        return aggregator.combine(self._payload, self.weights)
+
+    def split(self, seconds: Mapping[str, float]) -> dict[str, float]:
+        """Return a round's seconds with the training parted by what the clients spent it on."""
+        whole = sum(self.seconds.values())
+        if not whole:
+            return dict(seconds)
+        found = {key: value for key, value in seconds.items() if key != "training"}
+        for phase, spent in self.seconds.items():
+            share = seconds["training"] * spent / whole
+            found[phase] = found.get(phase, 0.0) + share
+        return found

@@ -1,0 +1,64 @@
+"""A model of one's own that stays near the global one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from fedbench import tree
+from fedbench.strategies.strategy import LocalWork, RoundInfo, Strategy
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Ditto(Strategy):
+    """FedAvg, and for each client a model v of its own (Li et al. 2021, arXiv:2012.04221).
+
+    v minimises the client's loss + λ/2·‖v − θ‖², θ the global model, by as many local steps as θ's
+    own training takes. Small λ trusts the client's data, large λ the federation. v does not change
+    θ: globally this is FedAvg for every λ.
+    """
+
+    lam: Annotated[
+        float,
+        Field(
+            ge=0,
+            title="λ",
+            description="strength of the pull of a client's own model towards the global one",
+            json_schema_extra={"slider": [0, 10, 0.01]},
+        ),
+    ] = 0.1
+
+    def init_client(self, params: Tree) -> Tree:
+        """Return v = θ."""
+        return dict(params)
+
+    def companion(self) -> LocalWork | None:
+        """Return the training of v."""
+        return _Own(self.lam)
+
+    def personal(self, params: Tree, client: Tree) -> Tree | None:
+        """Return v."""
+        return client
+
+
+@dataclass(frozen=True)
+class _Own:
+    """Local training that starts from v, is pulled to the global model and ends in v."""
+
+    lam: float
+
+    def start(self, params: Tree, client: Tree) -> Tree:
+        return client
+
+    def adjust(self, grads: Tree, params: Tree, anchor: Tree, server: Tree, client: Tree) -> Tree:
+        return tree.add(grads, tree.scale(tree.sub(params, anchor), self.lam))
+
+    def finish(
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        return {}, tree.add(client, delta)

@@ -1,0 +1,73 @@
+"""A shared body and a head of one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from fedbench import tree
+from fedbench.strategies.strategy import RoundInfo, Strategy
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class FedPer(Strategy):
+    """Average the body alone; each client keeps its last layers (arXiv:1912.00818).
+
+    The parameters of the head never leave their client. The global model keeps the head that it
+    started with, so judge this algorithm by the clients' own models. Source: Arivazhagan et al.
+    2019.
+    """
+
+    layers: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Personal layers",
+            description="layers, counted from the output, that each client keeps to itself",
+            json_schema_extra={"slider": [1, 5, 1]},
+        ),
+    ] = 1
+
+    def init_client(self, params: Tree) -> Tree:
+        """Return the head of the global model. Raises ValueError if no body is left."""
+        return self._head(params)
+
+    def start(self, params: Tree, client: Tree) -> Tree:
+        """Return the global body under the client's own head."""
+        return {**params, **client}
+
+    def finish(
+        self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Return the update of the body, and the new head."""
+        head = tree.add(client, {name: delta[name] for name in client})
+        return {name: leaf for name, leaf in delta.items() if name not in client}, head
+
+    def broadcast(self, params: Tree, server: Tree) -> Tree:
+        """Return the body."""
+        head = self._head(params)
+        return {name: leaf for name, leaf in params.items() if name not in head}
+
+    def update(
+        self, params: Tree, payload: Tree, server: Tree, info: RoundInfo
+    ) -> tuple[Tree, Tree]:
+        """Add the mean update to the body."""
+        return {**params, **{name: params[name] + leaf for name, leaf in payload.items()}}, server
+
+    def personal(self, params: Tree, client: Tree) -> Tree | None:
+        """Return the global body under the client's own head."""
+        return self.start(params, client)
+
+    def _head(self, params: Tree) -> dict[str, Tensor]:
+        owners = list(dict.fromkeys(name.rpartition(".")[0] for name in params))
+        if len(owners) <= self.layers:
+            raise ValueError(
+                f"strategy.layers: {self.layers} personal layers of a model that has {len(owners)} "
+                "leave nothing to share; keep fewer, or choose a deeper model"
+            )
+        last = owners[-self.layers :]
+        return {name: leaf for name, leaf in params.items() if name.rpartition(".")[0] in last}
