@@ -213,11 +213,6 @@ def blocks(first: int, last: int) -> list[tuple[int, int]]:
 class Engine(Part, family=True):
     """Trains the clients of one round, and evaluates models."""
 
-    @property
-    def device(self) -> str:
-        """Return where tensors live while clients train."""
-        return "cpu"
-
     @abstractmethod
     def train(
         self,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+import math
+import weakref
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +17,9 @@ from fedbench.channel.privacy import ExampleLevelDP
 from fedbench.data import Plan
 from fedbench.engine import lean
 from fedbench.engine.dense import Layer
-from fedbench.engine.engine import Clock, Engine, Task, Updates
+from fedbench.engine.engine import ROWS, Clock, Engine, Report, Task, Updates
 from fedbench.engine.loop import perturb
+from fedbench.engine.pool import Pool, cores, pool
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
 
@@ -28,6 +32,10 @@ if TYPE_CHECKING:
 CACHE = 8 << 20  # bytes of stacked weights that stay near the processor; measured at 200k weights
 LARGE = 1 << 20  # bytes of a cohort's weights from which on several processes are worth while
 MOST = 128  # clients of a chunk
+WORTH = 0.02  # seconds of training in a round from which on workers save more than they cost
+
+# What the last round of a run took in this process: the measure of what workers would save.
+_spent: weakref.WeakKeyDictionary[Task, float] = weakref.WeakKeyDictionary()
 
 
 class StackedEngine(Engine):
@@ -46,6 +54,67 @@ class StackedEngine(Engine):
             json_schema_extra={"slider": [1, 128, 1], "none": "by the cache"},
         ),
     ] = None
+
+    workers: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=256,
+            title="Workers",
+            description="processes that train side by side; none uses all cores once it pays",
+            json_schema_extra={"slider": [0, 16, 1], "none": "as it pays"},
+        ),
+    ] = None
+    device: Annotated[
+        Literal["cpu", "cuda"],
+        Field(title="Device", description="where clients train; a GPU does without workers"),
+    ] = "cpu"
+
+    def reports(
+        self,
+        task: Task,
+        params: Tree,
+        server: Tree,
+        clients: Mapping[int, Tree],
+        ids: NDArray[np.int64],
+        info: RoundInfo,
+    ) -> Iterator[Report]:
+        """Yield what reaches the server from the cohort `ids`, a chunk at a time, in order.
+
+        Workers that are still starting are not waited for: this process begins, and they take over
+        between two chunks. Who trains a chunk does not change a bit of it.
+        """
+        left = deque(self.chunks(task, params, ids))
+        spent, crew = 0.0, None
+        while left and (crew := self._crew(task, spent)) is None:
+            report = self.report(task, params, server, clients, left.popleft(), info)
+            spent += sum(report.seconds.values())
+            yield report
+        if crew is None:
+            _spent[task] = spent
+            return
+        _spent[task] = math.inf  # this run has its workers from now on
+        yield from crew.reports(self, task, params, server, clients, list(left), info)
+
+    def evaluate(self, task: Task, params: Tree, first: int, last: int) -> Tensor:
+        """Return what the model gives for test rows `first` to `last`; see `Engine.evaluate`."""
+        crew = self._crew(task, 0.0) if last - first > ROWS else None
+        if crew is None:
+            return super().evaluate(task, params, first, last)
+        return crew.evaluate(self, task, params, first, last)
+
+    def _crew(self, task: Task, spent: float) -> Pool | None:
+        """Return the workers if they are wanted and ready; start them if they are only wanted.
+
+        `spent` is the time that this round took so far.
+        """
+        if self.workers == 0 or self.device != "cpu":
+            return None
+        size = self.workers or cores()
+        if self.workers is None and (size < 2 or max(spent, _spent.get(task, 0.0)) < WORTH):
+            return None
+        crew = pool(size)
+        return crew if crew.ready else None
 
     def chunks(self, task: Task, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return groups whose weights fit into the cache, clients of like size together."""

@@ -60,7 +60,7 @@ class Rounds:
             attack=experiment.attack,
             privacy=self.privacy,
             aggregator=experiment.aggregator,
-            device=experiment.engine.device,
+            device=getattr(experiment.engine, "device", "cpu"),
         )
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
 

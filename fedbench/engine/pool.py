@@ -1,0 +1,341 @@
+"""Worker processes that stay: one torch thread each, data and parameters in mapped files.
+
+They are started with `python -m`, never forked: a notebook's kernel has threads. Their parent talks
+to each through its standard input and output, and a thread of the parent's own listens to each, so
+that a worker that died is an event like any other.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import itertools
+import os
+import pickle
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench import tree
+from fedbench.engine.engine import Engine, Report, Task, blocks
+from fedbench.engine.shared import Layout, Shelf
+from fedbench.engine.worker import TASKS
+from fedbench.strategies import RoundInfo
+from fedbench.tree import Tree
+
+DEPTH = 2  # jobs that a worker is given ahead, so that it never waits for the parent
+SHARED = 1 << 16  # bytes from which an array travels as a file
+
+
+class WorkerDied(RuntimeError):
+    """The same work ended two worker processes."""
+
+
+class _Arrays:
+    """Arrays written to files, each once for as long as it lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths: dict[int, str] = {}
+        self._count = itertools.count()
+
+    def path(self, array: NDArray[Any]) -> str:
+        """Return the file of an array, which is written at first."""
+        key = id(array)
+        if key not in self._paths:
+            path = self._folder / f"array-{next(self._count)}.npy"
+            np.save(path, array, allow_pickle=False)
+            self._paths[key] = str(path)
+            weakref.finalize(array, self._forget, key)
+        return self._paths[key]
+
+    def _forget(self, key: int) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._paths.pop(key))
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Carries classes that were defined in a notebook; arrays of data go by file."""
+
+    def __init__(self, stream: io.BytesIO, arrays: _Arrays) -> None:
+        super().__init__(stream)
+        self._arrays = arrays
+
+    def persistent_id(self, obj: Any) -> str | None:
+        if isinstance(obj, np.ndarray) and obj.nbytes >= SHARED and not obj.dtype.hasobject:
+            return self._arrays.path(obj)
+        return None
+
+
+class _Worker:
+    """One process, and what it has been given."""
+
+    def __init__(self, folder: Path, name: str, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
+        self.ready = threading.Event()
+        self.tasks: list[int] = []
+        self.jobs: deque[int] = deque()  # given and not answered, in order
+        self._slots = [(f"{name}-{k}-in", f"{name}-{k}-out") for k in range(DEPTH)]
+        self.free = deque(self._slots)
+        self.shelves = {each: Shelf(folder / each) for pair in self._slots for each in pair}
+        one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from fedbench.engine.worker import main; main()", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **one_thread, "PYTHONPATH": path},
+        )
+        listener = threading.Thread(
+            target=self._listen, args=(inbox,), name="fedbench-listener", daemon=True
+        )
+        listener.start()
+
+    def begin(self) -> None:
+        """Forget what was given in a round that was given up: its answers are not for this one."""
+        self.jobs.clear()
+        self.free = deque(self._slots)
+
+    def _listen(self, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
+        assert self.process.stdout is not None
+        try:
+            while True:
+                message = pickle.load(self.process.stdout)
+                if message == "ready":
+                    self.ready.set()
+                else:
+                    inbox.put((self, message))
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            self.process.stdout.close()
+            self.ready.set()  # whoever gives it work shall find out, and nobody wait for ever
+            inbox.put((self, None))
+
+    def send(self, message: Any) -> None:
+        """Hand over a message; a worker that is gone is noticed by its listener."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            pickle.dump(message, self.process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
+            self.process.stdin.flush()
+
+    def end(self) -> None:
+        """End the process: its input closes, and it is killed if it works on regardless."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Pool:
+    """A number of workers, started at once in the background; one round at a time."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._folder = Path(tempfile.mkdtemp(prefix="fedbench-"))
+        self._arrays = _Arrays(self._folder)
+        self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
+        self._names = itertools.count()
+        self._serials = itertools.count()
+        self._keys: weakref.WeakKeyDictionary[Task, int] = weakref.WeakKeyDictionary()
+        self.lock = threading.Lock()
+        self._closed = False
+        self._common = Shelf(self._folder / "common")
+        self.workers = [self._hire() for _ in range(size)]
+
+    @property
+    def ready(self) -> bool:
+        """Return whether every worker has loaded what it needs."""
+        return all(worker.ready.is_set() for worker in self.workers)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the pool is ready, or a worker takes `timeout` seconds; return whether it is.
+
+        It is not needed: a run begins in its own process until then.
+        """
+        return all(worker.ready.wait(timeout) for worker in self.workers)
+
+    def reports(
+        self,
+        engine: Engine,
+        task: Task,
+        params: Tree,
+        server: Tree,
+        clients: Mapping[int, Tree],
+        chunks: Sequence[NDArray[np.int64]],
+        info: RoundInfo,
+    ) -> Iterator[Report]:
+        """Yield the reports of `chunks` in order; each is valid until the next is asked for."""
+
+        def job(index: int, given: Shelf) -> tuple[Any, ...]:
+            ids = chunks[index]
+            layout: Layout = ()
+            if task.strategy.init_client(params):
+                states = [
+                    clients.get(client) or task.strategy.init_client(params)
+                    for client in ids.tolist()
+                ]
+                layout = given.put(tree.stack(states))
+            return "train", ids, layout, info
+
+        for index, (layout, report, result) in enumerate(
+            self._results(engine, task, params, server, len(chunks), job)
+        ):
+            found = result.get(layout)
+            states = tree.map(lambda leaf: leaf.clone(), tree.unpack(found, "states"))
+            ids = chunks[index].tolist()
+            kept = {client: tree.row(states, k) for k, client in enumerate(ids)} if states else {}
+            yield replace(report, payload=tree.unpack(found, "payload"), clients=kept)
+
+    def evaluate(self, engine: Engine, task: Task, params: Tree, first: int, last: int) -> Any:
+        """Return what the model gives for test rows `first` to `last`."""
+        import torch
+
+        rows = blocks(first, last)
+        found = self._results(
+            engine, task, params, {}, len(rows), lambda index, given: ("evaluate", *rows[index])
+        )
+        return torch.cat([result.get(layout)["outputs"].clone() for layout, result in found])
+
+    def _results(
+        self, engine: Engine, task: Task, params: Tree, server: Tree, count: int, job: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield answers in the order of the jobs, each with the shelf that its tensors are on."""
+        with self.lock:
+            serial = next(self._serials)
+            layout = self._common.put(tree.pack(params=params, server=server))
+            common = _part(layout, "params/"), _part(layout, "server/")
+            waiting = deque(range(count))
+            failures = [0] * count
+            answers: dict[int, tuple[_Worker, tuple[str, str], Any]] = {}
+            slots: dict[int, tuple[str, str]] = {}
+            for worker in self.workers:
+                worker.begin()
+            due = 0
+            while due < count:
+                for worker in self.workers:
+                    while waiting and worker.free and len(worker.jobs) < DEPTH:
+                        index = waiting.popleft()
+                        slots[index] = worker.free.popleft()
+                        given = worker.shelves[slots[index][0]]
+                        key = self._teach(worker, engine, task)
+                        worker.jobs.append(index)
+                        worker.send(
+                            ("do", serial, index, key, job(index, given), common, slots[index])
+                        )
+                if due in answers:
+                    worker, slot, answer = answers.pop(due)
+                    yield (*answer[1:], worker.shelves[slot[1]])
+                    worker.free.append(slot)
+                    due += 1
+                    continue
+                worker, message = self._inbox.get()
+                if self._closed:
+                    raise WorkerDied("the worker processes were closed during a round")
+                if message is None:
+                    self._replace(worker, waiting, failures)
+                    continue
+                of, index, answer = message
+                if of != serial:
+                    continue  # of a round that was given up
+                worker.jobs.remove(index)
+                if answer[0] == "failed":
+                    answer[1].add_note(f"In a worker process:\n{answer[2]}")
+                    raise answer[1]
+                answers[index] = worker, slots[index], answer
+
+    def _teach(self, worker: _Worker, engine: Engine, task: Task) -> int:
+        """Make sure that a worker knows a task; return the key that it knows it by."""
+        key = self._keys.setdefault(task, next(self._names))
+        if key not in worker.tasks:
+            stream = io.BytesIO()
+            _Pickler(stream, self._arrays).dump((task, engine))
+            worker.send(("task", key, stream.getvalue()))
+            worker.tasks = [*worker.tasks, key][-TASKS:]
+        return key
+
+    def _hire(self) -> _Worker:
+        return _Worker(self._folder, f"worker-{next(self._names)}", self._inbox)
+
+    def _replace(self, worker: _Worker, waiting: deque[int], failures: list[int]) -> None:
+        """Put a new worker in the place of one that died; its work is done again, once."""
+        if worker not in self.workers:
+            return
+        worker.end()
+        code = worker.process.returncode
+        self.workers[self.workers.index(worker)] = self._hire()
+        for place, index in enumerate(worker.jobs):
+            failures[index] += place == 0  # the first was at work, the others only waited
+            if failures[index] > 1:
+                raise WorkerDied(
+                    f"two worker processes ended on the same clients (exit code {code}"
+                    f"{', killed: the system may have run out of memory' if code == -9 else ''}); "
+                    "lower engine.chunk or the model's size, or set engine.workers = 0 to train "
+                    "in this process"
+                )
+        waiting.extendleft(reversed(worker.jobs))
+
+    def close(self) -> None:
+        """End all workers and remove their files; a round that is under way fails."""
+        self._closed = True
+        for worker in self.workers:
+            worker.end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _part(layout: Layout, head: str) -> Layout:
+    return tuple(
+        (name.removeprefix(head), dtype, shape, start)
+        for name, dtype, shape, start in layout
+        if name.startswith(head)
+    )
+
+
+# The pools of this interpreter, which all runs share -------------------------------------------
+
+_pools: dict[int, Pool] = {}
+_guard = threading.Lock()
+
+
+def pool(size: int) -> Pool:
+    """Return the pool of `size` workers; they are started in the background if there is none."""
+    with _guard:
+        if size not in _pools:
+            _pools[size] = Pool(size)
+        return _pools[size]
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def close_workers() -> None:
+    """End all worker processes once their rounds are through; the next run starts new ones."""
+    with _guard:
+        gone = list(_pools.values())
+        _pools.clear()
+    for each in gone:
+        with each.lock:
+            each.close()
+
+
+@atexit.register
+def _leave() -> None:
+    for each in _pools.values():
+        each.close()

@@ -1,0 +1,116 @@
+"""A worker process: reads jobs from its standard input until that ends.
+
+Only the process that started it ever writes there, so what is unpickled is its parent's own.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from fedbench import tree
+from fedbench.engine.shared import Layout, Shelf
+
+TASKS = 4  # runs whose task a worker keeps, for two that go on by turns
+
+
+class _Unpickler(pickle.Unpickler):
+    """Arrays of data are mapped from their files."""
+
+    def persistent_load(self, pid: str) -> np.ndarray:
+        # copied on write: nobody changes another's data, and torch asks for writable memory
+        return np.load(pid, mmap_mode="c", allow_pickle=False)
+
+
+def main() -> None:
+    """Do jobs until the parent closes the pipe or goes away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
+    folder = Path(sys.argv[1])
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what user code prints must not end up among the answers
+    import torch
+
+    import fedbench.engine  # noqa: F401  (what jobs need, before the first one waits for it)
+
+    torch.set_num_threads(1)
+    (torch.zeros(2, 8, 8) @ torch.zeros(2, 8, 8)).sum()
+    _send(answers, "ready")
+    tasks: dict[int, Any] = {}
+    shelves: dict[str, Shelf] = {}
+    while True:
+        try:
+            request = _Unpickler(requests).load()
+        except EOFError:
+            return
+        kind, *details = request
+        if kind == "task":
+            key, blob = details
+            tasks[key] = blob
+            while len(tasks) > TASKS:
+                del tasks[next(iter(tasks))]
+            continue
+        serial, index, key, job, common, slot = details
+        try:
+            if isinstance(tasks[key], bytes):
+                tasks[key] = _Unpickler(io.BytesIO(tasks[key])).load()
+            answer = _do(tasks[key], job, common, slot, folder, shelves)
+        except BaseException as error:
+            answer = _failure(error)
+        _send(answers, (serial, index, answer))
+
+
+def _do(
+    task_and_engine: Any,
+    job: tuple[Any, ...],
+    common: tuple[Layout, Layout],
+    slot: tuple[str, str],
+    folder: Path,
+    shelves: dict[str, Shelf],
+) -> Any:
+    from dataclasses import replace
+
+    task, engine = task_and_engine
+
+    def shelf(name: str) -> Shelf:
+        return shelves.setdefault(name, Shelf(folder / name))
+
+    kind, *details = job
+    params, server = (shelf("common").get(layout) for layout in common)
+    given, result = slot
+    if kind == "evaluate":
+        first, last = details
+        outputs = task.outputs(params, first, last)
+        return "evaluate", shelf(result).put({"outputs": outputs})
+    ids, states_layout, info = details
+    stacked = shelf(given).get(states_layout)
+    known = enumerate(ids.tolist()) if stacked else ()
+    states = {client: tree.row(stacked, k) for k, client in known}
+    report = engine.report(task, params, server, states, ids, info)
+    kept = [report.clients[client] for client in ids.tolist() if client in report.clients]
+    parts = tree.pack(payload=report.payload, states=tree.stack(kept) if kept else {})
+    layout = shelf(result).put(parts)
+    return "train", layout, replace(report, payload={}, clients={})
+
+
+def _failure(error: BaseException) -> tuple[str, Any, str]:
+    """Return an exception in a form that surely travels."""
+    detail = "".join(traceback.format_exception(error))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    return "failed", error, detail
+
+
+def _send(stream: BinaryIO, message: Any) -> None:
+    pickle.dump(message, stream, protocol=pickle.HIGHEST_PROTOCOL)
+    stream.flush()

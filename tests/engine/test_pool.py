@@ -1,0 +1,249 @@
+"""Worker processes: the same bits, nothing hangs, nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pytest
+import torch
+from pydantic import Field
+from torch import Tensor
+
+import fedbench as fb
+from fedbench.engine import pool as pools
+from fedbench.engine.pool import Pool
+from fedbench.runs.rounds import Progress, Rounds
+from fedbench.spec import Spec
+
+EXPERIMENT = fb.Experiment(
+    data=fb.Digits(),
+    partition=fb.Dirichlet(clients=12, alpha=0.2),
+    model=fb.MLP(hidden=(16,)),
+    training=fb.LocalTraining(epochs=2, lr=0.1),
+    sampling=fb.Poisson(rate=0.7),
+)
+# Workers inherit the environment of the process that starts them.
+MAIN = int(os.environ.setdefault("FEDBENCH_TEST_PARENT", str(os.getpid())))
+
+torch.set_num_threads(1)  # as sessions do: the order of sums depends on it
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers():
+    """Workers that are ready, so that no test depends on how long they take to start."""
+    for size in (1, 2):
+        assert pools.pool(size).wait(60)
+    yield
+    pools.close_workers()
+
+
+def trained(experiment: fb.Experiment, workers: int, rounds: int = 3) -> Progress:
+    engine = fb.StackedEngine(workers=workers, chunk=2)
+    session = Rounds(experiment.replace(engine=engine))
+    progress = session.begin()
+    for _ in range(rounds):
+        progress, _ = session.next(progress)
+    return progress
+
+
+def assert_identical(first: Progress, second: Progress) -> None:
+    assert set(first.clients) == set(second.clients)
+    pairs = [(first.params, second.params), (first.server, second.server)]
+    pairs += [(first.clients[k], second.clients[k]) for k in first.clients]
+    for a, b in pairs:
+        assert list(a) == list(b)
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"strategy": fb.Scaffold()},
+        {"strategy": fb.Ditto()},
+        {"model": fb.CNN(channels=(4,), hidden=8)},
+        {"aggregator": fb.CoordinateMedian()},
+        {"attack": fb.SignFlip(fraction=0.3)},
+        {"privacy": fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=4)},
+        {
+            "privacy": fb.ClientLevelDP(noise_multiplier=1.0, noise_seed=4),
+            "strategy": fb.FedAvg(weighting="uniform"),
+        },
+    ],
+    ids=lambda changes: ",".join(type(part).__name__ for part in changes.values()) or "FedAvg",
+)
+def test_any_number_of_workers_gives_the_same_bits(changes: dict[str, Spec]) -> None:
+    experiment = EXPERIMENT.replace(**changes)
+    alone = trained(experiment, 0)
+    for count in (1, 2):
+        assert_identical(trained(experiment, count), alone)
+
+
+def test_workers_really_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("trained in the main process")
+
+    monkeypatch.setattr(fb.StackedEngine, "report", refuse)
+    assert trained(EXPERIMENT, 2).round == 3
+
+
+class Deadly(fb.MLP):
+    """Ends the worker that trains it, as often as `deaths` says; the file counts."""
+
+    hidden: tuple[int, ...] = (16,)
+    log: str
+    deaths: Annotated[int, Field(ge=0)]
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Count, then die or give the loss."""
+        log = Path(self.log)
+        if os.getpid() != MAIN and outputs.requires_grad and len(log.read_text()) < self.deaths:
+            with log.open("a") as file:
+                file.write("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().loss(outputs, targets)
+
+
+def test_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) -> None:
+    log = tmp_path / "deaths"
+    log.write_text("")
+    before = [worker.process.pid for worker in pools.pool(1).workers]
+    model = Deadly(log=str(log), deaths=1)
+    found = trained(EXPERIMENT.replace(model=model), 1, rounds=1)
+    assert log.read_text() == "x"
+    assert [worker.process.pid for worker in pools.pool(1).workers] != before
+    assert_identical(found, trained(EXPERIMENT, 0, rounds=1))
+
+
+def test_the_second_death_on_the_same_work_fails_the_run(tmp_path: Path) -> None:
+    log = tmp_path / "deaths"
+    log.write_text("")
+    session = fb.Session(
+        EXPERIMENT.replace(
+            model=Deadly(log=str(log), deaths=1000), engine=fb.StackedEngine(workers=2)
+        )
+    )
+    session.start()
+    assert session.wait(60) == "failed"
+    assert session.failure is not None
+    assert "exit code -9" in session.failure.message
+    assert "engine.workers = 0" in session.failure.message
+    assert pools.pool(2).wait(60)
+    assert_identical(trained(EXPERIMENT, 2), trained(EXPERIMENT, 0))  # it goes on with new ones
+
+
+def test_killed_from_outside_between_rounds_nothing_is_lost() -> None:
+    session = Rounds(EXPERIMENT.replace(engine=fb.StackedEngine(workers=2, chunk=2)))
+    progress, _ = session.next(session.begin())
+    for worker in pools.pool(2).workers:
+        worker.process.kill()
+        worker.process.wait()
+    for _ in range(2):
+        progress, _ = session.next(progress)
+    assert_identical(progress, trained(EXPERIMENT, 0))
+
+
+class Wrong(fb.MLP):
+    """Fails in a worker, and prints on the way."""
+
+    hidden: tuple[int, ...] = (16,)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Raise in a worker."""
+        print("noise on the standard output")
+        if os.getpid() != MAIN:
+            raise ZeroDivisionError("seventeen")
+        return super().loss(outputs, targets)
+
+
+def test_an_error_in_a_worker_comes_back_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError, match="seventeen") as caught:
+        trained(EXPERIMENT.replace(model=Wrong()), 2)
+    assert any("In a worker process" in note for note in caught.value.__notes__)
+    assert_identical(trained(EXPERIMENT, 2), trained(EXPERIMENT, 0))  # the workers go on
+
+
+def test_a_round_that_is_given_up_leaves_no_trace() -> None:
+    engine = fb.StackedEngine(workers=2, chunk=1)
+    session = Rounds(EXPERIMENT.replace(engine=engine))
+    begun = session.begin()
+    info = session._info(1)
+    reports = engine.reports(session.task, begun.params, {}, {}, np.arange(12), info)
+    next(reports)
+    reports.close()
+    assert_identical(trained(EXPERIMENT, 2), trained(EXPERIMENT, 0))
+
+
+def test_a_class_of_a_notebook_travels_without_a_guard(tmp_path: Path) -> None:
+    script = tmp_path / "cell.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import fedbench as fb
+            from fedbench import tree
+            from fedbench.engine import pool as pools
+            from fedbench.runs.rounds import Rounds
+
+            class Half(fb.FedAvg):
+                def adjust(self, grads, params, anchor, server, client):
+                    return tree.scale(grads, 0.5)
+
+            def last(workers):
+                engine = fb.StackedEngine(workers=workers, chunk=2)
+                rounds = Rounds(fb.Experiment(model=fb.MLP(), strategy=Half(), engine=engine))
+                return rounds.next(rounds.begin())[0].params["1.weight"]
+
+            assert pools.pool(2).wait(60)
+            assert (last(2) == last(0)).all()
+            print(*(worker.process.pid for worker in pools.pool(2).workers))
+            """
+        )
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for pid in done.stdout.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)  # gone with the interpreter that started it
+
+
+def test_closing_ends_the_processes_and_removes_the_files() -> None:
+    own = Pool(1)
+    assert own.wait(60)
+    folder, process = own._folder, own.workers[0].process
+    assert folder.exists()
+    own.close()
+    assert process.poll() == 0
+    assert not folder.exists()
+
+
+def test_data_travel_once_as_a_file() -> None:
+    own = Pool(1)
+    assert own.wait(60)
+    session = Rounds(EXPERIMENT)
+    begun = session.begin()
+    for _ in range(2):
+        arguments = begun.params, {}, {}, [np.arange(12)], session._info(1)
+        list(own.reports(EXPERIMENT.engine, session.task, *arguments))
+    sizes = [path.stat().st_size for path in own._folder.glob("array-*.npy")]
+    assert [size for size in sizes if size >= session.data.x.nbytes] == [
+        pytest.approx(session.data.x.nbytes, rel=0.01)
+    ]
+    own.close()
+
+
+def test_an_array_takes_its_file_along(tmp_path: Path) -> None:
+    arrays = pools._Arrays(tmp_path)
+    data = np.arange(10.0)
+    path = Path(arrays.path(data))
+    assert arrays.path(data) == str(path)
+    assert np.load(path).tolist() == data.tolist()
+    del data
+    assert not path.exists()
