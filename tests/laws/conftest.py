@@ -1,7 +1,7 @@
 """Finds every concrete Part of fedbench, so that a new one is under the laws by itself.
 
 A test that asks for `part`, `source`, `partitioner`, `sampling`, `model`, `strategy`, `aggregator`,
-`stage` or `engine` runs once for every example of every class of that family; `fast_engine` is
+`stage`, `engine` or `attack` runs once for every example of every class of that family; `fast_engine` is
 every engine but the one that the others are compared with. With `model`, `table` is one after
 another of the small tables that this model takes.
 """
@@ -17,6 +17,7 @@ import torch
 
 import fedbench
 from fedbench.aggregators import Aggregator
+from fedbench.attacks import Attack
 from fedbench.channel import Stage
 from fedbench.data import Partitioner, Source
 from fedbench.engine import Engine, LoopEngine
@@ -36,6 +37,7 @@ FAMILIES: dict[str, type[Part]] = {
     "aggregator": Aggregator,
     "stage": Stage,
     "engine": Engine,
+    "attack": Attack,
 }
 
 # As sessions do: two threads of a small product only wait for each other.
@@ -49,6 +51,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "ClientLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
     "Dirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "min_samples": 4}],
+    "Ditto": [{}, {"lam": 0.0}],
+    "ExampleLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
     "FedAvg": [{"weighting": "samples"}, {"weighting": "uniform"}],
     "FedAvgM": [{}, {"beta": 0.0}],
     "FedProx": [{}, {"mu": 0.5}],
@@ -56,10 +60,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "FixedCohort": [{"size": 1}, {"size": 12}],
     "GRU": [{"width": 3, "hidden": 5, "layers": 1}, {"width": 4, "hidden": 3, "layers": 2}],
     "Krum": [{}, {"byzantine": 0}],
+    # a norm over few features divides by next to nothing, and rounding shows
     "MLP": [
         {"hidden": (5,)},
         {"hidden": (4, 3), "activation": "tanh"},
-        {"hidden": (6, 3), "norm": True},
+        {"hidden": (6, 8), "norm": True},
     ],
     "MatrixFactorisation": [{"factors": 1}, {"factors": 4}],
     "MultiKrum": [{}, {"byzantine": 0}],

@@ -1,0 +1,174 @@
+"""Every engine agrees with the slow one about every model, strategy, attack and private example."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import fedbench as fb
+from fedbench import tree
+from fedbench.attacks import Attack
+from fedbench.channel.privacy import ExampleLevelDP, NoPrivacy, Privacy
+from fedbench.data import Card, Dataset, FederatedDataset
+from fedbench.engine import Engine, LoopEngine, Task, Updates
+from fedbench.models import Model
+from fedbench.strategies import RoundInfo, Strategy
+from tests.laws.tables import tables
+from tests.laws.test_engine_laws import TRAININGS, Anchored, assert_same
+
+OFFSETS = np.array([0, 3, 14, 20, 47, 48])  # clients of 1 to 27 samples
+PRIVATE = ExampleLevelDP(noise_multiplier=0.8, clip=0.5, noise_seed=5)
+SEVERAL = fb.LocalTraining(epochs=2, batch_size=7, lr=0.05)
+
+
+class Dense(Model):
+    """All layers that are stacked, as somebody might put them together."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        return nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(card.inputs, 6, bias=False),
+            nn.LayerNorm(6),
+            nn.Sigmoid(),
+            nn.Linear(6, 5),
+            nn.Tanh(),
+            nn.LayerNorm(5),
+            nn.Linear(5, card.outputs),
+        )
+
+
+class Dropping(Model):
+    """A module that draws random numbers while it trains."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(card.inputs, 8), nn.Dropout(0.5), nn.Linear(8, card.outputs)
+        )
+
+
+def federated(table: Dataset) -> FederatedDataset:
+    """Return the first 48 rows of a table with five ragged clients."""
+    test = np.array([0, 0, 0, 0, 0, len(table.y_test)])
+    strata = np.zeros(48, dtype=np.int64)
+    return FederatedDataset(
+        card=table.card,
+        x=table.x[:48],
+        y=table.y[:48],
+        offsets=OFFSETS,
+        x_test=table.x_test,
+        y_test=table.y_test,
+        test_offsets=test,
+        strata=strata,
+        strata_names=("all",),
+    )
+
+
+def trained(
+    engine: Engine,
+    table: Dataset,
+    model: Model,
+    *,
+    training: fb.LocalTraining = SEVERAL,
+    strategy: Strategy | None = None,
+    privacy: Privacy | None = None,
+    attack: Attack | None = None,
+) -> Updates:
+    """Return the updates of all five clients in round 3; client 2 has been there before."""
+    data = federated(table)
+    strategy = strategy or fb.FedAvg()
+    task = Task(
+        data,
+        model,
+        training,
+        strategy,
+        seed=3,
+        privacy=privacy or NoPrivacy(),
+        attack=attack or fb.NoAttack(),
+    )
+    params = model.initial(data.card, 3)
+    server = strategy.init(params)
+    clients = {2: tree.map(lambda leaf: leaf + 0.1, strategy.init_client(params))}
+    info = RoundInfo(3, training.lr, 5, 5.0, training.momentum)
+    known = clients if clients[2] else {}
+    return engine.train(task, params, server, known, np.arange(5), info)
+
+
+def test_every_model(fast_engine: Engine, model: Model, table: Dataset) -> None:
+    assert_same(trained(fast_engine, table, model), trained(LoopEngine(), table, model))
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_every_model_with_private_examples(
+    fast_engine: Engine, model: Model, table: Dataset
+) -> None:
+    found = trained(fast_engine, table, model, privacy=PRIVATE)
+    assert_same(found, trained(LoopEngine(), table, model, privacy=PRIVATE))
+    plain = trained(fast_engine, table, model)
+    for name, leaf in found.payloads.items():
+        assert not torch.allclose(leaf, plain.payloads[name])
+
+
+@pytest.mark.parametrize("privacy", [NoPrivacy(), PRIVATE], ids=["plain", "private"])
+@pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
+def test_every_way_to_train(
+    fast_engine: Engine, training: fb.LocalTraining, privacy: Privacy
+) -> None:
+    for model in (Dense(), fb.CNN(channels=(2,), hidden=4)):
+        table = tables()["grey classes"]
+        arguments = {"training": training, "strategy": Anchored(), "privacy": privacy}
+        assert_same(
+            trained(fast_engine, table, model, **arguments),
+            trained(LoopEngine(), table, model, **arguments),
+        )
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_every_strategy(fast_engine: Engine, strategy: Strategy, kind: str) -> None:
+    model = fb.MLP(hidden=(5,)) if kind == "mlp" else fb.CNN(channels=(2,), hidden=4)
+    table = tables()["grey classes"]
+    training = SEVERAL
+    if strategy.refuses(training):
+        training = fb.LocalTraining(steps=1, batch_size=None, lr=0.5)
+    arguments = {"training": training, "strategy": strategy}
+    assert_same(
+        trained(fast_engine, table, model, **arguments),
+        trained(LoopEngine(), table, model, **arguments),
+    )
+
+
+@pytest.mark.parametrize("goal", ["binary", "classes", "regression"])
+def test_every_attack(fast_engine: Engine, attack: Attack, goal: str) -> None:
+    if attack.share():
+        attack = attack.replace(fraction=0.4)
+    for model in (fb.MLP(hidden=(5,)), fb.CNN(channels=(2,), hidden=4)):
+        table = tables()[f"grey {goal}"]
+        assert_same(
+            trained(fast_engine, table, model, attack=attack),
+            trained(LoopEngine(), table, model, attack=attack),
+        )
+
+
+@pytest.mark.parametrize("goal", ["binary", "classes", "regression"])
+def test_layers_of_ones_own_are_stacked(fast_engine: Engine, goal: str) -> None:
+    table = tables()[goal]
+    task = Task(federated(table), Dense(), SEVERAL, fb.FedAvg(), seed=3)
+    assert task.layers is not None and len(task.layers) == 8
+    for privacy in (NoPrivacy(), PRIVATE):
+        assert_same(
+            trained(fast_engine, table, Dense(), privacy=privacy),
+            trained(LoopEngine(), table, Dense(), privacy=privacy),
+        )
+
+
+def test_dropout_falls_alike(fast_engine: Engine) -> None:
+    table = tables()["classes"]
+    torch.manual_seed(1)
+    found = trained(fast_engine, table, Dropping())
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    assert_same(found, trained(LoopEngine(), table, Dropping()))
+    assert torch.equal(torch.random.get_rng_state(), before)  # nobody else's numbers are drawn
