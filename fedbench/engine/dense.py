@@ -185,36 +185,47 @@ class Flatten(Layer):
         return slope.view(x.shape)
 
 
-class ReLU(Layer):
+class Activation(Layer):
+    """A function of each number, whose slope can be told from its value.
+
+    It writes over its input where that is `spare`: no layer before it needs what it gave.
+    """
+
+    def __init__(self, head: str, *, spare: bool) -> None:
+        super().__init__(head)
+        self.spare = spare
+
+
+class ReLU(Activation):
     """max(x, 0)."""
 
     def forward(self, params: Tree, x: Tensor) -> Tensor:
         """Return the positive part."""
-        return x.clamp(min=0)
+        return x.relu_() if self.spare else x.relu()
 
     def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
         """Return the slope where something came through."""
         return slope.mul_(out > 0)
 
 
-class Tanh(Layer):
+class Tanh(Activation):
     """The hyperbolic tangent."""
 
     def forward(self, params: Tree, x: Tensor) -> Tensor:
         """Return tanh(x)."""
-        return x.tanh()
+        return x.tanh_() if self.spare else x.tanh()
 
     def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
         """Return slope·(1 − tanh²)."""
         return slope.mul_(1 - out.square())
 
 
-class Sigmoid(Layer):
+class Sigmoid(Activation):
     """The logistic function."""
 
     def forward(self, params: Tree, x: Tensor) -> Tensor:
         """Return 1 / (1 + e⁻ˣ)."""
-        return x.sigmoid()
+        return x.sigmoid_() if self.spare else x.sigmoid()
 
     def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
         """Return slope·σ(1 − σ)."""
@@ -233,7 +244,7 @@ def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
     found: list[Layer] = []
     flat = len(shape) == 1
     for name, child in module.named_children():
-        layer = _layer(name, child, flat=flat, first=not found)
+        layer = _layer(name, child, flat=flat, below=found[-1] if found else None)
         if layer is None or any(True for _ in child.buffers()):
             return None
         flat = True
@@ -244,10 +255,10 @@ def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
     return None if tied else found
 
 
-def _layer(name: str, child: nn.Module, *, flat: bool, first: bool) -> Layer | None:
+def _layer(name: str, child: nn.Module, *, flat: bool, below: Layer | None) -> Layer | None:
     from torch import nn
 
-    if type(child) is nn.EmbeddingBag and first and flat:
+    if type(child) is nn.EmbeddingBag and below is None and flat:
         plain = child.mode == "mean" and child.max_norm is None and not child.include_last_offset
         return Bag(name, child.padding_idx, child.num_embeddings) if plain else None
     if type(child) is nn.Flatten and child.start_dim == 1 and child.end_dim == -1:
@@ -259,5 +270,7 @@ def _layer(name: str, child: nn.Module, *, flat: bool, first: bool) -> Layer | N
     if type(child) is nn.LayerNorm and len(child.normalized_shape) == 1:
         affine = child.elementwise_affine and child.bias is not None
         return LayerNorm(name, child.eps) if affine else None
-    plain = {nn.ReLU: ReLU, nn.Tanh: Tanh, nn.Sigmoid: Sigmoid}.get(type(child))
-    return None if plain is None else plain(name)
+    activation = {nn.ReLU: ReLU, nn.Tanh: Tanh, nn.Sigmoid: Sigmoid}.get(type(child))
+    if activation is None:
+        return None
+    return activation(name, spare=isinstance(below, Linear | LayerNorm))

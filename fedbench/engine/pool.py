@@ -104,6 +104,11 @@ class _Worker:
         )
         listener.start()
 
+    @property
+    def able(self) -> bool:
+        """Return whether it can be given one more job."""
+        return bool(self.free) and len(self.jobs) < DEPTH
+
     def begin(self) -> None:
         """Forget what was given in a round that was given up: its answers are not for this one."""
         self.jobs.clear()
@@ -228,16 +233,14 @@ class Pool:
                 worker.begin()
             due = 0
             while due < count:
-                for worker in self.workers:
-                    while waiting and worker.free and len(worker.jobs) < DEPTH:
-                        index = waiting.popleft()
-                        slots[index] = worker.free.popleft()
-                        given = worker.shelves[slots[index][0]]
-                        key = self._teach(worker, engine, task)
-                        worker.jobs.append(index)
-                        worker.send(
-                            ("do", serial, index, key, job(index, given), common, slots[index])
-                        )
+                while waiting and (able := [each for each in self.workers if each.able]):
+                    worker = min(able, key=lambda each: len(each.jobs))
+                    index = waiting.popleft()
+                    slots[index] = worker.free.popleft()
+                    given = worker.shelves[slots[index][0]]
+                    key = self._teach(worker, engine, task)
+                    worker.jobs.append(index)
+                    worker.send(("do", serial, index, key, job(index, given), common, slots[index]))
                 if due in answers:
                     worker, slot, answer = answers.pop(due)
                     yield (*answer[1:], worker.shelves[slot[1]])

@@ -231,6 +231,8 @@ class _Descent:
 
         self.task, self.layers, self.plan, self.info, self.clock = task, layers, plan, info, clock
         self.params, self.server = params, server
+        # Nobody asks for the slope below the first layer that has parameters.
+        self.first = next((k for k, layer in enumerate(layers) if layer.trains), 0)
         mask = torch.from_numpy(plan.rows >= 0).to(task.device)
         self.mask = mask.to(torch.float32)
         self.valid = mask.sum(2)  # samples in each client's batch, [C, S]
@@ -314,11 +316,11 @@ class _Descent:
         loss = (losses * share).sum(1)
         (slope,) = torch.autograd.grad(loss.sum(), outputs)
         traces = []
-        for depth in reversed(range(len(self.layers))):
+        for depth in reversed(range(self.first, len(self.layers))):
             layer = self.layers[depth]
             if layer.trains:
                 traces.append((layer, given[depth], slope))
-            if depth:
+            if depth > self.first:
                 slope = layer.backward(local, given[depth], given[depth + 1], slope)
         return traces, loss.detach()
 
