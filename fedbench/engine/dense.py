@@ -205,7 +205,9 @@ class ReLU(Activation):
 
     def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
         """Return the slope where something came through."""
-        return slope.mul_(out > 0)
+        import torch
+
+        return torch.ops.aten.threshold_backward(slope, out, 0)
 
 
 class Tanh(Activation):

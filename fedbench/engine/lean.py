@@ -127,8 +127,8 @@ class _Descent:
                 summed, loss = self._clipped(x, y, privacy.clip)
                 total += loss
                 clock.lap("gradients")
-                noisy = perturb(summed, privacy.solved() * privacy.clip, noise)
-                grads = list(tree.scale(noisy, 1 / expected).values())
+                std = privacy.solved() * privacy.clip
+                grads = list(tree.scale(perturb(summed, std, noise), 1 / expected).values())
                 clock.lap("noise")
             here = list(self.local.values())
             if training.weight_decay:

@@ -18,18 +18,16 @@ from fedbench.data import Plan
 from fedbench.engine import lean
 from fedbench.engine.dense import Layer
 from fedbench.engine.engine import ROWS, Clock, Engine, Report, Task, Updates
-from fedbench.engine.loop import perturb
 from fedbench.engine.pool import Pool, cores, pool
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     Trace = tuple[Layer, Tensor, Tensor]  # a layer, its input and the slope at its output
 
-CACHE = 8 << 20  # bytes of stacked weights that stay near the processor; measured at 200k weights
+CACHE = 10 << 20  # bytes of stacked weights that stay near the processor; measured at 200k weights
 LARGE = 1 << 20  # bytes of a cohort's weights from which on several processes are worth while
 MOST = 128  # clients of a chunk
 WORTH = 0.02  # seconds of training in a round from which on workers save more than they cost
@@ -202,16 +200,40 @@ def _stacked(start: Tree, params: Tree, clients: int) -> dict[str, Tensor]:
     }
 
 
-def _clipped(traces: list[Trace], clip: float) -> list[Trace]:
-    """Return the slopes of examples whose gradients, over all layers, have norm `clip` at most.
+class _Noise:
+    """What makes a step private: examples' gradients are clipped, and their sum is disturbed."""
 
-    Known as ghost clipping: no example's gradient is ever formed (Li et al. 2022,
-    arXiv:2110.05679).
-    """
-    squares = [layer.squares(given, slope) for layer, given, slope in traces]
-    norms = sum(squares[1:], squares[0]).sqrt()
-    factors = (clip / norms.clamp(min=1e-12)).clamp(max=1.0).unsqueeze(2)
-    return [(layer, given, slope * factors) for layer, given, slope in traces]
+    def __init__(
+        self, privacy: ExampleLevelDP, plan: Plan, info: RoundInfo, local: Mapping[str, Tensor]
+    ) -> None:
+        import torch
+
+        self.clip, self.std = privacy.clip, privacy.solved() * privacy.clip
+        self.steps, self.expected = plan.steps.tolist(), plan.expected.tolist()
+        self.generators = [privacy.perturbation(info.round, k) for k in plan.ids.tolist()]
+        self.drawn = {name: torch.empty(leaf.shape[1:]) for name, leaf in local.items()}
+        device = next(iter(local.values())).device
+        self.widths = torch.from_numpy(plan.expected).to(device).view(-1, 1)
+
+    def clipped(self, traces: list[Trace]) -> list[Trace]:
+        """Return slopes that give Σ clipped gradients / expected batch.
+
+        No example's gradient is ever formed; this is known as ghost clipping (Li et al. 2022,
+        arXiv:2110.05679).
+        """
+        squares = [layer.squares(given, slope) for layer, given, slope in traces]
+        norms = sum(squares[1:], squares[0]).sqrt()
+        factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0) / self.widths
+        return [(layer, given, slope * factors.unsqueeze(2)) for layer, given, slope in traces]
+
+    def add(self, target: Mapping[str, Tensor], step: int, factor: float) -> None:
+        """Add `factor` · noise / expected batch in place, client by client, leaf by leaf."""
+        for k, generator in enumerate(self.generators):
+            if step < self.steps[k]:
+                scale = factor * self.std / self.expected[k]
+                for name, drawn in self.drawn.items():
+                    drawn.normal_(generator=generator)
+                    target[name][k].add_(drawn.to(target[name].device), alpha=scale)
 
 
 class _Descent:
@@ -233,7 +255,10 @@ class _Descent:
         self.params, self.server = params, server
         # Nobody asks for the slope below the first layer that has parameters.
         self.first = next((k for k, layer in enumerate(layers) if layer.trains), 0)
-        mask = torch.from_numpy(plan.rows >= 0).to(task.device)
+        mask = torch.from_numpy(plan.rows >= 0)
+        # A step is as wide as its largest batch: batches drawn at random vary much.
+        self.widths = mask.sum(2).amax(0).clamp(min=1).tolist()
+        mask = mask.to(task.device)
         self.mask = mask.to(torch.float32)
         self.valid = mask.sum(2)  # samples in each client's batch, [C, S]
         steps = torch.from_numpy(plan.steps).to(task.device)
@@ -254,35 +279,36 @@ class _Descent:
         training, info, clock = self.task.training, self.info, self.clock
         velocity = tree.zeros_like(local) if training.momentum else None
         adjusts = type(strategy).adjust is not Strategy.adjust
-        plain = not (adjusts or privacy or training.momentum or training.weight_decay)
-        total = torch.zeros(len(x), dtype=torch.float64, device=self.task.device)
-        noise = None
-        if privacy is not None:
-            ids = self.plan.ids.tolist()
-            noise = [privacy.perturbation(info.round, client) for client in ids]
-        for step in range(x.shape[1]):
-            valid = self.valid[:, step]
-            if privacy is None:
-                share = self.mask[:, step] / valid[:, None].clamp(min=1)
-            else:
-                share = self.mask[:, step]
-            traces, loss = self._slopes(local, x[:, step], y[:, step], share)
-            total += loss.double() * (valid if privacy is None else 1)
+        plain = not (adjusts or training.momentum or training.weight_decay)
+        # What an example's loss counts for: 1 / batch, or 1 where each has a gradient of its own.
+        shares = self.mask
+        if privacy is None:
+            shares = shares / self.valid.clamp(min=1).unsqueeze(2)
+        losses: list[Tensor] = []
+        noise = None if privacy is None else _Noise(privacy, self.plan, info, local)
+        for step, width in enumerate(self.widths):
+            traces, loss = self._slopes(
+                local, x[:, step, :width], y[:, step, :width], shares[:, step, :width]
+            )
+            losses.append(loss)
+            if noise is not None:
+                traces = noise.clipped(traces)
             if plain:
                 # Padding and clients whose batches are used up have slopes of zero.
                 for layer, given, slope in traces:
                     layer.descend(local, given, slope, info.lr)
                 clock.lap("gradients")
+                if noise is not None:
+                    noise.add(local, step, -info.lr)
+                    clock.lap("noise")
                 continue
-            if privacy is not None:
-                traces = _clipped(traces, privacy.clip)
             grads = {}
             for layer, given, slope in traces:
                 grads |= layer.gradients(given, slope)
             grads = {name: grads[name] for name in local}
             clock.lap("gradients")
-            if privacy is not None and noise is not None:
-                grads = self._noised(grads, step, privacy, noise)
+            if noise is not None:
+                noise.add(grads, step, 1.0)
                 clock.lap("noise")
             if training.weight_decay:
                 grads = tree.add(grads, tree.scale(local, training.weight_decay))
@@ -296,15 +322,17 @@ class _Descent:
             for name, leaf in local.items():
                 leaf.sub_(grads[name] * active.view(-1, *[1] * (leaf.dim() - 1)))
             clock.lap("step")
-        return total / self.valid.sum(1).clamp(min=1)
+        total = torch.stack(losses, 1).double()
+        if privacy is None:
+            total *= self.valid
+        return total.sum(1) / self.valid.sum(1).clamp(min=1)
 
     def _slopes(
         self, local: Tree, x: Tensor, y: Tensor, share: Tensor
     ) -> tuple[list[Trace], Tensor]:
         """Return each trained layer with its input and the slope at its output, and the losses [C].
 
-        `share` [C, B] is what an example's loss counts for: 1 / batch, or 1 where each has a
-        gradient of its own; 0 for padding.
+        `share` [C, B] is what an example's loss counts for, 0 for padding.
         """
         import torch
 
@@ -312,9 +340,8 @@ class _Descent:
         for layer in self.layers:
             given.append(layer.forward(local, given[-1]))
         outputs = given[-1].detach().requires_grad_()
-        losses = self.task.model.loss(outputs.flatten(0, 1), y.flatten()).view(y.shape)
-        loss = (losses * share).sum(1)
-        (slope,) = torch.autograd.grad(loss.sum(), outputs)
+        losses = self.task.model.loss(outputs.flatten(0, 1), y.flatten())
+        (slope,) = torch.autograd.grad(losses, outputs, share.flatten())
         traces = []
         for depth in reversed(range(self.first, len(self.layers))):
             layer = self.layers[depth]
@@ -322,22 +349,4 @@ class _Descent:
                 traces.append((layer, given[depth], slope))
             if depth > self.first:
                 slope = layer.backward(local, given[depth], given[depth + 1], slope)
-        return traces, loss.detach()
-
-    def _noised(
-        self,
-        grads: Tree,
-        step: int,
-        privacy: ExampleLevelDP,
-        noise: list[torch.Generator],
-    ) -> dict[str, Tensor]:
-        """Return (Σ clipped + noise) / expected batch, for clients that take this step."""
-        import torch
-
-        std = privacy.solved() * privacy.clip
-        found = {name: leaf.clone() for name, leaf in grads.items()}
-        for k in self.active[:, step].nonzero().flatten().tolist():
-            for name, leaf in perturb(tree.row(grads, k), std, noise[k]).items():
-                found[name][k] = leaf
-        expected = torch.from_numpy(self.plan.expected).to(self.task.device)
-        return tree.scale(found, 1 / expected)
+        return traces, (losses.detach().view(y.shape) * share).sum(1)
