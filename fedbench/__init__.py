@@ -18,7 +18,15 @@ _HOMES = {
     ),
     "fedbench.attacks": ("GaussianUpdate", "LabelFlip", "NoAttack", "SignFlip"),
     "fedbench.channel.privacy": ("ClientLevelDP", "ExampleLevelDP", "NoPrivacy"),
-    "fedbench.data": ("BreastCancer", "DiabetesProgression", "Digits", "Dirichlet", "IID", "Wine"),
+    "fedbench.data": (
+        "BreastCancer",
+        "DiabetesProgression",
+        "Digits",
+        "Dirichlet",
+        "IID",
+        "Population",
+        "Wine",
+    ),
     "fedbench.engine": ("LoopEngine", "StackedEngine"),
     "fedbench.experiment": ("Experiment", "Target"),
     "fedbench.models": ("CNN", "GRU", "Linear", "MLP", "MatrixFactorisation", "TextClassifier"),
@@ -54,7 +62,15 @@ if TYPE_CHECKING:
     )
     from fedbench.attacks import GaussianUpdate, LabelFlip, NoAttack, SignFlip
     from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy
-    from fedbench.data import IID, BreastCancer, DiabetesProgression, Digits, Dirichlet, Wine
+    from fedbench.data import (
+        IID,
+        BreastCancer,
+        DiabetesProgression,
+        Digits,
+        Dirichlet,
+        Population,
+        Wine,
+    )
     from fedbench.engine import LoopEngine, StackedEngine
     from fedbench.experiment import Experiment, Target
     from fedbench.models import CNN, GRU, MLP, Linear, MatrixFactorisation, TextClassifier
@@ -118,6 +134,7 @@ __all__ = [
     "NoAttack",
     "NoPrivacy",
     "Poisson",
+    "Population",
     "Scaffold",
     "Session",
     "SignFlip",

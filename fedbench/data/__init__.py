@@ -3,7 +3,8 @@
 from fedbench.data.card import Card
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
 from fedbench.data.federated import Cohort, FederatedDataset, Plan
-from fedbench.data.partition import IID, Dirichlet, Partitioner
+from fedbench.data.partition import IID, Dirichlet, Partitioner, Split
+from fedbench.data.population import Population
 from fedbench.data.source import Dataset, Features, Source
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "FederatedDataset",
     "Partitioner",
     "Plan",
+    "Population",
     "Source",
+    "Split",
     "Wine",
 ]

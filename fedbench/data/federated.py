@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card
-from fedbench.data.partition import Partitioner
+from fedbench.data.partition import Choosing, Partitioner
 from fedbench.data.source import Features, Source
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ class Cohort:
 class FederatedDataset:
     """Rows in order of their client; client i holds rows offsets[i] to offsets[i+1].
 
-    `strata` is the class, or the tenth of a regression target, of each training row. The test rows
-    are ordered by client too; together they are the held-out test set of the federation.
+    Where a `choice` is given, client i holds that many rows of its own choosing, which others may
+    hold too. `strata` is the class, or the tenth of a regression target, of each training row. The
+    test rows are ordered by client too; together they are the held-out test set of the federation.
+    Clients beyond `test_offsets` have none.
     """
 
     card: Card
@@ -64,6 +66,7 @@ class FederatedDataset:
     test_offsets: NDArray[np.int64]
     strata: NDArray[np.int64]
     strata_names: tuple[str, ...]
+    choice: Choosing | None = None
 
     @classmethod
     def build(cls, source: Source, partition: Partitioner, seed: int) -> FederatedDataset:
@@ -88,12 +91,19 @@ class FederatedDataset:
         """Return the number of training samples of clients `ids`, int64[C]."""
         return self.offsets[ids + 1] - self.offsets[ids]
 
-    def counts(self) -> NDArray[np.int64]:
-        """Return how many training rows of each stratum each client holds, [clients, strata]."""
-        strata = len(self.strata_names)
-        owner = np.repeat(np.arange(self.clients), self.sizes)
-        flat = np.bincount(owner * strata + self.strata, minlength=self.clients * strata)
-        return flat.reshape(self.clients, strata)
+    def counts(self, clients: int | None = None) -> NDArray[np.int64]:
+        """Return how many training rows of each stratum each client holds, [clients, strata].
+
+        `clients` limits the answer to the first so many of them.
+        """
+        strata, clients = len(self.strata_names), clients or self.clients
+        owner = np.repeat(np.arange(clients), self.sizes[:clients])
+        if self.choice is None:
+            held = self.strata[: self.offsets[clients]]
+        else:
+            held = self.strata[np.concatenate([self.choice.rows(k) for k in range(clients)])]
+        flat = np.bincount(owner * strata + held, minlength=clients * strata)
+        return flat.reshape(clients, strata)
 
     def lengths(
         self,
@@ -173,7 +183,9 @@ class FederatedDataset:
 
     def _rows(self, client: int, own: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return row numbers of the table for numbers of the client's samples; -1 stays."""
-        return np.where(own >= 0, own + self.offsets[client], -1)
+        if self.choice is None:
+            return np.where(own >= 0, own + self.offsets[client], -1)
+        return np.where(own >= 0, self.choice.rows(client)[own], -1)
 
 
 def _passes(count: int, width: int, steps: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -200,22 +212,16 @@ def _build(source: Source, partition: Partitioner, seed: int) -> FederatedDatase
             f"partition.clients: {partition.clients} clients need {partition.samples_needed} "
             f"training samples and {data.card.name} has {len(data.y)}; take fewer clients"
         )
-    strata, test_strata = data.strata()
-    rng = np.random.default_rng([seed, 2])
-    owners, test_owners = partition.assign(strata, test_strata, rng)
-    order, test_order = (np.argsort(who, kind="stable") for who in (owners, test_owners))
+    deal = partition.deal(*data.strata(), seed)
     return FederatedDataset(
         card=data.card,
-        x=data.x[order],
-        y=data.y[order],
-        offsets=_offsets(owners, partition.clients),
-        x_test=data.x_test[test_order],
-        y_test=data.y_test[test_order],
-        test_offsets=_offsets(test_owners, partition.clients),
-        strata=strata[order],
+        x=data.x[deal.order],
+        y=data.y[deal.order],
+        offsets=deal.offsets,
+        x_test=data.x_test[deal.test_order],
+        y_test=data.y_test[deal.test_order],
+        test_offsets=deal.test_offsets,
+        strata=data.strata()[0][deal.order],
         strata_names=data.strata_names,
+        choice=deal.choice,
     )
-
-
-def _offsets(owners: NDArray[np.int64], clients: int) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=clients))])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,29 @@ from pydantic import Field
 from fedbench.spec import Part
 
 Owners = NDArray[np.int64]
+
+
+class Choosing(Protocol):
+    """A rule by which clients choose rows that others may hold as well."""
+
+    def rows(self, client: int) -> NDArray[np.int64]:
+        """Return the rows of a client."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Deal:
+    """Who holds what: `order` brings the rows of a table into the order of their clients.
+
+    Client i then holds rows offsets[i] to offsets[i+1], or, where a `choice` is given, as many rows
+    as that of its choosing. Test rows lie likewise; clients beyond `test_offsets` hold none.
+    """
+
+    order: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    test_order: NDArray[np.int64]
+    test_offsets: NDArray[np.int64]
+    choice: Choosing | None = None
 
 
 class Partitioner(Part, family=True):
@@ -28,13 +52,10 @@ class Partitioner(Part, family=True):
     ] = 20
 
     @abstractmethod
-    def assign(
-        self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple[Owners, Owners]:
-        """Return the client of each training and each test row.
+    def deal(self, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> Deal:
+        """Return who holds which training and test rows, a pure function of the arguments.
 
-        `train` and `test` hold the stratum (class, or tenth of the target) of each row. A client's
-        test rows follow the same mix as its training rows.
+        `train` and `test` hold the stratum (class, or tenth of the target) of each row.
         """
 
     @property
@@ -42,8 +63,41 @@ class Partitioner(Part, family=True):
         """Return how many training samples there must be at least."""
         return self.clients
 
+    @property
+    def tested(self) -> int:
+        """Return how many clients, from the first, may hold test rows of their own."""
+        return self.clients
 
-class IID(Partitioner):
+
+class Split(Partitioner, family=True):
+    """A partition proper: each row has exactly one owner."""
+
+    @abstractmethod
+    def assign(
+        self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Owners, Owners]:
+        """Return the client of each training and each test row.
+
+        A client's test rows follow the same mix as its training rows.
+        """
+
+    def deal(self, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> Deal:
+        """Return the rows in the order of their owners."""
+        owners, test_owners = self.assign(train, test, np.random.default_rng([seed, 2]))
+        return Deal(
+            order=np.argsort(owners, kind="stable"),
+            offsets=positions(owners, self.clients),
+            test_order=np.argsort(test_owners, kind="stable"),
+            test_offsets=positions(test_owners, self.clients),
+        )
+
+
+def positions(owners: Owners, clients: int) -> NDArray[np.int64]:
+    """Return where each client's rows begin once rows are in the order of their owners."""
+    return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=clients))])
+
+
+class IID(Split):
     """Equal shares of a random order: every client is a fair sample of the whole."""
 
     def assign(
@@ -58,7 +112,7 @@ class IID(Partitioner):
         return owners
 
 
-class Dirichlet(Partitioner):
+class Dirichlet(Split):
     """Each class is shared out by proportions drawn from Dirichlet(α) over the clients.
 
     Small α gives each class to few clients. Source: Yurochkin et al. 2019 (arXiv:1905.12022), as in

@@ -1,9 +1,9 @@
 """Finds every concrete Part of fedbench, so that a new one is under the laws by itself.
 
-A test that asks for `part`, `source`, `partitioner`, `sampling`, `model`, `strategy`, `aggregator`,
-`stage`, `engine` or `attack` runs once for every example of every class of that family; `fast_engine` is
-every engine but the one that the others are compared with. With `model`, `table` is one after
-another of the small tables that this model takes.
+A test that asks for `part`, `source`, `partitioner`, `split`, `sampling`, `model`, `strategy`,
+`aggregator`, `stage`, `engine` or `attack` runs once for every example of every class of that
+family; `fast_engine` is every engine but the one that the others are compared with. With `model`,
+`table` is one after another of the small tables that this model takes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import fedbench
 from fedbench.aggregators import Aggregator
 from fedbench.attacks import Attack
 from fedbench.channel import Stage
-from fedbench.data import Partitioner, Source
+from fedbench.data import Partitioner, Source, Split
 from fedbench.engine import Engine, LoopEngine
 from fedbench.models import Model
 from fedbench.sampling import Sampling
@@ -31,6 +31,7 @@ FAMILIES: dict[str, type[Part]] = {
     "part": Part,
     "source": Source,
     "partitioner": Partitioner,
+    "split": Split,
     "sampling": Sampling,
     "model": Model,
     "strategy": Strategy,
@@ -68,6 +69,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "MatrixFactorisation": [{"factors": 1}, {"factors": 4}],
     "MultiKrum": [{}, {"byzantine": 0}],
+    "Population": [{"clients": 40, "samples": 5, "alpha": 0.2}, {"clients": 3, "samples": 9}],
     "Poisson": [{"rate": 0.05}, {"rate": 0.6}, {"rate": 1.0}],
     "TextClassifier": [{"width": 4}, {"width": 3, "hidden": 5}],
     "TrimmedMean": [{}, {"trim": 0.0}, {"trim": 0.3}],

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from fedbench.data import Features, FederatedDataset, Partitioner, Source
+from fedbench.data import Features, FederatedDataset, Partitioner, Source, Split
 from fedbench.sampling import Sampling
 
 Owners = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def assigned(partitioner: Partitioner, seed: int, rows: int = 300, classes: int = 4) -> Owners:
+def assigned(split: Split, seed: int, rows: int = 300, classes: int = 4) -> Owners:
     rng = np.random.default_rng(0)
     strata, test = rng.integers(classes, size=rows), rng.integers(classes, size=rows // 4)
-    return partitioner.assign(strata, test, np.random.default_rng(seed))
+    return split.assign(strata, test, np.random.default_rng(seed))
 
 
 # Sources
@@ -70,56 +70,54 @@ def test_the_share_held_out_is_the_share_asked_for(source: Source) -> None:
 # Partitioners
 
 
-def test_each_row_has_exactly_one_owner(partitioner: Partitioner) -> None:
-    train, test = assigned(partitioner, 1)
+def test_each_row_has_exactly_one_owner(split: Split) -> None:
+    train, test = assigned(split, 1)
     assert train.shape == (300,) and test.shape == (75,)
     for owners in (train, test):
-        assert owners.min() >= 0 and owners.max() < partitioner.clients
+        assert owners.min() >= 0 and owners.max() < split.clients
 
 
-def test_every_client_holds_what_it_needs(partitioner: Partitioner) -> None:
-    least = partitioner.samples_needed // partitioner.clients
+def test_every_client_holds_what_it_needs(split: Split) -> None:
+    least = split.samples_needed // split.clients
     for seed in range(20):
-        train, _ = assigned(partitioner, seed)
-        assert np.bincount(train, minlength=partitioner.clients).min() >= max(1, least)
+        train, _ = assigned(split, seed)
+        assert np.bincount(train, minlength=split.clients).min() >= max(1, least)
 
 
-def test_as_few_samples_as_are_needed_are_enough(partitioner: Partitioner) -> None:
-    train, _ = assigned(partitioner, 5, rows=partitioner.samples_needed)
-    least = partitioner.samples_needed // partitioner.clients
-    assert np.bincount(train, minlength=partitioner.clients).tolist() == [least] * (
-        partitioner.clients
-    )
+def test_as_few_samples_as_are_needed_are_enough(split: Split) -> None:
+    train, _ = assigned(split, 5, rows=split.samples_needed)
+    least = split.samples_needed // split.clients
+    assert np.bincount(train, minlength=split.clients).tolist() == [least] * (split.clients)
 
 
-def test_a_partition_is_pure_in_its_seed(partitioner: Partitioner) -> None:
-    first, second, other = (assigned(partitioner, seed) for seed in (2, 2, 3))
+def test_a_partition_is_pure_in_its_seed(split: Split) -> None:
+    first, second, other = (assigned(split, seed) for seed in (2, 2, 3))
     assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
     assert not np.array_equal(first[0], other[0])
 
 
-def test_a_partition_leaves_its_inputs_alone(partitioner: Partitioner) -> None:
+def test_a_partition_leaves_its_inputs_alone(split: Split) -> None:
     strata, test = np.arange(60) % 3, np.arange(20) % 3
-    partitioner.assign(strata, test, np.random.default_rng(0))
+    split.assign(strata, test, np.random.default_rng(0))
     assert np.array_equal(strata, np.arange(60) % 3) and np.array_equal(test, np.arange(20) % 3)
 
 
 @given(clients=st.integers(1, 40), seed=st.integers(0, 2**31), classes=st.integers(1, 12))
 def test_any_federation_is_dealt_out_whole(
-    partitioner: Partitioner, clients: int, seed: int, classes: int
+    split: Split, clients: int, seed: int, classes: int
 ) -> None:
-    partitioner = partitioner.replace(clients=clients)
-    train, test = assigned(partitioner, seed, rows=200, classes=classes)
+    split = split.replace(clients=clients)
+    train, test = assigned(split, seed, rows=200, classes=classes)
     sizes = np.bincount(train, minlength=clients)
     assert sizes.sum() == 200 and len(sizes) == clients
-    assert sizes.min() >= partitioner.samples_needed // clients
+    assert sizes.min() >= split.samples_needed // clients
     assert np.bincount(test, minlength=clients).sum() == 50
 
 
-def test_a_federation_holds_every_row_once(partitioner: Partitioner, source: Source) -> None:
+def test_a_federation_holds_every_row_once(split: Split, source: Source) -> None:
     raw = source.load()
-    data = FederatedDataset.build(source, partitioner, 4)
-    assert data.clients == partitioner.clients == len(data.sizes)
+    data = FederatedDataset.build(source, split, 4)
+    assert data.clients == split.clients == len(data.sizes)
     assert data.offsets[0] == data.test_offsets[0] == 0
     assert data.offsets[-1] == len(data.y) and data.test_offsets[-1] == len(data.y_test)
     for rows, dealt in ((raw.x, data.x), (raw.x_test, data.x_test)):
@@ -129,6 +127,35 @@ def test_a_federation_holds_every_row_once(partitioner: Partitioner, source: Sou
 def ordered(rows: Features) -> Features:
     flat = rows.reshape(len(rows), -1)
     return flat[np.lexsort(flat.T)]
+
+
+def test_a_client_holds_what_its_size_says(partitioner: Partitioner, source: Source) -> None:
+    data = FederatedDataset.build(source, partitioner, 4)
+    assert data.clients == partitioner.clients
+    ids = np.arange(data.clients)
+    plan = data.plan(ids, batch_size=None, epochs=1, steps=None, seed=1, round=1)
+    counts = np.zeros((data.clients, len(data.strata_names)), dtype=np.int64)
+    for client, rows in enumerate(plan.rows[:, 0]):
+        own = rows[rows >= 0]
+        assert len(own) == len(np.unique(own)) == data.sizes[client]
+        np.add.at(counts[client], data.strata[own], 1)
+    np.testing.assert_array_equal(data.counts(), counts)
+    np.testing.assert_array_equal(data.counts(2), counts[:2])
+
+
+def test_test_rows_lie_with_the_first_clients(partitioner: Partitioner, source: Source) -> None:
+    data = FederatedDataset.build(source, partitioner, 4)
+    assert len(data.test_offsets) == partitioner.tested + 1 <= data.clients + 1
+    assert data.test_offsets[0] == 0 and data.test_offsets[-1] == len(data.y_test)
+    assert (np.diff(data.test_offsets) >= 0).all()
+
+
+def test_a_deal_is_pure_in_its_seed(partitioner: Partitioner) -> None:
+    strata, test = np.arange(300) % 4, np.arange(75) % 4
+    first, second, other = (partitioner.deal(strata, test, seed) for seed in (2, 2, 3))
+    for name in ("order", "offsets", "test_order", "test_offsets"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+    assert not np.array_equal(first.test_order, other.test_order)
 
 
 # Samplings
