@@ -19,7 +19,7 @@ import fedbench
 from fedbench import scenarios
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override
-from fedbench.runs import Session
+from fedbench.runs import History, Session
 from fedbench.runs.store import StoreError, outcome, prepare, save
 from fedbench.spec import problems
 from fedbench.template import template
@@ -101,6 +101,9 @@ def run(
         typer.Option(help="Folder for the results; runs/NAME, the next that is free, if left out."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Say what the time of a round went into.")
+    ] = False,
     allow_imports: Annotated[
         bool,
         typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
@@ -129,6 +132,8 @@ def run(
     except (StoreError, OSError) as error:
         _stop(f"the results cannot be saved: {error}", FAILED)
     _report(session, folder)
+    if profile:
+        _profile(session.history)
     if session.failure is not None:
         _stop(session.failure.message, FAILED)
     if interrupted:
@@ -241,6 +246,34 @@ def _report(session: Session, folder: Path) -> None:
     typer.echo(f"{found['data']} · {found['experiment']}")
     for name, value in lines.items():
         typer.echo(f"  {name:<10}{value}")
+
+
+PHASES = {
+    "sampling": "drawing the cohort",
+    "data": "batches of the clients",
+    "gradients": "forward and backward, with the step where it is in one with them",
+    "noise": "noise for the privacy of examples",
+    "step": "the strategy's hooks and the local steps",
+    "clipping": "attacks, norms of updates and clipping",
+    "aggregation": "adding up, noise on the sum and the server's step",
+    "evaluation": "the held-out test set",
+    "accounting": "the privacy ledger",
+    "rest": "between the phases, and waiting for workers",
+}
+
+
+def _profile(history: History) -> None:
+    rows = history.snapshot()
+    whole = sum(row.seconds for row in rows)
+    if not rows or not whole:
+        return
+    spent = {phase: sum(row.profile.get(phase, 0.0) for row in rows) for phase in PHASES}
+    spent["rest"] = whole - sum(spent.values())
+    typer.echo(f"\na round took {1000 * whole / len(rows):.2f} ms on average, evaluation included")
+    for phase, seconds in spent.items():
+        if seconds > 0:
+            each = f"{1000 * seconds / len(rows):.2f} ms"
+            typer.echo(f"  {phase:<12}{seconds / whole:>6.1%}  {each:>11}  {PHASES[phase]}")
 
 
 # The workbench notebook --------------------------------------------------------------------------

@@ -143,6 +143,11 @@ class Experiment(Spec):
 
     def _algorithm_errors(self) -> list[InitErrorDetails]:
         errors = []
+        shape = getattr(self.data, "shape", None)  # a source of one's own may know it only later
+        if shape is not None and (
+            reason := self.model.refuses(shape, self.data.vocabulary, self.data.task)
+        ):
+            errors.append(refuse("model.kind", f"{self.data.kind()}: {reason}", self.model.kind()))
         known = METRICS[self.data.task]
         if self.target is not None and self.target.metric not in known:
             errors.append(
@@ -206,11 +211,30 @@ class Experiment(Spec):
                     "sampling = Everyone: every client spends in every round; Poisson sampling "
                     "needs less noise for the same ε"
                 )
-            if self.privacy.noise_seed is not None:
+        if isinstance(self.privacy, ExampleLevelDP):
+            limit = self.partition.clients / self.data.training_samples
+            if self.privacy.delta >= limit:
                 found.append(
-                    f"privacy.noise_seed = {self.privacy.noise_seed}: simulation only, the noise "
-                    "is predictable and protects nobody"
+                    f"privacy.delta = {self.privacy.delta:g} is not below 1/samples of a client, "
+                    f"about {limit:.2g}: publishing one example whole would satisfy it; take a "
+                    "smaller δ"
                 )
+            if self.strategy.weighting == "samples":
+                found.append(
+                    "strategy.weighting = 'samples': how many examples a client has counts as "
+                    "public; 'uniform' does not show it"
+                )
+            if self.strategy.companion() is not None:
+                found.append(
+                    f"{self.strategy.kind()} trains a second model without noise: its privacy "
+                    "lasts only as long as it stays with its client"
+                )
+        if isinstance(self.privacy, Private) and self.privacy.noise_seed is not None:
+            found.append(
+                f"privacy.noise_seed = {self.privacy.noise_seed}: simulation only, the noise "
+                "is predictable and protects nobody"
+            )
+        found += self.engine.cautions()
         return found
 
     @property

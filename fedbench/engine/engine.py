@@ -57,6 +57,19 @@ class Task:
         """Return what local steps must do for the privacy of examples, if anything."""
         return self.privacy if isinstance(self.privacy, ExampleLevelDP) else None
 
+    def check(self) -> None:
+        """Raise ValueError if the model has a layer that no federation can train, naming it."""
+        from torch.nn.modules.batchnorm import _BatchNorm
+
+        for name, layer in self.model.template(self.data.card).named_modules():
+            if isinstance(layer, _BatchNorm):
+                raise ValueError(
+                    f"model: layer {name!r} is {type(layer).__name__}, which mixes the examples of "
+                    "a batch and keeps statistics that no client can answer for: there is no "
+                    "privacy for an example, and clients trained together would share them; "
+                    "use GroupNorm"
+                )
+
     @cached_property
     def module(self) -> nn.Module:
         """Return a module for training, to be called with parameters or to hold them."""
@@ -65,7 +78,7 @@ class Task:
     @cached_property
     def layers(self) -> list[Layer] | None:
         """Return the layers of a model that can be stacked, else None."""
-        return layers(self.module, self.data.card.shape)
+        return layers(self.model.template(self.data.card), self.data.card.shape)
 
     @cached_property
     def _table(self) -> tuple[Tensor, Tensor]:
@@ -212,6 +225,15 @@ def blocks(first: int, last: int) -> list[tuple[int, int]]:
 
 class Engine(Part, family=True):
     """Trains the clients of one round, and evaluates models."""
+
+    @property
+    def processes(self) -> int:
+        """Return how many processes may train at once."""
+        return 1
+
+    def cautions(self) -> list[str]:
+        """Return what is allowed but should be known before a run."""
+        return []
 
     @abstractmethod
     def train(

@@ -68,6 +68,20 @@ class StackedEngine(Engine):
         Field(title="Device", description="where clients train; a GPU does without workers"),
     ] = "cpu"
 
+    @property
+    def processes(self) -> int:
+        """Return the number of workers, or of cores where that is left open."""
+        return 1 if self.device != "cpu" else self.workers if self.workers is not None else cores()
+
+    def cautions(self) -> list[str]:
+        """Warn of more workers than cores."""
+        if self.workers is None or self.workers <= cores():
+            return []
+        return [
+            f"engine.workers = {self.workers}: this machine has {cores()} cores, and more "
+            "processes than that take turns"
+        ]
+
     def reports(
         self,
         task: Task,

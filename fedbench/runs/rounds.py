@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fedbench import tree
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, Ledger, Ledgers, Private
-from fedbench.engine import Clock, Task
+from fedbench.engine import Clock, Task, memory
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS, scores
 from fedbench.runs.events import RoundDone
@@ -62,6 +62,12 @@ class Rounds:
             aggregator=experiment.aggregator,
             device=getattr(experiment.engine, "device", "cpu"),
         )
+        self.task.check()
+        if self.task.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("engine.device: torch sees no GPU here; choose 'cpu'")
+        expected = experiment.sampling.expected(self.data.clients)
+        participants = min(self.data.clients, expected * experiment.rounds)
+        memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
 
     def amend(self, experiment: Experiment) -> None:

@@ -1,0 +1,84 @@
+"""How much memory a run will need, told before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+
+from fedbench import tree
+from fedbench.engine.engine import Engine, Task
+
+if TYPE_CHECKING:
+    from fedbench.tree import Tree
+
+LIMIT, USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+
+# What each share of the estimate is, and what makes it smaller.
+REMEDIES = {
+    "the model and the server": "choose a smaller model",
+    "the clients that train at once": "choose a smaller model, or set engine.chunk = 1",
+    "the payloads, all of which the aggregator needs": "take a smaller cohort, or choose Mean",
+    "what clients keep between rounds": (
+        "choose a strategy that keeps less, or take fewer clients, rounds or a smaller cohort"
+    ),
+}
+
+
+def estimate(task: Task, engine: Engine, cohort: int, participants: int) -> dict[str, int]:
+    """Return bytes by share, as in `REMEDIES`; nothing of that size is allocated to find out.
+
+    `cohort` is the expected number of clients in a round, `participants` in the whole run. The data
+    are there already and do not count.
+    """
+    from fedbench.strategies import RoundInfo
+
+    module = task.model.template(task.data.card)
+    params = {name: leaf.detach() for name, leaf in module.named_parameters()}
+    server, client = task.strategy.init(params), task.strategy.init_client(params)
+    payload = task.silence(params, server, RoundInfo(1, 0.1, task.data.clients, float(cohort)))
+    weights = _bytes(params)
+    ids = np.arange(min(max(cohort, 1), task.data.clients))
+    together = max(map(len, engine.chunks(task, params, ids)), default=1)
+    # A client's own weights, its update and what a step works on.
+    chunk = together * (2 * weights + _bytes(client) + _bytes(payload))
+    shares = [
+        # Two models, the aggregate and the next model.
+        4 * weights + 2 * _bytes(server),
+        chunk * max(1, engine.processes),
+        0 if task.aggregator.is_sum else 2 * cohort * _bytes(payload),
+        participants * _bytes(client),
+    ]
+    return dict(zip(REMEDIES, shares, strict=True))
+
+
+def available() -> int:
+    """Return the bytes that this process may still take: what is free, or its container's rest."""
+    free = psutil.virtual_memory().available
+    try:
+        return min(free, int(LIMIT.read_text()) - int(USED.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return free
+
+
+def refuse(task: Task, engine: Engine, cohort: int, participants: int) -> None:
+    """Raise ValueError if the run would need more memory than there is, saying what for."""
+    shares = estimate(task, engine, cohort, participants)
+    needed, free = sum(shares.values()), available()
+    if needed <= free:
+        return
+    most = max(shares, key=lambda share: shares[share])
+    raise ValueError(
+        f"model: this run would need about {_gigabytes(needed)} of memory and {_gigabytes(free)} "
+        f"are free; {_gigabytes(shares[most])} would go to {most}: {REMEDIES[most]}"
+    )
+
+
+def _bytes(a: Tree) -> int:
+    return 4 * tree.size(a)
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.3g} GB"

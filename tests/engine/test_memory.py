@@ -1,0 +1,87 @@
+"""What a run needs is told before it begins."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+import fedbench as fb
+from fedbench.data import Card
+from fedbench.engine import Task, memory
+from fedbench.models import Model
+from fedbench.runs.rounds import Rounds
+
+WEIGHTS = 4 * 650  # bytes of a softmax regression on digits
+
+
+def shares(cohort: int = 10, participants: int = 100, **parts) -> dict[str, int]:
+    experiment = fb.Experiment(partition=fb.IID(clients=50), **parts)
+    task = Task(
+        experiment.federation(),
+        experiment.model,
+        experiment.training,
+        experiment.strategy,
+        seed=0,
+        aggregator=experiment.aggregator,
+    )
+    return memory.estimate(task, fb.LoopEngine(), cohort, participants)
+
+
+def test_a_sum_needs_the_same_for_any_cohort() -> None:
+    assert shares(cohort=10) == shares(cohort=50)
+    assert list(shares().values()) == [4 * WEIGHTS, 3 * WEIGHTS, 0, 0]
+
+
+def test_other_rules_hold_every_payload() -> None:
+    found = shares(cohort=30, aggregator=fb.CoordinateMedian())
+    assert list(found.values())[2] == 2 * 30 * WEIGHTS
+
+
+def test_states_count_for_everyone_who_takes_part() -> None:
+    found = shares(participants=40, strategy=fb.Scaffold())
+    assert list(found.values()) == [6 * WEIGHTS, (2 + 1 + 2) * WEIGHTS, 0, 40 * WEIGHTS]
+
+
+def test_a_model_too_large_is_refused_with_the_estimate() -> None:
+    huge = fb.MLP(hidden=(65536, 65536, 65536, 65536, 65536, 65536))
+    session = fb.Session(fb.Experiment(model=huge))
+    session.start()
+    assert session.wait(30) == "failed"
+    assert session.failure is not None
+    assert "GB of memory and" in session.failure.message
+    assert "choose a smaller model" in session.failure.message
+
+
+def test_the_remedy_is_for_what_takes_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 200_000)
+    plain = fb.Experiment(partition=fb.IID(clients=100), engine=fb.LoopEngine())
+    with pytest.raises(ValueError, match="0.0002 GB are free.*take a smaller cohort, or choose Me"):
+        Rounds(plain.replace(aggregator=fb.CoordinateMedian()))
+    with pytest.raises(ValueError, match="choose a strategy that keeps less"):
+        Rounds(plain.replace(strategy=fb.Scaffold()))
+    Rounds(plain)
+
+
+class Normed(Model):
+    """A model with a norm over batches."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10))
+
+
+@pytest.mark.parametrize("engine", [fb.StackedEngine(), fb.LoopEngine()], ids=["stacked", "loop"])
+def test_batch_norm_is_refused_with_its_layer_and_a_remedy(
+    engine: fb.StackedEngine | fb.LoopEngine,
+) -> None:
+    with pytest.raises(ValueError, match=r"layer '2' is BatchNorm1d.*use GroupNorm"):
+        Rounds(fb.Experiment(model=Normed(), engine=engine))
+
+
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(ValueError, match=r"engine\.device.*choose 'cpu'"):
+        Rounds(fb.Experiment(engine=fb.StackedEngine(device="cuda")))
