@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS
 from fedbench.runs.events import Amended, RoundDone
@@ -16,6 +17,9 @@ from fedbench.runs.events import Amended, RoundDone
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+# Units of privacy are never mixed: the column that holds the ε of each of them.
+SPENT = {"client": "epsilon", "example": "example_epsilon"}
 
 
 @dataclass(eq=False)
@@ -51,14 +55,24 @@ class History:
         """Return the metric that is shown first."""
         return self.experiment.metric
 
+    @property
+    def unit(self) -> str | None:
+        """Return what the run's ε protects, "client" or "example"; None without privacy."""
+        privacy = self.experiment.privacy
+        return privacy.unit if isinstance(privacy, Private) else None
+
     def frame(self) -> pd.DataFrame:
         """Return one row a round.
 
-        Columns: round, the task's metrics (accuracy and loss, or rmse, mae, r2 and loss),
-        train_loss, epsilon (spent up to this round, client-level), bytes_up, bytes_down and
-        seconds of the round, cohort (clients that took part), update_norm (median), clipped
-        (share), and of the first metric over clients with test rows: clients_mean, clients_p10,
-        clients_p90 and worst_tenth (mean of the worst tenth, at least one client).
+        Columns: round, the task's metrics (accuracy and loss, or rmse, mae, r2 and loss) of the
+        global model, personal (the first metric over all test rows, each by its client's own
+        model), train_loss, epsilon (spent up to this round, client-level), example_epsilon
+        (likewise, example-level), bytes_up, bytes_down and seconds of the round, cohort (clients
+        that took part), update_norm (median), clipped (share), and of the first metric over clients
+        with test rows: clients_mean, clients_p10, clients_p90 and worst_tenth (mean of the worst
+        tenth, at least one client). NaN stands where something does not apply: personal where
+        everybody uses the global model, each ε where the run protects another unit or none. Where
+        clients have models of their own, the columns over clients are by those.
         """
         import pandas as pd
 
@@ -67,7 +81,11 @@ class History:
         columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
         for name in metrics:
             columns[name] = [row.metrics[name] for row in rows]
-        for name in ("train_loss", "epsilon", "bytes_up", "bytes_down", "seconds"):
+        for name in ("personal", "train_loss"):
+            columns[name] = [getattr(row, name) for row in rows]
+        for unit, name in SPENT.items():
+            columns[name] = [row.epsilon if unit == self.unit else np.nan for row in rows]
+        for name in ("bytes_up", "bytes_down", "seconds"):
             columns[name] = [getattr(row, name) for row in rows]
         columns["cohort"] = [len(row.cohort) for row in rows]
         for name in ("update_norm", "clipped"):
@@ -81,7 +99,8 @@ class History:
     def clients(self) -> pd.DataFrame:
         """Return the first metric of each client (rows) in each round (columns).
 
-        NaN marks a client that has no test rows of its own.
+        It is by the model that the client uses: its own if it has one, else the global one. NaN
+        marks a client that has no test rows of its own.
         """
         import pandas as pd
 
@@ -119,9 +138,10 @@ class History:
         if not self.rows:
             return f"<History of {name}: no rounds yet>"
         last = self.rows[-1]
-        spent = "" if np.isnan(last.epsilon) else f", ε {last.epsilon:.3g}"
+        own = "" if np.isnan(last.personal) else f", by own models {last.personal:.4g}"
+        spent = "" if np.isnan(last.epsilon) else f", {self.unit}-level ε {last.epsilon:.3g}"
         value = last.metrics[self.metric]
-        return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{spent}>"
+        return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{own}{spent}>"
 
 
 def summary(values: NDArray[np.float32], worst_is_low: bool) -> dict[str, float]:
