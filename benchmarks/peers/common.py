@@ -14,12 +14,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
+KIB = 1024
 
 
 def mlp() -> nn.Module:
@@ -97,11 +98,11 @@ class Clock:
 
     def end(self, less: float = 0.0) -> None:
         """End a round, leaving out `less` seconds of what is not part of it."""
-        now = time.perf_counter()
-        self.rounds.append(now - self._began - less)
+        now = time.perf_counter() - less
+        self.rounds.append(now - self._began)
         self.first = self.first or now - self.started
 
-    def report(self, correct: float | None, *packages: str, **more: float) -> None:
+    def report(self, correct: float | None, *packages: str, **more: Any) -> None:
         """Print the line that the benchmark reads, with the versions of `packages`."""
         self.memory = max(self.memory, _resident())
         line = {
@@ -121,16 +122,16 @@ class Clock:
 
 
 def _resident() -> int:
-    """Bytes held by this process and its descendants; shared pages count once, as the largest."""
-    private, shared = 0, 0
+    """Bytes held by this process and its descendants; what several share counts once."""
+    total = 0
     for process in _tree(os.getpid()):
         try:
-            pages = Path(f"/proc/{process}/statm").read_text().split()
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         except OSError:  # it has ended meanwhile
             continue
-        private += (int(pages[1]) - int(pages[2])) * PAGE
-        shared = max(shared, int(pages[2]) * PAGE)
-    return private + shared
+        # a page that n processes share counts 1/n in each of them
+        total += sum(int(line.split()[1]) * KIB for line in lines if line.startswith("Pss:"))
+    return total
 
 
 def _tree(root: int) -> list[int]:

@@ -1,27 +1,33 @@
-"""fedbench itself, in its own environment, through the parts that anyone may write."""
+"""fedbench itself, in its own environment, through the parts that anyone may write.
+
+`cold` counts the workers' start into the first round; `warm` has them ready before the clock runs.
+A number of workers may follow: the engine decides by itself where none is given.
+"""
 
 from __future__ import annotations
 
-import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from common import Clock, cnn, load, main
+from common import Clock, load, main
 from numpy.typing import NDArray
 
 import fedbench as fb
-from fedbench.data import Card, Dataset, Partitioner, Source
-from fedbench.models import Model
+from fedbench.data import Card, Dataset, Source, Split
+from fedbench.engine import StackedEngine
+from fedbench.engine.pool import close_workers, cores, pool
 from fedbench.runs.rounds import Rounds
 from fedbench.sampling import FixedCohort
 
+SHAPE = (1, 28, 28)
+DELTA = 1e-5
 CARD = Card(
     name="benchmark",
     source="the folder of a workload",
     licence="see the workload",
     task="classification",
-    shape=(784,),
+    shape=SHAPE,
     features=(),
     target="class",
     classes=tuple("0123456789"),
@@ -32,6 +38,7 @@ class Saved(Source):
     """The rows of a workload's folder, in the order of their clients."""
 
     task: ClassVar = "classification"
+    shape: ClassVar[tuple[int, ...]] = SHAPE
     strata_sizes: ClassVar[tuple[int, ...]] = ()
     folder: str
 
@@ -47,10 +54,11 @@ class Saved(Source):
     def load(self) -> Dataset:
         """Return the rows of every client, one client after another, and the test set."""
         work = load(self.folder)
-        return Dataset(CARD, work.x.reshape(-1, 784), work.y.ravel(), work.x_test, work.y_test)
+        x, x_test = (rows.reshape(-1, *SHAPE) for rows in (work.x, work.x_test))
+        return Dataset(CARD, x, work.y.ravel(), x_test, work.y_test)
 
 
-class Blocks(Partitioner):
+class Blocks(Split):
     """Equal blocks of rows in the order in which they lie."""
 
     def assign(self, train: NDArray, test: NDArray, rng: np.random.Generator):
@@ -58,53 +66,51 @@ class Blocks(Partitioner):
         return tuple(np.arange(len(rows)) * self.clients // len(rows) for rows in (train, test))
 
 
-class CNN(Model):
-    """The CNN of the cross-silo workloads."""
-
-    def build(self, card: Card) -> torch.nn.Module:
-        """Return the module with torch's default initial weights."""
-        return cnn()
-
-
-class Untested(Rounds):
-    """Rounds that note how long the evaluation takes: no other peer evaluates while it is timed."""
-
-    evaluating = 0.0
-
-    def evaluate(self, *args):
-        """Evaluate, on the clock."""
-        began = time.perf_counter()
-        result = super().evaluate(*args)
-        self.evaluating = time.perf_counter() - began
-        return result
-
-
-def run(folder: str, rounds: int) -> None:
+def run(folder: str, rounds: int, start: str = "cold", workers: str = "") -> None:
     """Run `rounds` rounds on the workload in `folder`."""
+    torch.set_num_threads(1)
+    engine = StackedEngine(workers=int(workers) if workers else None)
+    size = cores() if engine.workers is None else engine.workers
+    warm = start == "warm"
+    if warm and size:
+        pool(size).wait()
     clock = Clock()
     work = load(folder)
-    if work.clip is not None:
-        raise ValueError("fedbench has no DP-SGD on examples yet")
-    session = Untested(_experiment(folder, work, rounds))
-    progress, correct = session.begin(), 0.0
+    session = Rounds(_experiment(folder, work, rounds, engine))
+    progress, correct, evaluation = session.begin(), 0.0, []
     for _ in range(rounds):
         clock.begin()
         progress, row = session.next(progress)
-        clock.end(less=session.evaluating)
+        evaluation.append(row.profile["evaluation"])
+        clock.end(less=evaluation[-1])
         correct = row.metrics["accuracy"]
-    clock.report(correct, "fedbench-workbench")
+    more: dict[str, Any] = {"evaluation": evaluation}
+    if warm:
+        more |= {"first": None, "first_warm": clock.first}
+    if work.clip is not None:
+        more["note"] = "Poisson batches"
+    clock.report(correct, "fedbench-workbench", **more)
+    close_workers()
 
 
-def _experiment(folder: str, work, rounds: int) -> fb.Experiment:
+def _experiment(folder: str, work: Any, rounds: int, engine: StackedEngine) -> fb.Experiment:
+    # the noise is seeded so that runs can be compared; drawing it takes as long either way
+    privacy = fb.NoPrivacy()
+    if work.clip is not None:
+        privacy = fb.ExampleLevelDP(
+            noise_multiplier=work.noise, clip=work.clip, delta=DELTA, noise_seed=work.seed
+        )
     return fb.Experiment(
         data=Saved(folder=folder),
         partition=Blocks(clients=work.clients),
-        model=fb.MLP(hidden=(200, 200)) if work.model == "mlp" else CNN(),
+        model=fb.MLP(hidden=(200, 200)) if work.model == "mlp" else fb.CNN(),
         training=fb.LocalTraining(epochs=1, batch_size=work.batch, lr=work.lr),
         strategy=fb.FedAvg(),
+        privacy=privacy,
         sampling=FixedCohort(size=work.cohort),
         rounds=rounds,
         seed=work.seed,
+        engine=engine,
     )
 
 
