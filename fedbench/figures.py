@@ -1,7 +1,7 @@
 """plotly figures of plain tables: a run over its rounds, and privacy against utility.
 
-Blue, green and orange are those of Okabe and Ito (2008), which people with colour-blindness
-can tell apart; the green line is dotted as well.
+Blue, green, orange and purple are those of Okabe and Ito (2008), which people with colour-blindness
+can tell apart; the green line is dotted and the purple one dashed as well.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from plotly.subplots import make_subplots
 
 Floats = NDArray[np.float64]
 
-BLUE, GREEN, ORANGE = "#0072B2", "#009E73", "#D55E00"
+BLUE, GREEN, ORANGE, PURPLE = "#0072B2", "#009E73", "#D55E00", "#B0568F"
 INK, QUIET, GRID = "#1f2933", "#52606d", "#e9edf2"
 BAND = "rgba(0, 114, 178, 0.14)"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
+# Units of privacy are never mixed: the columns that hold an ε, and how each of them is called.
+LEVELS = {"epsilon": "client-level ε", "example_epsilon": "example-level ε"}
 SHARES = ("accuracy",)  # metrics between 0 and 1, shown in per cent
 NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "accuracy": "Accuracy"}
 
@@ -29,16 +31,18 @@ NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "accuracy": "Accuracy"}
 def history_figure(frame: pd.DataFrame, metric: str, title: str = "") -> go.Figure:
     """Return a run over its rounds: `metric` with its clients' band, loss, and ε where it is spent.
 
-    `frame` is what `History.frame()` gives; `title` and `metric` may be any text. Raises KeyError
+    `frame` is what `History.frame()` gives; `title` and `metric` may be any text. Where clients
+    have models of their own, these are a line of their own and the band is by them. Raises KeyError
     when `frame` has no column `metric`.
     """
-    spent = _column(frame, "epsilon")
-    private = bool(np.isfinite(spent).any())
+    spent = next(iter(_spent(frame)), None)
+    personal = _known(frame, "personal")
+    band = "band: own models" if personal else "band: clients"
     panels = [
-        (NAMES.get(metric, metric), "band: clients, 10th to 90th percentile"),
+        (NAMES.get(metric, metric), f"{band}, 10th to 90th percentile"),
         ("Loss", "test and training"),
-        ("Privacy spent", "ε, client-level"),
-    ][: 3 if private else 2]
+        *([("Privacy spent", LEVELS[spent])] if spent else []),
+    ]
     figure = make_subplots(rows=1, cols=len(panels), horizontal_spacing=0.09)
     for column, (name, note) in enumerate(panels, start=1):
         _heading(figure, name, note, column)
@@ -51,17 +55,18 @@ def history_figure(frame: pd.DataFrame, metric: str, title: str = "") -> go.Figu
         label = f"clients, {edge} percentile"
         band = _line(rounds, y, label, bare, number, fill=fill, fillcolor=BAND)
         figure.add_trace(band, 1, 1)
-    figure.add_trace(
-        _line(rounds, _column(frame, metric), plain(metric), _stroke(BLUE), number), 1, 1
-    )
-    figure.add_trace(_line(rounds, _column(frame, "loss"), "test", _stroke(BLUE), ".3f"), 1, 2)
-    figure.add_trace(
-        _line(rounds, _column(frame, "train_loss"), "train", _stroke(GREEN, "dot"), ".3f"), 1, 2
-    )
-    if private:
-        figure.add_trace(_line(rounds, spent, "ε", _stroke(ORANGE), ".3f"), 1, 3)
+    lines = [
+        (metric, plain(metric), _stroke(BLUE), number, 1),
+        *([("personal", "own models", _stroke(PURPLE, "dash"), number, 1)] if personal else []),
+        ("loss", "test", _stroke(BLUE), ".3f", 2),
+        ("train_loss", "train", _stroke(GREEN, "dot"), ".3f", 2),
+        *([(spent, LEVELS[spent], _stroke(ORANGE), ".3f", 3)] if spent else []),
+    ]
+    for name, label, stroke, digits, column in lines:
+        y = _column(frame, name)
+        figure.add_trace(_line(rounds, y, label, stroke, digits), 1, column)
     if len(frame):
-        _label_ends(figure, frame, metric, share, private)
+        _label_ends(figure, frame, metric, share, spent)
     _style(figure, title)
     # the room to the right is for the labels at the ends of the lines
     end = max(1, rounds[-1]) * 1.22 if len(frame) else 1
@@ -75,42 +80,50 @@ def history_figure(frame: pd.DataFrame, metric: str, title: str = "") -> go.Figu
 def frontier_figure(frame: pd.DataFrame, metric: str = "accuracy", title: str = "") -> go.Figure:
     """Return privacy against utility: one point a run, ε on a logarithmic axis.
 
-    Columns of `frame`: epsilon, value (of `metric`) and label. A run without privacy has ε NaN and
-    is drawn as a level.
+    Columns of `frame`: value (of `metric`), label, and as in `History.frame()` epsilon for the runs
+    with client-level ε and example_epsilon for those with example-level ε, of which one may be
+    missing. Where both occur, each has a panel of its own. A run with neither is drawn as a level.
     """
-    figure = go.Figure()
     number = ".1%" if metric in SHARES else ".3~g"
-    spent, value = _column(frame, "epsilon"), _column(frame, "value")
+    levels = _spent(frame) or [next((name for name in LEVELS if name in frame), "epsilon")]
+    spent = {name: _column(frame, name) for name in LEVELS if name in frame}
+    value = _column(frame, "value")
     labels = [plain(label) for label in frame["label"]]
-    runs = [k for k in np.argsort(spent) if np.isfinite(spent[k])]
-    figure.add_trace(
-        go.Scatter(
-            x=spent[runs],
-            y=value[runs],
-            mode="lines+markers+text",
-            text=[labels[k] for k in runs],
-            textposition="bottom right",
-            textfont={"color": BLUE, "size": 12},
-            line={"color": BLUE, "width": 1.5},
-            marker={"color": BLUE, "size": 9},
-            hovertemplate=f"ε %{{x:.3~g}}: %{{y:{number}}}<extra></extra>",
+    figure = make_subplots(rows=1, cols=len(levels), shared_yaxes=True, horizontal_spacing=0.06)
+    open_runs = np.flatnonzero(np.all([np.isnan(each) for each in spent.values()], axis=0))
+    for column, name in enumerate(levels, start=1):
+        x, here = spent[name], _panel(column)
+        runs = [k for k in np.argsort(x) if np.isfinite(x[k])]
+        figure.add_trace(
+            go.Scatter(
+                x=x[runs],
+                y=value[runs],
+                mode="lines+markers+text",
+                text=[labels[k] for k in runs],
+                textposition="bottom right",
+                textfont={"color": BLUE, "size": 12},
+                line={"color": BLUE, "width": 1.5},
+                marker={"color": BLUE, "size": 9},
+                hovertemplate=f"{LEVELS[name]} %{{x:.3~g}}: %{{y:{number}}}<extra></extra>",
+            ),
+            **here,
         )
-    )
-    for k in np.flatnonzero(np.isnan(spent)):
-        figure.add_hline(
-            y=value[k],
-            line={"color": QUIET, "width": 1.5, "dash": "dash"},
-            annotation={"text": labels[k], "font": {"color": QUIET, "size": 12}},
-            annotation_position="top left",
-        )
+        for k in open_runs:
+            figure.add_hline(
+                y=value[k],
+                line={"color": QUIET, "width": 1.5, "dash": "dash"},
+                annotation={"text": labels[k], "font": {"color": QUIET, "size": 12}},
+                annotation_position="top left",
+                **here,
+            )
+        ends = [np.log10(x[runs[0]]) - 0.15, np.log10(x[runs[-1]]) + 0.35] if runs else None
+        figure.update_xaxes(title_text=LEVELS[name], range=ends, **here)
     _style(figure, title)
-    figure.update_layout(width=720, height=380, hovermode="closest", margin_l=64)
+    width = 720 if len(levels) == 1 else 1080
+    figure.update_layout(width=width, height=380, hovermode="closest", margin_l=64)
     ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
-    figure.update_xaxes(title_text="ε", type="log", tickvals=ticks)
-    if len(runs):
-        low, high = np.log10(spent[runs[0]]), np.log10(spent[runs[-1]])
-        figure.update_xaxes(range=[low - 0.15, high + 0.35])
-    figure.update_yaxes(title_text=plain(metric))
+    figure.update_xaxes(type="log", tickvals=ticks)
+    figure.update_yaxes(title_text=plain(metric), row=1, col=1)
     if metric in SHARES:
         figure.update_yaxes(tickformat=".0%")
     return figure
@@ -124,6 +137,19 @@ def plain(text: object) -> str:
 
 def _column(frame: pd.DataFrame, name: str) -> Floats:
     return frame[name].to_numpy(dtype=np.float64)
+
+
+def _panel(column: int) -> dict[str, Any]:
+    return {"row": 1, "col": column}
+
+
+def _known(frame: pd.DataFrame, name: str) -> bool:
+    return name in frame and bool(np.isfinite(_column(frame, name)).any())
+
+
+def _spent(frame: pd.DataFrame) -> list[str]:
+    """Return the columns in which an ε was spent."""
+    return [name for name in LEVELS if _known(frame, name)]
 
 
 def _stroke(color: str, dash: str = "solid") -> dict[str, Any]:
@@ -157,29 +183,34 @@ def _heading(figure: go.Figure, name: str, note: str, column: int) -> None:
 
 
 def _label_ends(
-    figure: go.Figure, frame: pd.DataFrame, metric: str, share: bool, private: bool
+    figure: go.Figure, frame: pd.DataFrame, metric: str, share: bool, spent: str | None
 ) -> None:
     def last(name: str) -> float:
         return float(_column(frame, name)[-1])
 
+    def shown(name: str) -> str:
+        return f"{last(name):.1%}" if share else f"{last(name):.3g}"
+
+    value = [(metric, shown(metric), BLUE)]
+    if _known(frame, "personal"):
+        value = [(metric, f"global {shown(metric)}", BLUE)]
+        value += [("personal", f"own {shown('personal')}", PURPLE)]
+    losses = [("loss", "test", BLUE), ("train_loss", "train", GREEN)]
+    panels = [value, [(name, f"{word} {last(name):.2f}", color) for name, word, color in losses]]
+    if spent:
+        panels.append([(spent, f"ε {last(spent):.2f}", ORANGE)])
     end = last("round")
-    value = f"{last(metric):.1%}" if share else f"{last(metric):.3g}"
-    _end_label(figure, end, last(metric), value, BLUE, 1)
-    # the upper of two labels is shifted up and the lower one down, or they would overlap
-    test_above = last("loss") >= last("train_loss")
-    for column, name, color, above in (
-        ("loss", "test", BLUE, test_above),
-        ("train_loss", "train", GREEN, not test_above),
-    ):
-        if np.isfinite(last(column)):
-            text = f"{name} {last(column):.2f}"
-            _end_label(figure, end, last(column), text, color, 2, 9 if above else -9)
-    if private:
-        _end_label(figure, end, last("epsilon"), f"ε {last('epsilon'):.2f}", ORANGE, 3)
+    for column, labels in enumerate(panels, start=1):
+        # the upper of two labels is shifted up and the lower one down, or they would overlap
+        labels.sort(key=lambda label: last(label[0]))
+        shifts = (-9, 9) if len(labels) > 1 else (0,)
+        for (name, text, color), shift in zip(labels, shifts, strict=True):
+            if np.isfinite(last(name)):
+                _end_label(figure, end, last(name), text, color, column, shift)
 
 
 def _end_label(
-    figure: go.Figure, x: float, y: float, text: str, color: str, column: int, shift: int = 0
+    figure: go.Figure, x: float, y: float, text: str, color: str, column: int, shift: int
 ) -> None:
     figure.add_annotation(
         x=x,

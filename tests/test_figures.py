@@ -15,7 +15,9 @@ from fedbench.scenarios import digits
 EVIL = "<b>bold</b> & <a href='javascript:x'>$\\alpha$</a>"
 
 
-def table(rounds: int = 3, private: bool = True, metric: str = "accuracy") -> pd.DataFrame:
+def table(
+    rounds: int = 3, private: bool = True, metric: str = "accuracy", unit: str = "client"
+) -> pd.DataFrame:
     ramp = np.linspace(0.2, 0.8, rounds)
     return pd.DataFrame(
         {
@@ -23,7 +25,9 @@ def table(rounds: int = 3, private: bool = True, metric: str = "accuracy") -> pd
             metric: ramp,
             "loss": 1 - ramp,
             "train_loss": 0.9 - ramp,
-            "epsilon": ramp * 4 if private else math.nan,
+            "personal": math.nan,
+            "epsilon": ramp * 4 if private and unit == "client" else math.nan,
+            "example_epsilon": ramp * 4 if private and unit == "example" else math.nan,
             "clients_p10": ramp - 0.1,
             "clients_p90": ramp + 0.1,
         }
@@ -47,8 +51,35 @@ def test_a_private_history_has_three_panels_and_draws_what_the_table_holds() -> 
         "accuracy": list(frame["accuracy"]),
         "test": list(frame["loss"]),
         "train": list(frame["train_loss"]),
-        "ε": list(frame["epsilon"]),
+        "client-level ε": list(frame["epsilon"]),
     }
+
+
+@pytest.mark.parametrize(
+    ("unit", "name", "other"),
+    [("client", "epsilon", "example"), ("example", "example_epsilon", "client")],
+)
+def test_the_privacy_panel_names_the_unit_that_is_protected(unit, name, other) -> None:
+    frame = table(unit=unit)
+    figure = history_figure(frame, "accuracy")
+    assert drawn(figure)[f"{unit}-level ε"] == list(frame[name])
+    assert f"{unit}-level ε" in words(figure)
+    assert f"{other}-level" not in str(figure.to_dict())
+
+
+def test_models_of_ones_own_are_a_line_of_their_own_and_the_band_is_theirs() -> None:
+    frame = table()
+    assert "own models" not in str(history_figure(frame, "accuracy").to_dict())
+    frame["personal"] = frame["accuracy"] + 0.1
+    figure = history_figure(frame, "accuracy")
+    (own,) = [trace for trace in figure.data if trace.name == "own models"]
+    assert list(own.y) == list(frame["personal"])
+    dashes = [trace.line.dash for trace in figure.data if trace.xaxis == "x"]
+    assert dashes == [None, None, "solid", "dash"]
+    text = words(figure)
+    assert "band: own models, 10th to 90th percentile" in text
+    shifts = {note.text: note.yshift for note in figure.layout.annotations}
+    assert shifts["<b>own 90.0%</b>"] > 0 > shifts["<b>global 80.0%</b>"]
 
 
 def test_the_band_is_filled_between_the_percentiles() -> None:
@@ -59,7 +90,7 @@ def test_the_band_is_filled_between_the_percentiles() -> None:
 
 def test_there_is_no_privacy_panel_without_privacy() -> None:
     figure = history_figure(table(private=False), "accuracy")
-    assert "ε" not in drawn(figure)
+    assert not any("ε" in name for name in drawn(figure))
     assert "Privacy" not in words(figure)
     assert "xaxis3" not in figure.layout.to_plotly_json()
 
@@ -144,10 +175,34 @@ def test_a_frontier_is_in_order_of_budget_and_unprivate_runs_are_levels() -> Non
     assert (level.y0, level.y1) == (0.95, 0.95)
     assert [note.text for note in figure.layout.annotations] == ["no privacy"]
     assert figure.layout.xaxis.type == "log"
+    assert figure.layout.xaxis.title.text == "client-level ε"
+    assert line.hovertemplate.startswith("client-level ε %{x")
+
+
+def test_units_of_privacy_share_neither_a_curve_nor_an_axis() -> None:
+    nan = math.nan
+    frame = pd.DataFrame(
+        {
+            "epsilon": [8.0, nan, 1.0, nan, nan],
+            "example_epsilon": [nan, 5.0, nan, 2.0, nan],
+            "value": [0.9, 0.8, 0.6, 0.7, 0.95],
+            "label": ["a", "b", "c", "d", "no privacy"],
+        }
+    )
+    figure = frontier_figure(frame)
+    clients, examples = figure.data
+    assert (list(clients.x), list(clients.y), clients.xaxis) == ([1, 8], [0.6, 0.9], "x")
+    assert (list(examples.x), list(examples.y), examples.xaxis) == ([2, 5], [0.7, 0.8], "x2")
+    axes = figure.layout.xaxis, figure.layout.xaxis2
+    assert [axis.title.text for axis in axes] == ["client-level ε", "example-level ε"]
+    assert [level.xref for level in figure.layout.shapes] == ["x domain", "x2 domain"]
+    (alone,) = frontier_figure(frame[frame["epsilon"].isna()].drop(columns="epsilon")).data
+    assert (list(alone.x), alone.hovertemplate[:15]) == ([2, 5], "example-level ε")
 
 
 def test_an_empty_frontier_can_be_drawn() -> None:
-    frontier_figure(pd.DataFrame({"epsilon": [], "value": [], "label": []}, dtype=float))
+    for name in ("epsilon", "example_epsilon"):
+        frontier_figure(pd.DataFrame({name: [], "value": [], "label": []}, dtype=float))
 
 
 def test_figures_stand_on_the_lowest_floor() -> None:

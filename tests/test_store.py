@@ -57,7 +57,29 @@ def test_numbers_that_are_not_there_are_null(tmp_path: Path) -> None:
     session.wait()
     summary = json.loads((store.save(session, tmp_path) / "summary.json").read_text())
     assert (summary["epsilon"], summary["delta"], summary["unit"]) == (None, None, None)
+    assert (summary["example_epsilon"], summary["personal"]) == (None, None)
     assert math.isnan(session.history.rows[-1].epsilon)
+
+
+def test_the_epsilon_of_examples_is_never_called_that_of_clients(tmp_path: Path) -> None:
+    private = fb.Experiment(
+        data=fb.Wine(),
+        strategy=fb.FineTuning(),
+        privacy=fb.ExampleLevelDP(noise_multiplier=5, delta=1e-2),
+        rounds=2,
+    )
+    session = fb.Session(private)
+    session.start()
+    session.wait()
+    back = store.load(store.save(session, tmp_path))
+    last = session.history.rows[-1]
+    for saved in (back.summary, back.frame.iloc[-1]):
+        assert saved["example_epsilon"] == last.epsilon > 0
+        assert saved["personal"] == last.personal > 0
+    assert back.summary["epsilon"] is None
+    assert back.frame["epsilon"].isna().all()
+    assert (back.summary["unit"], back.summary["delta"]) == ("example", 1e-2)
+    pd.testing.assert_frame_equal(back.frame, session.history.frame())
 
 
 def test_a_run_without_rounds_is_saved_without_a_model(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 import fedbench
 from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
-from fedbench.runs.history import History
+from fedbench.runs.history import SPENT, History
 from fedbench.runs.session import Session
 
 if TYPE_CHECKING:
@@ -124,7 +124,11 @@ def load(folder: str | Path, *, allow_imports: bool = False) -> Saved:
 
 
 def outcome(history: History) -> dict[str, Any]:
-    """Return what a run came to, as plain JSON data; a number that is not there is None."""
+    """Return what a run came to, as plain JSON data; a number that is not there is None.
+
+    As in `History.frame()`, `epsilon` is client-level alone and `example_epsilon` example-level;
+    `unit` says which of them the run spends.
+    """
     experiment, rows = history.experiment, history.snapshot()
     last = rows[-1] if rows else None
     privacy = experiment.privacy
@@ -135,9 +139,13 @@ def outcome(history: History) -> dict[str, Any]:
         "rounds": len(rows),
         "ended": history.ended,
         "metrics": {name: _number(x) for name, x in last.metrics.items()} if last else {},
-        "epsilon": _number(last.epsilon) if last else None,
+        "personal": _number(last.personal) if last else None,
+        **{
+            name: _number(last.epsilon) if last and unit == history.unit else None
+            for unit, name in SPENT.items()
+        },
         "delta": privacy.delta if private else None,
-        "unit": privacy.unit if private else None,
+        "unit": history.unit,
         "noise_multiplier": history.noise_multiplier,
         "simulation_only": private and privacy.noise_seed is not None,
         "bytes_up": sum(row.bytes_up for row in rows),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fedbench as fb
+from fedbench.runs import RoundDone
 from fedbench.runs.history import summary
 
 values = st.lists(st.floats(0, 1, width=32) | st.just(float("nan")), min_size=1, max_size=50)
@@ -31,3 +35,72 @@ def test_the_summary_is_numpys(found: list[float], worst_is_low: bool) -> None:
 def test_infinite_errors_are_no_reason_for_a_warning() -> None:
     said = summary(np.full(7, np.inf, dtype=np.float32), worst_is_low=False)
     assert set(said.values()) == {np.inf}
+
+
+WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=2))
+UNITS = {
+    "client": WINES.replace(
+        strategy=fb.FedAvg(weighting="uniform"),
+        sampling=fb.Poisson(rate=0.5),
+        privacy=fb.ClientLevelDP(epsilon=4, delta=1e-2),
+    ),
+    "example": WINES.replace(
+        strategy=fb.FedAvg(weighting="uniform"),
+        privacy=fb.ExampleLevelDP(epsilon=4, delta=1e-2),
+    ),
+}
+
+
+def history(experiment: fb.Experiment, **values: float) -> fb.History:
+    made = fb.History(experiment)
+    row = {
+        "round": 1,
+        "metrics": {"accuracy": 0.25, "loss": 2.0},
+        "clients": np.array([0.5, 1.0], dtype=np.float32),
+        "cohort": np.array([1]),
+        "train_loss": 1.0,
+        "update_norm": 1.0,
+        "clipped": math.nan,
+        "epsilon": math.nan,
+        "bytes_up": 1,
+        "bytes_down": 2,
+        "seconds": 0.5,
+    }
+    made.append(RoundDone(**(row | values)))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("unit", "column", "other"),
+    [("client", "epsilon", "example_epsilon"), ("example", "example_epsilon", "epsilon")],
+)
+def test_units_of_privacy_have_columns_of_their_own(unit: str, column: str, other: str) -> None:
+    spent = history(UNITS[unit], epsilon=1.5)
+    frame = spent.frame()
+    assert (spent.unit, list(frame[column])) == (unit, [1.5])
+    assert frame[other].isna().all()
+    assert repr(spent) == f"<History of Wine: 1 rounds, accuracy 0.25, {unit}-level ε 1.5>"
+
+
+def test_without_privacy_nothing_is_spent_in_any_unit() -> None:
+    free = history(WINES)
+    assert free.unit is None
+    assert free.frame()[["epsilon", "example_epsilon", "personal"]].isna().all(axis=None)
+    assert repr(free) == "<History of Wine: 1 rounds, accuracy 0.25>"
+
+
+def test_models_of_ones_own_are_a_column_and_the_clients_are_by_them() -> None:
+    personal = history(WINES.replace(strategy=fb.FineTuning()), personal=0.75)
+    (row,) = personal.frame().to_dict("records")
+    assert (row["accuracy"], row["personal"], row["clients_mean"]) == (0.25, 0.75, 0.75)
+    assert repr(personal) == "<History of Wine: 1 rounds, accuracy 0.25, by own models 0.75>"
+
+
+def test_a_run_of_each_kind_fills_its_own_columns() -> None:
+    for unit, experiment in UNITS.items():
+        frame = fb.run(experiment.replace(rounds=2)).frame()
+        spent = frame[["epsilon", "example_epsilon"]].notna().all()
+        assert list(spent) == [unit == "client", unit == "example"]
+        assert frame["personal"].isna().all()
+    frame = fb.run(WINES.replace(strategy=fb.Ditto(), rounds=2)).frame()
+    assert frame["personal"].between(0, 1).all()
