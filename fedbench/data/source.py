@@ -152,7 +152,8 @@ def _refuse_bad_values(card: Card, part: str, x: Features, y: NDArray[np.generic
         _refuse_unknown_ids(card, part, flat.astype(np.int64))
     elif card.vocabulary:
         raise ValueError(f"{card.name}: the card has a vocabulary, so {part} x must hold integers")
-    elif len(bad := np.argwhere(~np.isfinite(flat))):
+    elif not np.isfinite(flat).all():  # where they are is asked only if there are any
+        bad = np.argwhere(~np.isfinite(flat))
         row, column = bad[0]
         raise ValueError(
             f"{card.name}: {_column(card, column)!r} is {flat[row, column]} in {part} row {row} "

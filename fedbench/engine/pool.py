@@ -22,6 +22,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,10 @@ class Pool:
         self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
         self._names = itertools.count()
         self._serials = itertools.count()
-        self._keys: weakref.WeakKeyDictionary[Task, int] = weakref.WeakKeyDictionary()
+        self._tasks: weakref.WeakKeyDictionary[Task, Future[tuple[int, bytes]]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._packer = ThreadPoolExecutor(1, thread_name_prefix="fedbench-packer")
         self.lock = threading.Lock()
         self._closed = False
         self._common = Shelf(self._folder / "common")
@@ -262,13 +266,25 @@ class Pool:
                     raise answer[1]
                 answers[index] = worker, slots[index], answer
 
+    def share(self, engine: Engine, task: Task) -> Future[tuple[int, bytes]]:
+        """Pack a task for the workers, in the background and once: its data go to files.
+
+        The result is the key that workers know it by, and what they are sent.
+        """
+        if task not in self._tasks:
+            self._tasks[task] = self._packer.submit(self._pack, engine, task, next(self._names))
+        return self._tasks[task]
+
+    def _pack(self, engine: Engine, task: Task, key: int) -> tuple[int, bytes]:
+        stream = io.BytesIO()
+        _Pickler(stream, self._arrays).dump((task, engine))
+        return key, stream.getvalue()
+
     def _teach(self, worker: _Worker, engine: Engine, task: Task) -> int:
         """Make sure that a worker knows a task; return the key that it knows it by."""
-        key = self._keys.setdefault(task, next(self._names))
+        key, blob = self.share(engine, task).result()
         if key not in worker.tasks:
-            stream = io.BytesIO()
-            _Pickler(stream, self._arrays).dump((task, engine))
-            worker.send(("task", key, stream.getvalue()))
+            worker.send(("task", key, blob))
             worker.tasks = [*worker.tasks, key][-TASKS:]
         return key
 
@@ -296,6 +312,7 @@ class Pool:
     def close(self) -> None:
         """End all workers and remove their files; a round that is under way fails."""
         self._closed = True
+        self._packer.shutdown(wait=False, cancel_futures=True)
         for worker in self.workers:
             worker.end()
         shutil.rmtree(self._folder, ignore_errors=True)

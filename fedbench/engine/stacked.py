@@ -94,8 +94,9 @@ class StackedEngine(Engine):
     ) -> Iterator[Report]:
         """Yield what reaches the server from the cohort `ids`, a chunk at a time, in order.
 
-        Workers that are still starting are not waited for: this process begins, and they take over
-        between two chunks. Who trains a chunk does not change a bit of it.
+        Workers that are still starting, or whose data are still being written, are not waited for:
+        this process begins, and they take over between two chunks. Who trains a chunk does not
+        change a bit of it.
         """
         left = deque(self.chunks(task, params, ids))
         spent, crew = 0.0, None
@@ -117,7 +118,7 @@ class StackedEngine(Engine):
         return crew.evaluate(self, task, params, first, last)
 
     def _crew(self, task: Task, spent: float) -> Pool | None:
-        """Return the workers if they are wanted and ready; start them if they are only wanted.
+        """Return the workers if they are wanted, up and in possession of the data; else see to it.
 
         `spent` is the time that this round took so far.
         """
@@ -127,7 +128,7 @@ class StackedEngine(Engine):
         if self.workers is None and (size < 2 or max(spent, _spent.get(task, 0.0)) < WORTH):
             return None
         crew = pool(size)
-        return crew if crew.ready else None
+        return crew if crew.ready and crew.share(self, task).done() else None
 
     def chunks(self, task: Task, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return groups whose weights fit into the cache, clients of like size together."""

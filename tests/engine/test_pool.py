@@ -47,6 +47,8 @@ def workers():
 def trained(experiment: fb.Experiment, workers: int, rounds: int = 3) -> Progress:
     engine = fb.StackedEngine(workers=workers, chunk=2)
     session = Rounds(experiment.replace(engine=engine))
+    if workers:
+        pools.pool(workers).share(engine, session.task).result(60)
     progress = session.begin()
     for _ in range(rounds):
         progress, _ = session.next(progress)
@@ -140,7 +142,9 @@ def test_the_second_death_on_the_same_work_fails_the_run(tmp_path: Path) -> None
 
 
 def test_killed_from_outside_between_rounds_nothing_is_lost() -> None:
-    session = Rounds(EXPERIMENT.replace(engine=fb.StackedEngine(workers=2, chunk=2)))
+    engine = fb.StackedEngine(workers=2, chunk=2)
+    session = Rounds(EXPERIMENT.replace(engine=engine))
+    pools.pool(2).share(engine, session.task).result(60)
     progress, _ = session.next(session.begin())
     for worker in pools.pool(2).workers:
         worker.process.kill()
@@ -175,6 +179,7 @@ def test_a_round_that_is_given_up_leaves_no_trace() -> None:
     session = Rounds(EXPERIMENT.replace(engine=engine))
     begun = session.begin()
     info = session._info(1)
+    pools.pool(2).share(engine, session.task).result(60)
     reports = engine.reports(session.task, begun.params, {}, {}, np.arange(12), info)
     next(reports)
     reports.close()
@@ -222,7 +227,7 @@ def test_closing_ends_the_processes_and_removes_the_files() -> None:
     folder, process = own._folder, own.workers[0].process
     assert folder.exists()
     own.close()
-    assert process.poll() == 0
+    assert process.poll() is not None
     assert not folder.exists()
 
 
