@@ -8,7 +8,7 @@ import numpy as np
 
 import fedbench as fb
 from fedbench.runs import Amended, History, RoundDone, Session
-from fedbench_widgets.picture import Run, frontier, note, snapshot, status
+from fedbench_widgets.picture import COLUMNS, Run, Series, frontier, note, snapshot, status
 
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=3)
 PRIVATE = WINES.replace(
@@ -19,14 +19,28 @@ PRIVATE = WINES.replace(
 PATIENTS = WINES.replace(data=fb.DiabetesProgression())
 
 
-def finished(experiment: fb.Experiment, value: float = 0.5, ended: str = "") -> History:
+EXAMPLES = WINES.replace(
+    strategy=fb.FedPer(),
+    model=fb.MLP(hidden=(8,)),
+    privacy=fb.ExampleLevelDP(epsilon=4, delta=1e-2),
+)
+
+
+def finished(
+    experiment: fb.Experiment,
+    value: float = 0.5,
+    ended: str = "",
+    epsilon: float = math.inf,
+    personal: float = math.nan,
+) -> History:
     history = History(experiment, ended=ended)
     history.append(
         RoundDone(
             round=1,
             metrics={history.metric: value, "loss": value},
             train_loss=value,
-            epsilon=math.inf,
+            epsilon=epsilon,
+            personal=personal,
             cohort=np.arange(4),
             bytes_up=1,
             bytes_down=1,
@@ -72,3 +86,30 @@ def test_the_note_tells_the_end_but_leaves_a_failure_to_its_banner() -> None:
     untested = finished(PATIENTS, 61.0)
     untested.rows[0].clients[:] = math.nan
     assert note(untested).endswith("61 (RMSE).")
+
+
+def test_the_unit_of_privacy_is_told_with_every_epsilon() -> None:
+    for experiment, unit in ((PRIVATE, "client-level"), (EXAMPLES, "example-level"), (WINES, None)):
+        history = finished(experiment, epsilon=2.0 if unit else math.nan)
+        (point,) = frontier([Run(1, experiment, history)], Session(experiment))
+        assert (point["unit"], point["epsilon"]) == (unit, 2.0 if unit else None)
+        assert snapshot(Session(experiment), 0, None)["unit"] == unit
+        assert status(Session(experiment), experiment, [])["unit"] == unit
+
+
+def test_models_of_ones_own_are_told_apart_from_the_global_one() -> None:
+    history = finished(EXAMPLES, value=0.125, personal=0.75)
+    assert snapshot(Session(EXAMPLES), 0, None)["personal"] is True
+    assert snapshot(Session(PRIVATE), 0, None)["personal"] is False
+    (row,) = Series(history).points()
+    shown = dict(zip(COLUMNS, row.tolist(), strict=True))
+    assert (shown["metric"], shown["personal"]) == (0.125, 0.75)
+    (point,) = frontier([Run(1, EXAMPLES, history)], Session(EXAMPLES))
+    assert (point["value"], point["personal"]) == (0.125, 0.75)
+    assert "the global model is right on 12.5%" in note(history)
+    assert "the clients' own models on 75.0%;" in note(history)
+    (point,) = frontier([Run(1, WINES, finished(WINES))], Session(WINES))
+    assert point["personal"] is None
+    assert "own models" not in note(finished(WINES))
+    fitted = finished(PATIENTS.replace(strategy=fb.Ditto()), value=61.0, personal=55.5)
+    assert "61 (RMSE), with the clients' own models 55.5;" in note(fitted)

@@ -72,7 +72,7 @@ def test_a_second_start_runs_what_the_form_now_holds(workbench: Workbench) -> No
         send(workbench, command="start")
         assert workbench.wait(60) == "done"
     assert [run.experiment for run in workbench.runs] == [WINES, PRIVATE]
-    until(lambda: len(workbench.panel.frontier) == 2)
+    until(lambda: [point["current"] for point in workbench.panel.frontier] == [False, False])
     assert [point["epsilon"] for point in workbench.panel.frontier] == [
         None,
         pytest.approx(3, rel=1e-3),
@@ -226,11 +226,15 @@ def test_the_plan_ends_at_the_budget() -> None:
         (fb.NoPrivacy(), "Nothing is promised"),
         (
             fb.ClientLevelDP(epsilon=3, delta=1e-2),
-            r"^Noise z = [\d.]+: ε reaches 3 at round 5\. Simulated\.$",
+            r"^Noise z = [\d.]+: client-level ε reaches 3 at round 5\. Simulated\.$",
+        ),
+        (
+            fb.ExampleLevelDP(epsilon=3, delta=1e-2),
+            r"^Noise z = [\d.]+: example-level ε reaches 3 at round 5\. Simulated\.$",
         ),
         (
             fb.ClientLevelDP(noise_multiplier=0.5, epsilon=1, delta=1e-2),
-            r"would spend ε [\d.]+ in 5 rounds; the run stops before it passes 1\.",
+            r"would spend client-level ε [\d.]+ in 5 rounds; the run stops before it passes 1\.",
         ),
         (fb.ClientLevelDP(epsilon=3, delta=1e-2, noise_seed=1), "Simulation only"),
         (fb.ClientLevelDP(epsilon=1e-8, delta=1e-9), "out of reach"),

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from pydantic import ValidationError
 
 from fedbench.experiment import Experiment
-from fedbench.spec import Problem, problems
+from fedbench.spec import Part, Problem, problems
 from fedbench_widgets.cells import close_all
 from fedbench_widgets.fields import Field, make
 from fedbench_widgets.partition import PartitionMap
@@ -102,8 +102,10 @@ class Form:
             "Run": f"{experiment.rounds} rounds · seed {experiment.seed}",
         }
         for title, section in self._sections.items():
+            part = getattr(experiment, title.lower(), None)
+            words.setdefault(title, part.kind() if isinstance(part, Part) else "")
             # the en space parts the name from the summary, which the style sheet cannot see
-            section.set_title(0, f"{title}\u2002{words.get(title, '').rpartition(':')[2]}")
+            section.set_title(0, f"{title}\u2002{words[title].rpartition(':')[2]}")
 
     def _section(self, title: str) -> widgets.Accordion:
         names = SECTIONS.get(title, (title.lower(),))

@@ -13,11 +13,13 @@ from fedbench.experiment import Experiment
 from fedbench.models import METRICS
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
+from fedbench.strategies import Strategy
 from fedbench_widgets.preview import Plan
 
 COLUMNS = (
     "round",
     "metric",
+    "personal",
     "loss",
     "train_loss",
     "p10",
@@ -72,6 +74,7 @@ class Series:
         return (
             row.round,
             row.metrics[self.history.metric],
+            row.personal,
             row.metrics["loss"],
             row.train_loss,
             band["clients_p10"],
@@ -111,7 +114,7 @@ def status(
         "epsilon": _number(rows[-1].epsilon) if rows else (0.0 if private else None),
         "budget": privacy.epsilon if isinstance(privacy, Private) else None,
         "delta": privacy.delta if isinstance(privacy, Private) else None,
-        "unit": "client-level" if private else None,
+        "unit": level(experiment),
         "bytes_up": sum(row.bytes_up for row in rows),
         "bytes_down": sum(row.bytes_down for row in rows),
         "error": {"message": failure.message, "detail": failure.detail} if failure else None,
@@ -128,7 +131,6 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment
     privacy = experiment.privacy
-    private = isinstance(privacy, Private)
     return {
         "state": session.state,
         "data": session_title(experiment),
@@ -143,7 +145,8 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "budget": privacy.epsilon if isinstance(privacy, Private) else None,
         "delta": privacy.delta if isinstance(privacy, Private) else None,
         "clip": privacy.clip if isinstance(privacy, Private) else None,
-        "unit": "client-level" if private else None,
+        "unit": level(experiment),
+        "personal": type(experiment.strategy).personal is not Strategy.personal,
         "loss_label": "cross-entropy" if history.metric == "accuracy" else "squared error",
         "note": note(history),
         "epsilon_plan": {"rounds": plan[0], "epsilon": plan[1]} if plan else None,
@@ -169,14 +172,20 @@ def note(history: History) -> str:
     value = last.metrics[name]
     if not math.isfinite(value):
         return ""
+    own = _number(last.personal)
     worst = summary(last.clients, METRICS[history.experiment.data.task][name])["worst_tenth"]
     if name == "accuracy":
-        text = (
-            f"After round {last.round} the model is right on {value:.1%} of the held-out test set"
-        )
+        right = f"right on {value:.1%} of the held-out test set"
+        if own is None:
+            text = f"After round {last.round} the model is {right}"
+        else:
+            text = f"After round {last.round} the global model is {right}, the clients' own models "
+            text += f"on {own:.1%}"
         tail = f"; on the worst tenth of the clients on {worst:.0%}"
     else:
         text = f"After round {last.round} the error on the held-out test set is {value:.4g} (RMSE)"
+        if own is not None:
+            text += f", with the clients' own models {own:.4g}"
         tail = f"; on the worst tenth of the clients {worst:.4g}"
     text += f"{tail if math.isfinite(worst) else ''}."
     # a failure has a banner of its own
@@ -189,6 +198,12 @@ def session_title(experiment: Experiment) -> str:
     return experiment.data.kind().rpartition(":")[2]
 
 
+def level(experiment: Experiment) -> str | None:
+    """Return what the experiment's ε is called, such as "client-level"; None without privacy."""
+    privacy = experiment.privacy
+    return f"{privacy.unit}-level" if isinstance(privacy, Private) else None
+
+
 def _point(id: int, experiment: Experiment, history: History, current: bool) -> dict[str, Any]:
     last = history.snapshot()[-1]
     words = [session_title(experiment), experiment.model.kind(), experiment.describe()]
@@ -199,7 +214,9 @@ def _point(id: int, experiment: Experiment, history: History, current: bool) -> 
         "label": " · ".join(words),
         "data": session_title(experiment),
         "epsilon": _number(last.epsilon),
+        "unit": level(experiment),
         "value": last.metrics[history.metric],
+        "personal": _number(last.personal),
         "metric": history.metric,
         "delta": getattr(experiment.privacy, "delta", None),
         "rounds": last.round,

@@ -47,14 +47,15 @@ def privacy_hint(experiment: Experiment) -> str:
         return str(error)
     whole = [(rate, steps * rounds) for rate, steps in experiment.releases()]
     spent = accounting.shared_epsilon(whole, noise, privacy.delta)
+    name = f"{privacy.unit}-level ε"
     predictable = "Simulation only: the noise is predictable."
     simulated = f" {predictable if privacy.noise_seed is not None else 'Simulated.'}"
     if privacy.epsilon is not None and spent > privacy.epsilon * (1 + 1e-9):
         return (
-            f"Noise z = {noise:.3g} would spend ε {spent:.3g} in {rounds} rounds; the run stops "
-            f"before it passes {privacy.epsilon:g}.{simulated}"
+            f"Noise z = {noise:.3g} would spend {name} {spent:.3g} in {rounds} rounds; the run "
+            f"stops before it passes {privacy.epsilon:g}.{simulated}"
         )
-    return f"Noise z = {noise:.3g}: ε reaches {spent:.3g} at round {rounds}.{simulated}"
+    return f"Noise z = {noise:.3g}: {name} reaches {spent:.3g} at round {rounds}.{simulated}"
 
 
 def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan | None:

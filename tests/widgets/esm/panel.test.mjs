@@ -99,13 +99,46 @@ test("a run without a budget has its privacy chart before it starts", () => {
 });
 
 test("only runs that can be compared stand side by side", () => {
-  const { info } = table(ROWS, { data: "Wine", delta: 1e-3 });
+  const promised = { unit: "client-level", delta: 1e-3 };
+  const { info } = table(ROWS, { data: "Wine", ...promised });
   const run = { id: "1", label: "", metric: "accuracy", data: "Wine", value: 0.9 };
-  assert.ok(comparable({ ...run, epsilon: 4, delta: 1e-3 }, info, 1e-3));
-  assert.ok(comparable({ ...run, epsilon: null }, info, 1e-3));
-  assert.ok(!comparable({ ...run, epsilon: 4, delta: 1e-6 }, info, 1e-3));
-  assert.ok(!comparable({ ...run, epsilon: null, data: "Digits" }, info, 1e-3));
-  assert.ok(!comparable({ ...run, epsilon: null, metric: "rmse" }, info, 1e-3));
+  const spent = { ...run, epsilon: 4, ...promised };
+  assert.ok(comparable(spent, info, promised));
+  assert.ok(comparable({ ...run, epsilon: null, unit: null }, info, promised));
+  assert.ok(!comparable({ ...spent, delta: 1e-6 }, info, promised));
+  assert.ok(!comparable({ ...spent, unit: "example-level" }, info, promised));
+  assert.ok(comparable({ ...spent, unit: "example-level" }, info, null));
+  assert.ok(!comparable({ ...run, epsilon: null, data: "Digits" }, info, promised));
+  assert.ok(!comparable({ ...run, epsilon: null, metric: "rmse" }, info, promised));
+});
+
+test("wherever ε is read, the unit that it protects is named", () => {
+  const found = table(ROWS, { unit: "example-level" });
+  const drawn = epsilon(found, axis("round", found, 0), "round");
+  assert.deepEqual(drawn.read(1), ["example-level ε 0.800"]);
+  assert.equal(drawn.label, "Privacy spent: example-level ε 1.00 after round 3 of 10");
+  assert.match(sentence(found, "round", 2), /· example-level ε 1.00$/);
+});
+
+test("own models are a line and a reading for runs that have them, and for no others", () => {
+  const columns = [...COLUMNS.slice(0, 2), "personal", "p10", "p90"];
+  const rows = [
+    [1, 0.1, 0.5, 0.25, 0.75],
+    [2, 0.125, 0.625, 0.5, 0.8],
+  ];
+  const draw = (more) => {
+    const found = table(rows, { columns, ...more });
+    return [found, accuracy(found, axis("round", found, 0), "round")];
+  };
+  const [, plain] = draw({ personal: false });
+  assert.deepEqual(plain.series.map(({ key }) => key), ["main"]);
+  assert.deepEqual(plain.read(1), ["round 2: 12.5%", "clients 50–80%"]);
+  const [found, drawn] = draw({ personal: true });
+  const [global, own] = drawn.series;
+  assert.deepEqual([own.name, own.label, [...own.y]], ["own models", "own 62.5%", [0.5, 0.625]]);
+  assert.ok(own.dash && !global.dash && own.color !== global.color);
+  assert.deepEqual(drawn.read(1), ["round 2: global 12.5%", "own models 62.5%", "clients 50–80%"]);
+  assert.match(sentence(found, "round", 1), /test accuracy 12.5% · own models 62.5% · clients/);
 });
 
 test("the planned privacy is a line of its own, by round alone", () => {

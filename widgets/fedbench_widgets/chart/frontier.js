@@ -18,6 +18,8 @@ import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
  * @property {number} [high]
  * @property {number} [rounds]
  * @property {number | null} [delta]
+ * @property {string | null} [unit] what ε protects
+ * @property {number | null} [personal] the value by the clients' own models
  * @property {number | string | null} [seed]
  * @property {boolean} [current]
  * @property {string} [metric] what the value measures
@@ -31,6 +33,7 @@ import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
  * @property {boolean} percent
  * @property {boolean} [minimize] lower values are better
  * @property {string} name of the metric
+ * @property {string} cost what ε is called
  * @property {string} xName
  * @property {string} empty
  */
@@ -85,7 +88,7 @@ export class FrontierChart {
     const finite = drawing.points.filter((point) => Number.isFinite(point.value));
     set(this.svg, {
       "data-points": finite.length,
-      "aria-label": `${drawing.name} against ε: ${finite.length} runs. Enter loads a run.`,
+      "aria-label": `${drawing.name} against ${drawing.cost}: ${finite.length} runs. Enter loads a run.`,
     });
     this.render();
   }
@@ -301,9 +304,9 @@ function valueDomain(points, fraction) {
   return fraction ? [Math.max(0, domain[0]), Math.min(1, domain[1])] : domain;
 }
 
-/** @param {number | undefined} value @returns {value is number} */
-function isNumber(value) {
-  return value !== undefined && Number.isFinite(value);
+/** @param {number | null | undefined} value @returns {value is number} */
+export function isNumber(value) {
+  return Number.isFinite(value);
 }
 
 /**
@@ -319,7 +322,9 @@ function stairs(points, x, y) {
 
 /** @param {Point} point @param {FrontierDrawing} drawing */
 function describe(point, drawing) {
-  const lines = [`${drawing.format(point.value)} at ε ${number(point.epsilon)}`, point.label];
+  const { cost, format } = drawing;
+  const lines = [`${format(point.value)} at ${cost} ${number(point.epsilon)}`, point.label];
+  if (isNumber(point.personal)) lines.push(`own models ${format(point.personal)}`);
   if (point.rounds) lines.push(`${point.rounds} rounds`);
   return point.current ? [...lines, "this run"] : lines;
 }

@@ -21,6 +21,22 @@ export function format(table) {
 }
 
 /**
+ * What ε is called: it means nothing without the unit that it protects.
+ * @param {string | null | undefined} unit
+ */
+export function epsilonName(unit) {
+  return unit ? `${unit} ε` : "ε";
+}
+
+/**
+ * The metric by the clients' own models, null where everybody uses the global one.
+ * @param {Table} table
+ */
+function own(table) {
+  return table.info.personal ? table.column("personal") : null;
+}
+
+/**
  * Finished runs pinned behind the current one.
  * @param {Table} table
  * @param {AxisKind} kind
@@ -63,19 +79,28 @@ export function accuracy(table, axis, kind) {
   const [low, high] = [table.column("p10"), table.column("p90")];
   const latest = table.rows > 0 ? show(table.last("metric")) : "";
   const band = low && high ? { name: "clients 10–90%", color: "s0", low, high } : null;
+  const personal = own(table);
+  /** @type {Series[]} */
+  const series = [
+    { key: "main", name: "global", color: "s0", y: values, label: latest, width: 2.2 },
+  ];
+  if (personal) {
+    const label = table.rows > 0 ? `own ${show(table.last("personal"))}` : "";
+    const style = { color: "s3", dash: "7 2.5 1.5 2.5", width: 2 };
+    series.push({ key: "own", name: "own models", y: personal, label, ...style });
+  }
   return {
     ...axis,
     label: spoken(metric.label, latest, table),
     yTick: metric.percent ? percentTick : tick,
     yDomain: metric.percent ? [0, 1] : undefined,
-    series: [
-      { key: "main", name: "global", color: "s0", y: values, label: latest, width: 2.2 },
-      ...pinned(table, kind, "metric"),
-    ],
+    series: [...series, ...pinned(table, kind, "metric")],
     band,
     empty: waiting(table),
     read(row) {
-      const lines = [`${place(kind, table, row)}: ${show(table.at("metric", row))}`];
+      const value = show(table.at("metric", row));
+      const lines = [`${place(kind, table, row)}: ${personal ? "global " : ""}${value}`];
+      if (personal) lines.push(`own models ${show(table.at("personal", row))}`);
       if (band) lines.push(spread(table, row));
       return lines;
     },
@@ -137,7 +162,8 @@ export function isPrivate(table) {
 
 /** @param {Table} table @param {Axis} axis @param {AxisKind} kind @returns {Drawing} */
 export function epsilon(table, axis, kind) {
-  const { budget, epsilon_plan: plan } = table.info;
+  const { budget, unit, epsilon_plan: plan } = table.info;
+  const name = epsilonName(unit);
   const spent = table.column("epsilon") ?? NONE;
   const latest = table.rows > 0 ? number(table.last("epsilon")) : "";
   /** @type {Series[]} */
@@ -159,11 +185,11 @@ export function epsilon(table, axis, kind) {
     budget === null ? [] : [{ value: budget, label: `budget ${tick(budget)}`, color: "bad" }];
   return {
     ...axis,
-    label: spoken("Privacy spent", latest && `ε ${latest}`, table),
+    label: spoken("Privacy spent", latest && `${name} ${latest}`, table),
     yTick: tick,
     series,
     levels,
-    read: (row) => [`ε ${number(table.at("epsilon", row))}`],
+    read: (row) => [`${name} ${number(table.at("epsilon", row))}`],
   };
 }
 
@@ -202,10 +228,14 @@ export function norm(table, axis, kind) {
  */
 export function sentence(table, kind, row) {
   const { metric } = table.info;
-  const parts = [`${metric.label.toLowerCase()} ${format(table)(table.at("metric", row))}`];
+  const show = format(table);
+  const parts = [`${metric.label.toLowerCase()} ${show(table.at("metric", row))}`];
+  if (own(table)) parts.push(`own models ${show(table.at("personal", row))}`);
   if (table.column("p10") && table.column("p90")) parts.push(spread(table, row));
   if (table.column("loss")) parts.push(`loss ${number(table.at("loss", row))}`);
-  if (table.column("epsilon")) parts.push(`ε ${number(table.at("epsilon", row))}`);
+  if (table.column("epsilon")) {
+    parts.push(`${epsilonName(table.info.unit)} ${number(table.at("epsilon", row))}`);
+  }
   if (table.column("update_norm")) parts.push(`norm ${number(table.at("update_norm", row))}`);
   return `${place(kind, table, row)}: ${parts.join(" · ")}`;
 }

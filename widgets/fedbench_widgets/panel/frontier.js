@@ -2,11 +2,12 @@
 /** The Privacy–utility tab: every run as a point, and the same runs as a table. */
 
 import { html, set, text } from "../chart/dom.js";
-import { FrontierChart, isPrivate } from "../chart/frontier.js";
+import { FrontierChart, isNumber, isPrivate } from "../chart/frontier.js";
 import { percentTick, power, tick } from "../chart/scale.js";
-import { format } from "./drawings.js";
+import { epsilonName, format } from "./drawings.js";
 
 /** @typedef {import("../chart/frontier.js").Point} Point */
+/** @typedef {{unit?: string | null, delta?: number | null}} Promised unit and δ of an ε */
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function frontier(context) {
@@ -14,12 +15,13 @@ export function frontier(context) {
   const chart = new FrontierChart(load);
   const heading = html("h3", { class: "fb-chart-title" });
   const subtitle = html("small", { class: "fb-chart-subtitle" });
+  const cost = html("th", { scope: "col" });
   const metric = html("th", { scope: "col" });
   const head = html(
     "tr",
     {},
     html("th", { scope: "col" }, "run"),
-    html("th", { scope: "col" }, "ε"),
+    cost,
     html("th", { scope: "col" }, "δ"),
     metric,
     html("th", { scope: "col" }, "rounds"),
@@ -40,15 +42,18 @@ export function frontier(context) {
     const runs = context.model.get("frontier") ?? [];
     const { info } = data;
     const alike = runs.filter((point) => isPrivate(point) && comparable(point, info, null));
-    const delta = info.delta ?? alike.at(-1)?.delta ?? null;
-    const points = runs.filter((point) => comparable(point, info, delta));
+    /** @type {Promised} */
+    const promised = (info.unit === null ? alike.at(-1) : info) ?? {};
+    const points = runs.filter((point) => comparable(point, info, promised));
     const others = runs.length - points.length;
-    const apart = others > 0 ? `; ${others} with other data or another δ not shown` : "";
+    const apart = others > 0 ? `; ${others} with other data, unit of privacy or δ not shown` : "";
     text(subtitle, `a point per finished run; choose one to load its experiment${apart}`);
     const show = format(data);
     text(heading, `${info.metric.label} against privacy`);
     text(metric, info.metric.label.toLowerCase());
-    const at = delta === null ? "ε" : `ε at δ = ${power(delta)}`;
+    const name = epsilonName(promised.unit);
+    const at = promised.delta ? `${name} at δ = ${power(promised.delta)}` : name;
+    text(cost, name);
     chart.draw({
       points,
       format: show,
@@ -56,7 +61,8 @@ export function frontier(context) {
       percent: info.metric.percent,
       minimize: info.metric.minimize ?? !info.metric.percent,
       name: info.metric.label,
-      xName: `${[at, info.unit].filter(Boolean).join(", ")} (less is more private)`,
+      cost: name,
+      xName: `${at} (less is more private)`,
       empty: "Every finished run becomes a point here: press Start.",
     });
     set(scroll, { hidden: points.length === 0 });
@@ -78,15 +84,17 @@ export function frontier(context) {
 }
 
 /**
- * Whether a run may stand beside the one on show: the same data and measure, ε at the same δ.
+ * Whether a run may stand beside the one on show: the same data and measure, and an ε that
+ * promises the same: to clients or to examples, at the same δ.
  * @param {Point} point
  * @param {import("./table.js").Snapshot} info
- * @param {number | null} delta
+ * @param {Promised | null} promised null: whatever it promises
  */
-export function comparable(point, info, delta) {
+export function comparable(point, info, promised) {
   const same = (point.metric ?? info.metric.name) === info.metric.name;
   if (!same || (point.data ?? info.data) !== info.data) return false;
-  return !isPrivate(point) || delta === null || point.delta === delta;
+  if (!isPrivate(point) || promised === null) return true;
+  return point.unit === promised.unit && point.delta === promised.delta;
 }
 
 /** A run's row of the table. */
@@ -110,6 +118,7 @@ class Line {
   show(point, show) {
     const { low = NaN, high = NaN } = point;
     const interval = Number.isFinite(low + high) ? ` (${show(low)} to ${show(high)})` : "";
+    const own = isNumber(point.personal) ? `, own models ${show(point.personal)}` : "";
     const known = isPrivate(point);
     const name = point.label || String(point.id);
     const going = point.current ?? false;
@@ -121,7 +130,7 @@ class Line {
     const words = [
       known ? tick(Number((point.epsilon ?? 0).toPrecision(3))) : "∞",
       known && point.delta ? power(point.delta) : "–",
-      `${show(point.value)}${interval}`,
+      `${show(point.value)}${interval}${own}`,
       String(point.rounds ?? "–"),
       String(point.seed ?? "–"),
     ];

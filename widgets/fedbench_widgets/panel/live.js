@@ -6,7 +6,7 @@ import { html, set, text, uid } from "../chart/dom.js";
 import { LineChart } from "../chart/lines.js";
 import { power } from "../chart/scale.js";
 import { COLUMN, axis } from "./axis.js";
-import { accuracy, epsilon, isPrivate, loss, norm, sentence } from "./drawings.js";
+import { accuracy, epsilon, epsilonName, isPrivate, loss, norm, sentence } from "./drawings.js";
 
 /** @typedef {import("./axis.js").AxisKind} AxisKind */
 
@@ -69,7 +69,7 @@ export function live(context) {
     end = shared.xDomain[1];
     text(note, info.note || (table.rows === 0 ? PREVIEW : ""));
     set(note, { hidden: note.textContent === "" });
-    charts.accuracy.title(info.metric.label, "");
+    charts.accuracy.title(info.metric.label, info.personal ? "clients by their own models" : "");
     charts.accuracy.draw(accuracy(table, shared, kind));
     charts.loss.title("Loss", info.loss_label);
     charts.loss.draw(loss(table, shared, kind));
@@ -85,8 +85,8 @@ export function live(context) {
   function drawEpsilon(table, shared) {
     const { delta, unit } = table.info;
     const known = isPrivate(table);
-    const at = [delta === null ? "ε" : `ε at δ = ${power(delta)}`, unit].filter(Boolean);
-    charts.epsilon.title("Privacy spent", known ? at.join(", ") : "");
+    const at = `${epsilonName(unit)}${delta === null ? "" : ` at δ = ${power(delta)}`}`;
+    charts.epsilon.title("Privacy spent", known ? at : "");
     charts.epsilon.unavailable(
       known ? null : "No privacy mechanism: there is no ε to spend. Choose one under Privacy.",
     );

@@ -14,7 +14,8 @@
  * @property {number | null} budget
  * @property {number | null} delta
  * @property {number | null} clip
- * @property {string | null} unit
+ * @property {string | null} unit what ε protects: "client-level" or "example-level"
+ * @property {boolean} personal clients use models of their own
  * @property {string} loss_label
  * @property {string} note
  * @property {Pinned[]} pinned
@@ -36,6 +37,7 @@ const BLANK = {
   delta: null,
   clip: null,
   unit: null,
+  personal: false,
   loss_label: "",
   note: "",
   epsilon_plan: null,

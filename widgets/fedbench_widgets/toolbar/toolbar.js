@@ -90,12 +90,11 @@ export function chips(status) {
   if (status.epsilon !== null || status.budget !== null) {
     /** @type {[string, boolean][]} */
     const spent = [
-      ["ε ", false],
+      [status.unit ? `${status.unit} ε ` : "ε ", false],
       [status.epsilon === null ? "0" : number(status.epsilon), true],
     ];
     if (status.budget !== null) spent.push([` of ${tick(status.budget)}`, false]);
     if (status.delta !== null) spent.push([` · δ ${power(status.delta)}`, false]);
-    if (status.unit) spent.push([` · ${status.unit}`, false]);
     const over = status.ended.startsWith("privacy budget");
     found.push({ key: "privacy", pieces: spent, over });
   }
