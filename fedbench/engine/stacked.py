@@ -32,9 +32,10 @@ DEVICE = 1 << 30  # the same on a GPU, which has more to do at once
 LARGE = 1 << 20  # bytes of a cohort's weights from which on several processes are worth while
 MOST = 128  # clients of a chunk
 WORTH = 0.02  # seconds of training in a round from which on workers save more than they cost
+CLEAR = 0.25  # seconds that say so although a first round takes longer than those to come
 
-# What the last round of a run took in this process: the measure of what workers would save.
-_spent: weakref.WeakKeyDictionary[Task, float] = weakref.WeakKeyDictionary()
+# Rounds of a run in this process and the least that one took: what workers would save.
+_spent: weakref.WeakKeyDictionary[Task, tuple[int, float]] = weakref.WeakKeyDictionary()
 
 
 class StackedEngine(Engine):
@@ -105,9 +106,10 @@ class StackedEngine(Engine):
             spent += sum(report.seconds.values())
             yield report
         if crew is None:
-            _spent[task] = spent
+            rounds, least = _spent.get(task, (0, math.inf))
+            _spent[task] = rounds + 1, min(least, spent)
             return
-        _spent[task] = math.inf  # this run has its workers from now on
+        _spent[task] = 2, math.inf  # this run has its workers from now on
         yield from crew.reports(self, task, params, server, clients, list(left), info)
 
     def evaluate(self, task: Task, params: Tree, first: int, last: int) -> Tensor:
@@ -125,8 +127,10 @@ class StackedEngine(Engine):
         if self.workers == 0 or self.device != "cpu":
             return None
         size = self.workers or cores()
-        if self.workers is None and (size < 2 or max(spent, _spent.get(task, 0.0)) < WORTH):
-            return None
+        if self.workers is None:
+            rounds, least = _spent.get(task, (0, 0.0))
+            if size < 2 or (spent < CLEAR and (rounds < 2 or least < WORTH)):
+                return None
         crew = pool(size)
         return crew if crew.ready and crew.share(self, task).done() else None
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 import fedbench as fb
 from fedbench.engine import pool as pools
+from fedbench.engine import stacked
 from fedbench.engine.pool import Pool
 from fedbench.runs.rounds import Progress, Rounds
 from fedbench.spec import Spec
@@ -89,9 +90,6 @@ def test_any_number_of_workers_gives_the_same_bits(changes: dict[str, Spec]) -> 
 
 
 def test_workers_really_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("trained in the main process")
-
     monkeypatch.setattr(fb.StackedEngine, "report", refuse)
     assert trained(EXPERIMENT, 2).round == 3
 
@@ -254,3 +252,35 @@ def test_an_array_takes_its_file_along(tmp_path: Path) -> None:
     assert np.load(path).tolist() == data.tolist()
     del data
     assert not path.exists()
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("not to be called")
+
+
+def test_small_work_stays_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacked, "WORTH", 3600.0)
+    monkeypatch.setattr(stacked, "CLEAR", 3600.0)
+    monkeypatch.setattr(stacked, "pool", refuse)
+    session = Rounds(EXPERIMENT)
+    progress = session.begin()
+    for _ in range(4):
+        progress, _ = session.next(progress)
+    assert_identical(progress, trained(EXPERIMENT, 0, rounds=4))
+
+
+def test_work_that_pays_moves_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacked, "WORTH", 0.0)
+    monkeypatch.setattr(stacked, "cores", lambda: 2)
+    engine = fb.StackedEngine(chunk=2)
+    session = Rounds(EXPERIMENT.replace(engine=engine))
+    pools.pool(2).share(engine, session.task).result(60)
+    progress = session.begin()
+    with monkeypatch.context() as first:
+        first.setattr(stacked, "pool", refuse)  # the first two rounds only measure
+        for _ in range(2):
+            progress, _ = session.next(progress)
+    monkeypatch.setattr(fb.StackedEngine, "report", refuse)
+    progress, _ = session.next(progress)
+    monkeypatch.undo()
+    assert_identical(progress, trained(EXPERIMENT, 0))
