@@ -2,7 +2,9 @@
 
 Run from the root of the checkout: `python -m benchmarks.engine`. Every peer has an environment of
 its own under `.bench`, made when it is missing. Local training and aggregation are timed and
-evaluation is not; the first round warms up and is told apart. Nothing is asserted.
+evaluation is not; the first round warms up and is told apart. fedbench is measured before the
+others and after them, so that the noise of the machine shows; ratios are to all rounds of both.
+Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ from plotly.graph_objects import Figure
 from plotly.subplots import make_subplots
 
 from benchmarks.workloads import ROUNDS, WORKLOADS, Workload, load
+from fedbench.figures import BLUE, FONT, GRID, INK, ORANGE, QUIET
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "benchmarks" / "peers"
 ENVIRONMENTS = ROOT / ".bench"
 RESULTS = ROOT / "docs" / "benchmarks"
-OURS = "fedbench"
+OURS, AGAIN = "fedbench", "fedbench-again"
 FLOOR = "floor"
 LIMIT = 3600  # seconds for one peer on one workload
 
@@ -69,10 +72,10 @@ class Peer:
             marker.write_text(pins)
         return python
 
-    def run(self, folder: Path, rounds: int) -> Result:
+    def run(self, folder: Path, rounds: int, *more: object) -> Result:
         """Return what the script says about the workload in `folder`, or why it failed."""
         try:
-            command = [self.python(), SCRIPTS / self.script, folder, rounds, *self.arguments]
+            command = [self.python(), SCRIPTS / self.script, folder, rounds, *self.arguments, *more]
             done = subprocess.run(
                 [str(word) for word in command],
                 cwd=ROOT,
@@ -96,22 +99,27 @@ def _call(command: list[str]) -> None:
         raise subprocess.SubprocessError(f"{' '.join(command[1:4])} failed: {' '.join(last)}")
 
 
+# In the order in which they run: fedbench's own start and end the row.
 PEERS = {
-    OURS: Peer("fedbench", "fedbench_peer.py", None, PLAIN + PRIVATE),
+    OURS: Peer("fedbench", "fedbench_peer.py", None, PLAIN + PRIVATE, ("cold",)),
+    "fedbench-alone": Peer(
+        "fedbench, no workers", "fedbench_peer.py", None, PLAIN + PRIVATE, ("cold", "0")
+    ),
     "sequential": Peer("plain PyTorch", "sequential.py", "torch", PLAIN + PRIVATE),
     "flower": Peer("Flower on Ray", "flower_ray.py", "flower", PLAIN),
     "pfl": Peer("pfl", "pfl_peer.py", "pfl", PLAIN),
     "opacus-hooks": Peer("Opacus, hooks", "opacus_peer.py", "opacus", PRIVATE, ("hooks",)),
     "opacus-ghost": Peer("Opacus, ghost", "opacus_peer.py", "opacus", PRIVATE, ("ghost",)),
     FLOOR: Peer("arithmetic floor", "floor.py", "torch", PLAIN + PRIVATE),
+    AGAIN: Peer("fedbench, again", "fedbench_peer.py", None, PLAIN + PRIVATE, ("warm",)),
 }
 
 
 def main() -> None:
     """Measure, print and keep."""
     options = _options()
-    table = load()
-    print(f"{table.name} data; {options.rounds} rounds, the first apart\n")
+    table, before = load(), os.getloadavg()[0]
+    print(f"{table.name} data; {options.rounds} rounds, the first apart; load {before:.2f}\n")
     results: dict[str, dict[str, Result]] = {}
     with tempfile.TemporaryDirectory() as home:
         for name in options.workloads:
@@ -121,13 +129,14 @@ def main() -> None:
             results[name] = {}
             for peer in able:
                 print(f"{name}: {PEERS[peer].title} ...", file=sys.stderr, flush=True)
-                results[name][peer] = PEERS[peer].run(folder, options.rounds)
+                more = (options.workers,) if peer in (OURS, AGAIN) and options.workers else ()
+                results[name][peer] = PEERS[peer].run(folder, options.rounds, *more)
             print(f"{describe(WORKLOADS[name])}\n{frame(results[name]).to_string(index=False)}\n")
     options.out.mkdir(parents=True, exist_ok=True)
     kept = {
         "data": table.name,
         "rounds": options.rounds,
-        "machine": machine(),
+        "machine": machine() | {"load_before": before},
         "workloads": {name: WORKLOADS[name].__dict__ for name in options.workloads},
         "results": results,
     }
@@ -151,6 +160,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--workloads", type=some(WORKLOADS), default=["W1", "W2-640", "W3"])
     parser.add_argument("--peers", type=some(PEERS), default=list(PEERS))
+    parser.add_argument("--workers", help="processes of fedbench; it decides where none is given")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of JSON and picture")
     options = parser.parse_args()
     if not 1 <= options.rounds <= ROUNDS:
@@ -168,7 +178,7 @@ def describe(workload: Workload) -> str:
 
 
 def frame(results: dict[str, Result]) -> pd.DataFrame:
-    """Return one row for each peer: seconds a round, ratios, memory, the first round, accuracy."""
+    """Return one row for each peer: seconds a round, ratios, memory, first rounds, evaluation."""
     ours, floor = (_seconds(results, name) for name in (OURS, FLOOR))
     rows = [{"peer": PEERS[peer].title} | _row(results[peer], ours, floor) for peer in results]
     table = pd.DataFrame(rows).fillna("")
@@ -178,32 +188,40 @@ def frame(results: dict[str, Result]) -> pd.DataFrame:
 def _row(result: Result, ours: float | None, floor: float | None) -> Result:
     if "error" in result:
         return {"note": result["error"]}
-    median = statistics.median(_warm(result))
+    median = statistics.median(_later(result["seconds"]))
     row = {
         "median s": f"{median:.4f}",
-        "best s": f"{min(_warm(result)):.4f}",
+        "best s": f"{min(_later(result['seconds'])):.4f}",
         "× fedbench": _ratio(median, ours),
         "× floor": _ratio(median, floor),
     }
     if "operations" in result:  # the floor trains nothing
         return row | {"note": f"{result['operations'] / 1e9:.2f} GFLOP a round"}
-    return row | {
-        "peak MB": f"{result['peak_mb']:.0f}",
-        "to round 1, s": f"{result['first']:.2f}",
-        "accuracy": f"{result['accuracy']:.3f}",
-    }
+    row["peak MB"] = f"{result['peak_mb']:.0f}"
+    for key, name in (("first", "cold start, s"), ("first_warm", "warm start, s")):
+        row[name] = f"{result[key]:.2f}" if result.get(key) else ""
+    evaluation = _later(result.get("evaluation", []))
+    row["evaluation s"] = f"{statistics.median(evaluation):.3f}" if evaluation else ""
+    return row | {"accuracy": f"{result['accuracy']:.3f}", "note": result.get("note", "")}
 
 
-def _warm(result: Result) -> list[float]:
-    return result["seconds"][1:] or result["seconds"]
+def _later(seconds: list[float]) -> list[float]:
+    return seconds[1:] or seconds
+
+
+def _rounds(results: dict[str, Result], peer: str) -> list[float]:
+    """All rounds of a peer but the first; those of fedbench are of both of its runs."""
+    own = (OURS, AGAIN) if peer == OURS else (peer,)
+    found = [results[name] for name in own if "seconds" in results.get(name, {})]
+    return [seconds for result in found for seconds in _later(result["seconds"])]
 
 
 def _seconds(results: dict[str, Result], peer: str) -> float | None:
     """The figure to compare by: the median, and for the floor the best, since it is a bound."""
-    result = results.get(peer, {"error": "not asked for"})
-    if "error" in result:
+    rounds = _rounds(results, peer)
+    if not rounds:
         return None
-    return min(_warm(result)) if peer == FLOOR else statistics.median(_warm(result))
+    return min(rounds) if peer == FLOOR else statistics.median(rounds)
 
 
 def _ratio(value: float, base: float | None) -> str:
@@ -230,57 +248,91 @@ def _processor() -> str:
 
 
 def picture(results: dict[str, dict[str, Result]]) -> Figure:
-    """Return bars of the median seconds a round, one panel a workload; the floor is a line."""
+    """Return every round as a dot and the median as a bar across, one panel a workload."""
+    names = [peer for peer in PEERS if peer not in (FLOOR, AGAIN)]
+    shown = {
+        name: [peer for peer in names if _rounds(peers, peer)] for name, peers in results.items()
+    }
     figure = make_subplots(
-        cols=len(results), subplot_titles=list(results), shared_yaxes=True, horizontal_spacing=0.03
+        rows=len(results),
+        subplot_titles=[describe(WORKLOADS[name]) for name in results],
+        row_heights=[len(peers) + 1.0 for peers in shown.values()],
+        shared_xaxes=True,
+        vertical_spacing=60 / _height(shown),
     )
-    highest = lowest = 1.0
-    for column, peers in enumerate(results.values(), 1):
-        seconds = {peer: _seconds(peers, peer) for peer in peers}
-        floor = seconds.pop(FLOOR, None)
-        shown = sorted((value, peer) for peer, value in seconds.items() if value is not None)
-        figure.add_bar(
-            x=[PEERS[peer].title for _, peer in shown],
-            y=[value for value, _ in shown],
-            text=[f"{value:.3g}" for value, _ in shown],
-            textposition="outside",
-            marker_color=["#0072b2" if peer == OURS else "#b0b7bf" for _, peer in shown],
-            row=1,
-            col=column,
-        )
-        if floor is not None:
-            _floor(figure, floor, column)
-        values = [value for value, _ in shown] + ([floor] if floor is not None else [])
-        highest, lowest = max(highest, *values), min(lowest, *values)
-    figure.update_xaxes(tickangle=-35)
-    figure.update_yaxes(type="log", dtick=1, gridcolor="#e5e7eb")
-    figure.update_yaxes(range=[math.log10(lowest / 3), math.log10(highest * 3)])
-    figure.update_yaxes(title="seconds a round", col=1)
+    for row, (name, peers) in enumerate(shown.items(), 1):
+        peers.sort(key=lambda peer: statistics.median(_rounds(results[name], peer)))
+        for peer in peers:
+            own = PEERS[peer].script == PEERS[OURS].script
+            _strip(figure, PEERS[peer].title, _rounds(results[name], peer), own, row)
+        figure.update_yaxes(autorange="reversed", row=row, col=1)
+        if (floor := _seconds(results[name], FLOOR)) is not None:
+            _floor(figure, floor, row)
+    figure.update_annotations(xanchor="left", x=0, font_size=13, selector={"yanchor": "bottom"})
+    grid = {"gridcolor": GRID, "zeroline": False}
+    figure.update_xaxes(type="log", dtick="D2", tickformat="~g", showticklabels=True, **grid)
+    figure.update_xaxes(title={"text": "seconds a round", "font_size": 12}, row=len(results))
+    figure.update_yaxes(gridcolor=GRID, ticksuffix="  ")
     return figure.update_layout(
-        template="plotly_white",
-        title="One round, median seconds; less is better; the dashed line is the arithmetic floor",
+        template="none",
+        title={
+            "text": "One round of federated learning<br><sup>every round but the first is a dot, "
+            "the median a line across; the dashed line is the arithmetic floor</sup>",
+            "x": 0.01,
+            "y": 1 - 30 / _height(shown),
+        },
+        font={"family": FONT, "size": 12, "color": INK},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
         showlegend=False,
-        width=300 * len(results) + 120,
-        height=480,
+        width=880,
+        height=_height(shown),
+        margin={"l": 150, "r": 40, "t": 90, "b": 50},
     )
 
 
-def _floor(figure: Figure, seconds: float, column: int) -> None:
-    figure.add_hline(
-        seconds, line={"color": "#d55e00", "dash": "dash", "width": 2}, row=1, col=column
+def _height(shown: dict[str, list[str]]) -> int:
+    return 140 + sum(36 * (len(peers) + 1) + 60 for peers in shown.values())
+
+
+def _strip(figure: Figure, title: str, rounds: list[float], ours: bool, row: int) -> None:
+    color, median = BLUE if ours else QUIET, statistics.median(rounds)
+    figure.add_scatter(
+        x=rounds,
+        y=[title] * len(rounds),
+        mode="markers",
+        marker={"color": color, "size": 9, "opacity": 0.35},
+        row=row,
+        col=1,
     )
+    figure.add_scatter(
+        x=[median],
+        y=[title],
+        mode="markers+text",
+        marker={"symbol": "line-ns", "size": 20, "line": {"color": color, "width": 3}},
+        text=[f"<b>{median:.3g}</b>"],
+        textposition="top center",
+        textfont={"color": color, "size": 11},
+        row=row,
+        col=1,
+    )
+
+
+def _floor(figure: Figure, seconds: float, row: int) -> None:
+    figure.add_vline(seconds, line={"color": ORANGE, "dash": "dash", "width": 1.5}, row=row, col=1)
     figure.add_annotation(
-        text=f"{seconds:.3g}",
-        x=1,
-        xref="x domain",
-        xanchor="right",
-        y=math.log10(seconds),  # on a log axis an annotation is placed by the exponent
+        text=f"floor {seconds:.2g}",
+        x=math.log10(seconds),  # on a log axis an annotation is placed by the exponent
+        y=0,
+        yref="y domain",
+        xanchor="left",
         yanchor="top",
+        yshift=22,
+        xshift=3,
         showarrow=False,
-        font_color="#b34700",
-        bgcolor="white",
-        row=1,
-        col=column,
+        font={"color": ORANGE, "size": 11},
+        row=row,
+        col=1,
     )
 
 
