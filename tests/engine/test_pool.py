@@ -262,7 +262,7 @@ def test_small_work_stays_in_this_process(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(stacked, "WORTH", 3600.0)
     monkeypatch.setattr(stacked, "CLEAR", 3600.0)
     monkeypatch.setattr(stacked, "pool", refuse)
-    session = Rounds(EXPERIMENT)
+    session = Rounds(EXPERIMENT.replace(engine=fb.StackedEngine(chunk=2)))
     progress = session.begin()
     for _ in range(4):
         progress, _ = session.next(progress)
