@@ -245,7 +245,8 @@ def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
         return None
     found: list[Layer] = []
     flat = len(shape) == 1
-    for name, child in module.named_children():
+    # named_children() leaves out a layer's second place, as of one activation used throughout.
+    for name, child in zip(module._modules, module, strict=True):
         layer = _layer(name, child, flat=flat, below=found[-1] if found else None)
         if layer is None or any(True for _ in child.buffers()):
             return None
@@ -261,7 +262,8 @@ def _layer(name: str, child: nn.Module, *, flat: bool, below: Layer | None) -> L
     from torch import nn
 
     if type(child) is nn.EmbeddingBag and below is None and flat:
-        plain = child.mode == "mean" and child.max_norm is None and not child.include_last_offset
+        plain = child.mode == "mean" and child.max_norm is None
+        plain = plain and not (child.include_last_offset or child.scale_grad_by_freq)
         return Bag(name, child.padding_idx, child.num_embeddings) if plain else None
     if type(child) is nn.Flatten and child.start_dim == 1 and child.end_dim == -1:
         return Flatten(name)
