@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.channel.privacy import ExampleLevelDP
-from fedbench.engine.engine import Clock, Task, Updates
+from fedbench.engine.engine import Updates
 from fedbench.engine.loop import perturb
+from fedbench.engine.task import Clock, Task
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
 

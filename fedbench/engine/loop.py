@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.engine.engine import Engine, Task, Updates
+from fedbench.engine.engine import Engine, Updates
+from fedbench.engine.task import Task
 from fedbench.strategies import LocalWork, RoundInfo
 from fedbench.tree import Tree
 

@@ -9,7 +9,8 @@ import numpy as np
 import psutil
 
 from fedbench import tree
-from fedbench.engine.engine import Engine, Task
+from fedbench.engine.engine import Engine
+from fedbench.engine.task import Task
 
 if TYPE_CHECKING:
     from fedbench.tree import Tree

@@ -32,8 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.engine.engine import Engine, Report, Task, blocks
-from fedbench.engine.shared import Layout, Shelf
+from fedbench.engine.engine import Engine, Report, blocks
+from fedbench.engine.shared import Arrays, Layout, Shelf
+from fedbench.engine.task import Task
 from fedbench.engine.worker import TASKS
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
@@ -46,33 +47,10 @@ class WorkerDied(RuntimeError):
     """The same work ended two worker processes."""
 
 
-class _Arrays:
-    """Arrays written to files, each once for as long as it lives."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._paths: dict[int, str] = {}
-        self._count = itertools.count()
-
-    def path(self, array: NDArray[Any]) -> str:
-        """Return the file of an array, which is written at first."""
-        key = id(array)
-        if key not in self._paths:
-            path = self._folder / f"array-{next(self._count)}.npy"
-            np.save(path, array, allow_pickle=False)
-            self._paths[key] = str(path)
-            weakref.finalize(array, self._forget, key)
-        return self._paths[key]
-
-    def _forget(self, key: int) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(self._paths.pop(key))
-
-
 class _Pickler(cloudpickle.Pickler):
     """Carries classes that were defined in a notebook; arrays of data go by file."""
 
-    def __init__(self, stream: io.BytesIO, arrays: _Arrays) -> None:
+    def __init__(self, stream: io.BytesIO, arrays: Arrays) -> None:
         super().__init__(stream)
         self._arrays = arrays
 
@@ -154,7 +132,7 @@ class Pool:
     def __init__(self, size: int) -> None:
         self.size = size
         self._folder = Path(tempfile.mkdtemp(prefix="fedbench-"))
-        self._arrays = _Arrays(self._folder)
+        self._arrays = Arrays(self._folder)
         self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
         self._names = itertools.count()
         self._serials = itertools.count()
@@ -206,9 +184,12 @@ class Pool:
             self._results(engine, task, params, server, len(chunks), job)
         ):
             found = result.get(layout)
-            states = tree.map(lambda leaf: leaf.clone(), tree.unpack(found, "states"))
-            ids = chunks[index].tolist()
-            kept = {client: tree.row(states, k) for k, client in enumerate(ids)} if states else {}
+            states = tree.unpack(found, "states")
+            ids = enumerate(chunks[index].tolist()) if states else ()
+            kept = {
+                client: {name: leaf[k].clone() for name, leaf in states.items()}
+                for k, client in ids
+            }
             yield replace(report, payload=tree.unpack(found, "payload"), clients=kept)
 
     def evaluate(self, engine: Engine, task: Task, params: Tree, first: int, last: int) -> Any:

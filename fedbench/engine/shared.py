@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import mmap
+import os
+import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedbench.tree import Tree
 
@@ -62,6 +67,29 @@ class Shelf:
                 file.truncate(length)
                 self._map = mmap.mmap(file.fileno(), length)
         return self._map
+
+
+class Arrays:
+    """Arrays written to files, each once for as long as it lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths: dict[int, str] = {}
+        self._count = itertools.count()
+
+    def path(self, array: NDArray[Any]) -> str:
+        """Return the file of an array, which is written at first."""
+        key = id(array)
+        if key not in self._paths:
+            path = self._folder / f"array-{next(self._count)}.npy"
+            np.save(path, array, allow_pickle=False)
+            self._paths[key] = str(path)
+            weakref.finalize(array, self._forget, key)
+        return self._paths[key]
+
+    def _forget(self, key: int) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._paths.pop(key))
 
 
 def _view(room: mmap.mmap, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:

@@ -20,6 +20,7 @@ import fedbench as fb
 from fedbench.engine import pool as pools
 from fedbench.engine import stacked
 from fedbench.engine.pool import Pool
+from fedbench.engine.shared import Arrays
 from fedbench.runs.rounds import Progress, Rounds
 from fedbench.spec import Spec
 
@@ -245,7 +246,7 @@ def test_data_travel_once_as_a_file() -> None:
 
 
 def test_an_array_takes_its_file_along(tmp_path: Path) -> None:
-    arrays = pools._Arrays(tmp_path)
+    arrays = Arrays(tmp_path)
     data = np.arange(10.0)
     path = Path(arrays.path(data))
     assert arrays.path(data) == str(path)

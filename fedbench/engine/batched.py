@@ -1,0 +1,244 @@
+"""A chunk of clients at once, for models whose layers can be stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench import tree
+from fedbench.channel.privacy import ExampleLevelDP
+from fedbench.data import Plan
+from fedbench.engine.dense import Layer
+from fedbench.engine.engine import Updates
+from fedbench.engine.task import Clock, Task
+from fedbench.strategies import LocalWork, RoundInfo, Strategy
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Trace = tuple[Layer, Tensor, Tensor]  # a layer, its input and the slope at its output
+
+
+def train(
+    task: Task,
+    layers: list[Layer],
+    params: Tree,
+    server: Tree,
+    clients: Mapping[int, Tree],
+    ids: NDArray[np.int64],
+    info: RoundInfo,
+) -> Updates:
+    """Return the updates of clients `ids`, whose model has these layers; see `Engine.train`."""
+    import torch
+
+    clock = Clock()
+    params, server = (tree.map(lambda leaf: leaf.to(task.device), a) for a in (params, server))
+    held = [
+        tree.map(
+            lambda leaf: leaf.to(task.device),
+            clients.get(client) or task.strategy.init_client(params),
+        )
+        for client in ids.tolist()
+    ]
+    state = tree.stack(held) if held[0] else {}
+    plan = task.plan(ids, info)
+    x, y = task.batch(plan.rows, task.corrupt(ids))
+    clock.lap("data")
+    descent = _Descent(task, layers, params, server, plan, info, clock)
+    sent, losses = {}, torch.zeros(0)
+    for number, strategy in enumerate(task.passes()):
+        start = strategy.start(params, state)
+        local = _stacked(start, params, len(ids))
+        privacy = task.example_privacy if number == 0 else None
+        loss = descent.run(strategy, local, state, x, y, privacy)
+        delta = {}
+        for name, leaf in local.items():
+            delta[name] = leaf.sub_(start[name])
+        steps = torch.from_numpy(plan.steps).to(task.device)
+        payload, state = strategy.finish(delta, params, state, server, steps, info)
+        if number == 0:
+            sent, losses = payload, loss
+        clock.lap("step")
+    states = {}
+    if state:
+        kept = tree.map(torch.Tensor.cpu, state)
+        # copies: a view of one client's row would keep those of its whole chunk
+        states = {
+            client: tree.map(torch.clone, tree.row(kept, k))
+            for k, client in enumerate(ids.tolist())
+        }
+    return Updates(
+        payloads=sent,
+        weights=task.strategy.weights(torch.from_numpy(task.data.sizes_of(ids))),
+        losses=losses,
+        clients=states,
+        seconds=clock.seconds,
+    )
+
+
+def _stacked(start: Tree, params: Tree, clients: int) -> dict[str, Tensor]:
+    """Return copies [C, ...] of where training starts, which may be one place for all clients."""
+    import torch
+
+    return {
+        name: (
+            leaf.expand(clients, *leaf.shape) if leaf.dim() == params[name].dim() else leaf
+        ).clone(memory_format=torch.contiguous_format)
+        for name, leaf in start.items()
+    }
+
+
+class _Noise:
+    """What makes a step private: examples' gradients are clipped, and their sum is disturbed."""
+
+    def __init__(
+        self, privacy: ExampleLevelDP, plan: Plan, info: RoundInfo, local: Mapping[str, Tensor]
+    ) -> None:
+        import torch
+
+        self.clip, self.std = privacy.clip, privacy.solved() * privacy.clip
+        self.steps, self.expected = plan.steps.tolist(), plan.expected.tolist()
+        self.generators = [privacy.perturbation(info.round, k) for k in plan.ids.tolist()]
+        self.drawn = {name: torch.empty(leaf.shape[1:]) for name, leaf in local.items()}
+        device = next(iter(local.values())).device
+        self.widths = torch.from_numpy(plan.expected).to(device).view(-1, 1)
+
+    def clipped(self, traces: list[Trace]) -> list[Trace]:
+        """Return slopes that give Σ clipped gradients / expected batch.
+
+        No example's gradient is ever formed; this is known as ghost clipping (Li et al. 2022,
+        arXiv:2110.05679).
+        """
+        squares = [layer.squares(given, slope) for layer, given, slope in traces]
+        norms = sum(squares[1:], squares[0]).sqrt()
+        factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0) / self.widths
+        return [(layer, given, slope * factors.unsqueeze(2)) for layer, given, slope in traces]
+
+    def add(self, target: Mapping[str, Tensor], step: int, factor: float) -> None:
+        """Add `factor` · noise / expected batch in place, client by client, leaf by leaf."""
+        for k, generator in enumerate(self.generators):
+            if step < self.steps[k]:
+                scale = factor * self.std / self.expected[k]
+                for name, drawn in self.drawn.items():
+                    drawn.normal_(generator=generator)
+                    target[name][k].add_(drawn.to(target[name].device), alpha=scale)
+
+
+class _Descent:
+    """The local steps of a chunk of clients."""
+
+    def __init__(
+        self,
+        task: Task,
+        layers: list[Layer],
+        params: Tree,
+        server: Tree,
+        plan: Plan,
+        info: RoundInfo,
+        clock: Clock,
+    ) -> None:
+        import torch
+
+        self.task, self.layers, self.plan, self.info, self.clock = task, layers, plan, info, clock
+        self.params, self.server = params, server
+        # Nobody asks for the slope below the first layer that has parameters.
+        self.first = next((k for k, layer in enumerate(layers) if layer.trains), 0)
+        mask = torch.from_numpy(plan.rows >= 0)
+        # A step is as wide as its largest batch: batches drawn at random vary much.
+        self.widths = mask.sum(2).amax(0).clamp(min=1).tolist()
+        mask = mask.to(task.device)
+        self.mask = mask.to(torch.float32)
+        self.valid = mask.sum(2)  # samples in each client's batch, [C, S]
+        steps = torch.from_numpy(plan.steps).to(task.device)
+        self.active = torch.arange(plan.rows.shape[1], device=task.device) < steps[:, None]
+
+    def run(
+        self,
+        strategy: LocalWork,
+        local: dict[str, Tensor],
+        state: Tree,
+        x: Tensor,
+        y: Tensor,
+        privacy: ExampleLevelDP | None,
+    ) -> Tensor:
+        """Train `local` in place on x[C, S, B, ...], y[C, S, B]; return mean losses, float64[C]."""
+        import torch
+
+        training, info, clock = self.task.training, self.info, self.clock
+        velocity = tree.zeros_like(local) if training.momentum else None
+        adjusts = type(strategy).adjust is not Strategy.adjust
+        plain = not (adjusts or training.momentum or training.weight_decay)
+        # What an example's loss counts for: 1 / batch, or 1 where each has a gradient of its own.
+        shares = self.mask
+        if privacy is None:
+            shares = shares / self.valid.clamp(min=1).unsqueeze(2)
+        losses: list[Tensor] = []
+        noise = None if privacy is None else _Noise(privacy, self.plan, info, local)
+        for step, width in enumerate(self.widths):
+            traces, loss = self._slopes(
+                local, x[:, step, :width], y[:, step, :width], shares[:, step, :width]
+            )
+            losses.append(loss)
+            if noise is not None:
+                traces = noise.clipped(traces)
+            if plain:
+                # Padding and clients whose batches are used up have slopes of zero.
+                for layer, given, slope in traces:
+                    layer.descend(local, given, slope, info.lr)
+                clock.lap("gradients")
+                if noise is not None:
+                    noise.add(local, step, -info.lr)
+                    clock.lap("noise")
+                continue
+            grads = {}
+            for layer, given, slope in traces:
+                grads |= layer.gradients(given, slope)
+            grads = {name: grads[name] for name in local}
+            clock.lap("gradients")
+            if noise is not None:
+                noise.add(grads, step, 1.0)
+                clock.lap("noise")
+            if training.weight_decay:
+                grads = tree.add(grads, tree.scale(local, training.weight_decay))
+            if adjusts:
+                grads = strategy.adjust(grads, local, self.params, self.server, state)
+            if velocity is not None:
+                velocity = tree.add(tree.scale(velocity, training.momentum), grads)
+                grads = velocity
+            # A client whose batches are used up stands still while the others go on.
+            active = self.active[:, step].to(torch.float32) * info.lr
+            for name, leaf in local.items():
+                leaf.sub_(grads[name] * active.view(-1, *[1] * (leaf.dim() - 1)))
+            clock.lap("step")
+        total = torch.stack(losses, 1).double()
+        if privacy is None:
+            total *= self.valid
+        return total.sum(1) / self.valid.sum(1).clamp(min=1)
+
+    def _slopes(
+        self, local: Tree, x: Tensor, y: Tensor, share: Tensor
+    ) -> tuple[list[Trace], Tensor]:
+        """Return each trained layer with its input and the slope at its output, and the losses [C].
+
+        `share` [C, B] is what an example's loss counts for, 0 for padding.
+        """
+        import torch
+
+        given = [x]
+        for layer in self.layers:
+            given.append(layer.forward(local, given[-1]))
+        outputs = given[-1].detach().requires_grad_()
+        losses = self.task.model.loss(outputs.flatten(0, 1), y.flatten())
+        (slope,) = torch.autograd.grad(losses, outputs, share.flatten())
+        traces = []
+        for depth in reversed(range(self.first, len(self.layers))):
+            layer = self.layers[depth]
+            if layer.trains:
+                traces.append((layer, given[depth], slope))
+            if depth > self.first:
+                slope = layer.backward(local, given[depth], given[depth + 1], slope)
+        return traces, (losses.detach().view(y.shape) * share).sum(1)

@@ -1,0 +1,181 @@
+"""What every engine is given: all that stays the same over a run, and what follows from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench import tree
+from fedbench.aggregators import Aggregator, Mean
+from fedbench.attacks import Attack, NoAttack
+from fedbench.channel.privacy import ExampleLevelDP, NoPrivacy, Privacy
+from fedbench.data import FederatedDataset, Plan
+from fedbench.engine.dense import Layer, layers
+from fedbench.models import Model
+from fedbench.strategies import LocalWork, RoundInfo, Strategy
+from fedbench.training import LocalTraining
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What stays the same over a run: all that decides what a client sends in a round.
+
+    It travels to worker processes whole, without what it has worked out for itself on the way.
+    """
+
+    data: FederatedDataset
+    model: Model
+    training: LocalTraining
+    strategy: Strategy
+    seed: int
+    attack: Attack = field(default_factory=NoAttack)
+    privacy: Privacy = field(default_factory=NoPrivacy)
+    aggregator: Aggregator = field(default_factory=Mean)
+    device: str = "cpu"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @property
+    def example_privacy(self) -> ExampleLevelDP | None:
+        """Return what local steps must do for the privacy of examples, if anything."""
+        return self.privacy if isinstance(self.privacy, ExampleLevelDP) else None
+
+    def check(self) -> None:
+        """Raise ValueError if the model has a layer that no federation can train, naming it."""
+        from torch.nn.modules.batchnorm import _BatchNorm
+
+        for name, layer in self.model.template(self.data.card).named_modules():
+            if isinstance(layer, _BatchNorm):
+                raise ValueError(
+                    f"model: layer {name!r} is {type(layer).__name__}, which mixes the examples of "
+                    "a batch and keeps statistics that no client can answer for: there is no "
+                    "privacy for an example, and clients trained together would share them; "
+                    "use GroupNorm"
+                )
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """Return a module for training, to be called with parameters or to hold them."""
+        return self.model.module(self.data.card, self.seed).train().to(self.device)
+
+    @cached_property
+    def layers(self) -> list[Layer] | None:
+        """Return the layers of a model that can be stacked, else None."""
+        return layers(self.model.template(self.data.card), self.data.card.shape)
+
+    @cached_property
+    def _table(self) -> tuple[Tensor, Tensor]:
+        import torch
+
+        x, y = torch.from_numpy(self.data.x), torch.from_numpy(self.data.y)
+        return x.to(self.device), y.to(self.device)
+
+    def plan(self, ids: NDArray[np.int64], info: RoundInfo) -> Plan:
+        """Return which rows clients `ids` train on in this round."""
+        private = self.example_privacy
+        return self.data.plan(
+            ids,
+            batch_size=self.training.batch_size,
+            epochs=self.training.epochs,
+            steps=self.training.steps,
+            seed=self.seed,
+            round=info.round,
+            poisson=None if private is None else lambda client: private.batches(info.round, client),
+        )
+
+    def corrupt(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of `ids` attack, bool[C]."""
+        return self.attack.corrupt(self.data.clients, self.seed)[ids]
+
+    def batch(self, rows: NDArray[np.int64], corrupt: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+        """Return x[C, ..., *shape] and y[C, ...] at rows[C, ...]; row -1 gives some row.
+
+        The targets are what the clients train on: those of `corrupt` [C] clients are poisoned.
+        """
+        import torch
+
+        taken = torch.from_numpy(rows.clip(min=0)).to(self.device)
+        x, y = self._table
+        targets = y[taken]
+        for client in np.flatnonzero(corrupt).tolist():
+            targets[client] = self.attack.poison(targets[client], self.data.card)
+        return x[taken], targets
+
+    @cached_property
+    def y_test(self) -> Tensor:
+        """Return the targets of the test set."""
+        import torch
+
+        return torch.from_numpy(self.data.y_test)
+
+    def losses(self, outputs: Tensor) -> Tensor:
+        """Return the loss of each test row."""
+        import torch
+
+        with torch.no_grad():
+            return self.model.loss(outputs, self.y_test)
+
+    def outputs(self, params: Tree, first: int, last: int) -> Tensor:
+        """Return what the model gives for test rows `first` to `last`."""
+        import torch
+        from torch.func import functional_call
+
+        self.module.eval()
+        try:
+            with torch.no_grad():
+                x = torch.from_numpy(self.data.x_test[first:last]).to(self.device)
+                here = {name: leaf.to(self.device) for name, leaf in params.items()}
+                return functional_call(self.module, here, (x,)).cpu()
+        finally:
+            self.module.train()
+
+    @contextmanager
+    def chance(self, client: int, info: RoundInfo) -> Iterator[None]:
+        """Seed torch's own generator, which layers such as dropout draw from, for one client."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            key = np.random.SeedSequence([self.seed, 7, info.round, client])
+            torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+            yield
+
+    def passes(self) -> tuple[LocalWork, ...]:
+        """Return the local trainings of a round, the one whose payload is sent first."""
+        companion = self.strategy.companion()
+        return (self.strategy,) if companion is None else (self.strategy, companion)
+
+    def silence(self, params: Tree, server: Tree, info: RoundInfo) -> dict[str, Tensor]:
+        """Return a payload of zeros, as nobody's sum."""
+        import torch
+
+        client = self.strategy.init_client(params)
+        payload, _ = self.strategy.finish(
+            tree.zeros_like(params), params, client, server, torch.tensor(1), info
+        )
+        return tree.zeros_like(payload)
+
+
+class Clock:
+    """Adds up seconds by phase: `lap` books the time since the last one."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, phase: str) -> None:
+        """Book the time since the last lap, or since the clock was made, under `phase`."""
+        now = time.perf_counter()
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
+        self._last = now
