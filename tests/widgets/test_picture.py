@@ -95,6 +95,9 @@ def test_the_unit_of_privacy_is_told_with_every_epsilon() -> None:
         assert (point["unit"], point["epsilon"]) == (unit, 2.0 if unit else None)
         assert snapshot(Session(experiment), 0, None)["unit"] == unit
         assert status(Session(experiment), experiment, [])["unit"] == unit
+    # the norms that are drawn are those of updates: what clips examples is no bound on them
+    clips = [snapshot(Session(experiment), 0, None)["clip"] for experiment in (PRIVATE, EXAMPLES)]
+    assert clips == [1.0, None]
 
 
 def test_models_of_ones_own_are_told_apart_from_the_global_one() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fedbench.channel.privacy import Private
+from fedbench.channel.privacy import ClientLevelDP, Private
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS
 from fedbench.runs import History, RoundDone, Session
@@ -144,7 +144,8 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "points": points,
         "budget": privacy.epsilon if isinstance(privacy, Private) else None,
         "delta": privacy.delta if isinstance(privacy, Private) else None,
-        "clip": privacy.clip if isinstance(privacy, Private) else None,
+        # only there it is a bound on what the chart beside it shows: the norms of updates
+        "clip": privacy.clip if isinstance(privacy, ClientLevelDP) else None,
         "unit": level(experiment),
         "personal": type(experiment.strategy).personal is not Strategy.personal,
         "loss_label": "cross-entropy" if history.metric == "accuracy" else "squared error",

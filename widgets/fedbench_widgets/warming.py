@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from collections.abc import Callable
+
+import numpy as np
+
+from fedbench.engine import StackedEngine
+from fedbench.engine.pool import close_workers, cores, pool
+from fedbench.experiment import Experiment
+from fedbench.runs import Session
+from fedbench.runs.session import GOING, _sessions
+
+WORTH = 2e9  # operations of a round from which on the engine will want workers
+PER_WEIGHT = 6  # operations for an example and a weight: one forward pass and two backward
+QUIET = 0.5  # seconds without an edit: a slider that is dragged starts nothing on its way
 
 _lock = threading.Lock()
 _begun = False
@@ -48,3 +61,107 @@ def _load() -> None:
             _waiting.clear()
     for call in calls:
         call()
+
+
+# Worker processes ------------------------------------------------------------------------------
+
+# How many workers each open workbench wants, None while that is not known yet.
+_wanted: weakref.WeakKeyDictionary[object, int | None] = weakref.WeakKeyDictionary()
+_started: set[int] = set()  # sizes of the pools that were started here
+_left = False  # a workbench was closed, and nobody has seen to its workers yet
+_state = threading.Lock()  # of these three; never held for long
+_attending = threading.Lock()
+_timer: threading.Timer | None = None
+
+
+def enter(owner: object) -> None:
+    """Note that `owner` is open: it may come to want workers."""
+    with _state:
+        _wanted[owner] = None
+
+
+def prepare(owner: object, experiment: Experiment) -> None:
+    """Start the workers that a run of `experiment` will use, once no other is asked for.
+
+    It imports torch: not for the thread of the page.
+    """
+    global _timer
+    size = crew(experiment)
+    with _state:
+        if owner not in _wanted:
+            return  # closed meanwhile
+        _wanted[owner] = size
+        if _timer is not None:
+            _timer.cancel()
+        _timer = threading.Timer(QUIET, _attend)
+        _timer.name, _timer.daemon = "fedbench-workers", True
+        _timer.start()
+
+
+def leave(owner: object, session: Session) -> None:
+    """Note that `owner` is closed; once its run has ended, workers that nobody wants end too.
+
+    Returns at once.
+    """
+    global _left
+    with _state:
+        _wanted.pop(owner, None)
+        _left = True
+
+    def wait() -> None:
+        session.wait()
+        _attend()
+
+    threading.Thread(target=wait, name="fedbench-workers", daemon=True).start()
+
+
+def crew(experiment: Experiment) -> int:
+    """Return how many workers a run of `experiment` will use, as far as that can be told."""
+    engine = experiment.engine
+    if not isinstance(engine, StackedEngine) or engine.device != "cpu" or engine.workers == 0:
+        return 0
+    if engine.workers is not None:
+        return engine.workers
+    try:
+        heavy = cores() > 1 and _heavy(experiment)
+    except Exception:  # data or a model that cannot be had: the run will say why
+        heavy = False
+    return cores() if heavy else 0
+
+
+def _heavy(experiment: Experiment) -> bool:
+    from fedbench.engine.dense import layers
+
+    data, training = experiment.federation(), experiment.training
+    module = experiment.model.template(data.card)
+    if layers(module, data.card.shape) is None:
+        return True
+    widths, steps = data.lengths(
+        np.arange(data.clients),
+        batch_size=training.batch_size,
+        epochs=training.epochs,
+        steps=training.steps,
+    )
+    trainings = 1 if experiment.strategy.companion() is None else 2
+    samples = float((widths * steps).sum()) * experiment.sampling_rate * trainings
+    weights = sum(leaf.numel() for leaf in module.parameters())
+    return samples * weights * PER_WEIGHT >= WORTH
+
+
+def _attend() -> None:
+    """Start the workers that are wanted; end them all where some are not, unless a run goes on."""
+    global _left, _started
+    with _attending:
+        with _state:
+            sizes = list(_wanted.values())
+            wanted = {size for size in sizes if size}
+            idle = not any(each.state in GOING for each in list(_sessions))
+            surplus = bool(_started - wanted)
+            if None not in sizes:  # else the new workbench will attend to what the old one left
+                surplus, _left = surplus or (_left and not wanted), False
+        if surplus and idle:
+            close_workers()
+            _started = set()
+        for size in wanted:
+            pool(size)
+        _started |= wanted

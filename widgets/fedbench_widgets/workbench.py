@@ -32,7 +32,7 @@ from fedbench_widgets.picture import Run, Series, frontier, session_title, snaps
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.toolbar import Toolbar
-from fedbench_widgets.warming import warm, warmed
+from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
 
 LOG_LINES = 500
 
@@ -59,7 +59,8 @@ class Workbench(widgets.VBox):
         self._dealt: object = None  # what the map of the partition shows
         self._hinted: Experiment | None = None  # what the privacy hint speaks of
         self._plan: Plan | None = None  # ε to the end of what the session runs
-        self._planned: object = None  # what that plan was made for
+        # what that plan was made for, and by which noise
+        self._planned: tuple[Experiment, float | None] | None = None
         self._trouble = ""  # why the data on the form cannot be dealt out
         self.toolbar = Toolbar()
         self.panel = Panel()
@@ -76,6 +77,7 @@ class Workbench(widgets.VBox):
         heard = weakref.WeakMethod(self._happened)
         self._unsubscribe = self.session.subscribe(lambda event: _pass_on(heard, event))
         self._closing = False
+        enter(self)
         replace_previous(self)
         self._publisher.touch()
         warm(_touching(self._publisher))
@@ -114,12 +116,16 @@ class Workbench(widgets.VBox):
         return await self.session.wait_async(timeout)
 
     def close(self) -> None:
-        """Stop the run and the workbench's thread, and remove its widgets."""
+        """Stop the run and the workbench's thread, and remove its widgets.
+
+        Worker processes end as soon as the run has, unless something else uses them.
+        """
         if self._closing:
             return
         self._closing = True
         self._unsubscribe()
         self.session.stop()
+        leave(self, self.session)
         self._publisher.close()
         self.toolbar.status = {**self.toolbar.status, "closed": True}
         self.form.close()
@@ -256,6 +262,7 @@ class Workbench(widgets.VBox):
         if experiment is not self._hinted:
             self._hinted = experiment
             self.form.hint.value = privacy_hint(experiment)
+            prepare(self, experiment)
         planned = session.experiment, session.history.noise_multiplier
         if planned != self._planned:
             self._planned, self._plan = planned, epsilon_plan(*planned)
@@ -265,10 +272,12 @@ class Workbench(widgets.VBox):
         session = self.session
         series = self._series.points()
         experiment = self.form.experiment
+        # a plan of another experiment would promise something else, and spoil the scale
+        plan = self._plan if self._planned and self._planned[0] == session.experiment else None
         with self.panel.hold_sync():
             self.panel.series = series.tobytes()
             self.panel.snapshot = {
-                **snapshot(session, len(series), self._plan),
+                **snapshot(session, len(series), plan),
                 "version": next(self._version),
                 "run": self._begun,
             }

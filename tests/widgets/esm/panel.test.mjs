@@ -132,9 +132,11 @@ test("own models are a line and a reading for runs that have them, and for no ot
   };
   const [, plain] = draw({ personal: false });
   assert.deepEqual(plain.series.map(({ key }) => key), ["main"]);
+  assert.equal(plain.band.name, "clients 10–90%");
   assert.deepEqual(plain.read(1), ["round 2: 12.5%", "clients 50–80%"]);
   const [found, drawn] = draw({ personal: true });
   const [global, own] = drawn.series;
+  assert.equal(drawn.band.name, "own models, 10–90%");
   assert.deepEqual([own.name, own.label, [...own.y]], ["own models", "own 62.5%", [0.5, 0.625]]);
   assert.ok(own.dash && !global.dash && own.color !== global.color);
   assert.deepEqual(drawn.read(1), ["round 2: global 12.5%", "own models 62.5%", "clients 50–80%"]);

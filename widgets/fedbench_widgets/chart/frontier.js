@@ -237,10 +237,11 @@ export class FrontierChart {
       const at = this.x(epsilon(point));
       const left = at > this.width / 2;
       const high = this.y(point.value) < HEIGHT / 2;
-      describe(point, this.drawing).forEach((line, i) => {
+      const lines = describe(point, this.drawing);
+      lines.forEach((line, i) => {
         const attributes = {
           x: (at + (left ? -12 : 12)).toFixed(1),
-          y: ((this.y?.(point.value) ?? 0) + (high ? 22 : -44) + i * 15).toFixed(1),
+          y: ((this.y?.(point.value) ?? 0) + (high ? 22 : 1 - 15 * lines.length) + i * 15).toFixed(1),
           "text-anchor": left ? "end" : "start",
           class: i === 0 ? "fb-strong" : "",
         };
@@ -323,8 +324,9 @@ function stairs(points, x, y) {
 /** @param {Point} point @param {FrontierDrawing} drawing */
 function describe(point, drawing) {
   const { cost, format } = drawing;
-  const lines = [`${format(point.value)} at ${cost} ${number(point.epsilon)}`, point.label];
+  const lines = [`${format(point.value)} at ${cost} ${number(point.epsilon)}`];
   if (isNumber(point.personal)) lines.push(`own models ${format(point.personal)}`);
+  lines.push(point.label);
   if (point.rounds) lines.push(`${point.rounds} rounds`);
   return point.current ? [...lines, "this run"] : lines;
 }

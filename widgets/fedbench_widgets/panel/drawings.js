@@ -78,8 +78,9 @@ export function accuracy(table, axis, kind) {
   const values = table.column("metric") ?? NONE;
   const [low, high] = [table.column("p10"), table.column("p90")];
   const latest = table.rows > 0 ? show(table.last("metric")) : "";
-  const band = low && high ? { name: "clients 10–90%", color: "s0", low, high } : null;
   const personal = own(table);
+  const whose = personal ? "own models, 10–90%" : "clients 10–90%";
+  const band = low && high ? { name: whose, color: "s0", low, high } : null;
   /** @type {Series[]} */
   const series = [
     { key: "main", name: "global", color: "s0", y: values, label: latest, width: 2.2 },

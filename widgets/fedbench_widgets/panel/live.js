@@ -69,7 +69,7 @@ export function live(context) {
     end = shared.xDomain[1];
     text(note, info.note || (table.rows === 0 ? PREVIEW : ""));
     set(note, { hidden: note.textContent === "" });
-    charts.accuracy.title(info.metric.label, info.personal ? "clients by their own models" : "");
+    charts.accuracy.title(info.metric.label, "");
     charts.accuracy.draw(accuracy(table, shared, kind));
     charts.loss.title("Loss", info.loss_label);
     charts.loss.draw(loss(table, shared, kind));
