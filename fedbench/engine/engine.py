@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +21,7 @@ from fedbench.tree import Tree
 if TYPE_CHECKING:
     from torch import Tensor
 
+JOBS = 16  # reports of a round at most, where they are sums
 ROWS = 1000  # test rows that are evaluated at once: a convolution's activations take memory
 
 
@@ -52,6 +55,30 @@ class Report:
     changed: Tensor | None
     clients: Mapping[int, Tree]
     seconds: Mapping[str, float]
+
+    def merged(self, other: Report) -> Report:
+        """Return both as one; their payloads must be sums, and this one's memory is used."""
+        import torch
+
+        for name, leaf in self.payload.items():
+            leaf.add_(other.payload[name])
+        changed = None
+        if self.changed is not None and other.changed is not None:
+            changed = torch.cat([self.changed, other.changed])
+        phases = dict.fromkeys([*self.seconds, *other.seconds])
+        return Report(
+            ids=np.concatenate([self.ids, other.ids]),
+            payload=self.payload,
+            weights=torch.cat([self.weights, other.weights]),
+            losses=torch.cat([self.losses, other.losses]),
+            norms=torch.cat([self.norms, other.norms]),
+            changed=changed,
+            clients={**self.clients, **other.clients},
+            seconds={
+                phase: self.seconds.get(phase, 0.0) + other.seconds.get(phase, 0.0)
+                for phase in phases
+            },
+        )
 
 
 def blocks(first: int, last: int) -> list[tuple[int, int]]:
@@ -91,6 +118,19 @@ class Engine(Part, family=True):
         """
         return [ids[k : k + 1] for k in range(len(ids))]
 
+    def jobs(
+        self, task: Task, params: Tree, ids: NDArray[np.int64]
+    ) -> list[list[NDArray[np.int64]]]:
+        """Return the chunks of a cohort in groups, each of which makes one report.
+
+        Where reports are sums a group may be long: its sum costs as much to hand over as a chunk's.
+        """
+        chunks = self.chunks(task, params, ids)
+        if not task.aggregator.is_sum or len(chunks) <= JOBS:
+            return [[some] for some in chunks]
+        cuts = np.linspace(0, len(chunks), JOBS + 1).round().astype(int)
+        return [chunks[first:last] for first, last in pairwise(cuts.tolist())]
+
     def reports(
         self,
         task: Task,
@@ -100,9 +140,22 @@ class Engine(Part, family=True):
         ids: NDArray[np.int64],
         info: RoundInfo,
     ) -> Iterator[Report]:
-        """Yield what reaches the server from the cohort `ids`, a chunk at a time, in order."""
-        for some in self.chunks(task, params, ids):
-            yield self.report(task, params, server, clients, some, info)
+        """Yield what reaches the server from the cohort `ids`, a job at a time, in order."""
+        for job in self.jobs(task, params, ids):
+            yield self.work(task, params, server, clients, job, info)
+
+    def work(
+        self,
+        task: Task,
+        params: Tree,
+        server: Tree,
+        clients: Mapping[int, Tree],
+        job: list[NDArray[np.int64]],
+        info: RoundInfo,
+    ) -> Report:
+        """Return what reaches the server from all chunks of a job, as one report."""
+        reports = (self.report(task, params, server, clients, some, info) for some in job)
+        return reduce(Report.merged, reports)
 
     def evaluate(self, task: Task, params: Tree, first: int, last: int) -> Tensor:
         """Return what the model gives for test rows `first` to `last`, in blocks of rows."""

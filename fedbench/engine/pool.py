@@ -164,28 +164,28 @@ class Pool:
         params: Tree,
         server: Tree,
         clients: Mapping[int, Tree],
-        chunks: Sequence[NDArray[np.int64]],
+        jobs: Sequence[list[NDArray[np.int64]]],
         info: RoundInfo,
     ) -> Iterator[Report]:
-        """Yield the reports of `chunks` in order; each is valid until the next is asked for."""
+        """Yield the reports of `jobs` in order; each is valid until the next is asked for."""
 
         def job(index: int, given: Shelf) -> tuple[Any, ...]:
-            ids = chunks[index]
-            layout: Layout = ()
+            chunks, layout = jobs[index], ()
+            ids = np.concatenate(chunks)
             if task.strategy.init_client(params):
                 states = [
                     clients.get(client) or task.strategy.init_client(params)
                     for client in ids.tolist()
                 ]
                 layout = given.put(tree.stack(states))
-            return "train", ids, layout, info
+            return "train", chunks, layout, info
 
         for index, (layout, report, result) in enumerate(
-            self._results(engine, task, params, server, len(chunks), job)
+            self._results(engine, task, params, server, len(jobs), job)
         ):
             found = result.get(layout)
             states = tree.unpack(found, "states")
-            ids = enumerate(chunks[index].tolist()) if states else ()
+            ids = enumerate(np.concatenate(jobs[index]).tolist()) if states else ()
             kept = {
                 client: {name: leaf[k].clone() for name, leaf in states.items()}
                 for k, client in ids

@@ -89,16 +89,16 @@ class StackedEngine(Engine):
         ids: NDArray[np.int64],
         info: RoundInfo,
     ) -> Iterator[Report]:
-        """Yield what reaches the server from the cohort `ids`, a chunk at a time, in order.
+        """Yield what reaches the server from the cohort `ids`, a job at a time, in order.
 
         Workers that are still starting, or whose data are still being written, are not waited for:
-        this process begins, and they take over between two chunks. Who trains a chunk does not
+        this process begins, and they take over between two jobs. Who trains a client does not
         change a bit of it.
         """
-        left = deque(self.chunks(task, params, ids))
+        left = deque(self.jobs(task, params, ids))
         spent, crew = 0.0, None
         while left and (crew := self._crew(task, spent)) is None:
-            report = self.report(task, params, server, clients, left.popleft(), info)
+            report = self.work(task, params, server, clients, left.popleft(), info)
             spent += sum(report.seconds.values())
             yield report
         if crew is None:

@@ -90,11 +90,12 @@ def _do(
         first, last = details
         outputs = task.outputs(params, first, last)
         return "evaluate", shelf(result).put({"outputs": outputs})
-    ids, states_layout, info = details
+    chunks, states_layout, info = details
+    ids = np.concatenate(chunks)
     stacked = shelf(given).get(states_layout)
     known = enumerate(ids.tolist()) if stacked else ()
     states = {client: tree.row(stacked, k) for k, client in known}
-    report = engine.report(task, params, server, states, ids, info)
+    report = engine.work(task, params, server, states, chunks, info)
     kept = [report.clients[client] for client in ids.tolist() if client in report.clients]
     parts = tree.pack(payload=report.payload, states=tree.stack(kept) if kept else {})
     layout = shelf(result).put(parts)

@@ -236,7 +236,7 @@ def test_data_travel_once_as_a_file() -> None:
     session = Rounds(EXPERIMENT)
     begun = session.begin()
     for _ in range(2):
-        arguments = begun.params, {}, {}, [np.arange(12)], session._info(1)
+        arguments = begun.params, {}, {}, [[np.arange(12)]], session._info(1)
         list(own.reports(EXPERIMENT.engine, session.task, *arguments))
     sizes = [path.stat().st_size for path in own._folder.glob("array-*.npy")]
     assert [size for size in sizes if size >= session.data.x.nbytes] == [
