@@ -21,7 +21,7 @@ help:
 	@echo "make lab    open JupyterLab on the workbench notebook"
 	@echo "make test   run every check: lint, types, floors, unit, notebook and browser tests"
 	@echo "make lint   the static checks alone"
-	@echo "make bench  published figures beside ours, and how quick the workbench feels"
+	@echo "make bench  published figures beside ours, and how quick rounds and workbench are"
 	@echo "make clean  remove everything that these commands made"
 
 lab: $(INSTALLED)
@@ -41,6 +41,8 @@ lint: $(INSTALLED) $(TYPESCRIPT)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.reference
 	$(BIN)/python -m benchmarks.ui
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.growth
 
 clean:
 	rm -rf $(VENV) $(NODE_MODULES) build dist .hypothesis .import_linter_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The workloads that simulators are timed on: what their description says is what is dealt out."""
+"""Workloads are dealt out as they are described, and tables tell the figures of their rounds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import workloads
+import fedbench as fb
+from benchmarks import engine, growth, workloads
 from benchmarks.peers import common
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -64,3 +65,58 @@ def test_a_peer_reads_what_was_saved(tmp_path, table):
 @pytest.mark.parametrize(("build", "count"), [(common.mlp, 199_210), (common.cnn, 1_663_370)])
 def test_the_models_are_those_of_mcmahan_and_colleagues(build, count):
     assert sum(leaf.numel() for leaf in build().parameters()) == count
+
+
+def _result(*seconds: float, **more: object) -> engine.Result:
+    return {"seconds": list(seconds), "peak_mb": 100.0, "accuracy": 0.5, **more}
+
+
+RESULTS = {
+    engine.OURS: _result(9.0, 1.0, 1.0, 1.0, first=9.5, evaluation=[4.0, 0.25, 0.25]),
+    "sequential": _result(9.0, 6.0, first=10.0),
+    "flower": {"error": "it is not there"},
+    engine.FLOOR: {"seconds": [1.0, 0.5, 0.25], "operations": 2e9},
+    engine.AGAIN: _result(9.0, 3.0, 3.0, 3.0, first=None, first_warm=9.25),
+}
+
+
+def test_ratios_are_to_all_rounds_of_both_runs_and_the_first_round_stands_apart():
+    rows = engine.frame(RESULTS).set_index("peer").astype(str)
+    assert list(rows["× fedbench"]) == ["0.50", "3.00", "", "0.19", "1.50"]
+    assert list(rows["× floor"]) == ["4.00", "24.00", "", "1.50", "12.00"]
+    assert rows.loc["fedbench", "cold start, s"] == "9.50"
+    assert rows.loc["fedbench", "warm start, s"] == ""
+    assert rows.loc["fedbench, again", "warm start, s"] == "9.25"
+    assert rows.loc["fedbench", "evaluation s"] == "0.250"
+    assert rows.loc["Flower on Ray", "note"] == "it is not there"
+
+
+def test_the_picture_has_every_round_but_the_first_and_no_peer_that_failed():
+    dots = [each for each in engine.picture({"W1": RESULTS}).data if each.mode == "markers"]
+    assert [len(each.x) for each in dots] == [6, 1]
+
+
+def test_a_workload_whose_peers_all_failed_is_still_drawn():
+    engine.picture({"W1": RESULTS, "W2": {"flower": {"error": "it is not there"}}})
+
+
+@pytest.mark.parametrize("width", sorted({point.width for point in growth.POINTS}))
+def test_a_point_tells_the_parameters_of_its_model(width: int):
+    params = fb.MLP(hidden=(width, width)).initial(growth.Made().card(), 0)
+    found = sum(leaf.numel() for leaf in params.values())
+    assert growth.Point("parameters", width=width).parameters == found
+
+
+def test_a_busy_core_is_told_by_its_ratio_to_the_quiet_twin():
+    points = [
+        growth.Point("workers", workers=2),
+        growth.Point("workers", workers=2, busy=True),
+        growth.Point("cohort"),
+    ]
+    seconds = [[9.0, 1.0], [9.0, 3.0], [9.0, 2.0]]
+    found = [
+        point.__dict__ | {"at": point.at, "seconds": s, "set_up": 0.1, "peak_mb": 50.0}
+        for point, s in zip(points, seconds, strict=True)
+    ]
+    assert list(growth.frame(found)["× quiet"]) == ["", "3.00", ""]
+    assert growth.picture(found).data

@@ -102,13 +102,17 @@ class Clock:
         self.rounds.append(now - self._began)
         self.first = self.first or now - self.started
 
+    def peak(self) -> int:
+        """Return the most memory held at any time, in bytes."""
+        self.memory = max(self.memory, _resident())
+        return self.memory
+
     def report(self, correct: float | None, *packages: str, **more: Any) -> None:
         """Print the line that the benchmark reads, with the versions of `packages`."""
-        self.memory = max(self.memory, _resident())
         line = {
             "seconds": self.rounds,
             "first": self.first,
-            "peak_mb": self.memory / 1e6,
+            "peak_mb": self.peak() / 1e6,
             "versions": {name: version(name) for name in ("torch", "numpy", *packages)},
             "accuracy": correct,
             **more,
