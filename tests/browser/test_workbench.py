@@ -280,3 +280,55 @@ def test_the_code_tab_gives_the_same_history(lab: Lab) -> None:
     program = f"{python}\nsame = history.frame().drop(columns='seconds')\n"
     program += "mine = wb.history.frame().drop(columns='seconds')\nprint(same.equals(mine))"
     assert lab.run(f"import warnings; warnings.simplefilter('ignore')\n{program}") == "True"
+
+
+def test_own_models_are_a_line_of_their_own(lab: Lab) -> None:
+    workbench = opened(lab)
+    for section in ("Model", "Aggregation", "Run"):
+        workbench.open_section(section)
+    workbench.choose("Privacy", "NoPrivacy")
+    workbench.choose("Strategy", "FedPer")
+    workbench.choose("Model", "MLP")
+    workbench.type("Rounds", 3)
+    expect(workbench.root.get_by_text("/3 rounds")).to_be_visible()
+    legend = workbench.root.get_by_role("button", name="own models", exact=True)
+    expect(legend).to_have_attribute("aria-pressed", "true")
+    workbench.button("Start").click()
+    workbench.wait_points(3)
+    workbench.wait_state("done")
+    band = workbench.root.get_by_role("button", name="own models, 10–90%")
+    expect(band).to_be_visible()
+    workbench.chart("accuracy").press("End")
+    personal = lab.run("print(f'{wb.history.frame().personal.iloc[-1]:.1%}')")
+    assert 0 < float(personal.rstrip("%")) <= 100
+    readout = workbench.root.locator(".fb-readout")
+    expect(readout).to_contain_text(f"own models {personal}")
+    expect(workbench.chart("accuracy")).to_contain_text(f"own {personal}")
+    legend.click()
+    expect(legend).to_have_attribute("aria-pressed", "false")
+    expect(workbench.chart("accuracy")).not_to_contain_text(f"own {personal}")
+
+
+def test_the_privacy_of_examples_is_called_that_everywhere(lab: Lab) -> None:
+    workbench = opened(lab)
+    lab.run("wb.experiment = wb.experiment.replace(rounds=5)")
+    workbench.button("Start").click()
+    workbench.wait_state("done")
+    workbench.choose("Privacy", "ExampleLevelDP")
+    hint = workbench.root.locator(".widget-label.fb-hint")
+    expect(hint).to_contain_text("example-level ε reaches 4")
+    workbench.button("Start").click()
+    meter = workbench.root.locator("[data-chip=privacy]")
+    expect(meter).to_contain_text("example-level ε")
+    workbench.wait_state("done")
+    workbench.wait_points(5)
+    expect(workbench.root.get_by_text("example-level ε at δ = 1e-3", exact=True)).to_be_visible()
+    workbench.chart("epsilon").press("End")
+    expect(workbench.chart("epsilon")).to_contain_text("example-level ε")
+    spent = lab.run("print(wb.history.frame()[['epsilon', 'example_epsilon']].notna().all().sum())")
+    assert spent == "1"
+    workbench.tab("Privacy–utility")
+    assert workbench.points("frontier") == 1  # the run before promised something to clients
+    table = workbench.root.get_by_role("table")
+    expect(table.get_by_role("columnheader", name="example-level ε")).to_be_visible()
+    assert "client-level" not in workbench.root.inner_text()
