@@ -269,7 +269,8 @@ class Experiment(Spec):
             return [(self.sampling_rate, 1)]
         data = self.federation()
         rates, steps = self.example_releases(data, np.arange(data.clients))
-        return sorted(set(zip(rates.tolist(), steps.tolist(), strict=True)))
+        kinds = np.unique(np.stack([rates, steps], axis=1), axis=0)
+        return [(float(rate), int(count)) for rate, count in kinds]
 
     def example_releases(
         self, data: FederatedDataset, ids: NDArray[np.int64]

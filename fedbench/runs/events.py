@@ -18,11 +18,11 @@ class RoundDone:
     """One round: the row of the history.
 
     `metrics` are over the whole test set; `clients` is the first metric on each client's own test
-    rows, float32[clients] (NaN without any). `train_loss`, `update_norm` (median) and `clipped`
-    (share) are over the cohort, NaN if it is empty or they do not apply. `epsilon` is what has been
-    spent up to here, NaN without privacy; bytes and seconds are of this round alone. `personal` is
-    the first metric over all test rows, each by its client's own model, NaN where everybody uses
-    the global one. `profile` parts the seconds by phase.
+    rows (NaN without any), float32[tested], for those clients that may hold some. `train_loss`,
+    `update_norm` (median) and `clipped` (share) are over the cohort, NaN if it is empty or they do
+    not apply. `epsilon` is what has been spent up to here, NaN without privacy; bytes and seconds
+    are of this round alone. `personal` is the first metric over all test rows, each by its client's
+    own model, NaN where everybody uses the global one. `profile` parts the seconds by phase.
     """
 
     round: int

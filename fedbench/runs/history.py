@@ -105,7 +105,7 @@ class History:
         import pandas as pd
 
         rows = self.snapshot()
-        count = self.experiment.partition.clients
+        count = self.experiment.partition.tested
         values = np.stack([row.clients for row in rows], axis=1) if rows else np.empty((count, 0))
         return pd.DataFrame(
             values,

@@ -75,3 +75,17 @@ def test_a_million_clients_train() -> None:
     assert set(progress.clients) == seen  # nobody else has a state
     assert max(seen) > 500_000
     assert row.clients.shape == (1000,)
+
+
+def test_history_and_releases_of_a_population() -> None:
+    experiment = fb.Experiment(
+        partition=fb.Population(clients=200_000, samples=12),
+        sampling=fb.FixedCohort(size=5),
+        privacy=fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=1),
+        rounds=2,
+    )
+    assert experiment.releases() == [(10 / 12, 2)]
+    with pytest.warns(UserWarning, match="predictable"):
+        history = fb.run(experiment)
+    assert history.clients().shape == (1000, 2)
+    assert history.frame()["cohort"].tolist() == [5, 5]

@@ -11,6 +11,7 @@ from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
 from fedbench_widgets.partition import PartitionMap
 
+MAPPED = 1000  # clients whose data are looked at, in a federation of any size
 PLAN_POINTS = 32  # a smooth curve; each point costs a composition
 
 Plan = tuple[tuple[int, ...], tuple[float, ...]]
@@ -19,18 +20,20 @@ Plan = tuple[tuple[int, ...], tuple[float, ...]]
 def show_partition(experiment: Experiment, target: PartitionMap) -> None:
     """Draw the partition that the run will use, with a sentence on how uneven it is."""
     data = experiment.federation()
-    counts = data.counts()
-    sizes = data.sizes
+    shown = min(data.clients, MAPPED)
+    counts = data.counts(shown)
+    sizes = counts.sum(axis=1)
     distance = float(label_distance(counts).mean())
     known = int(np.median((counts > 0).sum(axis=1)))
     kind = "classes" if data.card.classes else "tenths of the target"
     with target.hold_sync():
-        target.clients = data.clients
+        target.clients = shown
         target.classes = list(data.strata_names)
         target.counts = counts.astype("<u4").tobytes()
+        whole = "" if shown == data.clients else f"The first {shown} of {data.clients:,} clients: "
         target.sentence = (
-            f"{sizes.min()} to {sizes.max()} samples a client; label distance {distance:.2f} "
-            f"(Jensen–Shannon, 0 is even). A typical client knows {known} of "
+            f"{whole}{sizes.min()} to {sizes.max()} samples a client; label distance "
+            f"{distance:.2f} (Jensen–Shannon, 0 is even). A typical client knows {known} of "
             f"{len(data.strata_names)} {kind}."
         )
         target.version += 1
