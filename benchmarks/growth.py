@@ -105,7 +105,7 @@ def main() -> None:
         with neighbour() if point.busy else quiet():
             found.append(asdict(point) | {"at": point.at} | _apart(point))
     table = frame(found)
-    print(table.to_string(index=False))
+    print(f"load before {before:.2f}\n{table.to_string(index=False)}")
     options.out.mkdir(parents=True, exist_ok=True)
     kept = {"machine": machine() | {"load_before": before}, "points": found}
     (options.out / "growth.json").write_text(json.dumps(kept, indent=1) + "\n")
