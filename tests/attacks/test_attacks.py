@@ -13,8 +13,11 @@ from scipy import stats
 import fedbench as fb
 from fedbench import tree
 from fedbench.attacks import Attack
+from fedbench.attacks import attack as attack_module
 from fedbench.engine import Engine, LoopEngine, StackedEngine, Task
 from fedbench.strategies import RoundInfo, Strategy
+
+torch.set_num_threads(1)  # as sessions do: two threads of a small product only wait
 
 INFO = RoundInfo(1, 0.1, 10, 10.0)
 TEN = fb.Experiment(data=fb.Digits(), partition=fb.IID(clients=10))
@@ -84,6 +87,8 @@ def test_who_attacks_depends_on_clients_share_and_seed_alone() -> None:
     assert first.shape == (50,) and first.dtype == bool
     for same in (fb.SignFlip(fraction=0.3, strength=9), fb.LabelFlip(fraction=0.3)):
         np.testing.assert_array_equal(same.corrupt(50, 1), first)
+    attack_module._corrupt.cache_clear()  # drawn anew, as another process would
+    np.testing.assert_array_equal(fb.SignFlip(fraction=0.3).corrupt(50, 1), first)
     assert not np.array_equal(fb.SignFlip(fraction=0.3).corrupt(50, 2), first)
     with pytest.raises(ValueError, match="read-only"):
         first[0] = True  # the same array goes to everybody who asks
