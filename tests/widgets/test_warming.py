@@ -194,3 +194,19 @@ def test_what_was_closed_meanwhile_starts_nothing() -> None:
     warming.prepare(made, ONE)
     settle()
     assert pids() == []
+
+
+def test_workers_are_not_ended_before_a_new_workbench_has_said_what_it_wants() -> None:
+    first, started = with_workers()
+    owner = type("Owner", (), {})()
+    warming.enter(owner)  # what it wants is not known yet
+    first.close()
+    settle()
+    assert pids() == started
+    assert all(map(alive, started))
+    warming.prepare(owner, ONE)
+    settle()
+    assert pids() == started
+    assert all(map(alive, started))
+    warming.leave(owner, fb.Session(LIGHT))
+    until(lambda: not any(map(alive, started)))

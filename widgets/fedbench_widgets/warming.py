@@ -156,9 +156,9 @@ def _attend() -> None:
             sizes = list(_wanted.values())
             wanted = {size for size in sizes if size}
             idle = not any(each.state in GOING for each in list(_sessions))
-            surplus = bool(_started - wanted)
-            if None not in sizes:  # else the new workbench will attend to what the old one left
-                surplus, _left = surplus or (_left and not wanted), False
+            surplus = False
+            if None not in sizes:  # else a new workbench will attend to what an old one left
+                surplus, _left = bool(_started - wanted) or (_left and not wanted), False
         if surplus and idle:
             close_workers()
             _started = set()
