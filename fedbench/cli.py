@@ -234,10 +234,11 @@ def _report(session: Session, folder: Path) -> None:
             f"{history.metric} of the worst tenth {last['worst_tenth']:.4f}, 10th to 90th "
             f"percentile {last['clients_p10']:.4f} to {last['clients_p90']:.4f}"
         )
-    if found["epsilon"] is not None:
-        whom = "whole clients" if found["unit"] == "client" else "single examples"
+    for key, whom in (("epsilon", "whole clients"), ("example_epsilon", "single examples")):
+        if found[key] is None:
+            continue
         lines["ε"] = (
-            f"{found['epsilon']:.4f} at δ = {found['delta']:g}, for {whom} "
+            f"{found[key]:.4f} at δ = {found['delta']:g}, for {whom} "
             f"(noise z = {found['noise_multiplier']:.4f}, simulated in floating point)"
         )
     sent, received = found["bytes_up"] / 1e6, found["bytes_down"] / 1e6

@@ -290,13 +290,15 @@ class Experiment(Spec):
         return FederatedDataset.build(self.data, self.partition, self.seed)
 
     def describe(self) -> str:
-        """Return one line: clients, partition, strategy and privacy."""
+        """Return one line: clients, partition, strategy, privacy and attack."""
         partition = self.partition
         words = [f"{partition.clients} clients", _name(partition), self.strategy.kind()]
         if isinstance(self.privacy, Private):
             epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
             level = f"{self.privacy.unit}-level"
             words.append(f"{level} ε ≤ {epsilon:g}" if epsilon else f"{level} noise z = {noise:g}")
+        if self.attack.share():
+            words.append(f"{self.attack.kind()} by {self.attack.share():.0%}")
         return " · ".join(words)
 
     def to_python(self) -> str:

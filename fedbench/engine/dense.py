@@ -248,7 +248,7 @@ def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
     # named_children() leaves out a layer's second place, as of one activation used throughout.
     for name, child in zip(module._modules, module, strict=True):
         layer = _layer(name, child, flat=flat, below=found[-1] if found else None)
-        if layer is None or any(True for _ in child.buffers()):
+        if layer is None or not _as_it_came(child):
             return None
         flat = True
         found.append(layer)
@@ -256,6 +256,17 @@ def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
         list(module.named_parameters(remove_duplicate=False))
     )
     return None if tied else found
+
+
+def _as_it_came(child: nn.Module) -> bool:
+    """Return whether nothing was added to a layer: buffers, frozen or other parameters, hooks."""
+    hooks = (child._forward_hooks, child._forward_pre_hooks, child._backward_hooks)
+    return (
+        not any(hooks)
+        and not any(True for _ in child.buffers())
+        and {name for name, _ in child.named_parameters()} <= {"weight", "bias"}
+        and all(leaf.requires_grad for leaf in child.parameters())
+    )
 
 
 def _layer(name: str, child: nn.Module, *, flat: bool, below: Layer | None) -> Layer | None:

@@ -93,9 +93,11 @@ class _Descent:
     ) -> None:
         self.task, self.strategy, self.info, self.clock = task, strategy, info, clock
         self.params, self.server, self.state = params, server, state
-        self.leaves = list(task.module.parameters())
-        names = [name for name, _ in task.module.named_parameters()]
-        self.local = {n: leaf.detach() for n, leaf in zip(names, self.leaves, strict=True)}
+        trained = {
+            name: leaf for name, leaf in task.module.named_parameters() if leaf.requires_grad
+        }
+        self.leaves = list(trained.values())
+        self.local = {name: leaf.detach() for name, leaf in trained.items()}
 
     def run(
         self,

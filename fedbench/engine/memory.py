@@ -37,7 +37,8 @@ def estimate(task: Task, engine: Engine, cohort: int, participants: int) -> dict
     from fedbench.strategies import RoundInfo
 
     module = task.model.template(task.data.card)
-    params = {name: leaf.detach() for name, leaf in module.named_parameters()}
+    named = module.named_parameters()
+    params = {name: leaf.detach() for name, leaf in named if leaf.requires_grad}
     server, client = task.strategy.init(params), task.strategy.init_client(params)
     payload = task.silence(params, server, RoundInfo(1, 0.1, task.data.clients, float(cohort)))
     weights = _bytes(params)

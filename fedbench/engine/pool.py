@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.engine.engine import Engine, Report, blocks
-from fedbench.engine.shared import Arrays, Layout, Shelf
+from fedbench.engine.shared import Arrays, Layout, Memory, Shelf
 from fedbench.engine.task import Task
 from fedbench.engine.worker import TASKS
 from fedbench.strategies import RoundInfo
@@ -63,17 +63,17 @@ class _Pickler(cloudpickle.Pickler):
 class _Worker:
     """One process, and what it has been given."""
 
-    def __init__(self, folder: Path, name: str, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
+    def __init__(self, memory: Memory, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
         self.ready = threading.Event()
         self.tasks: list[int] = []
         self.jobs: deque[int] = deque()  # given and not answered, in order
-        self._slots = [(f"{name}-{k}-in", f"{name}-{k}-out") for k in range(DEPTH)]
+        self._memory = memory
+        self._slots = [(Shelf(memory.file()), Shelf(memory.file())) for _ in range(DEPTH)]
         self.free = deque(self._slots)
-        self.shelves = {each: Shelf(folder / each) for pair in self._slots for each in pair}
         one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from fedbench.engine.worker import main; main()", str(folder)],
+            [sys.executable, "-c", "from fedbench.engine.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **one_thread, "PYTHONPATH": path},
@@ -124,6 +124,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._memory.free()
 
 
 class Pool:
@@ -142,7 +143,8 @@ class Pool:
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="fedbench-packer")
         self.lock = threading.Lock()
         self._closed = False
-        self._common = Shelf(self._folder / "common")
+        self._memory = Memory(self._folder)
+        self._common = Shelf(self._memory.file())
         self.workers = [self._hire() for _ in range(size)]
 
     @property
@@ -209,11 +211,11 @@ class Pool:
         with self.lock:
             serial = next(self._serials)
             layout = self._common.put(tree.pack(params=params, server=server))
-            common = _part(layout, "params/"), _part(layout, "server/")
+            common = self._common.path, _part(layout, "params/"), _part(layout, "server/")
             waiting = deque(range(count))
             failures = [0] * count
-            answers: dict[int, tuple[_Worker, tuple[str, str], Any]] = {}
-            slots: dict[int, tuple[str, str]] = {}
+            answers: dict[int, tuple[_Worker, tuple[Shelf, Shelf], Any]] = {}
+            slots: dict[int, tuple[Shelf, Shelf]] = {}
             for worker in self.workers:
                 worker.begin()
             due = 0
@@ -222,13 +224,14 @@ class Pool:
                     worker = min(able, key=lambda each: len(each.jobs))
                     index = waiting.popleft()
                     slots[index] = worker.free.popleft()
-                    given = worker.shelves[slots[index][0]]
+                    given, result = slots[index]
                     key = self._teach(worker, engine, task)
                     worker.jobs.append(index)
-                    worker.send(("do", serial, index, key, job(index, given), common, slots[index]))
+                    places = given.path, result.path
+                    worker.send(("do", serial, index, key, job(index, given), common, places))
                 if due in answers:
                     worker, slot, answer = answers.pop(due)
-                    yield (*answer[1:], worker.shelves[slot[1]])
+                    yield (*answer[1:], slot[1])
                     worker.free.append(slot)
                     due += 1
                     continue
@@ -270,7 +273,7 @@ class Pool:
         return key
 
     def _hire(self) -> _Worker:
-        return _Worker(self._folder, f"worker-{next(self._names)}", self._inbox)
+        return _Worker(Memory(self._folder), self._inbox)
 
     def _replace(self, worker: _Worker, waiting: deque[int], failures: list[int]) -> None:
         """Put a new worker in the place of one that died; its work is done again, once."""
@@ -296,6 +299,7 @@ class Pool:
         self._packer.shutdown(wait=False, cancel_futures=True)
         for worker in self.workers:
             worker.end()
+        self._memory.free()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

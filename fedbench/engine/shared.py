@@ -25,10 +25,7 @@ Layout = tuple[tuple[str, str, tuple[int, ...], int], ...]
 
 
 class Shelf:
-    """A file with room for one tree at a time, which grows as it must.
-
-    A temporary file and not the system's shared memory, which many containers limit to 64 MB.
-    """
+    """A file with room for one tree at a time, which grows as it must; see `Memory`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,14 +56,40 @@ class Shelf:
 
     def _room(self, size: int) -> mmap.mmap:
         """Return the whole file mapped, at least `size` bytes of it."""
-        self.path.touch()
-        length = self.path.stat().st_size
+        length = self.path.stat().st_size if self.path.exists() else 0
         if self._map is None or len(self._map) < max(size, length):
-            with self.path.open("r+b") as file:
+            with self.path.open("r+b" if self.path.exists() else "w+b") as file:
                 length = max(size + size // 4, length, ALIGN)
                 file.truncate(length)
                 self._map = mmap.mmap(file.fileno(), length)
         return self._map
+
+
+class Memory:
+    """Makes files that are written over and over, and frees them together.
+
+    On Linux they have no place on a disk, whose writing back would stop those who write, and none
+    in /dev/shm, which many containers limit to 64 MB and where they would outlive a process that is
+    killed. Elsewhere they are temporary files in `folder`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._open = folder, []
+        self._count = itertools.count()
+
+    def file(self) -> Path:
+        """Return the path of a new, empty file, by which other processes find it too."""
+        if not hasattr(os, "memfd_create"):
+            path = self._folder / f"shelf-{next(self._count)}"
+            path.touch()
+            return path
+        self._open.append(os.memfd_create("fedbench"))
+        return Path(f"/proc/{os.getpid()}/fd/{self._open[-1]}")
+
+    def free(self) -> None:
+        """Give the files back, once nobody maps them any more."""
+        while self._open:
+            os.close(self._open.pop())
 
 
 class Arrays:

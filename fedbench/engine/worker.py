@@ -9,7 +9,6 @@ import io
 import os
 import pickle
 import signal
-import sys
 import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,7 +32,6 @@ class _Unpickler(pickle.Unpickler):
 def main() -> None:
     """Do jobs until the parent closes the pipe or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
-    folder = Path(sys.argv[1])
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what user code prints must not end up among the answers
@@ -45,7 +43,7 @@ def main() -> None:
     (torch.zeros(2, 8, 8) @ torch.zeros(2, 8, 8)).sum()
     _send(answers, "ready")
     tasks: dict[int, Any] = {}
-    shelves: dict[str, Shelf] = {}
+    shelves: dict[Path, Shelf] = {}
     while True:
         try:
             request = _Unpickler(requests).load()
@@ -62,7 +60,7 @@ def main() -> None:
         try:
             if isinstance(tasks[key], bytes):
                 tasks[key] = _Unpickler(io.BytesIO(tasks[key])).load()
-            answer = _do(tasks[key], job, common, slot, folder, shelves)
+            answer = _do(tasks[key], job, common, slot, shelves)
         except BaseException as error:
             answer = _failure(error)
         _send(answers, (serial, index, answer))
@@ -71,20 +69,20 @@ def main() -> None:
 def _do(
     task_and_engine: Any,
     job: tuple[Any, ...],
-    common: tuple[Layout, Layout],
-    slot: tuple[str, str],
-    folder: Path,
-    shelves: dict[str, Shelf],
+    common: tuple[Path, Layout, Layout],
+    slot: tuple[Path, Path],
+    shelves: dict[Path, Shelf],
 ) -> Any:
     from dataclasses import replace
 
     task, engine = task_and_engine
 
-    def shelf(name: str) -> Shelf:
-        return shelves.setdefault(name, Shelf(folder / name))
+    def shelf(path: Path) -> Shelf:
+        return shelves.setdefault(path, Shelf(path))
 
     kind, *details = job
-    params, server = (shelf("common").get(layout) for layout in common)
+    path, *layouts = common
+    params, server = (shelf(path).get(layout) for layout in layouts)
     given, result = slot
     if kind == "evaluate":
         first, last = details

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,9 +81,22 @@ class Model(Part, family=True):
             return self.build(card)
 
     def initial(self, card: Card, seed: int) -> dict[str, Tensor]:
-        """Return the parameters that training starts from, pure in (card, seed)."""
+        """Return the parameters that training starts from, pure in (card, seed).
+
+        Those that ask for no gradient are left out: they stay as they are, with everybody.
+        """
         module = self.module(card, seed)
-        return {name: leaf.detach().clone() for name, leaf in module.named_parameters()}
+        named = module.named_parameters()
+        return {name: leaf.detach().clone() for name, leaf in named if leaf.requires_grad}
+
+    def loaded(self, card: Card, seed: int, params: Mapping[str, Tensor]) -> nn.Module:
+        """Return a module of its own with copies of `params`, and with what is never trained."""
+        module = self.module(card, seed)
+        own = {name: leaf.clone() for name, leaf in params.items()}
+        found = module.load_state_dict(own, strict=False, assign=True)
+        if found.unexpected_keys:
+            raise ValueError(f"model: there is no parameter {found.unexpected_keys[0]!r}")
+        return module
 
 
 def is_tokens(shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> bool:

@@ -101,8 +101,8 @@ class Rounds:
             after = ledger.epsilon(privacy.delta)
             if after > privacy.epsilon * (1 + 1e-9):
                 return (
-                    f"privacy budget: round {number} would bring ε to {after:.4g}, "
-                    f"past {privacy.epsilon:g}"
+                    f"privacy budget: round {number} would bring {privacy.unit}-level ε to "
+                    f"{after:.4g}, past {privacy.epsilon:g}"
                 )
         return None
 
@@ -199,10 +199,7 @@ class Rounds:
 
     def module(self, params: Tree) -> torch.nn.Module:
         """Return a torch module of its own with these parameters."""
-        module = self.experiment.model.template(self.data.card)
-        own = {name: leaf.clone() for name, leaf in params.items()}
-        module.load_state_dict(own, assign=True)
-        return module
+        return self.experiment.model.loaded(self.data.card, self.experiment.seed, params)
 
     def _info(self, number: int) -> RoundInfo:
         training, clients = self.experiment.training, self.data.clients

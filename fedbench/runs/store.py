@@ -48,9 +48,9 @@ class Saved:
         path = self.folder / MODEL
         if not path.exists():
             raise StoreError(f"{self.folder} holds no model: the run ended before its first round")
-        module = self.experiment.model.template(self.experiment.federation().card)
-        module.load_state_dict(load_file(path), assign=True)
-        return module
+        experiment = self.experiment
+        card = experiment.federation().card
+        return experiment.model.loaded(card, experiment.seed, load_file(path))
 
 
 def prepare(folder: str | Path, experiment: Experiment) -> Path:

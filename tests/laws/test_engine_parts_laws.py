@@ -14,6 +14,7 @@ from fedbench.channel.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.data import Card, Dataset, FederatedDataset
 from fedbench.engine import Engine, LoopEngine, Task, Updates
 from fedbench.models import Model
+from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo, Strategy
 from tests.laws.tables import tables
 from tests.laws.test_engine_laws import TRAININGS, Anchored, assert_same
@@ -172,3 +173,32 @@ def test_dropout_falls_alike(fast_engine: Engine) -> None:
     before = torch.random.get_rng_state()
     assert_same(found, trained(LoopEngine(), table, Dropping()))
     assert torch.equal(torch.random.get_rng_state(), before)  # nobody else's numbers are drawn
+
+
+class Frozen(Model):
+    """A module with a first layer that stays as it is, and a norm over weights."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        first = nn.Linear(card.inputs, 6)
+        first.requires_grad_(False)
+        last = nn.utils.parametrizations.weight_norm(nn.Linear(6, card.outputs))
+        return nn.Sequential(nn.Flatten(), first, nn.Tanh(), last)
+
+
+def test_what_is_frozen_stays_with_everybody(fast_engine: Engine) -> None:
+    table = tables()["classes"]
+    for privacy in (NoPrivacy(), PRIVATE):
+        found = trained(fast_engine, table, Frozen(), privacy=privacy)
+        assert_same(found, trained(LoopEngine(), table, Frozen(), privacy=privacy))
+        assert not any(name.startswith("1.") for name in found.payloads)
+
+
+def test_a_run_gives_the_frozen_layers_back(train) -> None:
+    experiment = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=3), model=Frozen(), seed=4)
+    progress, _ = train(experiment, 2)
+    module = Rounds(experiment).module(progress.params)
+    begun = Frozen().module(experiment.federation().card, 4)
+    assert torch.equal(module.state_dict()["1.weight"], begun.state_dict()["1.weight"])
+    assert torch.equal(module.state_dict()["3.bias"], progress.params["3.bias"])
+    assert not torch.equal(module.state_dict()["3.bias"], begun.state_dict()["3.bias"])

@@ -80,10 +80,17 @@ def shared_epsilon(
     releases: Iterable[tuple[float, int]], noise_multiplier: float, delta: float
 ) -> float:
     """Largest ε among units with these (rate, steps); see `epsilon`."""
-    leading = _leading(releases)
-    return max(
-        (epsilon(rate, noise_multiplier, steps, delta) for rate, steps in leading), default=0.0
-    )
+    # An ε on a coarse grid is an upper bound too, and cheap: it tells whom to look at closely.
+    bounds = [
+        (_coarse(rate, steps, noise_multiplier, delta), rate, steps)
+        for rate, steps in _front(releases)
+    ]
+    largest = 0.0
+    for bound, rate, steps in sorted(bounds, reverse=True):
+        if bound < largest:
+            break
+        largest = max(largest, epsilon(rate, noise_multiplier, steps, delta))
+    return largest
 
 
 def shared_noise_multiplier(
@@ -93,22 +100,29 @@ def shared_noise_multiplier(
 
     `releases` has the (rate, steps) of each unit. See `noise_multiplier`.
     """
-    return max(
-        (noise_multiplier(rate, steps, epsilon, delta) for rate, steps in _leading(releases)),
-        default=0.0,
-    )
+    largest = 0.0
+    # Whoever is likely to need most comes first; the others are mostly content with that.
+    front = sorted(_front(releases), key=lambda pair: -pair[0] * math.sqrt(pair[1]))
+    for rate, steps in front:
+        if largest and _coarse(rate, steps, largest, delta) <= epsilon:
+            continue
+        largest = max(largest, noise_multiplier(rate, steps, epsilon, delta))
+    return largest
 
 
-def _leading(releases: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
-    """The pairs of which one has the largest ε under any common noise."""
-    # ε grows with rate and with steps, and follows rate·√steps (central limit theorem of Gaussian
-    # DP, Dong et al. 2019, arXiv:1905.02383) to far better than the factor of two left here.
+def _front(releases: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
+    """The (rate, steps) that no other exceeds in both: ε grows with either."""
     found: list[tuple[float, int]] = []
     for rate, steps in sorted(set(releases), reverse=True):
-        if not found or steps > found[-1][1]:
+        if steps and rate and (not found or steps > found[-1][1]):
             found.append((rate, steps))
-    most = max((rate * math.sqrt(steps) for rate, steps in found), default=0.0)
-    return [(rate, steps) for rate, steps in found if 2 * rate * math.sqrt(steps) >= most]
+    return found
+
+
+def _coarse(rate: float, steps: int, noise_multiplier: float, delta: float) -> float:
+    """An upper bound of ε, rough and quick."""
+    parts = _canonical([(gaussian(rate, noise_multiplier), _count(steps))])
+    return _epsilon(parts, _delta(delta), COARSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +231,10 @@ class Ledgers:
     def from_dict(cls, data: Mapping[str, Any]) -> Ledgers:
         """Restore `to_dict`'s data. Raises ValueError for unknown or missing fields."""
         clients = data.get("clients") if isinstance(data, Mapping) and len(data) == 1 else None
-        if not isinstance(clients, Mapping) or not all(key.isdigit() for key in clients):
+        named = isinstance(clients, Mapping) and all(
+            isinstance(key, str) and key.isdigit() for key in clients
+        )
+        if not (named and isinstance(clients, Mapping)):
             raise ValueError(f"ledgers = {data!r} is not {{'clients': {{...}}}}")
         return cls({int(client): Ledger.from_dict(own) for client, own in clients.items()})
 

@@ -58,7 +58,7 @@ class Private(Privacy, family=True):
             gt=0,
             lt=1,
             title="δ",
-            description="chance that the guarantee fails; keep it well below 1/clients",
+            description="chance that the guarantee fails; keep it well below 1/units",
             json_schema_extra={"slider": [1e-9, 0.1, 1e-9], "scale": "log"},
         ),
     ] = 1e-3
