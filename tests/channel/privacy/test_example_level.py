@@ -473,7 +473,8 @@ def test_a_run_stops_before_its_budget() -> None:
     while (reason := rounds.ended(progress, None)) is None:
         progress, row = rounds.next(progress)
         rows.append(row)
-    assert reason.startswith(f"privacy budget: round {len(rows) + 1} would bring example-level ε to")
+    words = "would bring example-level ε to"
+    assert reason.startswith(f"privacy budget: round {len(rows) + 1} {words}")
     cohorts = [row.cohort for row in rows]
     assert 0 < rows[-1].epsilon == spent_by_hand(experiment, cohorts) <= 5.0
     _, late = rounds.next(progress)  # the round that was refused
