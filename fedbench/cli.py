@@ -20,6 +20,7 @@ from fedbench import scenarios
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override
 from fedbench.runs import History, Session
+from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, outcome, prepare, save
 from fedbench.spec import problems
 from fedbench.template import template
@@ -116,9 +117,9 @@ def run(
     for text in experiment.cautions():
         typer.echo(f"caution: {text}", err=True)
     try:
-        experiment.bound_privacy()
+        Rounds(experiment)
     except ValueError as error:
-        _refuse(f"privacy: {error}")
+        _refuse(str(error))
     try:
         folder = prepare(out or _free(Path("runs") / file.stem), experiment)
     except StoreError as error:
@@ -265,12 +266,16 @@ PHASES = {
 
 def _profile(history: History) -> None:
     rows = history.snapshot()
-    whole = sum(row.seconds for row in rows)
-    if not rows or not whole:
+    if not rows:
         return
+    first, rows = rows[0], rows[1:] or rows  # what torch does once belongs to nobody's round
+    whole = sum(row.seconds for row in rows)
     spent = {phase: sum(row.profile.get(phase, 0.0) for row in rows) for phase in PHASES}
     spent["rest"] = whole - sum(spent.values())
-    typer.echo(f"\na round took {1000 * whole / len(rows):.2f} ms on average, evaluation included")
+    typer.echo(
+        f"\nthe first round took {1000 * first.seconds:.2f} ms; the {len(rows)} after it, each, on "
+        f"average {1000 * whole / len(rows):.2f} ms, evaluation included"
+    )
     for phase, seconds in spent.items():
         if seconds > 0:
             each = f"{1000 * seconds / len(rows):.2f} ms"

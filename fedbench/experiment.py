@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ from fedbench.sampling import Everyone, FixedCohort, Poisson, Sampling
 from fedbench.spec import Spec, refuse
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
+
+MANY = 10_000  # clients from which on a round with all of them is hardly meant
 
 
 class Target(Spec):
@@ -177,6 +180,8 @@ class Experiment(Spec):
                     self.strategy.weighting,
                 )
             )
+        if self.strategy.unclippable:
+            errors.append(refuse("strategy.kind", self.strategy.unclippable, self.strategy.kind()))
         if not self.aggregator.is_sum:
             errors.append(
                 refuse(
@@ -234,8 +239,30 @@ class Experiment(Spec):
                 f"privacy.noise_seed = {self.privacy.noise_seed}: simulation only, the noise "
                 "is predictable and protects nobody"
             )
+        clients = self.partition.clients
+        if isinstance(self.sampling, Everyone) and clients > MANY:
+            found.append(
+                f"sampling = Everyone: all {clients:,} clients train in every round; FixedCohort "
+                "or Poisson takes some of them"
+            )
+        found += self._small_cohorts()
         found += self.engine.cautions()
         return found
+
+    def _small_cohorts(self) -> list[str]:
+        """Warn of rounds whose cohort will be too small for the aggregator."""
+        if not isinstance(self.sampling, Poisson) or self.sampling.rate == 1:
+            return []
+        from scipy.stats import binom
+
+        few = next(n for n in count(1) if self.aggregator.refuses(n) is None) - 1
+        chance = float(binom.cdf(few, self.partition.clients, self.sampling.rate)) if few else 0.0
+        if chance < 1e-4:
+            return []
+        return [
+            f"aggregator = {self.aggregator.kind()}: it needs {few + 1} clients, and a round has "
+            f"fewer with probability {chance:.2g}; such a round changes nothing"
+        ]
 
     @property
     def metric(self) -> str:

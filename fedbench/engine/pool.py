@@ -47,6 +47,10 @@ class WorkerDied(RuntimeError):
     """The same work ended two worker processes."""
 
 
+class PoolClosed(RuntimeError):
+    """The workers were ended before the round could begin with them."""
+
+
 class _Pickler(cloudpickle.Pickler):
     """Carries classes that were defined in a notebook; arrays of data go by file."""
 
@@ -209,6 +213,8 @@ class Pool:
     ) -> Iterator[tuple[Any, ...]]:
         """Yield answers in the order of the jobs, each with the shelf that its tensors are on."""
         with self.lock:
+            if self._closed:
+                raise PoolClosed
             serial = next(self._serials)
             layout = self._common.put(tree.pack(params=params, server=server))
             common = self._common.path, _part(layout, "params/"), _part(layout, "server/")
@@ -255,6 +261,8 @@ class Pool:
 
         The result is the key that workers know it by, and what they are sent.
         """
+        if self._closed:
+            raise PoolClosed
         if task not in self._tasks:
             self._tasks[task] = self._packer.submit(self._pack, engine, task, next(self._names))
         return self._tasks[task]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import weakref
 from collections import deque
@@ -15,7 +16,7 @@ from pydantic import Field
 from fedbench import tree
 from fedbench.engine import batched, lean
 from fedbench.engine.engine import ROWS, Engine, Report, Updates
-from fedbench.engine.pool import Pool, cores, pool
+from fedbench.engine.pool import Pool, PoolClosed, cores, pool
 from fedbench.engine.task import Task
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
@@ -106,14 +107,19 @@ class StackedEngine(Engine):
             _spent[task] = rounds + 1, min(least, spent)
             return
         _spent[task] = 2, math.inf  # this run has its workers from now on
-        yield from crew.reports(self, task, params, server, clients, list(left), info)
+        try:
+            yield from crew.reports(self, task, params, server, clients, list(left), info)
+        except PoolClosed:  # before the first of them
+            for job in left:
+                yield self.work(task, params, server, clients, job, info)
 
     def evaluate(self, task: Task, params: Tree, first: int, last: int) -> Tensor:
         """Return what the model gives for test rows `first` to `last`; see `Engine.evaluate`."""
         crew = self._crew(task, 0.0) if last - first > ROWS else None
-        if crew is None:
-            return super().evaluate(task, params, first, last)
-        return crew.evaluate(self, task, params, first, last)
+        if crew is not None:
+            with contextlib.suppress(PoolClosed):
+                return crew.evaluate(self, task, params, first, last)
+        return super().evaluate(task, params, first, last)
 
     def _crew(self, task: Task, spent: float) -> Pool | None:
         """Return the workers if they are wanted, up and in possession of the data; else see to it.
@@ -128,7 +134,9 @@ class StackedEngine(Engine):
             if size < 2 or (spent < CLEAR and (rounds < 2 or least < WORTH)):
                 return None
         crew = pool(size)
-        return crew if crew.ready and crew.share(self, task).done() else None
+        with contextlib.suppress(PoolClosed):
+            return crew if crew.ready and crew.share(self, task).done() else None
+        return None
 
     def chunks(self, task: Task, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return groups whose weights fit into the cache, clients of like size together."""

@@ -68,8 +68,11 @@ class Model(Part, family=True):
         """Return a module without values, to be called with parameters; draws no random number."""
         import torch
 
-        with torch.device("meta"):
-            return self.build(card)
+        try:
+            with torch.device("meta"):
+                return self.build(card)
+        except (RuntimeError, NotImplementedError):  # it reads values, which there are none of here
+            return self.module(card, 0)
 
     def module(self, card: Card, seed: int) -> nn.Module:
         """Return a module with the values that training starts from, pure in (card, seed)."""
@@ -91,11 +94,16 @@ class Model(Part, family=True):
 
     def loaded(self, card: Card, seed: int, params: Mapping[str, Tensor]) -> nn.Module:
         """Return a module of its own with copies of `params`, and with what is never trained."""
+        import torch
+
         module = self.module(card, seed)
-        own = {name: leaf.clone() for name, leaf in params.items()}
-        found = module.load_state_dict(own, strict=False, assign=True)
-        if found.unexpected_keys:
-            raise ValueError(f"model: there is no parameter {found.unexpected_keys[0]!r}")
+        held = dict(module.named_parameters())
+        unknown = [name for name in params if name not in held]
+        if unknown:
+            raise ValueError(f"model: there is no parameter {unknown[0]!r}")
+        with torch.no_grad():  # in place: a tensor that has two names keeps both
+            for name, leaf in params.items():
+                held[name].copy_(leaf)
         return module
 
 

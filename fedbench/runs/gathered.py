@@ -57,8 +57,8 @@ class Gathered:
 
     def aggregate(self, aggregator: Aggregator, divisor: float, silence: Tree) -> Tree:
         """Return the cohort's one payload; `silence` is the payload of zeros."""
-        if not len(self.ids):
-            return silence
+        if not len(self.ids) or aggregator.refuses(len(self.ids)):
+            return silence  # a cohort drawn at random may be too small; the run was warned of it
         if self._is_sum:
             return tree.scale(self._payload, 1 / max(divisor, 1e-12))
         return aggregator.combine(self._payload, self.weights)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, Strategy
+from fedbench.strategies.strategy import RoundInfo, Strategy, travelled
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -21,12 +21,16 @@ class FedNova(Strategy):
     Wang et al. 2020.
     """
 
+    unclippable: ClassVar[str | None] = (
+        "FedNova sends the number of local steps beside the update, and clipping both together "
+        "leaves neither; choose FedAvg, which is the same where clients take as many steps"
+    )
+
     def finish(
         self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         """Return the update per step and the steps that it was divided by."""
-        rho, steps = info.momentum, steps.to(next(iter(delta.values())).dtype)
-        norm = (steps - rho * (1 - rho**steps) / (1 - rho)) / (1 - rho)
+        norm = travelled(steps.to(next(iter(delta.values())).dtype), info.momentum)
         return tree.pack(model=tree.scale(delta, 1 / norm), steps={"norm": norm}), client
 
     def update(

@@ -63,11 +63,14 @@ class FedPer(Strategy):
         return self.start(params, client)
 
     def _head(self, params: Tree) -> dict[str, Tensor]:
-        owners = list(dict.fromkeys(name.rpartition(".")[0] for name in params))
+        # A norm's vectors are no layer of their own: they go with the matrix before them.
+        matrices = [name for name, leaf in params.items() if leaf.dim() > 1]
+        owners = list(dict.fromkeys(name.rpartition(".")[0] for name in matrices))
         if len(owners) <= self.layers:
             raise ValueError(
                 f"strategy.layers: {self.layers} personal layers of a model that has {len(owners)} "
                 "leave nothing to share; keep fewer, or choose a deeper model"
             )
-        last = owners[-self.layers :]
-        return {name: leaf for name, leaf in params.items() if name.rpartition(".")[0] in last}
+        names = list(params)
+        first = next(k for k, n in enumerate(names) if n.startswith(f"{owners[-self.layers]}."))
+        return {name: params[name] for name in names[first:]}

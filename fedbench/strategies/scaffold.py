@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy
+from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy, travelled
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ class Scaffold(Strategy):
 
     A client's control cᵢ estimates its own gradient and the server's c the federation's: a step
     follows ∇fᵢ − cᵢ + c. Of the paper's two ways to renew cᵢ this is the second, which costs no
-    further gradient: cᵢ ← cᵢ − c − Δᵢ/(Kη) after K steps of size η.
+    further gradient: cᵢ ← cᵢ − c − Δᵢ/(Kη) after K steps of size η; under momentum K is what the
+    steps amount to, see `travelled`.
     """
 
     server_lr: ServerRate = 1.0
@@ -42,7 +43,7 @@ class Scaffold(Strategy):
         self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo
     ) -> tuple[Tree, Tree]:
         """Return the changes of the model and of cᵢ, and the new cᵢ."""
-        slope = tree.scale(delta, -1 / (steps * info.lr))
+        slope = tree.scale(delta, -1 / (travelled(steps, info.momentum) * info.lr))
         change = tree.sub(slope, server)
         return tree.pack(model=delta, control=change), tree.add(client, change)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
@@ -44,6 +44,15 @@ class LocalWork(Protocol):
         ...
 
 
+def travelled(steps: Tensor, momentum: float) -> Tensor:
+    """Return how many plain steps of the same rate `steps` under momentum amount to.
+
+    It is ‖a‖₁ of Wang et al. 2020 (arXiv:2007.07481): a gradient counts once in its own step and
+    with falling weight in all later ones.
+    """
+    return (steps - momentum * (1 - momentum**steps) / (1 - momentum)) / (1 - momentum)
+
+
 ServerRate = Annotated[
     float,
     Field(
@@ -60,6 +69,9 @@ class Strategy(Part, family=True):
 
     A client's hooks take single trees and trees stacked over clients alike.
     """
+
+    # Why a payload means nothing once it is scaled down as a whole, if so.
+    unclippable: ClassVar[str | None] = None
 
     weighting: Annotated[
         Literal["samples", "uniform"],

@@ -82,6 +82,7 @@ def test_history_and_releases_of_a_population() -> None:
         partition=fb.Population(clients=200_000, samples=12),
         sampling=fb.FixedCohort(size=5),
         privacy=fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=1),
+        strategy=fb.FedAvg(weighting="uniform"),
         rounds=2,
     )
     assert experiment.releases() == [(10 / 12, 2)]

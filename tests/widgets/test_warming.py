@@ -35,7 +35,10 @@ class Broken(Model):
 
 @pytest.fixture(autouse=True)
 def nobody() -> Iterator[None]:
-    """Begin and end without workers."""
+    """Begin and end without workers, and without what other tests left open."""
+    for left in list(warming._wanted):
+        warming._wanted.pop(left)
+    settle()
     pools.close_workers()
     yield
     settle()
@@ -167,15 +170,18 @@ def test_workers_stay_while_another_workbench_wants_them() -> None:
     until(lambda: not any(map(alive, started)))
 
 
-def test_workers_stay_while_a_run_goes_on_elsewhere() -> None:
+def test_a_run_elsewhere_goes_on_when_its_workers_end() -> None:
     made, started = with_workers()
-    session = fb.Session(LIGHT)
+    session = fb.Session(ONE.replace(rounds=100_000))
     session.start()
+    until(lambda: len(session.history) > 3)
     made.close()
-    settle()
-    assert all(map(alive, started))
+    until(lambda: not any(map(alive, started)))
+    rounds = len(session.history)
+    until(lambda: len(session.history) > rounds + 3)
+    assert session.state == "running"
     session.stop()
-    session.wait(60)
+    assert session.wait(60) == "done"
 
 
 def test_a_workbench_that_takes_the_place_of_another_ends_workers_it_does_not_want() -> None:
@@ -208,5 +214,5 @@ def test_workers_are_not_ended_before_a_new_workbench_has_said_what_it_wants() -
     settle()
     assert pids() == started
     assert all(map(alive, started))
-    warming.leave(owner, fb.Session(LIGHT))
+    warming.leave(owner)
     until(lambda: not any(map(alive, started)))

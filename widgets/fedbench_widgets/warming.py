@@ -12,8 +12,6 @@ import numpy as np
 from fedbench.engine import StackedEngine
 from fedbench.engine.pool import close_workers, cores, pool
 from fedbench.experiment import Experiment
-from fedbench.runs import Session
-from fedbench.runs.session import GOING, _sessions
 
 WORTH = 2e9  # operations of a round from which on the engine will want workers
 PER_WEIGHT = 6  # operations for an example and a weight: one forward pass and two backward
@@ -98,21 +96,16 @@ def prepare(owner: object, experiment: Experiment) -> None:
         _timer.start()
 
 
-def leave(owner: object, session: Session) -> None:
-    """Note that `owner` is closed; once its run has ended, workers that nobody wants end too.
+def leave(owner: object) -> None:
+    """Note that `owner` is closed; workers that nobody wants end with the round they are in.
 
-    Returns at once.
+    Returns at once. A run elsewhere that still used them goes on without, or starts new ones.
     """
     global _left
     with _state:
         _wanted.pop(owner, None)
         _left = True
-
-    def wait() -> None:
-        session.wait()
-        _attend()
-
-    threading.Thread(target=wait, name="fedbench-workers", daemon=True).start()
+    threading.Thread(target=_attend, name="fedbench-workers", daemon=True).start()
 
 
 def crew(experiment: Experiment) -> int:
@@ -149,17 +142,16 @@ def _heavy(experiment: Experiment) -> bool:
 
 
 def _attend() -> None:
-    """Start the workers that are wanted; end them all where some are not, unless a run goes on."""
+    """Start the workers that are wanted; end them all where some are not."""
     global _left, _started
     with _attending:
         with _state:
             sizes = list(_wanted.values())
             wanted = {size for size in sizes if size}
-            idle = not any(each.state in GOING for each in list(_sessions))
             surplus = False
             if None not in sizes:  # else a new workbench will attend to what an old one left
                 surplus, _left = bool(_started - wanted) or (_left and not wanted), False
-        if surplus and idle:
+        if surplus:
             close_workers()
             _started = set()
         for size in wanted:

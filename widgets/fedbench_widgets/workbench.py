@@ -125,7 +125,7 @@ class Workbench(widgets.VBox):
         self._closing = True
         self._unsubscribe()
         self.session.stop()
-        leave(self, self.session)
+        leave(self)
         self._publisher.close()
         self.toolbar.status = {**self.toolbar.status, "closed": True}
         self.form.close()
