@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Trace = tuple[Layer, Tensor, Tensor]  # a layer, its input and the slope at its output
 
+FETCH = 32 << 20  # bytes of examples that are fetched together: few calls, bounded memory
+
 
 def train(
     task: Task,
@@ -46,7 +48,6 @@ def train(
     ]
     state = tree.stack(held) if held[0] else {}
     plan = task.plan(ids, info)
-    x, y = task.batch(plan.rows, task.corrupt(ids))
     clock.lap("data")
     descent = _Descent(task, layers, params, server, plan, info, clock)
     sent, losses = {}, torch.zeros(0)
@@ -54,7 +55,7 @@ def train(
         start = strategy.start(params, state)
         local = _stacked(start, params, len(ids))
         privacy = task.example_privacy if number == 0 else None
-        loss = descent.run(strategy, local, state, x, y, privacy)
+        loss = descent.run(strategy, local, state, privacy)
         delta = {}
         for name, leaf in local.items():
             delta[name] = leaf.sub_(start[name])
@@ -145,6 +146,9 @@ class _Descent:
 
         self.task, self.layers, self.plan, self.info, self.clock = task, layers, plan, info, clock
         self.params, self.server = params, server
+        self.corrupt = task.corrupt(plan.ids)
+        examples = plan.rows[:, :1].size * task.data.card.inputs
+        self.together = max(1, FETCH // max(1, 4 * examples))
         # Nobody asks for the slope below the first layer that has parameters.
         self.first = next((k for k, layer in enumerate(layers) if layer.trains), 0)
         mask = torch.from_numpy(plan.rows >= 0)
@@ -161,11 +165,9 @@ class _Descent:
         strategy: LocalWork,
         local: dict[str, Tensor],
         state: Tree,
-        x: Tensor,
-        y: Tensor,
         privacy: ExampleLevelDP | None,
     ) -> Tensor:
-        """Train `local` in place on x[C, S, B, ...], y[C, S, B]; return mean losses, float64[C]."""
+        """Train `local` in place; return mean losses, float64[C]."""
         import torch
 
         training, info, clock = self.task.training, self.info, self.clock
@@ -179,9 +181,9 @@ class _Descent:
         losses: list[Tensor] = []
         noise = None if privacy is None else _Noise(privacy, self.plan, info, local)
         for step, width in enumerate(self.widths):
-            traces, loss = self._slopes(
-                local, x[:, step, :width], y[:, step, :width], shares[:, step, :width]
-            )
+            x, y = self._examples(step, width)
+            clock.lap("data")
+            traces, loss = self._slopes(local, x, y, shares[:, step, :width])
             losses.append(loss)
             if noise is not None:
                 traces = noise.clipped(traces)
@@ -218,6 +220,15 @@ class _Descent:
         if privacy is None:
             total *= self.valid
         return total.sum(1) / self.valid.sum(1).clamp(min=1)
+
+    def _examples(self, step: int, width: int) -> tuple[Tensor, Tensor]:
+        """Return x[C, B, ...] and y[C, B] of a step; some steps are fetched together."""
+        ahead = step % self.together
+        if ahead == 0:
+            rows = self.plan.rows[:, step : step + self.together]
+            self.fetched = self.task.batch(rows, self.corrupt)
+        x, y = self.fetched
+        return x[:, ahead, :width], y[:, ahead, :width]
 
     def _slopes(
         self, local: Tree, x: Tensor, y: Tensor, share: Tensor

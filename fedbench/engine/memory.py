@@ -20,7 +20,9 @@ LIMIT, USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.cur
 # What each share of the estimate is, and what makes it smaller.
 REMEDIES = {
     "the model and the server": "choose a smaller model",
-    "the clients that train at once": "choose a smaller model, or set engine.chunk = 1",
+    "the clients that train at once": (
+        "choose a smaller model, smaller batches or fewer steps, or set engine.chunk = 1"
+    ),
     "the payloads, all of which the aggregator needs": "take a smaller cohort, or choose Mean",
     "what clients keep between rounds": (
         "choose a strategy that keeps less, or take fewer clients, rounds or a smaller cohort"
@@ -44,8 +46,15 @@ def estimate(task: Task, engine: Engine, cohort: int, participants: int) -> dict
     weights = _bytes(params)
     ids = np.arange(min(max(cohort, 1), task.data.clients))
     together = max(map(len, engine.chunks(task, params, ids)), default=1)
+    training, card = task.training, task.data.card
+    widths, steps = task.data.lengths(
+        ids, batch_size=training.batch_size, epochs=training.epochs, steps=training.steps
+    )
+    # Numbers of rows for all steps of a round, and the examples of one step with what they become.
+    rows = 3 * 8 * int((widths * steps).max(initial=0))
+    batch = 3 * 4 * int(widths.max(initial=0)) * card.inputs
     # A client's own weights, its update and what a step works on.
-    chunk = together * (2 * weights + _bytes(client) + _bytes(payload))
+    chunk = together * (2 * weights + _bytes(client) + _bytes(payload) + rows + batch)
     shares = [
         # Two models, the aggregate and the next model.
         4 * weights + 2 * _bytes(server),

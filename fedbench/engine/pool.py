@@ -17,14 +17,16 @@ import queue
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cloudpickle
@@ -268,9 +270,24 @@ class Pool:
         return self._tasks[task]
 
     def _pack(self, engine: Engine, task: Task, key: int) -> tuple[int, bytes]:
+        modules = _edited(task, engine)
+        try:
+            return key, self._pickled((task, engine), modules)
+        except Exception:  # something beside the classes does not travel: they go by name then
+            if not modules:
+                raise
+            return key, self._pickled((task, engine), [])
+
+    def _pickled(self, parts: Any, by_value: list[ModuleType]) -> bytes:
         stream = io.BytesIO()
-        _Pickler(stream, self._arrays).dump((task, engine))
-        return key, stream.getvalue()
+        for module in by_value:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            _Pickler(stream, self._arrays).dump(parts)
+        finally:
+            for module in by_value:
+                cloudpickle.unregister_pickle_by_value(module)
+        return stream.getvalue()
 
     def _teach(self, worker: _Worker, engine: Engine, task: Task) -> int:
         """Make sure that a worker knows a task; return the key that it knows it by."""
@@ -293,11 +310,15 @@ class Pool:
         for place, index in enumerate(worker.jobs):
             failures[index] += place == 0  # the first was at work, the others only waited
             if failures[index] > 1:
+                why = (
+                    "it was killed, as happens when memory runs out: lower engine.chunk or the "
+                    "model's size, or set"
+                    if code == -9
+                    else "its own output may say why; to see it happen in this process set"
+                )
                 raise WorkerDied(
-                    f"two worker processes ended on the same clients (exit code {code}"
-                    f"{', killed: the system may have run out of memory' if code == -9 else ''}); "
-                    "lower engine.chunk or the model's size, or set engine.workers = 0 to train "
-                    "in this process"
+                    f"a worker process ended twice on the same work (exit code {code}): {why} "
+                    "engine.workers = 0"
                 )
         waiting.extendleft(reversed(worker.jobs))
 
@@ -309,6 +330,26 @@ class Pool:
             worker.end()
         self._memory.free()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _edited(task: Task, engine: Engine) -> list[ModuleType]:
+    """Return the modules of classes that are no installed package's.
+
+    They may have been edited and loaded again since a worker last looked: what they are now travels
+    with the task.
+    """
+    installed = [Path(path) for path in sysconfig.get_paths().values()]
+    parts = [engine, *(getattr(task, item.name) for item in fields(task))]
+    names = {cls.__module__ for part in parts for cls in type(part).__mro__}
+    found = []
+    for name in sorted(names - {"__main__"}):
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if module is None or file is None or name.partition(".")[0] == "fedbench":
+            continue
+        if not any(Path(file).is_relative_to(place) for place in installed):
+            found.append(module)
+    return found
 
 
 def _part(layout: Layout, head: str) -> Layout:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import mmap
 import os
+import tempfile
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,26 +94,36 @@ class Memory:
 
 
 class Arrays:
-    """Arrays written to files, each once for as long as it lives."""
+    """Arrays written to files, each once for as long as it lives.
+
+    They lie on the disk, and on Linux under no name there: whatever ends this process, nothing is
+    left behind.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._paths: dict[int, str] = {}
-        self._count = itertools.count()
+        self._files: dict[int, tuple[Any, str]] = {}
 
     def path(self, array: NDArray[Any]) -> str:
-        """Return the file of an array, which is written at first."""
+        """Return the path at which other processes find an array; it is written at first."""
         key = id(array)
-        if key not in self._paths:
-            path = self._folder / f"array-{next(self._count)}.npy"
-            np.save(path, array, allow_pickle=False)
-            self._paths[key] = str(path)
+        if key not in self._files:
+            file = tempfile.NamedTemporaryFile(dir=self._folder, delete=False)  # noqa: SIM115
+            np.save(file, array, allow_pickle=False)
+            file.flush()
+            path = file.name
+            if Path("/proc/self/fd").exists():
+                os.unlink(path)
+                path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+            self._files[key] = file, path
             weakref.finalize(array, self._forget, key)
-        return self._paths[key]
+        return self._files[key][1]
 
     def _forget(self, key: int) -> None:
+        file, _ = self._files.pop(key)
+        file.close()
         with contextlib.suppress(OSError):
-            os.unlink(self._paths.pop(key))
+            os.unlink(file.name)
 
 
 def _view(room: mmap.mmap, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:

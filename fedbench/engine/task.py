@@ -18,7 +18,7 @@ from fedbench.attacks import Attack, NoAttack
 from fedbench.channel.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine.dense import Layer, layers
-from fedbench.models import Model
+from fedbench.models import Model, borrowed
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.training import LocalTraining
 from fedbench.tree import Tree
@@ -141,14 +141,46 @@ class Task:
         finally:
             self.module.train()
 
+    @cached_property
+    def draws(self) -> bool:
+        """Return whether the module draws random numbers while it trains, as dropout does.
+
+        Two examples go through it to find out. Raises ValueError if it then gives other outputs
+        than the data need, or writes a buffer: that would travel from client to client.
+        """
+        import torch
+
+        before = {name: leaf.clone() for name, leaf in self.module.named_buffers()}
+        x = torch.from_numpy(self.data.x[:2]).to(self.device)
+        with borrowed(0), torch.no_grad():
+            state = torch.random.get_rng_state()
+            outputs = self.module(x)
+            draws = not torch.equal(state, torch.random.get_rng_state())
+        for name, leaf in self.module.named_buffers():
+            if not torch.equal(leaf, before[name]):
+                layer = name.rpartition(".")[0]
+                raise ValueError(
+                    f"model: layer {layer!r} writes its buffer {name!r} while it trains, which "
+                    "would carry one client's data to the next; use a layer without, such as "
+                    "GroupNorm for a norm that tracks statistics"
+                )
+        needed = (len(x), self.data.card.outputs)
+        standard = type(self.model).loss is Model.loss
+        if outputs.dim() != 2 or outputs.shape != (needed if standard else outputs.shape):
+            raise ValueError(
+                f"model: it gives outputs of shape {tuple(outputs.shape)} for {len(x)} examples "
+                f"and {self.data.card.name} needs {needed}"
+            )
+        return draws
+
     @contextmanager
     def chance(self, client: int, info: RoundInfo) -> Iterator[None]:
         """Seed torch's own generator, which layers such as dropout draw from, for one client."""
-        import torch
-
-        with torch.random.fork_rng(devices=[]):
-            key = np.random.SeedSequence([self.seed, 7, info.round, client])
-            torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
+        if not self.draws:
+            yield
+            return
+        key = np.random.SeedSequence([self.seed, 7, info.round, client])
+        with borrowed(int(key.generate_state(1, np.uint64)[0])):
             yield
 
     def passes(self) -> tuple[LocalWork, ...]:

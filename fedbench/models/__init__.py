@@ -5,7 +5,7 @@ from fedbench.models.factorisation import MatrixFactorisation
 from fedbench.models.gru import GRU
 from fedbench.models.linear import Linear
 from fedbench.models.mlp import MLP
-from fedbench.models.model import METRICS, Model, scores
+from fedbench.models.model import METRICS, Model, borrowed, scores
 from fedbench.models.text import TextClassifier
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "MatrixFactorisation",
     "Model",
     "TextClassifier",
+    "borrowed",
     "scores",
 ]

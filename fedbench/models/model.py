@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,20 @@ METRICS: dict[Task, dict[str, bool]] = {
     "regression": {"rmse": False, "mae": False, "r2": True, "loss": False},
 }
 
-_building = threading.Lock()
+_borrowing = threading.Lock()
+
+
+@contextmanager
+def borrowed(seed: int) -> Iterator[None]:
+    """Seed torch's own generator for a while and give it back as it was.
+
+    There is one for the whole process: whoever draws from it for a run must be alone meanwhile.
+    """
+    import torch
+
+    with _borrowing, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 class Model(Part, family=True):
@@ -76,11 +90,7 @@ class Model(Part, family=True):
 
     def module(self, card: Card, seed: int) -> nn.Module:
         """Return a module with the values that training starts from, pure in (card, seed)."""
-        import torch
-
-        # torch draws initial weights from one global generator: borrow it, one thread at a time.
-        with _building, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with borrowed(seed):
             return self.build(card)
 
     def initial(self, card: Card, seed: int) -> dict[str, Tensor]:

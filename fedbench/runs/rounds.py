@@ -68,6 +68,7 @@ class Rounds:
         expected = experiment.sampling.expected(self.data.clients)
         participants = min(self.data.clients, expected * experiment.rounds)
         memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
+        _ = self.task.draws  # tries the module, and says what is wrong with it
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
 
     def amend(self, experiment: Experiment) -> None:

@@ -12,6 +12,7 @@ from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
 
 WEIGHTS = 4 * 650  # bytes of a softmax regression on digits
+BATCHES = 3 * 8 * 30 + 3 * 4 * 10 * 64  # row numbers of three steps, pixels of ten images
 
 
 def shares(cohort: int = 10, participants: int = 100, **parts) -> dict[str, int]:
@@ -29,7 +30,7 @@ def shares(cohort: int = 10, participants: int = 100, **parts) -> dict[str, int]
 
 def test_a_sum_needs_the_same_for_any_cohort() -> None:
     assert shares(cohort=10) == shares(cohort=50)
-    assert list(shares().values()) == [4 * WEIGHTS, 3 * WEIGHTS, 0, 0]
+    assert list(shares().values()) == [4 * WEIGHTS, 3 * WEIGHTS + BATCHES, 0, 0]
 
 
 def test_other_rules_hold_every_payload() -> None:
@@ -39,7 +40,17 @@ def test_other_rules_hold_every_payload() -> None:
 
 def test_states_count_for_everyone_who_takes_part() -> None:
     found = shares(participants=40, strategy=fb.Scaffold())
-    assert list(found.values()) == [6 * WEIGHTS, (2 + 1 + 2) * WEIGHTS, 0, 40 * WEIGHTS]
+    assert list(found.values()) == [
+        6 * WEIGHTS,
+        (2 + 1 + 2) * WEIGHTS + BATCHES,
+        0,
+        40 * WEIGHTS,
+    ]
+
+
+def test_long_rounds_count() -> None:
+    long = fb.LocalTraining(steps=1_000_000, batch_size=20)
+    assert list(shares(training=long).values())[1] > 3 * 8 * 20_000_000
 
 
 def test_a_model_too_large_is_refused_with_the_estimate() -> None:
@@ -76,6 +87,48 @@ def test_batch_norm_is_refused_with_its_layer_and_a_remedy(
 ) -> None:
     with pytest.raises(ValueError, match=r"layer '2' is BatchNorm1d.*use GroupNorm"):
         Rounds(fb.Experiment(model=Normed(), engine=engine))
+
+
+class Spectral(Model):
+    """A model whose layer renews an estimate at every pass."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        return nn.Sequential(nn.Flatten(), nn.utils.spectral_norm(nn.Linear(64, 10)))
+
+
+class Short(Model):
+    """A model with too few outputs."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))
+
+
+class Reading(Model):
+    """A model whose construction looks at values."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        layer = nn.Linear(64, 10)
+        assert float(layer.weight.sum()) == float(layer.weight.sum())
+        return nn.Sequential(nn.Flatten(), layer)
+
+
+def test_a_layer_that_carries_data_along_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"layer '1' writes its buffer '1\.weight_u'"):
+        Rounds(fb.Experiment(model=Spectral()))
+
+
+def test_outputs_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(2, 7\) .*and Digits needs \(2, 10\)"):
+        Rounds(fb.Experiment(model=Short()))
+
+
+def test_a_model_that_cannot_be_built_without_values_is_built_with_them() -> None:
+    rounds = Rounds(fb.Experiment(model=Reading()))
+    _, row = rounds.next(rounds.begin())
+    assert row.metrics["accuracy"] > 0.1
 
 
 def test_a_gpu_that_is_not_there_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -134,7 +135,7 @@ def test_the_second_death_on_the_same_work_fails_the_run(tmp_path: Path) -> None
     session.start()
     assert session.wait(60) == "failed"
     assert session.failure is not None
-    assert "exit code -9" in session.failure.message
+    assert "exit code -9): it was killed" in session.failure.message
     assert "engine.workers = 0" in session.failure.message
     assert pools.pool(2).wait(60)
     assert_identical(trained(EXPERIMENT, 2), trained(EXPERIMENT, 0))  # it goes on with new ones
@@ -238,10 +239,11 @@ def test_data_travel_once_as_a_file() -> None:
     for _ in range(2):
         arguments = begun.params, {}, {}, [[np.arange(12)]], session._info(1)
         list(own.reports(EXPERIMENT.engine, session.task, *arguments))
-    sizes = [path.stat().st_size for path in own._folder.glob("array-*.npy")]
+    sizes = [os.stat(path).st_size for _, path in own._arrays._files.values()]
     assert [size for size in sizes if size >= session.data.x.nbytes] == [
         pytest.approx(session.data.x.nbytes, rel=0.01)
     ]
+    assert list(own._folder.iterdir()) == []  # nothing that could be left behind
     own.close()
 
 
@@ -253,6 +255,28 @@ def test_an_array_takes_its_file_along(tmp_path: Path) -> None:
     assert np.load(path).tolist() == data.tolist()
     del data
     assert not path.exists()
+
+
+def test_a_module_that_was_edited_travels_as_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    source = (
+        "import fedbench as fb\nfrom fedbench import tree\n"
+        "class Scaled(fb.FedAvg):\n"
+        "    def adjust(self, grads, params, anchor, server, client):\n"
+        "        return tree.scale(grads, FACTOR)\n"
+    )
+    found = []
+    for factor in (0.5, 0.25):
+        (tmp_path / "edited.py").write_text(f"{source}FACTOR = {factor}\n")
+        module = importlib.import_module("edited")
+        module = importlib.reload(module)
+        experiment = EXPERIMENT.replace(strategy=module.Scaled())
+        found.append(trained(experiment, 2))
+        assert_identical(found[-1], trained(experiment, 0))
+    assert not torch.equal(found[0].params["1.weight"], found[1].params["1.weight"])
 
 
 def refuse(*_: object) -> None:

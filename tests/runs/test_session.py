@@ -10,9 +10,12 @@ import threading
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import fedbench as fb
 from fedbench.channel.privacy import accounting
+from fedbench.data import Card
+from fedbench.models import Model
 from fedbench.runs import Cautioned, Event, RoundDone, SessionError, StateChanged
 from fedbench.runs.script import RunFailed
 
@@ -269,3 +272,59 @@ def test_cohorts_of_a_private_run_are_secret_unless_its_noise_is_fixed() -> None
 def test_only_an_experiment_makes_a_session() -> None:
     with pytest.raises(TypeError, match="experiment = 'x' is not an Experiment"):
         fb.Session("x")  # pyright: ignore[reportArgumentType]
+
+
+class Dropping(Model):
+    """A module that draws random numbers while it trains."""
+
+    def build(self, card: Card) -> nn.Module:
+        """Return the layers."""
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.Linear(32, card.outputs)
+        )
+
+
+def test_runs_side_by_side_do_not_disturb_each_other() -> None:
+    experiments = [
+        fb.Experiment(
+            partition=fb.IID(clients=6),
+            model=model,
+            rounds=3,
+            seed=seed,
+            engine=fb.StackedEngine(workers=0),
+        )
+        for seed in range(3)
+        for model in (Dropping(), fb.CNN(channels=(4,), hidden=8))
+    ]
+
+    def losses(session: fb.Session) -> list[float]:
+        assert session.wait(120) == "done"
+        return [row.metrics["loss"] for row in session.history.rows]
+
+    alone = []
+    for experiment in experiments:
+        session = fb.Session(experiment)
+        session.start()
+        alone.append(losses(session))
+    together = [fb.Session(experiment) for experiment in experiments]
+    for session in together:
+        session.start()
+    assert [losses(session) for session in together] == alone
+
+
+def test_a_cohort_too_small_for_its_rule_changes_nothing() -> None:
+    experiment = fb.Experiment(
+        partition=fb.IID(clients=12),
+        aggregator=fb.Krum(byzantine=1),
+        sampling=fb.Poisson(rate=0.45),
+        rounds=12,
+    )
+    assert any("needs 5 clients, and a round has fewer" in text for text in experiment.cautions())
+    session = fb.Session(experiment)
+    session.start()
+    assert session.wait(60) == "done"
+    rows = session.history.rows
+    small = [k for k, row in enumerate(rows) if k and len(row.cohort) < 5]
+    assert small and any(len(row.cohort) >= 5 for row in rows)
+    for k in small:
+        assert rows[k].metrics == rows[k - 1].metrics

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 import fedbench as fb
 from fedbench import tree
@@ -156,3 +157,22 @@ def test_what_a_client_is_sent_and_sends_is_counted(train) -> None:
     assert controlled.bytes_down == 2 * plain.bytes_down
     _, (counted,) = train(WINES.replace(strategy=fb.FedNova()), 1)
     assert counted.bytes_up == plain.bytes_up + 4 * 6  # one number more from each client
+
+
+def test_controls_are_gradients_under_momentum_too() -> None:
+    # one client, a slope that does not change: cᵢ must become it, whatever the momentum
+    slope, lr, rho, steps = 3.0, 0.1, 0.9, 5
+    position = velocity = 0.0
+    for _ in range(steps):
+        velocity = rho * velocity + slope
+        position -= lr * velocity
+    info = RoundInfo(round=1, lr=lr, clients=1, expected_cohort=1.0, momentum=rho)
+    zero, delta = {"w": torch.zeros(1)}, {"w": torch.tensor([position])}
+    _, kept = fb.Scaffold().finish(delta, zero, zero, zero, torch.tensor(steps), info)
+    assert kept["w"].item() == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_payload_with_counts_is_not_clipped() -> None:
+    private = fb.ClientLevelDP(noise_multiplier=1.0)
+    with pytest.raises(ValidationError, match="clipping both together"):
+        fb.Experiment(strategy=fb.FedNova(weighting="uniform"), privacy=private)

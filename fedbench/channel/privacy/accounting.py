@@ -80,11 +80,12 @@ def shared_epsilon(
     releases: Iterable[tuple[float, int]], noise_multiplier: float, delta: float
 ) -> float:
     """Largest ε among units with these (rate, steps); see `epsilon`."""
+    front = _front(releases)
+    if len(front) == 1:
+        ((rate, steps),) = front
+        return epsilon(rate, noise_multiplier, steps, delta)
     # An ε on a coarse grid is an upper bound too, and cheap: it tells whom to look at closely.
-    bounds = [
-        (_coarse(rate, steps, noise_multiplier, delta), rate, steps)
-        for rate, steps in _front(releases)
-    ]
+    bounds = [(_coarse(rate, steps, noise_multiplier, delta), rate, steps) for rate, steps in front]
     largest = 0.0
     for bound, rate, steps in sorted(bounds, reverse=True):
         if bound < largest:
