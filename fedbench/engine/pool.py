@@ -24,7 +24,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -188,17 +188,27 @@ class Pool:
                 layout = given.put(tree.stack(states))
             return "train", chunks, layout, info
 
-        for index, (layout, report, result) in enumerate(
+        for index, (layout, seconds, result) in enumerate(
             self._results(engine, task, params, server, len(jobs), job)
         ):
             found = result.get(layout)
-            states = tree.unpack(found, "states")
-            ids = enumerate(np.concatenate(jobs[index]).tolist()) if states else ()
+            states, values = tree.unpack(found, "states"), tree.unpack(found, "values")
+            ids = np.concatenate(jobs[index])
+            known: list[int] = ids.tolist() if states else []
             kept = {
                 client: {name: leaf[k].clone() for name, leaf in states.items()}
-                for k, client in ids
+                for k, client in enumerate(known)
             }
-            yield replace(report, payload=tree.unpack(found, "payload"), clients=kept)
+            yield Report(
+                ids=ids,
+                payload=tree.unpack(found, "payload"),
+                weights=values["weights"],
+                losses=values["losses"],
+                norms=values["norms"],
+                changed=values.get("changed"),
+                clients=kept,
+                seconds=seconds,
+            )
 
     def evaluate(self, engine: Engine, task: Task, params: Tree, first: int, last: int) -> Any:
         """Return what the model gives for test rows `first` to `last`."""
@@ -208,7 +218,7 @@ class Pool:
         found = self._results(
             engine, task, params, {}, len(rows), lambda index, given: ("evaluate", *rows[index])
         )
-        return torch.cat([result.get(layout)["outputs"].clone() for layout, result in found])
+        return torch.cat([result.get(layout)["outputs"].clone() for layout, _, result in found])
 
     def _results(
         self, engine: Engine, task: Task, params: Tree, server: Tree, count: int, job: Any

@@ -73,8 +73,6 @@ def _do(
     slot: tuple[Path, Path],
     shelves: dict[Path, Shelf],
 ) -> Any:
-    from dataclasses import replace
-
     task, engine = task_and_engine
 
     def shelf(path: Path) -> Shelf:
@@ -87,7 +85,7 @@ def _do(
     if kind == "evaluate":
         first, last = details
         outputs = task.outputs(params, first, last)
-        return "evaluate", shelf(result).put({"outputs": outputs})
+        return "evaluate", shelf(result).put({"outputs": outputs}), {}
     chunks, states_layout, info = details
     ids = np.concatenate(chunks)
     stacked = shelf(given).get(states_layout)
@@ -95,9 +93,13 @@ def _do(
     states = {client: tree.row(stacked, k) for k, client in known}
     report = engine.work(task, params, server, states, chunks, info)
     kept = [report.clients[client] for client in ids.tolist() if client in report.clients]
-    parts = tree.pack(payload=report.payload, states=tree.stack(kept) if kept else {})
-    layout = shelf(result).put(parts)
-    return "train", layout, replace(report, payload={}, clients={})
+    values = {"weights": report.weights, "losses": report.losses, "norms": report.norms}
+    if report.changed is not None:
+        values["changed"] = report.changed
+    parts = tree.pack(
+        payload=report.payload, values=values, states=tree.stack(kept) if kept else {}
+    )
+    return "train", shelf(result).put(parts), dict(report.seconds)
 
 
 def _failure(error: BaseException) -> tuple[str, Any, str]:

@@ -55,10 +55,10 @@ class Gathered:
                     self._payload[name] = leaf.new_empty((len(self.ids), *leaf.shape[1:]))
                 self._payload[name][places] = leaf
 
-    def aggregate(self, aggregator: Aggregator, divisor: float, silence: Tree) -> Tree:
-        """Return the cohort's one payload; `silence` is the payload of zeros."""
+    def aggregate(self, aggregator: Aggregator, divisor: float) -> Tree | None:
+        """Return the cohort's one payload; None if nobody came, or too few for the rule."""
         if not len(self.ids) or aggregator.refuses(len(self.ids)):
-            return silence  # a cohort drawn at random may be too small; the run was warned of it
+            return None  # cohorts drawn at random may be small; the run was warned of it
         if self._is_sum:
             return tree.scale(self._payload, 1 / max(divisor, 1e-12))
         return aggregator.combine(self._payload, self.weights)

@@ -127,8 +127,9 @@ class Rounds:
             clock.lap("aggregation")
         private = self.privacy if isinstance(self.privacy, ClientLevelDP) else None
         divisor = info.expected_cohort if private else float(gathered.weights.sum())
-        silence = self.task.silence(progress.params, progress.server, info)
-        aggregate = gathered.aggregate(experiment.aggregator, divisor, silence)
+        aggregate = gathered.aggregate(experiment.aggregator, divisor)
+        if aggregate is None:
+            aggregate = self.task.silence(progress.params, progress.server, info)
         if private is not None:
             aggregate = private.decode(aggregate, divisor, private.noise(number))
         params, server = strategy.update(progress.params, aggregate, progress.server, info)
@@ -149,7 +150,7 @@ class Rounds:
         if isinstance(self.privacy, Private):
             spent = ledger.epsilon(self.privacy.delta)
         clock.lap("accounting")
-        up = self.privacy.wire_bytes(tree.size(silence) * FLOAT)
+        up = self.privacy.wire_bytes(tree.size(aggregate) * FLOAT)
         down = tree.size(strategy.broadcast(progress.params, progress.server)) * FLOAT
         row = RoundDone(
             round=number,

@@ -88,7 +88,7 @@ def chunkings(draw: st.DrawFn) -> list[list[int]]:
 def test_sums_of_chunks_are_the_weighted_mean(chunks: list[list[int]], seed: int) -> None:
     whole = cohort(seed)
     gathered = gather(whole, chunks, is_sum=True)
-    found = gathered.aggregate(fb.Mean(), float(gathered.weights.sum()), SILENCE)
+    found = gathered.aggregate(fb.Mean(), float(gathered.weights.sum()))
     at_once = fb.Mean().combine(whole.payload, whole.weights)
     for name, leaf in whole.payload.items():
         torch.testing.assert_close(found[name], at_once[name], rtol=1e-5, atol=1e-6)
@@ -99,7 +99,7 @@ def test_sums_of_chunks_are_the_weighted_mean(chunks: list[list[int]], seed: int
 def test_a_sum_is_divided_by_what_is_asked() -> None:
     whole = cohort()
     gathered = gather(whole, [[0, 1, 2, 3], [4, 5, 6, 7, 8]], is_sum=True)
-    found = gathered.aggregate(fb.Mean(), 8.0, SILENCE)["b"].numpy()
+    found = gathered.aggregate(fb.Mean(), 8.0)["b"].numpy()
     weights = whole.weights.double().numpy()
     np.testing.assert_allclose(found, weights @ whole.payload["b"].double().numpy() / 8, rtol=1e-5)
 
@@ -110,7 +110,7 @@ def test_other_rules_get_all_payloads_in_the_order_of_the_ids(
     rule: Aggregator, chunks: list[list[int]]
 ) -> None:
     whole = cohort()
-    found = gather(whole, chunks, is_sum=False).aggregate(rule, 1.0, SILENCE)
+    found = gather(whole, chunks, is_sum=False).aggregate(rule, 1.0)
     expected = rule.combine(whole.payload, whole.weights)
     assert list(found) == list(expected)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -140,7 +140,7 @@ def test_where_nothing_is_clipped_nothing_is_told_about_it() -> None:
 @pytest.mark.parametrize("rule", [fb.Mean(), *RULES], ids=lambda rule: type(rule).__name__)
 def test_nobody_sends_zeros(rule: Aggregator) -> None:
     gathered = Gathered(np.array([], dtype=np.int64), rule.is_sum)
-    assert gathered.aggregate(rule, 0.0, SILENCE) is SILENCE
+    assert gathered.aggregate(rule, 0.0) is None
     assert len(gathered.weights) == len(gathered.losses) == len(gathered.norms) == 0
     assert gathered.changed is None and gathered.clients == {}
     assert gathered.split({"sampling": 1.0, "aggregation": 2.0}) == {
@@ -239,7 +239,7 @@ def a_sum_takes_the_memory_of_one_payload(clients: int = 200) -> None:
 
     grown = growth(work)
     assert grown < 60, grown
-    mean: Tree = gathered.aggregate(fb.Mean(), clients, {})
+    mean: Tree = gathered.aggregate(fb.Mean(), clients)
     assert mean["w"].unique().tolist() == [pytest.approx((clients - 1) / 2)]
 
 
@@ -252,7 +252,7 @@ def a_median_holds_the_payloads_of_all_clients() -> None:
             look()
 
     assert 0.9 * 41 * 6.8 < growth(work) < 41 * 6.8 + 60
-    assert gathered.aggregate(fb.CoordinateMedian(), 1, {})["w"].unique().tolist() == [20]
+    assert gathered.aggregate(fb.CoordinateMedian(), 1)["w"].unique().tolist() == [20]
 
 
 def a_round_of_a_large_model_does_not_hold_its_cohort() -> None:
