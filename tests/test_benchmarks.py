@@ -97,7 +97,11 @@ def test_the_picture_has_every_round_but_the_first_and_no_peer_that_failed():
 
 
 def test_a_workload_whose_peers_all_failed_is_still_drawn():
-    engine.picture({"W1": RESULTS, "W2": {"flower": {"error": "it is not there"}}})
+    figure = engine.picture({"W1": RESULTS, "W2": {"flower": {"error": "it is not there"}}})
+    alone = engine.picture({"W1": RESULTS})
+    assert len(figure.data) == len(alone.data)  # nothing beside W1, which is as it was
+    for one, other in zip(figure.data, alone.data, strict=True):
+        assert list(one.x) == list(other.x) and list(one.y) == list(other.y)
 
 
 @pytest.mark.parametrize("width", sorted({point.width for point in growth.POINTS}))

@@ -202,7 +202,8 @@ def test_units_of_privacy_share_neither_a_curve_nor_an_axis() -> None:
 
 def test_an_empty_frontier_can_be_drawn() -> None:
     for name in ("epsilon", "example_epsilon"):
-        frontier_figure(pd.DataFrame({name: [], "value": [], "label": []}, dtype=float))
+        empty = pd.DataFrame({name: [], "value": [], "label": []}, dtype=float)
+        assert sum(len(line.x) for line in frontier_figure(empty).data) == 0
 
 
 def test_figures_stand_on_the_lowest_floor() -> None:

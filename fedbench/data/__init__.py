@@ -2,7 +2,7 @@
 
 from fedbench.data.card import Card
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
-from fedbench.data.federated import Cohort, FederatedDataset, Plan
+from fedbench.data.federated import FederatedDataset, Plan
 from fedbench.data.partition import IID, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
 from fedbench.data.source import Dataset, Features, Source
@@ -11,7 +11,6 @@ __all__ = [
     "IID",
     "BreastCancer",
     "Card",
-    "Cohort",
     "Dataset",
     "DiabetesProgression",
     "Digits",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,6 @@ from numpy.typing import NDArray
 from fedbench.data.card import Card
 from fedbench.data.partition import Choosing, Partitioner
 from fedbench.data.source import Features, Source
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,20 +27,6 @@ class Plan:
     rows: NDArray[np.int64]
     steps: NDArray[np.int64]
     expected: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Cohort:
-    """The batches of some clients, stacked: x[C, S, B, ...], y[C, S, B], mask[C, S, B].
-
-    `mask` is 1 for a sample and 0 for padding; see `Plan` for the rest.
-    """
-
-    ids: NDArray[np.int64]
-    x: Tensor
-    y: Tensor
-    mask: Tensor
-    sizes: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,31 +137,6 @@ class FederatedDataset:
         for client, own in enumerate(drawn):
             rows[client, : own.shape[0], : own.shape[1]] = own
         return Plan(ids, rows, taken, widths)
-
-    def cohort(
-        self,
-        ids: NDArray[np.int64],
-        *,
-        batch_size: int | None,
-        epochs: int | None,
-        steps: int | None,
-        seed: int,
-        round: int,
-    ) -> Cohort:
-        """Return the batches of the clients `ids` for one round; see `plan`."""
-        import torch
-
-        plan = self.plan(
-            ids, batch_size=batch_size, epochs=epochs, steps=steps, seed=seed, round=round
-        )
-        taken = plan.rows.clip(min=0)
-        return Cohort(
-            ids=ids,
-            x=torch.from_numpy(self.x[taken]),
-            y=torch.from_numpy(self.y[taken]),
-            mask=torch.from_numpy((plan.rows >= 0).astype(np.float32)),
-            sizes=self.sizes_of(ids),
-        )
 
     def _rows(self, client: int, own: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return row numbers of the table for numbers of the client's samples; -1 stays."""

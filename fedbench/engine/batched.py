@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fedbench import tree
 from fedbench.channel.privacy import ExampleLevelDP
 from fedbench.data import Plan
-from fedbench.engine.dense import Layer
+from fedbench.engine.dense import Layer, Trained
 from fedbench.engine.engine import Updates
 from fedbench.engine.task import Clock, Task
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
@@ -20,7 +20,7 @@ from fedbench.tree import Tree
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Trace = tuple[Layer, Tensor, Tensor]  # a layer, its input and the slope at its output
+    Trace = tuple[Trained, Tensor, Tensor]  # a layer, its input and the slope at its output
 
 FETCH = 32 << 20  # bytes of examples that are fetched together: few calls, bounded memory
 
@@ -150,7 +150,7 @@ class _Descent:
         examples = plan.rows[:, :1].size * task.data.card.inputs
         self.together = max(1, FETCH // max(1, 4 * examples))
         # Nobody asks for the slope below the first layer that has parameters.
-        self.first = next((k for k, layer in enumerate(layers) if layer.trains), 0)
+        self.first = next((k for k, layer in enumerate(layers) if isinstance(layer, Trained)), 0)
         mask = torch.from_numpy(plan.rows >= 0)
         # A step is as wide as its largest batch: batches drawn at random vary much.
         self.widths = mask.sum(2).amax(0).clamp(min=1).tolist()
@@ -248,7 +248,7 @@ class _Descent:
         traces = []
         for depth in reversed(range(self.first, len(self.layers))):
             layer = self.layers[depth]
-            if layer.trains:
+            if isinstance(layer, Trained):
                 traces.append((layer, given[depth], slope))
             if depth > self.first:
                 slope = layer.backward(local, given[depth], given[depth + 1], slope)

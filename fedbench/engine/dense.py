@@ -9,7 +9,7 @@ gradients, or a step in place, whichever is wanted.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from fedbench.tree import Tree
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 class Layer(ABC):
     """One layer; the names of its parameters are those of the module's own."""
-
-    trains: ClassVar[bool] = False
 
     def __init__(self, head: str) -> None:
         self.weight, self.bias = f"{head}.weight", f"{head}.bias"
@@ -33,13 +31,17 @@ class Layer(ABC):
     def backward(self, params: Tree, x: Tensor, out: Tensor, slope: Tensor) -> Tensor:
         """Return the slope at the input `x` from the one at the output; may reuse its memory."""
 
+
+class Trained(Layer):
+    """A layer with parameters."""
+
+    @abstractmethod
     def gradients(self, x: Tensor, slope: Tensor) -> dict[str, Tensor]:
         """Return the gradients, summed over the batch; [C, ...] by name."""
-        return {}
 
+    @abstractmethod
     def squares(self, x: Tensor, slope: Tensor) -> Tensor:
         """Return the squared norm of each example's own gradient, [C, B]."""
-        raise NotImplementedError
 
     def descend(self, params: Tree, x: Tensor, slope: Tensor, rate: float) -> None:
         """Step against the gradient, in place."""
@@ -47,10 +49,8 @@ class Layer(ABC):
             params[name].sub_(grad, alpha=rate)
 
 
-class Linear(Layer):
+class Linear(Trained):
     """y = x·Wᵀ + b."""
-
-    trains: ClassVar[bool] = True
 
     def __init__(self, head: str, biased: bool) -> None:
         super().__init__(head)
@@ -85,10 +85,8 @@ class Linear(Layer):
             params[self.bias].sub_(slope.sum(1), alpha=rate)
 
 
-class LayerNorm(Layer):
+class LayerNorm(Trained):
     """Each example's features, standardised, times a weight and plus a bias."""
-
-    trains: ClassVar[bool] = True
 
     def __init__(self, head: str, epsilon: float) -> None:
         super().__init__(head)
@@ -125,10 +123,8 @@ class LayerNorm(Layer):
         return torch.native_layer_norm(x, x.shape[2:], None, None, self.epsilon)
 
 
-class Bag(Layer):
+class Bag(Trained):
     """The mean embedding of the tokens in x[C, B, L]; token `padding` does not count."""
-
-    trains: ClassVar[bool] = True
 
     def __init__(self, head: str, padding: int | None, vocabulary: int) -> None:
         super().__init__(head)

@@ -1,15 +1,14 @@
 """Worker processes that stay: one torch thread each, data and parameters in mapped files.
 
-They are started with `python -m`, never forked: a notebook's kernel has threads. Their parent talks
-to each through its standard input and output, and a thread of the parent's own listens to each, so
-that a worker that died is an event like any other.
+They are started as programs of their own, never forked: a notebook's kernel has threads. Their
+parent talks to each through its standard input and output, and a thread of the parent's own listens
+to each, so that a worker that died is an event like any other.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import io
 import itertools
 import os
 import pickle
@@ -17,32 +16,28 @@ import queue
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import cloudpickle
 import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.engine.engine import Engine, Report, blocks
-from fedbench.engine.shared import Arrays, Layout, Memory, Shelf
+from fedbench.engine.packing import packed
+from fedbench.engine.shared import Arrays, Memory, Shelf, part
 from fedbench.engine.task import Task
 from fedbench.engine.worker import TASKS
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 
 DEPTH = 2  # jobs that a worker is given ahead, so that it never waits for the parent
-SHARED = 1 << 16  # bytes from which an array travels as a file
 
 
 class WorkerDied(RuntimeError):
@@ -53,19 +48,6 @@ class PoolClosed(RuntimeError):
     """The workers were ended before the round could begin with them."""
 
 
-class _Pickler(cloudpickle.Pickler):
-    """Carries classes that were defined in a notebook; arrays of data go by file."""
-
-    def __init__(self, stream: io.BytesIO, arrays: Arrays) -> None:
-        super().__init__(stream)
-        self._arrays = arrays
-
-    def persistent_id(self, obj: Any) -> str | None:
-        if isinstance(obj, np.ndarray) and obj.nbytes >= SHARED and not obj.dtype.hasobject:
-            return self._arrays.path(obj)
-        return None
-
-
 class _Worker:
     """One process, and what it has been given."""
 
@@ -73,7 +55,7 @@ class _Worker:
         self.ready = threading.Event()
         self.tasks: list[int] = []
         self.jobs: deque[int] = deque()  # given and not answered, in order
-        self._memory = memory
+        self.memory = memory
         self._slots = [(Shelf(memory.file()), Shelf(memory.file())) for _ in range(DEPTH)]
         self.free = deque(self._slots)
         one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -130,7 +112,6 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._memory.free()
 
 
 class Pool:
@@ -151,6 +132,7 @@ class Pool:
         self._closed = False
         self._memory = Memory(self._folder)
         self._common = Shelf(self._memory.file())
+        self._retired: list[Memory] = []  # of workers that died: answers of theirs may be there
         self.workers = [self._hire() for _ in range(size)]
 
     @property
@@ -227,9 +209,11 @@ class Pool:
         with self.lock:
             if self._closed:
                 raise PoolClosed
+            while self._retired:
+                self._retired.pop().free()
             serial = next(self._serials)
             layout = self._common.put(tree.pack(params=params, server=server))
-            common = self._common.path, _part(layout, "params/"), _part(layout, "server/")
+            common = self._common.path, part(layout, "params/"), part(layout, "server/")
             waiting = deque(range(count))
             failures = [0] * count
             answers: dict[int, tuple[_Worker, tuple[Shelf, Shelf], Any]] = {}
@@ -280,24 +264,7 @@ class Pool:
         return self._tasks[task]
 
     def _pack(self, engine: Engine, task: Task, key: int) -> tuple[int, bytes]:
-        modules = _edited(task, engine)
-        try:
-            return key, self._pickled((task, engine), modules)
-        except Exception:  # something beside the classes does not travel: they go by name then
-            if not modules:
-                raise
-            return key, self._pickled((task, engine), [])
-
-    def _pickled(self, parts: Any, by_value: list[ModuleType]) -> bytes:
-        stream = io.BytesIO()
-        for module in by_value:
-            cloudpickle.register_pickle_by_value(module)
-        try:
-            _Pickler(stream, self._arrays).dump(parts)
-        finally:
-            for module in by_value:
-                cloudpickle.unregister_pickle_by_value(module)
-        return stream.getvalue()
+        return key, packed(task, engine, self._arrays)
 
     def _teach(self, worker: _Worker, engine: Engine, task: Task) -> int:
         """Make sure that a worker knows a task; return the key that it knows it by."""
@@ -315,6 +282,7 @@ class Pool:
         if worker not in self.workers:
             return
         worker.end()
+        self._retired.append(worker.memory)
         code = worker.process.returncode
         self.workers[self.workers.index(worker)] = self._hire()
         for place, index in enumerate(worker.jobs):
@@ -338,36 +306,9 @@ class Pool:
         self._packer.shutdown(wait=False, cancel_futures=True)
         for worker in self.workers:
             worker.end()
-        self._memory.free()
+        for memory in (self._memory, *self._retired, *(each.memory for each in self.workers)):
+            memory.free()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _edited(task: Task, engine: Engine) -> list[ModuleType]:
-    """Return the modules of classes that are no installed package's.
-
-    They may have been edited and loaded again since a worker last looked: what they are now travels
-    with the task.
-    """
-    installed = [Path(path) for path in sysconfig.get_paths().values()]
-    parts = [engine, *(getattr(task, item.name) for item in fields(task))]
-    names = {cls.__module__ for part in parts for cls in type(part).__mro__}
-    found = []
-    for name in sorted(names - {"__main__"}):
-        module = sys.modules.get(name)
-        file = getattr(module, "__file__", None)
-        if module is None or file is None or name.partition(".")[0] == "fedbench":
-            continue
-        if not any(Path(file).is_relative_to(place) for place in installed):
-            found.append(module)
-    return found
-
-
-def _part(layout: Layout, head: str) -> Layout:
-    return tuple(
-        (name.removeprefix(head), dtype, shape, start)
-        for name, dtype, shape, start in layout
-        if name.startswith(head)
-    )
 
 
 # The pools of this interpreter, which all runs share -------------------------------------------

@@ -135,7 +135,12 @@ class StackedEngine(Engine):
                 return None
         crew = pool(size)
         with contextlib.suppress(PoolClosed):
-            return crew if crew.ready and crew.share(self, task).done() else None
+            packing = crew.share(self, task)
+            if not (crew.ready and packing.done()):
+                return None
+            if self.workers is None and packing.exception() is not None:
+                return None  # what does not travel is trained here; who asks for workers is told
+            return crew
         return None
 
     def chunks(self, task: Task, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:

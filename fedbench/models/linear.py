@@ -23,10 +23,6 @@ class Linear(Model):
         nn.init.zeros_(layer.bias)
         return nn.Sequential(nn.Flatten(), layer)
 
-    def dense(self) -> tuple[str, ...]:
-        """Return no activation: there is one layer."""
-        return ()
-
     def refuses(
         self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
     ) -> str | None:

@@ -47,10 +47,6 @@ class MLP(Model):
             layers.append(nn.ReLU() if self.activation == "relu" else nn.Tanh())
         return nn.Sequential(*layers, nn.Linear(widths[-1], card.outputs))
 
-    def dense(self) -> tuple[str, ...] | None:
-        """Return the activation after each hidden layer; None when they are normalised too."""
-        return None if self.norm else (self.activation,) * len(self.hidden)
-
     def refuses(
         self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
     ) -> str | None:

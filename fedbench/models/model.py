@@ -70,14 +70,6 @@ class Model(Part, family=True):
         """
         return None
 
-    def dense(self) -> tuple[str, ...] | None:
-        """Return the activations between layers if the module is dense layers alone, else None.
-
-        Such a module lists its parameters as weight, bias, weight, bias, ... from input to output;
-        engines may then train many clients at once.
-        """
-        return None
-
     def template(self, card: Card) -> nn.Module:
         """Return a module without values, to be called with parameters; draws no random number."""
         import torch

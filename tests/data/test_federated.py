@@ -8,17 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fedbench as fb
-from fedbench.data import Cohort, FederatedDataset
+from fedbench.data import FederatedDataset
+from tests.batches import Batches, stacked_batches
 
 DATA = FederatedDataset.build(fb.Wine(), fb.Dirichlet(clients=9, alpha=0.2), 5)
 
 
-def batches(ids: list[int], **settings: int | None) -> Cohort:
+def batches(ids: list[int], **settings: int | None) -> Batches:
     defaults = {"batch_size": 4, "epochs": 1, "steps": None, "seed": 0, "round": 1}
-    return DATA.cohort(np.array(ids, dtype=np.int64), **(defaults | settings))
+    return stacked_batches(DATA, np.array(ids, dtype=np.int64), **(defaults | settings))
 
 
-def rows_of(cohort: Cohort, k: int) -> list[bytes]:
+def rows_of(cohort: Batches, k: int) -> list[bytes]:
     """Return the samples of the k-th client in order of training, as bytes."""
     mask = cohort.mask[k].bool().numpy()
     return [row.tobytes() for row in cohort.x[k].numpy()[mask]]

@@ -9,6 +9,7 @@ import torch
 import fedbench as fb
 from fedbench.engine import Task
 from fedbench.strategies import RoundInfo
+from tests.batches import stacked_batches
 
 TRAININGS = [
     fb.LocalTraining(epochs=2, batch_size=5, lr=0.1),
@@ -38,7 +39,8 @@ def test_local_training_is_torchs_sgd(
             momentum=training.momentum,
             weight_decay=training.weight_decay,
         )
-        cohort = data.cohort(
+        cohort = stacked_batches(
+            data,
             np.array([client]),
             batch_size=training.batch_size,
             epochs=training.epochs,

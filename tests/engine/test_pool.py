@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -309,3 +312,79 @@ def test_work_that_pays_moves_to_the_workers(monkeypatch: pytest.MonkeyPatch) ->
     progress, _ = session.next(progress)
     monkeypatch.undo()
     assert_identical(progress, trained(EXPERIMENT, 0))
+
+
+class Waiting(fb.MLP):
+    """Keeps the first worker that trains it waiting until there is a file called go."""
+
+    hidden: tuple[int, ...] = (16,)
+    folder: str
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Wait if this is the first, then give the loss."""
+        folder = Path(self.folder)
+        if os.getpid() != MAIN and outputs.requires_grad:
+            with contextlib.suppress(FileExistsError):
+                (folder / "first").touch(exist_ok=False)
+                while not (folder / "go").exists():
+                    time.sleep(0.01)
+        return super().loss(outputs, targets)
+
+
+def test_answers_of_a_worker_that_died_since_are_not_lost(tmp_path: Path) -> None:
+    own = Pool(2)
+    assert own.wait(60)
+    session = Rounds(EXPERIMENT.replace(model=Waiting(folder=str(tmp_path))))
+    begun, engine = session.begin(), fb.StackedEngine(chunk=2)
+    jobs = [[np.array([k])] for k in range(8)]
+    arguments = begun.params, {}, {}, jobs, session._info(1)
+    found: list[dict[str, Tensor]] = []
+
+    def run() -> None:
+        for report in own.reports(engine, session.task, *arguments):
+            found.append({name: leaf.clone() for name, leaf in report.payload.items()})
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    # One worker waits on the first job; the other's two places hold answers that are not due yet.
+    while not any(not worker.free and not worker.jobs for worker in own.workers):
+        assert thread.is_alive()
+        time.sleep(0.01)
+    held = next(worker for worker in own.workers if not worker.free and not worker.jobs)
+    held.process.kill()
+    while held in own.workers:
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    thread.join(60)
+    assert len(found) == 8
+    for k, payload in enumerate(found):
+        alone = engine.work(session.task, begun.params, {}, {}, jobs[k], session._info(1))
+        assert all(torch.equal(payload[name], leaf) for name, leaf in alone.payload.items())
+    own.close()
+
+
+class Unpicklable(fb.FedAvg):
+    """A strategy with something that no process can send to another."""
+
+    @property
+    def lock(self) -> object:
+        """Return a lock."""
+        return threading.Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (threading.Lock, (self.lock,))
+
+
+def test_what_cannot_travel_is_trained_here_and_refused_to_workers_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stacked, "WORTH", 0.0)
+    monkeypatch.setattr(stacked, "cores", lambda: 2)
+    experiment = EXPERIMENT.replace(strategy=Unpicklable())
+    session = Rounds(experiment.replace(engine=fb.StackedEngine(chunk=2)))
+    progress = session.begin()
+    for _ in range(3):
+        progress, _ = session.next(progress)
+    assert_identical(progress, trained(experiment, 0))
+    with pytest.raises(TypeError, match="pickle"):
+        trained(experiment, 2)

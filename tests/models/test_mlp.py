@@ -52,7 +52,6 @@ def test_layers_are_normalised_before_their_activation() -> None:
     hidden = module[:3](x)
     torch.testing.assert_close(hidden.mean(1), torch.zeros(5), rtol=0, atol=1e-6)
     torch.testing.assert_close(hidden.var(1, correction=0), torch.ones(5), rtol=1e-3, atol=0)
-    assert model.dense() is None and fb.MLP(hidden=(6, 4)).dense() == ("relu", "relu")
 
 
 @pytest.mark.parametrize("model", [fb.MLP(), fb.Linear()], ids=["MLP", "Linear"])

@@ -15,6 +15,7 @@ from fedbench.runs.events import RoundDone
 from fedbench.runs.rounds import Progress, Rounds
 from fedbench.strategies import Strategy
 from fedbench.tree import Tree
+from tests.batches import stacked_batches
 
 torch.set_num_threads(1)  # as sessions do: two threads of a small product only wait
 
@@ -70,7 +71,8 @@ def by_torch(
         momentum=training.momentum,
         weight_decay=training.weight_decay,
     )
-    cohort = data.cohort(
+    cohort = stacked_batches(
+        data,
         np.array([client]),
         batch_size=training.batch_size,
         epochs=training.epochs,

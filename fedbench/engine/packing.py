@@ -1,0 +1,76 @@
+"""A task on its way to worker processes: what travels by value, what by name and what by file."""
+
+from __future__ import annotations
+
+import io
+import sys
+import sysconfig
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+from fedbench.engine.engine import Engine
+from fedbench.engine.shared import Arrays
+from fedbench.engine.task import Task
+
+SHARED = 1 << 16  # bytes from which an array travels as a file
+
+
+def packed(task: Task, engine: Engine, arrays: Arrays) -> bytes:
+    """Return a task and its engine as bytes for a worker; arrays of data go to files."""
+    modules = _edited(task, engine)
+    try:
+        return _pickled((task, engine), arrays, modules)
+    except Exception:  # something beside the classes does not travel: they go by name then
+        if not modules:
+            raise
+        return _pickled((task, engine), arrays, [])
+
+
+def _pickled(parts: Any, arrays: Arrays, by_value: list[ModuleType]) -> bytes:
+    stream = io.BytesIO()
+    for module in by_value:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        _Pickler(stream, arrays).dump(parts)
+    finally:
+        for module in by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+    return stream.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Carries classes that were defined in a notebook; arrays of data go by file."""
+
+    def __init__(self, stream: io.BytesIO, arrays: Arrays) -> None:
+        super().__init__(stream)
+        self._arrays = arrays
+
+    def persistent_id(self, obj: Any) -> str | None:
+        if isinstance(obj, np.ndarray) and obj.nbytes >= SHARED and not obj.dtype.hasobject:
+            return self._arrays.path(obj)
+        return None
+
+
+def _edited(task: Task, engine: Engine) -> list[ModuleType]:
+    """Return the modules of classes that are no installed package's.
+
+    They may have been edited and loaded again since a worker last looked: what they are now travels
+    with the task.
+    """
+    installed = [Path(path) for path in sysconfig.get_paths().values()]
+    parts = [engine, *(getattr(task, item.name) for item in fields(task))]
+    names = {cls.__module__ for part in parts for cls in type(part).__mro__}
+    found = []
+    for name in sorted(names - {"__main__"}):
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if module is None or file is None or name.partition(".")[0] == "fedbench":
+            continue
+        if not any(Path(file).is_relative_to(place) for place in installed):
+            found.append(module)
+    return found
