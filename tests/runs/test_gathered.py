@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -238,7 +239,7 @@ def a_sum_takes_the_memory_of_one_payload(clients: int = 200) -> None:
             look()
 
     grown = growth(work)
-    assert grown < 60, grown
+    assert grown < 30, grown
     mean: Tree = gathered.aggregate(fb.Mean(), clients)
     assert mean["w"].unique().tolist() == [pytest.approx((clients - 1) / 2)]
 
@@ -296,6 +297,9 @@ def test_memory_in_a_process_of_its_own(claim: Callable[[], None]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"from {__name__} import {claim.__name__} as claim; claim()"],
         cwd=Path(__file__).parents[2],
+        # glibc would keep some large blocks that were freed, by where chance put the heap; so set
+        # it gives each back at once, and what is seen is what is held
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": str(1 << 20)},
         capture_output=True,
         text=True,
     )
