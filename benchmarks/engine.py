@@ -119,23 +119,23 @@ def main() -> None:
     """Measure, print and keep."""
     options = _options()
     table, before = load(), os.getloadavg()[0]
-    print(f"{table.name} data; {options.rounds} rounds, the first apart; load {before:.2f}\n")
+    print(f"{table.name} data; load {before:.2f}; the first round is told apart\n")
     results: dict[str, dict[str, Result]] = {}
     with tempfile.TemporaryDirectory() as home:
         for name in options.workloads:
             folder = Path(home) / name
             WORKLOADS[name].save(folder, table)
+            rounds = options.rounds or WORKLOADS[name].rounds
             able = [peer for peer in options.peers if name in PEERS[peer].workloads]
             results[name] = {}
             for peer in able:
                 print(f"{name}: {PEERS[peer].title} ...", file=sys.stderr, flush=True)
                 more = (options.workers,) if peer in (OURS, AGAIN) and options.workers else ()
-                results[name][peer] = PEERS[peer].run(folder, options.rounds, *more)
+                results[name][peer] = PEERS[peer].run(folder, rounds, *more)
             print(f"{describe(WORKLOADS[name])}\n{frame(results[name]).to_string(index=False)}\n")
     options.out.mkdir(parents=True, exist_ok=True)
     kept = {
         "data": table.name,
-        "rounds": options.rounds,
         "machine": machine() | {"load_before": before},
         "workloads": {name: WORKLOADS[name].__dict__ for name in options.workloads},
         "results": results,
@@ -157,13 +157,13 @@ def _options() -> argparse.Namespace:
         return split
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--workloads", type=some(WORKLOADS), default=["W1", "W2-640", "W3"])
+    parser.add_argument("--rounds", type=int, help="instead of those of a workload")
+    parser.add_argument("--workloads", type=some(WORKLOADS), default=list(WORKLOADS))
     parser.add_argument("--peers", type=some(PEERS), default=list(PEERS))
     parser.add_argument("--workers", help="processes of fedbench; it decides where none is given")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of JSON and picture")
     options = parser.parse_args()
-    if not 1 <= options.rounds <= ROUNDS:
+    if options.rounds is not None and not 1 <= options.rounds <= ROUNDS:
         parser.error(f"--rounds: from 1 to {ROUNDS}, for which cohorts are drawn")
     return options
 

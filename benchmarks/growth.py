@@ -31,7 +31,7 @@ import fedbench as fb
 from benchmarks.engine import RESULTS, ROOT, machine
 from benchmarks.peers.common import Clock
 from benchmarks.workloads import CLASSES
-from fedbench.data import Card, Dataset, Source
+from fedbench.data import Card, Dataset, GivenSplit
 from fedbench.engine import StackedEngine
 from fedbench.engine.pool import close_workers, cores, pool
 from fedbench.figures import BLUE, FONT, GRID, INK, ORANGE, QUIET
@@ -147,12 +147,11 @@ while time.time() < end:
         process.wait()
 
 
-class Made(Source):
+class Made(GivenSplit):
     """Rows of noise: how long training takes does not depend on what they say."""
 
     task: ClassVar = "classification"
     shape: ClassVar[tuple[int, ...]] = (INPUTS,)
-    strata_sizes: ClassVar[tuple[int, ...]] = ()
     training_samples: ClassVar[int] = ROWS
 
     def table(self):

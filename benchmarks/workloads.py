@@ -37,7 +37,7 @@ class Workload:
 
     `alpha` skews the classes of a client as Dirichlet(α) does; none deals rows out at random.
     With `clip` and `noise` local training is DP-SGD on examples (Abadi et al. 2016,
-    arXiv:1607.00133).
+    arXiv:1607.00133). `rounds` are timed: enough for a steady median in a few minutes.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Workload:
     clip: float | None = None
     noise: float | None = None
     seed: int = 0
+    rounds: int = 40
 
     def assign(self, labels: NDArray[np.int64]) -> Rows:
         """Return the rows of each client, int64[clients, samples]; no row is dealt twice."""
@@ -113,10 +114,18 @@ WORKLOADS = {
     for each in (
         # cross-device, cross-silo, its quick cut, and DP-SGD on examples
         Workload("W1", clients=1000, samples=60, cohort=50, batch=10, model="mlp", alpha=0.3),
-        Workload("W2", clients=10, samples=6000, cohort=10, batch=32, model="cnn"),
-        Workload("W2-640", clients=10, samples=640, cohort=10, batch=32, model="cnn"),
+        Workload("W2", clients=10, samples=6000, cohort=10, batch=32, model="cnn", rounds=3),
+        Workload("W2-640", clients=10, samples=640, cohort=10, batch=32, model="cnn", rounds=8),
         Workload(
-            "W3", clients=10, samples=600, cohort=10, batch=60, model="mlp", clip=1.0, noise=1.0
+            "W3",
+            clients=10,
+            samples=600,
+            cohort=10,
+            batch=60,
+            model="mlp",
+            clip=1.0,
+            noise=1.0,
+            rounds=20,
         ),
     )
 }

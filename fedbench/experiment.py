@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from pydantic_core import InitErrorDetails
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
-from fedbench.data import IID, Digits, Dirichlet, FederatedDataset, Partitioner, Source
+from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import METRICS, Linear, Model
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Sampling
@@ -56,6 +57,10 @@ class Experiment(Spec):
     partition: Annotated[
         Partitioner, Field(title="Partition", description="how the data lie with the clients")
     ] = Dirichlet()
+    skews: Annotated[
+        tuple[Skew, ...],
+        Field(title="Skews", description="what else makes one client's rows unlike another's"),
+    ] = ()
     model: Annotated[Model, Field(title="Model", description="what is trained")] = Linear()
     training: Annotated[
         LocalTraining, Field(title="Training", description="what a client does in a round")
@@ -124,16 +129,18 @@ class Experiment(Spec):
 
     def _data_errors(self) -> list[InitErrorDetails]:
         errors = []
-        clients, available = self.partition.clients, self.data.training_samples
-        if self.partition.samples_needed > available:
-            errors.append(
-                refuse(
-                    "partition.clients",
-                    f"{clients} clients need {self.partition.samples_needed} training samples and "
-                    f"{self.data.kind()} has {available}; take fewer clients",
-                    clients,
-                )
-            )
+        if refusal := self.partition.refuses(self.data):
+            name, reason = refusal
+            given = getattr(self.partition, name, self.partition.kind())
+            return [refuse(f"partition.{name}", reason, given)]
+        clients, shape = self.clients, getattr(self.data, "shape", None)
+        for place, skew in enumerate(self.skews):
+            reason = shape and skew.refuses(self.data.task, shape, self.data.vocabulary)
+            if self.partition.shares_rows:
+                reason = f"clients of {self.partition.kind()} share rows; take another partition"
+            if reason:
+                where, kind = f"skews.{place}.kind", skew.kind()
+                errors.append(refuse(where, f"{self.data.kind()}: {reason}", kind))
         if isinstance(self.sampling, FixedCohort) and self.sampling.size > clients:
             errors.append(
                 refuse(
@@ -162,7 +169,7 @@ class Experiment(Spec):
             )
         if reason := self.strategy.refuses(self.training):
             errors.append(refuse("strategy.kind", reason, self.strategy.kind()))
-        expected = int(self.sampling.expected(self.partition.clients))
+        expected = int(self.sampling.expected(self.clients))
         if reason := self.aggregator.refuses(expected):
             errors.append(refuse("aggregator", reason, expected))
         return errors
@@ -205,20 +212,20 @@ class Experiment(Spec):
         """Return what is allowed but should be known before a run."""
         found = []
         if isinstance(self.privacy, ClientLevelDP):
-            limit = 1 / self.partition.clients
+            limit = 1 / self.clients
             if self.privacy.delta >= limit:
                 found.append(
                     f"privacy.delta = {self.privacy.delta:g} is not below 1/clients = {limit:.2g}: "
                     "publishing one client's data whole would satisfy it; take a smaller δ"
                 )
-            if isinstance(self.sampling, Everyone) and self.partition.clients > 1:
+            if isinstance(self.sampling, Everyone) and self.clients > 1:
                 found.append(
                     "sampling = Everyone: every client spends in every round; Poisson sampling "
                     "needs less noise for the same ε"
                 )
         if isinstance(self.privacy, ExampleLevelDP):
-            limit = self.partition.clients / self.data.training_samples
-            if self.privacy.delta >= limit:
+            limit = self.clients / (self.data.training_samples or math.inf)
+            if 0 < limit <= self.privacy.delta:
                 found.append(
                     f"privacy.delta = {self.privacy.delta:g} is not below 1/samples of a client, "
                     f"about {limit:.2g}: publishing one example whole would satisfy it; take a "
@@ -239,7 +246,7 @@ class Experiment(Spec):
                 f"privacy.noise_seed = {self.privacy.noise_seed}: simulation only, the noise "
                 "is predictable and protects nobody"
             )
-        clients = self.partition.clients
+        clients = self.clients
         if isinstance(self.sampling, Everyone) and clients > MANY:
             found.append(
                 f"sampling = Everyone: all {clients:,} clients train in every round; FixedCohort "
@@ -256,7 +263,7 @@ class Experiment(Spec):
         from scipy.stats import binom
 
         few = next(n for n in count(1) if self.aggregator.refuses(n) is None) - 1
-        chance = float(binom.cdf(few, self.partition.clients, self.sampling.rate)) if few else 0.0
+        chance = float(binom.cdf(few, self.clients, self.sampling.rate)) if few else 0.0
         if chance < 1e-4:
             return []
         return [
@@ -270,9 +277,14 @@ class Experiment(Spec):
         return next(iter(METRICS[self.data.task]))
 
     @property
+    def clients(self) -> int:
+        """Return how many clients there are."""
+        return self.partition.count(self.data)
+
+    @property
     def sampling_rate(self) -> float:
         """Return the expected share of clients in a round."""
-        return self.sampling.expected(self.partition.clients) / self.partition.clients
+        return self.sampling.expected(self.clients) / self.clients
 
     @property
     def replays(self) -> bool:
@@ -314,12 +326,12 @@ class Experiment(Spec):
 
     def federation(self) -> FederatedDataset:
         """Return the data as dealt out to the clients."""
-        return FederatedDataset.build(self.data, self.partition, self.seed)
+        return FederatedDataset.build(self.data, self.partition, self.seed, self.skews)
 
     def describe(self) -> str:
         """Return one line: clients, partition, strategy, privacy and attack."""
-        partition = self.partition
-        words = [f"{partition.clients} clients", _name(partition), self.strategy.kind()]
+        words = [f"{self.clients} clients", self.partition.describe(), self.strategy.kind()]
+        words[2:2] = [skew.describe() for skew in self.skews]
         if isinstance(self.privacy, Private):
             epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
             level = f"{self.privacy.unit}-level"
@@ -339,9 +351,3 @@ class Experiment(Spec):
         )
         imports = "\n".join(["import fedbench as fb", *outside])
         return f"{imports}\n\nexperiment = {self.code()}\nhistory = fb.run(experiment)\n"
-
-
-def _name(partition: Partitioner) -> str:
-    if isinstance(partition, Dirichlet):
-        return f"Dirichlet {partition.alpha:g}"
-    return "IID" if isinstance(partition, IID) else partition.kind()

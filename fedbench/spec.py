@@ -133,12 +133,9 @@ class Spec(BaseModel):
             if field.is_required() or getattr(self, key) != self._default(key)
         ]
         pad = "    " * (indent + 1)
-        parts = [
-            f"{key}={value.code(indent + 1) if isinstance(value, Spec) else repr(value)}"
-            for key, value in shown
-        ]
+        parts = [f"{key}={_code(value, indent + 1)}" for key, value in shown]
         flat = f"{name}({', '.join(parts)})"
-        if len(flat) + 4 * indent <= 88 and not any(isinstance(v, Spec) for _, v in shown):
+        if len(flat) + 4 * indent <= 88 and not any(_specs(value) for _, value in shown):
             return flat
         return f"{name}(\n{''.join(f'{pad}{part},{chr(10)}' for part in parts)}{pad[4:]})"
 
@@ -150,9 +147,8 @@ class Spec(BaseModel):
         """Yield this object and every Spec inside it."""
         yield self
         for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, Spec):
-                yield from value.parts()
+            for part in _specs(getattr(self, name)):
+                yield from part.parts()
 
 
 class Part(Spec):
@@ -310,6 +306,23 @@ def _nearest(word: str, known: Mapping[str, Any]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
 
 
+def _specs(value: Any) -> tuple[Spec, ...]:
+    """The groups of settings that a field holds: none, one or several."""
+    if isinstance(value, tuple):
+        return tuple(item for item in value if isinstance(item, Spec))
+    return (value,) if isinstance(value, Spec) else ()
+
+
+def _code(value: Any, indent: int) -> str:
+    if isinstance(value, Spec):
+        return value.code(indent)
+    if isinstance(value, tuple) and _specs(value):
+        pad = "    " * (indent + 1)
+        lines = "".join(f"{pad}{_code(item, indent + 1)},\n" for item in value)
+        return f"(\n{lines}{pad[4:]})"
+    return repr(value)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Spec):
         return value.to_dict()
@@ -321,6 +334,8 @@ def _plain(value: Any) -> Any:
 def _toml(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _toml(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_toml(item) for item in data]
     return NONE if data is None else data
 
 

@@ -14,7 +14,7 @@ from common import Clock, load, main
 from numpy.typing import NDArray
 
 import fedbench as fb
-from fedbench.data import Card, Dataset, Source, Split
+from fedbench.data import Card, ClassSplit, Dataset, GivenSplit
 from fedbench.engine import StackedEngine
 from fedbench.engine.pool import close_workers, cores, pool
 from fedbench.runs.rounds import Rounds
@@ -34,12 +34,11 @@ CARD = Card(
 )
 
 
-class Saved(Source):
+class Saved(GivenSplit):
     """The rows of a workload's folder, in the order of their clients."""
 
     task: ClassVar = "classification"
     shape: ClassVar[tuple[int, ...]] = SHAPE
-    strata_sizes: ClassVar[tuple[int, ...]] = ()
     folder: str
 
     def table(self):
@@ -58,7 +57,7 @@ class Saved(Source):
         return Dataset(CARD, x, work.y.ravel(), x_test, work.y_test)
 
 
-class Blocks(Split):
+class Blocks(ClassSplit):
     """Equal blocks of rows in the order in which they lie."""
 
     def assign(self, train: NDArray, test: NDArray, rng: np.random.Generator):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card, Task
-from fedbench.data.source import Features, Source
+from fedbench.data.source import Features, RandomSplit, Raw
 
 MEASURES = (
     "radius",
@@ -25,10 +25,8 @@ MEASURES = (
     "fractal dimension",
 )
 
-Raw = tuple[Card, Features, NDArray[np.generic]]
 
-
-class Digits(Source):
+class Digits(RandomSplit):
     """Handwritten digits, 1797 images of 8 × 8 pixels in [0, 1] (Alpaydin and Kaynak 1998)."""
 
     task: ClassVar[Task] = "classification"
@@ -49,14 +47,14 @@ class Digits(Source):
             classes=tuple("0123456789"),
         )
         pixels = (rows[:, :-1] / 16).astype(np.float32).reshape(-1, *self.shape)
-        return card, pixels, rows[:, -1].astype(np.int64)
+        return Raw(card, pixels, rows[:, -1].astype(np.int64))
 
-    def prepare(self, train: Features, test: Features) -> tuple[Features, Features]:
+    def prepare(self, raw: Raw, held: NDArray[np.bool_]) -> Features:
         """Return the pixels unchanged: their scale is known without looking at any row."""
-        return train, test
+        return raw.x
 
 
-class BreastCancer(Source):
+class BreastCancer(RandomSplit):
     """Breast Cancer Wisconsin (Diagnostic), 569 biopsies, 30 features (Street et al. 1993)."""
 
     task: ClassVar[Task] = "classification"
@@ -76,10 +74,10 @@ class BreastCancer(Source):
             target="diagnosis",
             classes=("malignant", "benign"),
         )
-        return card, rows[:, :-1].astype(np.float32), rows[:, -1].astype(np.int64)
+        return Raw(card, rows[:, :-1].astype(np.float32), rows[:, -1].astype(np.int64))
 
 
-class Wine(Source):
+class Wine(RandomSplit):
     """Wine recognition, 178 wines of three growers, 13 chemical features (Forina et al. 1988)."""
 
     task: ClassVar[Task] = "classification"
@@ -103,10 +101,10 @@ class Wine(Source):
             target="grower",
             classes=("grower 1", "grower 2", "grower 3"),
         )
-        return card, rows[:, :-1].astype(np.float32), rows[:, -1].astype(np.int64)
+        return Raw(card, rows[:, :-1].astype(np.float32), rows[:, -1].astype(np.int64))
 
 
-class DiabetesProgression(Source):
+class DiabetesProgression(RandomSplit):
     """Diabetes progression one year on, 442 patients, 10 features (Efron et al. 2004)."""
 
     task: ClassVar[Task] = "regression"
@@ -126,7 +124,7 @@ class DiabetesProgression(Source):
             target_unit="points",
         )
         x = _read("diabetes_data_raw.csv.gz", delimiter=None)
-        return card, x.astype(np.float32), _read("diabetes_target.csv.gz").astype(np.float64)
+        return Raw(card, x.astype(np.float32), _read("diabetes_target.csv.gz").astype(np.float64))
 
 
 def _read(name: str, *, header: int = 0, delimiter: str | None = ",") -> NDArray[np.float64]:

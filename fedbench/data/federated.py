@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card
-from fedbench.data.partition import Choosing, Partitioner
+from fedbench.data.partition import Choosing, Deal, Partitioner
+from fedbench.data.skews import Skew, skewed
 from fedbench.data.source import Features, Source
 
 
@@ -36,7 +37,7 @@ class FederatedDataset:
     Where a `choice` is given, client i holds that many rows of its own choosing, which others may
     hold too. `strata` is the class, or the tenth of a regression target, of each training row. The
     test rows are ordered by client too; together they are the held-out test set of the federation.
-    Clients beyond `test_offsets` have none.
+    Clients beyond `test_offsets` have none. `names` are those of the clients, if they have any.
     """
 
     card: Card
@@ -49,20 +50,32 @@ class FederatedDataset:
     strata: NDArray[np.int64]
     strata_names: tuple[str, ...]
     choice: Choosing | None = None
+    names: tuple[str, ...] = ()
 
     @classmethod
-    def build(cls, source: Source, partition: Partitioner, seed: int) -> FederatedDataset:
-        """Load `source` and deal it out; the same arguments give the same object.
+    def build(
+        cls, source: Source, partition: Partitioner, seed: int, skews: tuple[Skew, ...] = ()
+    ) -> FederatedDataset:
+        """Load `source`, deal it out and skew it; the same arguments give the same object.
 
         Raises ValueError when a client would be left without a training sample.
         """
         # a frozen spec is hashable, which pyright cannot see through pydantic
-        return _build(source, partition, seed)  # pyright: ignore[reportArgumentType]
+        return _build(source, partition, seed, skews)  # pyright: ignore[reportArgumentType]
 
     @property
     def clients(self) -> int:
         """Return the number of clients."""
         return len(self.offsets) - 1
+
+    @property
+    def tested(self) -> int:
+        """Return how many clients, from the first, may hold test rows."""
+        return len(self.test_offsets) - 1
+
+    def name(self, client: int) -> str:
+        """Return what a client is called; untrusted text where it comes from data."""
+        return self.names[client] if self.names else f"client {client}"
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -162,23 +175,46 @@ def _poisson(count: int, width: int, steps: int, rng: np.random.Generator) -> ND
 
 
 @lru_cache(maxsize=32)
-def _build(source: Source, partition: Partitioner, seed: int) -> FederatedDataset:
+def _build(
+    source: Source, partition: Partitioner, seed: int, skews: tuple[Skew, ...]
+) -> FederatedDataset:
     data = source.load()
     if partition.samples_needed > len(data.y):
         raise ValueError(
-            f"partition.clients: {partition.clients} clients need {partition.samples_needed} "
-            f"training samples and {data.card.name} has {len(data.y)}; take fewer clients"
+            f"partition.clients: {partition.count(source)} clients need "
+            f"{partition.samples_needed} training samples and {data.card.name} has {len(data.y)}; "
+            "take fewer clients"
         )
-    deal = partition.deal(*data.strata(), seed)
+    deal = partition.deal(data, seed)
+    _refuse_empty(partition, deal)
+    x, y = data.x[deal.order], data.y[deal.order]
+    x_test, y_test = data.x_test[deal.test_order], data.y_test[deal.test_order]
+    many = {"seed": seed, "clients": len(deal.offsets) - 1}
+    x, y = skewed(skews, data.card, x, y, deal.offsets, training=True, **many)
+    x_test, y_test = skewed(
+        skews, data.card, x_test, y_test, deal.test_offsets, training=False, **many
+    )
     return FederatedDataset(
         card=data.card,
-        x=data.x[deal.order],
-        y=data.y[deal.order],
+        x=x,
+        y=y,
         offsets=deal.offsets,
-        x_test=data.x_test[deal.test_order],
-        y_test=data.y_test[deal.test_order],
+        x_test=x_test,
+        y_test=y_test,
         test_offsets=deal.test_offsets,
         strata=data.strata()[0][deal.order],
         strata_names=data.strata_names,
         choice=deal.choice,
+        names=deal.names,
     )
+
+
+def _refuse_empty(partition: Partitioner, deal: Deal) -> None:
+    empty = np.flatnonzero(np.diff(deal.offsets) == 0)
+    if len(empty):
+        who = repr(deal.names[empty[0]]) if deal.names else f"number {empty[0]}"
+        raise ValueError(
+            f"partition: {partition.describe()} leaves client {who} without a training sample "
+            f"({len(empty)} of {len(deal.offsets) - 1} such clients); choose a partition that "
+            "gives each of them at least one"
+        )

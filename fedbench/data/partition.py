@@ -1,15 +1,16 @@
-"""Partitioners: who holds which sample. Each is a pure function of (strata, seed)."""
+"""Partitioners: who holds which sample. Each is a pure function of (data, seed)."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.data.source import Dataset, Source
 from fedbench.spec import Part
 
 Owners = NDArray[np.int64]
@@ -28,7 +29,9 @@ class Deal:
     """Who holds what: `order` brings the rows of a table into the order of their clients.
 
     Client i then holds rows offsets[i] to offsets[i+1], or, where a `choice` is given, as many rows
-    as that of its choosing. Test rows lie likewise; clients beyond `test_offsets` hold none.
+    as that of its choosing. Test rows lie likewise; clients beyond `test_offsets` hold none. Rows
+    that `order` leaves out belong to nobody. `names` are those of the clients, if they have any;
+    they come from data and are untrusted text.
     """
 
     order: NDArray[np.int64]
@@ -36,10 +39,80 @@ class Deal:
     test_order: NDArray[np.int64]
     test_offsets: NDArray[np.int64]
     choice: Choosing | None = None
+    names: tuple[str, ...] = ()
 
 
 class Partitioner(Part, family=True):
-    """Deals training and test rows out to clients."""
+    """Deals training and test rows out to clients.
+
+    `shares_rows` says that several clients may hold the same row, which therefore cannot be changed
+    for one of them alone.
+    """
+
+    shares_rows: ClassVar[bool] = False
+
+    @abstractmethod
+    def count(self, source: Source) -> int:
+        """Return how many clients there will be; may read the data where they alone tell."""
+
+    @abstractmethod
+    def deal(self, data: Dataset, seed: int) -> Deal:
+        """Return who holds which training and test rows, a pure function of the arguments.
+
+        Raises ValueError where the data do not allow it.
+        """
+
+    @property
+    def samples_needed(self) -> int:
+        """Return how many training samples there must be at least."""
+        return 1
+
+    def refuses(self, source: Source) -> tuple[str, str] | None:
+        """Return the field at fault and why `source` cannot be dealt out like this, or None."""
+        available = source.training_samples
+        if available is None or self.samples_needed <= available:
+            return None
+        return "clients", (
+            f"{self.count(source)} clients need {self.samples_needed} training samples and "
+            f"{source.kind()} has {available}; take fewer clients"
+        )
+
+    def describe(self) -> str:
+        """Return a few words for a line that sums an experiment up."""
+        return self.kind().rpartition(":")[2]
+
+
+class Split(Partitioner, family=True):
+    """A partition proper: each row has at most one owner."""
+
+    @abstractmethod
+    def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
+        """Return the client of each training and each test row, -1 for nobody.
+
+        A client's test rows follow the same mix as its training rows.
+        """
+
+    def names(self, data: Dataset) -> tuple[str, ...]:
+        """Return what the clients are called, or nothing where they have numbers alone."""
+        return ()
+
+    def deal(self, data: Dataset, seed: int) -> Deal:
+        """Return the rows in the order of their owners."""
+        owners, test_owners = self.owners(data, np.random.default_rng([seed, 2]))
+        names = self.names(data)
+        clients = len(names) or int(max(owners.max(initial=0), test_owners.max(initial=0))) + 1
+        clients = max(clients, getattr(self, "clients", 0))
+        return Deal(
+            order=in_order(owners),
+            offsets=positions(owners, clients),
+            test_order=in_order(test_owners),
+            test_offsets=positions(test_owners, clients),
+            names=names,
+        )
+
+
+class ClassSplit(Split, family=True):
+    """A split among a number of clients that looks at nothing but the stratum of a row."""
 
     clients: Annotated[
         int,
@@ -51,53 +124,42 @@ class Partitioner(Part, family=True):
         ),
     ] = 20
 
-    @abstractmethod
-    def deal(self, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> Deal:
-        """Return who holds which training and test rows, a pure function of the arguments.
-
-        `train` and `test` hold the stratum (class, or tenth of the target) of each row.
-        """
+    def count(self, source: Source) -> int:
+        """Return `clients`."""
+        return self.clients
 
     @property
     def samples_needed(self) -> int:
-        """Return how many training samples there must be at least."""
+        """Return how many training samples there must be at least: one a client."""
         return self.clients
-
-    @property
-    def tested(self) -> int:
-        """Return how many clients, from the first, may hold test rows of their own."""
-        return self.clients
-
-
-class Split(Partitioner, family=True):
-    """A partition proper: each row has exactly one owner."""
 
     @abstractmethod
     def assign(
         self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[Owners, Owners]:
-        """Return the client of each training and each test row.
+        """Return the client of each training and each test row, given their strata.
 
-        A client's test rows follow the same mix as its training rows.
+        A stratum is a class, or a tenth of a regression target.
         """
 
-    def deal(self, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> Deal:
-        """Return the rows in the order of their owners."""
-        owners, test_owners = self.assign(train, test, np.random.default_rng([seed, 2]))
-        return Deal(
-            order=np.argsort(owners, kind="stable"),
-            offsets=positions(owners, self.clients),
-            test_order=np.argsort(test_owners, kind="stable"),
-            test_offsets=positions(test_owners, self.clients),
-        )
+    def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
+        """Return the owners by the strata of the data."""
+        return self.assign(*data.strata(), rng)
+
+
+def in_order(owners: Owners) -> NDArray[np.int64]:
+    """Return the rows that have an owner, in the order of their owners."""
+    order = np.argsort(owners, kind="stable")
+    return order[np.searchsorted(owners[order], 0) :]
 
 
 def positions(owners: Owners, clients: int) -> NDArray[np.int64]:
     """Return where each client's rows begin once rows are in the order of their owners."""
-    return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=clients))])
+    owned = owners[owners >= 0]
+    return np.concatenate([[0], np.cumsum(np.bincount(owned, minlength=clients))])
 
 
-class IID(Split):
+class IID(ClassSplit):
     """Equal shares of a random order: every client is a fair sample of the whole."""
 
     def assign(
@@ -112,7 +174,7 @@ class IID(Split):
         return owners
 
 
-class Dirichlet(Split):
+class Dirichlet(ClassSplit):
     """Each class is shared out by proportions drawn from Dirichlet(α) over the clients.
 
     Small α gives each class to few clients. Source: Yurochkin et al. 2019 (arXiv:1905.12022), as in
@@ -144,6 +206,10 @@ class Dirichlet(Split):
     def samples_needed(self) -> int:
         """Return clients × min_samples."""
         return self.clients * self.min_samples
+
+    def describe(self) -> str:
+        """Return the name with α."""
+        return f"Dirichlet {self.alpha:g}"
 
     def assign(
         self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench.data.partition import Deal, Partitioner, positions
+from fedbench.data.source import Dataset, Source
 
 TESTED = 1000  # clients that hold test rows
 
@@ -23,6 +24,7 @@ class Population(Partitioner):
     Test rows are dealt out at random to the first 1000 clients at most.
     """
 
+    shares_rows: ClassVar[bool] = True
     clients: Annotated[
         int,
         Field(
@@ -57,23 +59,23 @@ class Population(Partitioner):
         """Return how many samples one client holds."""
         return self.samples
 
-    @property
-    def tested(self) -> int:
-        """Return how many clients hold test rows."""
-        return min(self.clients, TESTED)
+    def count(self, source: Source) -> int:
+        """Return `clients`."""
+        return self.clients
 
-    def deal(self, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> Deal:
+    def deal(self, data: Dataset, seed: int) -> Deal:
         """Return every row where it lies, and the rule by which clients choose among them."""
-        rng = np.random.default_rng([seed, 2])
+        train, test = data.strata()
+        rng, tested = np.random.default_rng([seed, 2]), min(self.clients, TESTED)
         order = np.argsort(train, kind="stable")
         owners = np.empty(len(test), dtype=np.int64)
-        owners[rng.permutation(len(test))] = np.arange(len(test)) % self.tested
+        owners[rng.permutation(len(test))] = np.arange(len(test)) % tested
         ends = np.cumsum(np.bincount(train))
         return Deal(
             order=order,
             offsets=np.arange(self.clients + 1, dtype=np.int64) * self.samples,
             test_order=np.argsort(owners, kind="stable"),
-            test_offsets=positions(owners, self.tested),
+            test_offsets=positions(owners, tested),
             choice=Choice(seed, self.samples, self.alpha, np.concatenate([[0], ends])),
         )
 

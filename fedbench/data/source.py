@@ -1,10 +1,11 @@
-"""Where data come from: a source loads one table and holds a test set out of it."""
+"""Where data come from: a source reads one table, and a test set is held out of it."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench.data.card import Card, Task
+from fedbench.data.files import File
 from fedbench.spec import Part
 
 # Numbers, or the ids of tokens or columns.
@@ -21,12 +23,65 @@ STRATA = 10  # a regression target is split and partitioned by its tenths
 
 
 @dataclass(frozen=True, eq=False)
+class Column:
+    """A column by which rows can be told apart: row i has the value names[codes[i]].
+
+    Names come from data and are untrusted text.
+    """
+
+    names: tuple[str, ...]
+    codes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: NDArray[np.generic]) -> Column:
+        """Return the column of `values` [N], its names in sorted order."""
+        names, codes = np.unique(values, return_inverse=True)
+        return cls(tuple(str(name) for name in names), codes.astype(np.int64))
+
+    def __getitem__(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Column:
+        """Return the column of some rows, under the same names."""
+        return Column(self.names, self.codes[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """A table as it was read: features x[N, ...], targets y[N], and what else is known of a row.
+
+    `columns` tell rows apart, such as by hospital; the one that the card names as its `client` is
+    who holds them. `time` [N] is when a row was seen, in any unit that grows. `units` [N] numbers
+    what must not straddle training and test, such as patients. `held` [N] is the test set that the
+    publishers of the data fixed.
+    """
+
+    card: Card
+    x: Features
+    y: NDArray[np.generic]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    time: NDArray[np.float64] | None = None
+    units: NDArray[np.int64] | None = None
+    held: NDArray[np.bool_] | None = None
+
+    @property
+    def natural(self) -> Column | None:
+        """Return the column that tells who holds a row."""
+        return self.columns[self.card.client] if self.card.client else None
+
+    @cached_property
+    def strata(self) -> NDArray[np.int64]:
+        """Return the class, or the tenth of a regression target, of each row, int64[N]."""
+        if self.card.task == "classification":
+            return self.y.astype(np.int64)
+        return np.searchsorted(_edges(self.y), self.y)
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A table with a held-out test set: features x[N, ...] and targets y[N].
 
     Features are float32, or int64 ids where the card has a vocabulary; targets are int64 classes or
-    float32. Raises ValueError when a feature or target is missing or infinite, or an id is out of
-    its vocabulary, naming row and column.
+    float32. `columns` and `time` are those of the training rows, the others those of the test rows.
+    Raises ValueError when a feature or target is missing or infinite, or an id is out of its
+    vocabulary, naming row and column.
     """
 
     card: Card
@@ -34,13 +89,21 @@ class Dataset:
     y: NDArray[np.generic]
     x_test: Features
     y_test: NDArray[np.generic]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    test_columns: Mapping[str, Column] = field(default_factory=dict)
+    time: NDArray[np.float64] | None = None
+    test_time: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for part, x, y in (("training", self.x, self.y), ("test", self.x_test, self.y_test)):
-            _refuse_bad_values(self.card, part, x, y)
+            refuse_bad_values(self.card, part, x, y)
 
     def strata(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the class, or the tenth of the training targets, of each training and test row."""
+        return self._strata
+
+    @cached_property
+    def _strata(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self.card.task == "classification":
             return self.y.astype(np.int64), self.y_test.astype(np.int64)
         edges = _edges(self.y)
@@ -57,50 +120,44 @@ class Dataset:
 class Source(Part, family=True):
     """A data set: `load()` gives it with its card.
 
-    `task`, `shape` and `vocabulary` of its card, and `strata_sizes`, the rows of each class or
-    tenth of the target, are known before.
+    `task`, `shape` and `vocabulary` of its card are known before anything is read; `files` are what
+    a real set is read from.
     """
 
     task: ClassVar[Task]
     shape: ClassVar[tuple[int, ...]]
     vocabulary: ClassVar[tuple[int, ...]] = ()
-    strata_sizes: ClassVar[tuple[int, ...]]
-    test_fraction: Annotated[
-        float,
-        Field(
-            gt=0,
-            lt=1,
-            title="Test share",
-            description="share of the rows that is held out, stratified, and never trained on",
-            json_schema_extra={"slider": [0.05, 0.5, 0.05]},
-        ),
-    ] = 0.2
-    split_seed: Annotated[
-        int, Field(ge=0, title="Split seed", description="which rows are held out")
-    ] = 0
+    files: ClassVar[tuple[File, ...]] = ()
 
     @abstractmethod
-    def table(self) -> tuple[Card, Features, NDArray[np.generic]]:
-        """Return the card, raw features [N, ...] and raw targets [N]."""
+    def table(self) -> Raw:
+        """Return the table as it is read, rows in an order that never changes."""
 
-    def prepare(self, train: Features, test: Features) -> tuple[Features, Features]:
-        """Return the features as a model sees them.
+    @abstractmethod
+    def held_out(self, raw: Raw) -> NDArray[np.bool_]:
+        """Return which rows are the test set, bool[N]."""
+
+    def prepare(self, raw: Raw, held: NDArray[np.bool_]) -> Features:
+        """Return all features as a model sees them, learning from the rows that are not held.
 
         Here numbers are standardised by the training rows, and ids are left as they are.
         """
-        if np.issubdtype(train.dtype, np.integer):
-            return train, test
-        mean = train.mean(axis=0, dtype=np.float64)
-        std = train.std(axis=0, dtype=np.float64)
-        std[std == 0] = 1.0  # a constant column carries nothing, and 0 / 0 would be NaN
-        scaled = [((rows - mean) / std).astype(np.float32) for rows in (train, test)]
-        return scaled[0], scaled[1]
+        refuse_bad_values(raw.card, "raw", raw.x, raw.y)
+        return raw.x if np.issubdtype(raw.x.dtype, np.integer) else standardised(raw.x, ~held)
 
     @property
-    def training_samples(self) -> int:
-        """Return how many rows are left for clients."""
-        held = (_held_count(size, self.test_fraction) for size in self.strata_sizes)
-        return sum(self.strata_sizes) - sum(held)
+    def natural(self) -> Mapping[str, int]:
+        """Return how many values each column has by which rows can be told apart.
+
+        The first is who holds a row; there are none where the data do not say it. A source of a
+        fixed set knows it without reading, others read.
+        """
+        return {}
+
+    @property
+    def training_samples(self) -> int | None:
+        """Return how many rows are left for clients; None where that is known only by reading."""
+        return None
 
     def load(self) -> Dataset:
         """Return the data, read once per process: split, then prepared by training rows."""
@@ -108,37 +165,139 @@ class Source(Part, family=True):
         return _load(self)  # pyright: ignore[reportArgumentType]
 
 
+TestShare = Annotated[
+    float,
+    Field(
+        gt=0,
+        lt=1,
+        title="Test share",
+        description="share of the rows that is held out and never trained on",
+        json_schema_extra={"slider": [0.05, 0.5, 0.05]},
+    ),
+]
+
+
+class RandomSplit(Source, family=True):
+    """A source whose test rows are drawn at random, from each client and class alike.
+
+    Where rows belong to units, such as the visits of a patient, whole units are drawn.
+    `strata_sizes`, the rows of each class of each client, or of each tenth of a regression target,
+    tell how many rows will be left for training; it is empty where only reading tells.
+    """
+
+    strata_sizes: ClassVar[tuple[int, ...]] = ()
+    test_fraction: TestShare = 0.2
+    split_seed: Annotated[
+        int, Field(ge=0, title="Split seed", description="which rows are held out")
+    ] = 0
+
+    def held_out(self, raw: Raw) -> NDArray[np.bool_]:
+        """Return a share of each stratum, a pure function of the table and the fields."""
+        rng = np.random.default_rng([self.split_seed, 1])
+        strata = raw.strata
+        if raw.natural is not None:
+            strata = raw.natural.codes * (int(strata.max()) + 1) + strata
+        if raw.units is None:
+            return _drawn(strata, self.test_fraction, rng)
+        # a unit is drawn by the stratum of its first row
+        _, first, unit = np.unique(raw.units, return_index=True, return_inverse=True)
+        return _drawn(strata[first], self.test_fraction, rng)[unit]
+
+    @property
+    def training_samples(self) -> int | None:
+        """Return how many rows are left for clients, if `strata_sizes` tell."""
+        if not self.strata_sizes:
+            return None
+        held = (_held_count(size, self.test_fraction) for size in self.strata_sizes)
+        return sum(self.strata_sizes) - sum(held)
+
+
+class TimeSplit(Source, family=True):
+    """A source in order of time, whose test rows are the latest ones."""
+
+    test_fraction: TestShare = 0.2
+
+    def held_out(self, raw: Raw) -> NDArray[np.bool_]:
+        """Return the rows from the moment on before which the training share lies."""
+        if raw.time is None:
+            raise ValueError(f"{raw.card.name}: a split by time needs the time of each row")
+        ordered = np.sort(raw.time)
+        return raw.time >= ordered[round(len(ordered) * (1 - self.test_fraction))]
+
+
+class GivenSplit(Source, family=True):
+    """A source whose publishers fixed the test set."""
+
+    def held_out(self, raw: Raw) -> NDArray[np.bool_]:
+        """Return the test rows of the table."""
+        if raw.held is None:
+            raise ValueError(f"{raw.card.name}: a given split needs to say which rows are for test")
+        return raw.held
+
+
 @lru_cache(maxsize=8)
 def _load(source: Source) -> Dataset:
-    card, x, y = source.table()
-    _refuse_bad_values(card, "raw", x, y)
-    rng = np.random.default_rng([source.split_seed, 1])
+    raw = source.table()
+    held = source.held_out(raw)
+    for rows, kind in ((~held, "training"), (held, "test")):
+        if not rows.any():
+            raise ValueError(f"{raw.card.name}: no {kind} row is left of {len(held)}")
+    card, x, y = raw.card, source.prepare(raw, held), raw.y
     classification = card.task == "classification"
-    strata = y if classification else np.searchsorted(_edges(y), y)
-    test = _held_out(strata, source.test_fraction, rng)
-    train, held = source.prepare(x[~test], x[test])
-    y_train, y_test = y[~test], y[test]
     if not classification:
-        mean, std = float(y_train.mean()), float(y_train.std()) or 1.0
+        wanted = y[~held].astype(np.float64)
+        mean, std = float(wanted.mean()), float(wanted.std()) or 1.0
         card = replace(card, target_mean=mean, target_std=std)
-        y_train = (y_train.astype(np.float64) - mean) / std
-        y_test = (y_test.astype(np.float64) - mean) / std
-    dtype = np.int64 if classification else np.float32
-    return Dataset(card, train, y_train.astype(dtype), held, y_test.astype(dtype))
+        y = (y.astype(np.float64) - mean) / std
+    y = y.astype(np.int64 if classification else np.float32)
+    return Dataset(
+        card,
+        x[~held],
+        y[~held],
+        x[held],
+        y[held],
+        {name: column[~held] for name, column in raw.columns.items()},
+        {name: column[held] for name, column in raw.columns.items()},
+        None if raw.time is None else raw.time[~held],
+        None if raw.time is None else raw.time[held],
+    )
 
 
-def _held_out(
-    classes: NDArray[np.generic], fraction: float, rng: np.random.Generator
+def standardised(
+    x: NDArray[np.generic], known: NDArray[np.bool_], groups: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """Return x[N, ...] less the mean of the `known` rows, over their standard deviation.
+
+    With `groups` [N] the rows of each group are scaled by its own, as a site would that shares no
+    statistics; a group without known rows raises ValueError.
+    """
+    if groups is not None:
+        scaled = np.empty(x.shape, dtype=np.float32)
+        for group in np.unique(groups):
+            mine = groups == group
+            scaled[mine] = standardised(x[mine], known[mine])
+        return scaled
+    if not known.any():
+        raise ValueError("standardising needs at least one training row in each group")
+    mean = x[known].mean(axis=0, dtype=np.float64)
+    std = x[known].std(axis=0, dtype=np.float64)
+    std[std == 0] = 1.0  # a constant column carries nothing, and 0 / 0 would be NaN
+    return ((x - mean) / std).astype(np.float32)
+
+
+def _drawn(
+    strata: NDArray[np.int64], fraction: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    held = np.zeros(len(classes), dtype=bool)
-    for label in np.unique(classes):
-        rows = np.flatnonzero(classes == label)
+    held = np.zeros(len(strata), dtype=bool)
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
         held[rng.permutation(rows)[: _held_count(len(rows), fraction)]] = True
     return held
 
 
 def _held_count(rows: int, fraction: float) -> int:
-    return max(1, round(rows * fraction))
+    # the only one of its kind is trained on: a model cannot be tested on what it never saw
+    return 0 if rows == 1 else max(1, round(rows * fraction))
 
 
 def _edges(targets: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -146,7 +305,8 @@ def _edges(targets: NDArray[np.generic]) -> NDArray[np.float64]:
     return np.quantile(targets.astype(np.float64), np.linspace(0, 1, STRATA + 1)[1:-1])
 
 
-def _refuse_bad_values(card: Card, part: str, x: Features, y: NDArray[np.generic]) -> None:
+def refuse_bad_values(card: Card, part: str, x: Features, y: NDArray[np.generic]) -> None:
+    """Raise ValueError for a missing or infinite value or an unknown id, naming row and column."""
     flat = x.reshape(len(x), -1)
     if np.issubdtype(x.dtype, np.integer):
         _refuse_unknown_ids(card, part, flat.astype(np.int64))

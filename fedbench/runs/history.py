@@ -105,7 +105,7 @@ class History:
         import pandas as pd
 
         rows = self.snapshot()
-        count = self.experiment.partition.tested
+        count = len(rows[0].clients) if rows else self.experiment.clients
         values = np.stack([row.clients for row in rows], axis=1) if rows else np.empty((count, 0))
         return pd.DataFrame(
             values,
@@ -118,7 +118,7 @@ class History:
         import pandas as pd
 
         rows = self.snapshot()
-        took_part = np.zeros((self.experiment.partition.clients, len(rows)), dtype=bool)
+        took_part = np.zeros((self.experiment.clients, len(rows)), dtype=bool)
         for column, row in enumerate(rows):
             took_part[row.cohort, column] = True
         return pd.DataFrame(

@@ -190,7 +190,7 @@ class Rounds:
         if strategy.personal(params, start) is None:
             return metrics, clients, math.nan
         for client, state in states.items():
-            if client >= self.experiment.partition.tested:
+            if client >= self.data.tested:
                 continue
             first, last = int(offsets[client]), int(offsets[client + 1])
             own = strategy.personal(params, state)

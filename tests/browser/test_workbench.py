@@ -251,10 +251,10 @@ def test_settings_that_may_change_do_so_in_the_middle_of_a_run(lab: Lab) -> None
     expect(workbench.root.get_by_role("log")).to_contain_text("training.lr = 0.5")
     workbench.type("Clients", 50)
     expect(workbench.root.get_by_text("partition.clients")).to_be_visible()
-    assert lab.run("print(wb.session.experiment.partition.clients)") == "100"
+    assert lab.run("print(wb.session.experiment.clients)") == "100"
     workbench.button("Reset").click()
     workbench.wait_state("idle")
-    assert lab.run("print(wb.session.experiment.partition.clients)") == "50"
+    assert lab.run("print(wb.session.experiment.clients)") == "50"
 
 
 def test_waiting_in_a_cell_leaves_the_buttons_alive(lab: Lab) -> None:

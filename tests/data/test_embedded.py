@@ -18,7 +18,8 @@ LOADERS = [
 
 @pytest.mark.parametrize(("source", "loader", "scale"), LOADERS, ids=lambda x: type(x).__name__)
 def test_classification_tables_equal_scikit_learns(source: Source, loader, scale: float) -> None:
-    card, x, y = source.table()
+    raw = source.table()
+    card, x, y = raw.card, raw.x, raw.y
     oracle = loader()
     images = oracle.data.reshape(x.shape)
     np.testing.assert_array_equal(x, (images * scale).astype(np.float32))
@@ -27,7 +28,8 @@ def test_classification_tables_equal_scikit_learns(source: Source, loader, scale
 
 
 def test_diabetes_equals_scikit_learns_raw_table() -> None:
-    card, x, y = fb.DiabetesProgression().table()
+    raw = fb.DiabetesProgression().table()
+    card, x, y = raw.card, raw.x, raw.y
     oracle = datasets.load_diabetes(scaled=False)
     np.testing.assert_array_equal(x, oracle.data.astype(np.float32))
     np.testing.assert_array_equal(y, oracle.target)
@@ -36,18 +38,18 @@ def test_diabetes_equals_scikit_learns_raw_table() -> None:
 
 def test_columns_are_in_scikit_learns_order() -> None:
     cancer = [str(name).split() for name in datasets.load_breast_cancer().feature_names]
-    ours = [name.split() for name in fb.BreastCancer().table()[0].features]
+    ours = [name.split() for name in fb.BreastCancer().table().card.features]
     assert [sorted(name) for name in ours] == [sorted(name) for name in cancer]
     wine = datasets.load_wine().feature_names
-    ours = [name.replace(" ", "_").lower() for name in fb.Wine().table()[0].features]
+    ours = [name.replace(" ", "_").lower() for name in fb.Wine().table().card.features]
     assert all(theirs.startswith(name) for name, theirs in zip(ours, wine, strict=True))
 
 
 def test_class_names_are_in_scikit_learns_order() -> None:
-    assert list(fb.BreastCancer().table()[0].classes) == list(
+    assert list(fb.BreastCancer().table().card.classes) == list(
         datasets.load_breast_cancer().target_names
     )
-    assert [int(name) for name in fb.Digits().table()[0].classes] == list(
+    assert [int(name) for name in fb.Digits().table().card.classes] == list(
         datasets.load_digits().target_names
     )
 
@@ -55,7 +57,7 @@ def test_class_names_are_in_scikit_learns_order() -> None:
 def test_digits_are_pixels_in_the_unit_interval() -> None:
     data = fb.Digits().load()
     assert data.x.min() == 0 and data.x.max() == 1
-    _, x, y = fb.Digits().table()
+    x, y = fb.Digits().table().x, fb.Digits().table().y
     known = {row.tobytes() + bytes([label]) for row, label in zip(x, y, strict=True)}
     held = [row.tobytes() + bytes([label]) for row, label in zip(data.x, data.y, strict=True)]
     assert set(held) <= known

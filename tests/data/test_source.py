@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 import fedbench as fb
-from fedbench.data import Card, Dataset, Features, Source
+from fedbench.data import Card, Dataset, RandomSplit, Raw
 from fedbench.data.card import Task
 from fedbench.data.source import STRATA
 
-Table = tuple[Card, NDArray[np.float32], NDArray[np.generic]]
 
-
-class Ages(Source):
+class Ages(RandomSplit):
     """Sixty people, three columns; a cell may be spoilt to see who notices."""
 
     task: ClassVar[Task] = "classification"
@@ -28,7 +26,7 @@ class Ages(Source):
     value: str = "nan"
     shift: float = 0.0
 
-    def table(self) -> Table:
+    def table(self) -> Raw:
         x = np.arange(180, dtype=np.float32).reshape(60, 3)
         x[:, 2] = 7.0
         if self.spoilt:
@@ -36,10 +34,10 @@ class Ages(Source):
         x[5] += self.shift
         names, classes = ("a", "age", "c"), ("no", "yes")
         card = Card("Ages", "made here", "none", "classification", (3,), names, "y", classes)
-        return card, x, np.arange(60) % 2
+        return Raw(card, x, np.arange(60) % 2)
 
 
-class Visits(Source):
+class Visits(RandomSplit):
     """Sixty pairs of a user and an item; one id may be spoilt."""
 
     task: ClassVar[Task] = "classification"
@@ -49,7 +47,7 @@ class Visits(Source):
     spoilt: tuple[int, int] | None = None
     value: int = 0
 
-    def table(self) -> tuple[Card, Features, NDArray[np.generic]]:
+    def table(self) -> Raw:
         x = np.stack([np.arange(60) % 6, np.arange(60) // 6], axis=1)
         if self.spoilt:
             x[self.spoilt] = self.value
@@ -64,10 +62,10 @@ class Visits(Source):
             ("no", "yes"),
             vocabulary=self.vocabulary,
         )
-        return card, x, np.arange(60) % 2
+        return Raw(card, x, np.arange(60) % 2)
 
 
-class Prices(Source):
+class Prices(RandomSplit):
     """A regression table, whose targets may hold a gap."""
 
     task: ClassVar[Task] = "regression"
@@ -75,32 +73,21 @@ class Prices(Source):
     strata_sizes: ClassVar[tuple[int, ...]] = (4,) * 10
     gap: int | None = None
 
-    def table(self) -> Table:
+    def table(self) -> Raw:
         y = np.linspace(100, 500, 40)
         if self.gap is not None:
             y[self.gap] = np.inf
         card = Card("Prices", "made here", "none", "regression", (1,), ("size",), "price")
-        return card, y[::-1].astype(np.float32)[:, None].clip(0, 1e6), y
+        return Raw(card, y[::-1].astype(np.float32)[:, None].clip(0, 1e6), y)
 
 
-def split(source: Source) -> NDArray[np.bool_]:
-    """Return which raw rows are held out, by matching the unprepared features of `Ages`."""
-
-    class Raw(type(source)):
-        """The same table, left as it is."""
-
-        def prepare(
-            self, train: NDArray[np.float32], test: NDArray[np.float32]
-        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            return train, test
-
-    _, x, _ = source.table()
-    held = Raw(**{name: getattr(source, name) for name in type(source).model_fields}).load().x_test
-    return np.isin(x[:, 0], held[:, 0])
+def split(source: RandomSplit) -> NDArray[np.bool_]:
+    """Return which raw rows are held out."""
+    return source.held_out(source.table())
 
 
 def test_training_and_test_rows_are_disjoint_and_complete() -> None:
-    _, _, y = Ages().table()
+    y = Ages().table().y
     held = split(Ages())
     data = Ages().load()
     assert held.sum() == len(data.y_test) == 12
@@ -109,7 +96,7 @@ def test_training_and_test_rows_are_disjoint_and_complete() -> None:
 
 
 def test_features_are_standardised_by_the_training_rows_alone() -> None:
-    _, x, _ = Ages().table()
+    x = Ages().table().x
     held = split(Ages())
     data = Ages().load()
     mean, std = x[~held].mean(0, dtype=np.float64), x[~held].std(0, dtype=np.float64)
@@ -131,8 +118,8 @@ def test_a_constant_column_stays_finite() -> None:
 
 
 @pytest.mark.parametrize("source", [fb.Digits(), fb.BreastCancer(), fb.Wine()], ids=repr)
-def test_the_held_out_rows_have_the_same_class_shares(source: Source) -> None:
-    _, _, y = source.table()
+def test_the_held_out_rows_have_the_same_class_shares(source: RandomSplit) -> None:
+    y = source.table().y
     data = source.load()
     whole, held = np.bincount(y), np.bincount(data.y_test)
     np.testing.assert_allclose(held, whole * source.test_fraction, atol=0.5)
@@ -140,7 +127,7 @@ def test_the_held_out_rows_have_the_same_class_shares(source: Source) -> None:
 
 
 def test_a_regression_target_is_standardised_and_can_be_taken_back() -> None:
-    _, _, y = Prices().table()
+    y = Prices().table().y
     data = Prices().load()
     card = data.card
     back = np.concatenate([data.y, data.y_test]) * card.target_std + card.target_mean
@@ -205,7 +192,7 @@ def test_a_share_out_of_range(share: float) -> None:
 
 
 def test_a_regression_split_holds_out_each_tenth_of_the_target() -> None:
-    y = fb.DiabetesProgression().table()[2]
+    y = fb.DiabetesProgression().table().y
     for seed in range(5):
         data = fb.DiabetesProgression(split_seed=seed, test_fraction=0.25).load()
         held = data.y_test * data.card.target_std + data.card.target_mean
@@ -215,7 +202,7 @@ def test_a_regression_split_holds_out_each_tenth_of_the_target() -> None:
 
 
 def test_ids_are_left_as_they_are() -> None:
-    card, x, _ = Visits().table()
+    card, x = Visits().table().card, Visits().table().x
     data = Visits().load()
     assert data.card == card and data.x.dtype == data.x_test.dtype == np.int64
     rows = np.concatenate([data.x, data.x_test])

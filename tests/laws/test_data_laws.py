@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,13 +12,62 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from fedbench.data import Features, FederatedDataset, Partitioner, Source, Split
+from fedbench.data import (
+    ClassSplit,
+    Column,
+    Features,
+    FederatedDataset,
+    Natural,
+    Partitioner,
+    RandomSplit,
+    Raw,
+    Skew,
+    Source,
+    Split,
+)
+from fedbench.data.card import Card
+from fedbench.data.skews import skewed
 from fedbench.sampling import Sampling
+
+SITES = ("north", "<b>south", "east", "west")
+
+
+class Sited(RandomSplit):
+    """Rows of four classes at four sites of unequal size, seen one after another."""
+
+    task: ClassVar = "classification"
+    shape: ClassVar = (3,)
+    rows: int = 375
+
+    def table(self) -> Raw:
+        rng = np.random.default_rng(0)
+        y = rng.integers(4, size=self.rows)
+        site = rng.choice(4, size=self.rows, p=[0.5, 0.3, 0.15, 0.05])
+        x = rng.normal(size=(self.rows, 3)).astype(np.float32)
+        x[:, 0] = np.arange(self.rows)  # no two rows are alike
+        card = Card(
+            "Sited",
+            "made here",
+            "none",
+            "classification",
+            (3,),
+            ("row", "a", "b"),
+            "class",
+            tuple("0123"),
+            client="site",
+        )
+        column = Column(SITES, site)
+        return Raw(card, x, y, {"site": column}, rng.permutation(self.rows).astype(float))
+
+    @property
+    def natural(self) -> dict[str, int]:
+        return {"site": 4}
+
 
 Owners = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def assigned(split: Split, seed: int, rows: int = 300, classes: int = 4) -> Owners:
+def assigned(split: ClassSplit, seed: int, rows: int = 300, classes: int = 4) -> Owners:
     rng = np.random.default_rng(0)
     strata, test = rng.integers(classes, size=rows), rng.integers(classes, size=rows // 4)
     return split.assign(strata, test, np.random.default_rng(seed))
@@ -34,8 +84,9 @@ def test_a_source_gives_what_its_card_says(source: Source) -> None:
         source.shape,
         source.vocabulary,
     )
-    assert len(data.y) + len(data.y_test) == sum(source.strata_sizes)
-    assert len(data.y) == source.training_samples
+    assert source.training_samples in (None, len(data.y))
+    assert source.natural == {name: len(column.names) for name, column in data.columns.items()}
+    assert card.client == next(iter(source.natural), "")
     assert data.x.shape[1:] == data.x_test.shape[1:] == card.shape
     assert data.x.dtype == data.x_test.dtype == (np.int64 if card.vocabulary else np.float32)
     assert len(data.x) == len(data.y) and len(data.x_test) == len(data.y_test)
@@ -49,54 +100,65 @@ def test_a_source_gives_what_its_card_says(source: Source) -> None:
         assert abs(data.y.mean()) < 1e-5 and abs(data.y.std() - 1) < 1e-5
 
 
-def test_a_source_is_split_by_its_own_seed_alone(source: Source) -> None:
+def test_a_source_is_split_by_its_own_seed_alone(random_split: RandomSplit) -> None:
+    source = random_split
     again = source.replace(split_seed=source.split_seed)
     other = source.replace(split_seed=source.split_seed + 1)
     assert np.array_equal(source.load().x, again.load().x)
     assert not np.array_equal(source.load().x, other.load().x)
 
 
-def test_the_share_held_out_is_the_share_asked_for(source: Source) -> None:
+def test_the_share_held_out_is_the_share_asked_for(random_split: RandomSplit) -> None:
+    source = random_split
+    if not source.strata_sizes:
+        pytest.skip("whole units are held out: its share is looked at by its own tests")
     for share in (0.05, 0.25, 0.3, 0.5):
         asked = source.replace(test_fraction=share)
         data = asked.load()
         strata, held = (np.bincount(rows) for rows in data.strata())
         assert len(data.y) == asked.training_samples  # known before anything is read
-        assert abs(len(data.y_test) - share * sum(source.strata_sizes)) <= len(strata) / 2
+        sites = max(1, source.natural.get(data.card.client, 1))
+        assert len(data.y) + len(data.y_test) == sum(source.strata_sizes)
+        assert abs(len(data.y_test) - share * sum(source.strata_sizes)) <= sites * len(strata) / 2
         if data.card.task == "classification":
-            assert np.abs(held - share * (strata + held)).max() <= 0.5
+            assert np.abs(held - share * (strata + held)).max() <= 0.5 * sites
 
 
 # Partitioners
 
 
-def test_each_row_has_exactly_one_owner(split: Split) -> None:
+def test_each_row_has_exactly_one_owner(class_split: ClassSplit) -> None:
+    split = class_split
     train, test = assigned(split, 1)
     assert train.shape == (300,) and test.shape == (75,)
     for owners in (train, test):
         assert owners.min() >= 0 and owners.max() < split.clients
 
 
-def test_every_client_holds_what_it_needs(split: Split) -> None:
+def test_every_client_holds_what_it_needs(class_split: ClassSplit) -> None:
+    split = class_split
     least = split.samples_needed // split.clients
     for seed in range(20):
         train, _ = assigned(split, seed)
         assert np.bincount(train, minlength=split.clients).min() >= max(1, least)
 
 
-def test_as_few_samples_as_are_needed_are_enough(split: Split) -> None:
+def test_as_few_samples_as_are_needed_are_enough(class_split: ClassSplit) -> None:
+    split = class_split
     train, _ = assigned(split, 5, rows=split.samples_needed)
     least = split.samples_needed // split.clients
     assert np.bincount(train, minlength=split.clients).tolist() == [least] * (split.clients)
 
 
-def test_a_partition_is_pure_in_its_seed(split: Split) -> None:
+def test_a_partition_is_pure_in_its_seed(class_split: ClassSplit) -> None:
+    split = class_split
     first, second, other = (assigned(split, seed) for seed in (2, 2, 3))
     assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
     assert not np.array_equal(first[0], other[0])
 
 
-def test_a_partition_leaves_its_inputs_alone(split: Split) -> None:
+def test_a_partition_leaves_its_inputs_alone(class_split: ClassSplit) -> None:
+    split = class_split
     strata, test = np.arange(60) % 3, np.arange(20) % 3
     split.assign(strata, test, np.random.default_rng(0))
     assert np.array_equal(strata, np.arange(60) % 3) and np.array_equal(test, np.arange(20) % 3)
@@ -104,9 +166,9 @@ def test_a_partition_leaves_its_inputs_alone(split: Split) -> None:
 
 @given(clients=st.integers(1, 40), seed=st.integers(0, 2**31), classes=st.integers(1, 12))
 def test_any_federation_is_dealt_out_whole(
-    split: Split, clients: int, seed: int, classes: int
+    class_split: ClassSplit, clients: int, seed: int, classes: int
 ) -> None:
-    split = split.replace(clients=clients)
+    split = class_split.replace(clients=clients)
     train, test = assigned(split, seed, rows=200, classes=classes)
     sizes = np.bincount(train, minlength=clients)
     assert sizes.sum() == 200 and len(sizes) == clients
@@ -114,14 +176,16 @@ def test_any_federation_is_dealt_out_whole(
     assert np.bincount(test, minlength=clients).sum() == 50
 
 
-def test_a_federation_holds_every_row_once(split: Split, source: Source) -> None:
+def test_a_federation_holds_every_row_once(split: Split) -> None:
+    source = Sited()
     raw = source.load()
     data = FederatedDataset.build(source, split, 4)
-    assert data.clients == split.clients == len(data.sizes)
+    assert data.clients == split.count(source) == len(data.sizes)
     assert data.offsets[0] == data.test_offsets[0] == 0
     assert data.offsets[-1] == len(data.y) and data.test_offsets[-1] == len(data.y_test)
     for rows, dealt in ((raw.x, data.x), (raw.x_test, data.x_test)):
         assert np.array_equal(ordered(rows), ordered(dealt))
+    assert len(data.names) in (0, data.clients)
 
 
 def ordered(rows: Features) -> Features:
@@ -129,9 +193,11 @@ def ordered(rows: Features) -> Features:
     return flat[np.lexsort(flat.T)]
 
 
-def test_a_client_holds_what_its_size_says(partitioner: Partitioner, source: Source) -> None:
+def test_a_client_holds_what_its_size_says(partitioner: Partitioner) -> None:
+    source = Sited()
+    assert partitioner.refuses(source) is None
     data = FederatedDataset.build(source, partitioner, 4)
-    assert data.clients == partitioner.clients
+    assert data.clients == partitioner.count(source)
     ids = np.arange(data.clients)
     plan = data.plan(ids, batch_size=None, epochs=1, steps=None, seed=1, round=1)
     counts = np.zeros((data.clients, len(data.strata_names)), dtype=np.int64)
@@ -143,19 +209,62 @@ def test_a_client_holds_what_its_size_says(partitioner: Partitioner, source: Sou
     np.testing.assert_array_equal(data.counts(2), counts[:2])
 
 
-def test_test_rows_lie_with_the_first_clients(partitioner: Partitioner, source: Source) -> None:
-    data = FederatedDataset.build(source, partitioner, 4)
-    assert len(data.test_offsets) == partitioner.tested + 1 <= data.clients + 1
+def test_test_rows_lie_with_the_first_clients(partitioner: Partitioner) -> None:
+    data = FederatedDataset.build(Sited(), partitioner, 4)
+    assert data.tested <= data.clients
     assert data.test_offsets[0] == 0 and data.test_offsets[-1] == len(data.y_test)
     assert (np.diff(data.test_offsets) >= 0).all()
 
 
 def test_a_deal_is_pure_in_its_seed(partitioner: Partitioner) -> None:
-    strata, test = np.arange(300) % 4, np.arange(75) % 4
-    first, second, other = (partitioner.deal(strata, test, seed) for seed in (2, 2, 3))
+    data = Sited().load()
+    kept = {name: getattr(data, name).copy() for name in ("x", "y", "x_test", "y_test")}
+    first, second = (partitioner.deal(data, seed) for seed in (2, 2))
     for name in ("order", "offsets", "test_order", "test_offsets"):
         assert np.array_equal(getattr(first, name), getattr(second, name))
-    assert not np.array_equal(first.test_order, other.test_order)
+    for name, rows in kept.items():
+        assert np.array_equal(getattr(data, name), rows)
+
+
+# Skews
+
+
+def test_a_skew_is_pure_and_leaves_its_arguments_alone(skew: Skew) -> None:
+    data, split = Sited().load(), Natural()
+    kept = data.x.copy(), data.y.copy()
+    plain = FederatedDataset.build(Sited(), split, 4)
+    first, second = (skewed_by(skew, plain, 4) for _ in range(2))
+    other = skewed_by(skew, plain, 5)
+    for a, b in zip(first, second, strict=True):
+        assert np.array_equal(a, b)
+    assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert np.array_equal(data.x, kept[0]) and np.array_equal(data.y, kept[1])
+    assert first[0].dtype == plain.x.dtype and first[0].shape == plain.x.shape
+    assert first[1].dtype == plain.y.dtype and first[1].shape == plain.y.shape
+    assert np.isfinite(first[0]).all() and set(np.unique(first[1])) <= set(range(4))
+
+
+def test_a_client_is_skewed_alike_whoever_else_there_is(skew: Skew) -> None:
+    plain = FederatedDataset.build(Sited(), Natural(), 4)
+    whole = skewed_by(skew, plain, 4)
+    first = int(plain.offsets[1])
+    alone = skewed(
+        (skew,),
+        plain.card,
+        plain.x[:first],
+        plain.y[:first],
+        plain.offsets[:2],
+        seed=4,
+        clients=4,
+        training=True,
+    )
+    assert np.array_equal(alone[0], whole[0][:first]) and np.array_equal(alone[1], whole[1][:first])
+
+
+def skewed_by(skew: Skew, data: FederatedDataset, seed: int):
+    return skewed(
+        (skew,), data.card, data.x, data.y, data.offsets, seed=seed, clients=4, training=True
+    )
 
 
 # Samplings
@@ -199,6 +308,6 @@ def test_every_client_has_the_same_chance(sampling: Sampling) -> None:
     assert np.abs(taken / draws - rate).max() <= 5 * math.sqrt(rate * (1 - rate) / draws)
 
 
-def test_bounds_are_refused_with_the_field(partitioner: Partitioner) -> None:
+def test_bounds_are_refused_with_the_field(class_split: ClassSplit) -> None:
     with pytest.raises(ValidationError, match=r"clients\n.*greater than or equal to 1"):
-        partitioner.replace(clients=0)
+        class_split.replace(clients=0)

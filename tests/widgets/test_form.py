@@ -195,7 +195,7 @@ def test_what_is_typed_is_taken_in_full_or_refused_with_its_reason(field, typed,
         assert shown.experiment is not None and reasons(shown) == []
         assert float(typed) in (
             shown.experiment.rounds,
-            shown.experiment.partition.clients,
+            shown.experiment.clients,
             shown.experiment.training.lr,
         )
         assert slider.children[0].value == pytest.approx(float(typed))

@@ -148,9 +148,9 @@ class Gaps(fb.Wine):
     """Wines of which one was not measured."""
 
     def table(self):
-        card, x, y = super().table()
-        x[3, 1] = np.nan
-        return card, x, y
+        raw = super().table()
+        raw.x[3, 1] = np.nan
+        return raw
 
 
 def test_data_that_cannot_be_dealt_out_are_a_reason_and_not_the_end(workbench: Workbench) -> None:

@@ -94,7 +94,7 @@ class Form:
             return
         words = {
             "Data": experiment.data.kind(),
-            "Clients": f"{experiment.partition.clients} · {experiment.partition.kind()}",
+            "Clients": f"{experiment.clients} · {experiment.partition.kind()}",
             "Model": experiment.model.kind(),
             "Training": _length(experiment),
             "Aggregation": f"{experiment.strategy.kind()} · {experiment.strategy.weighting}",

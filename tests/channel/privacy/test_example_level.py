@@ -436,7 +436,7 @@ def test_given_noise_is_left_alone_and_unsolved_noise_is_refused() -> None:
 
 def spent_by_hand(experiment: fb.Experiment, cohorts: list[NDArray[np.int64]]) -> float:
     """Return the largest ε over the clients, each by how often it took part."""
-    pairs, present = pairs_by_hand(experiment), np.zeros(experiment.partition.clients, dtype=int)
+    pairs, present = pairs_by_hand(experiment), np.zeros(experiment.clients, dtype=int)
     for ids in cohorts:
         present[ids] += 1
     noise = experiment.privacy.noise_multiplier

@@ -1,0 +1,138 @@
+"""Files of real data sets: looked for in a cache, fetched where they are missing, never trusted."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "FEDBENCH_DATA"
+PACKED = ("", ".gz", ".zip")
+SHOWN = 12  # hexadecimal digits that tell two files apart
+
+
+class DataFileError(ValueError):
+    """A file of a data set is missing, damaged or not what it should be; says which and why."""
+
+
+def home() -> Path:
+    """Return the folder of all data sets: that of FEDBENCH_DATA, or the user's cache."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("fedbench"))
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a data set, known by the hash of its content.
+
+    `path` is where it lies under `home()`, as it is or with .gz or .zip behind its name; `size` and
+    `sha256` are those of the content once it is unpacked, so that it does not matter who packed it.
+    `url` is the official source; where that is an archive, `member` is the name inside.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    url: str
+    member: str = ""
+
+    @property
+    def cached(self) -> Path | None:
+        """Return where the file lies under `home()`, None if it would have to be fetched."""
+        places = (home() / f"{self.path}{ending}" for ending in PACKED)
+        return next((place for place in places if place.is_file()), None)
+
+    def read(self) -> bytes:
+        """Return the content, fetched if it is not in the cache yet.
+
+        Raises DataFileError when it cannot be had or is not the file that is meant; what lies in
+        the cache is left as it is.
+        """
+        place = self.cached
+        if place is None:
+            return self._fetched()
+        return self._checked(self._unpacked(place.read_bytes(), str(place)), str(place))
+
+    def _fetched(self) -> bytes:
+        import pooch
+        import requests
+
+        place = home() / self.path
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                found = pooch.retrieve(
+                    self.url, known_hash=None, fname="fetched", path=folder, progressbar=False
+                )
+                packed = Path(found).read_bytes()
+            except (requests.RequestException, OSError, ValueError) as error:
+                raise DataFileError(
+                    f"{self.path} is not in {home()} and could not be fetched from {self.url} "
+                    f"({_short(error)}); fetch it elsewhere and put it at {place}"
+                ) from error
+        content = self._checked(self._unpacked(packed, self.url), self.url)
+        self._keep(place, content)
+        return content
+
+    def _keep(self, place: Path, content: bytes) -> None:
+        """Write whole or not at all: another process may be looking for the same file."""
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=place.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).replace(place)
+        except OSError as error:
+            raise DataFileError(
+                f"{self.path} was fetched and cannot be written to {place.parent} ({error}); "
+                f"set {VARIABLE} to a folder that can be written"
+            ) from error
+
+    def _unpacked(self, packed: bytes, where: str) -> bytes:
+        try:
+            if packed[:2] == b"\x1f\x8b":
+                return gzip.decompress(packed)
+            if packed[:4] == b"PK\x03\x04":
+                with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+                    return archive.read(self.member or Path(self.path).name)
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError) as error:
+            raise self._refused(where, f"it cannot be unpacked: {_short(error)}") from error
+        return packed
+
+    def _checked(self, content: bytes, where: str) -> bytes:
+        found = hashlib.sha256(content).hexdigest()
+        if found == self.sha256:
+            return content
+        start = content[:512].lstrip().lower()
+        if start.startswith((b"<!doctype html", b"<html")):
+            reason = "it is a web page, not data"
+        elif len(content) < self.size:
+            reason = f"it ends early: {len(content):,} of {self.size:,} bytes"
+        elif len(content) > self.size:
+            reason = f"it is too long: {len(content):,} bytes, not {self.size:,}"
+        else:
+            reason = (
+                f"its content differs: sha256 {found[:SHOWN]}…, expected {self.sha256[:SHOWN]}…"
+            )
+        raise self._refused(where, reason)
+
+    def _refused(self, where: str, reason: str) -> DataFileError:
+        remedy = (
+            f"look at {self.url} yourself" if where == self.url else "replace or delete that file"
+        )
+        return DataFileError(
+            f"{self.path}: {where} is not the file that is meant: {reason}; {remedy}"
+        )
+
+
+def _short(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200] or type(error).__name__

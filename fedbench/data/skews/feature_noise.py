@@ -1,0 +1,40 @@
+"""Some clients measure less precisely than others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.data.skews.skew import Holder, Rows, Skew
+from fedbench.data.source import Features
+
+
+class FeatureNoise(Skew):
+    """Add Gaussian noise to the features, from none at the first client to σ at the last.
+
+    The k-th of N clients gets σ·k/(N-1). Source: Li et al. 2022, NIID-Bench (arXiv:2102.02079),
+    where it is the variance that grows so.
+    """
+
+    std: Annotated[
+        float,
+        Field(
+            ge=0,
+            title="σ",
+            description="standard deviation of the noise at the last client",
+            json_schema_extra={"slider": [0, 3, 0.05]},
+        ),
+    ] = 0.5
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        """Return features with noise, targets as they are."""
+        std = self.std * who.client / max(1, who.clients - 1)
+        noise = who.rows.standard_normal(x.shape, dtype=np.float32)
+        return (x + std * noise).astype(np.float32), y
+
+    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Refuse ids, to which noise cannot be added."""
+        return "its features are ids, to which no noise can be added" if vocabulary else None

@@ -1,0 +1,78 @@
+"""What makes the rows of one client unlike those of another, beyond who holds which class."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench.data.card import Card
+from fedbench.data.source import Features
+from fedbench.spec import Part
+
+Rows = tuple[Features, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class Holder:
+    """The client whose rows are changed: number `client` of `clients`.
+
+    `own` is a source of chance that is the same for its training and its test rows: what a skew
+    draws from it, such as an angle, holds for all that the client sees. `rows` is another one for
+    each of the two. `training` tells which of them are meant.
+    """
+
+    card: Card
+    client: int
+    clients: int
+    own: np.random.Generator
+    rows: np.random.Generator
+    training: bool
+
+
+class Skew(Part, family=True):
+    """A change to each client's rows, a pure function of the rows and the client."""
+
+    @abstractmethod
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        """Return the changed features [n, ...] and targets [n]; the arguments stay as they are."""
+
+    def describe(self) -> str:
+        """Return a few words for a line that sums an experiment up."""
+        return self.kind().rpartition(":")[2]
+
+    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Return why data of this task and shape cannot be changed like this, or None."""
+        return None
+
+
+def skewed(
+    skews: tuple[Skew, ...],
+    card: Card,
+    x: Features,
+    y: NDArray[np.generic],
+    offsets: NDArray[np.int64],
+    *,
+    seed: int,
+    clients: int,
+    training: bool,
+) -> Rows:
+    """Return rows that lie in the order of their clients after every skew, one after another."""
+    if not skews:
+        return x, y
+    x, y = x.copy(), y.copy()
+    for client, (first, last) in enumerate(pairwise(offsets.tolist())):
+        for place, skew in enumerate(skews):
+            who = Holder(
+                card,
+                client,
+                clients,
+                np.random.default_rng([seed, 9, place, client]),
+                np.random.default_rng([seed, 10, place, client, int(training)]),
+                training,
+            )
+            x[first:last], y[first:last] = skew.apply(x[first:last], y[first:last], who)
+    return x, y
