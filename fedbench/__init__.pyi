@@ -153,6 +153,7 @@ from .strategies import (
 from .strategies import (
     Scaffold as Scaffold,
 )
+from .study import Baselines as Baselines, baselines as baselines
 from .training import (
     LocalTraining as LocalTraining,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -85,6 +85,13 @@ class FederatedDataset:
     def sizes_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the number of training samples of clients `ids`, int64[C]."""
         return self.offsets[ids + 1] - self.offsets[ids]
+
+    def pooled(self) -> FederatedDataset:
+        """Return the same rows, skewed as they are, with one client that holds them all."""
+        ends = (np.array([0, len(y)]) for y in (self.y, self.y_test))
+        offsets, test_offsets = ends
+        names = ("all",) if self.names else ()
+        return replace(self, offsets=offsets, test_offsets=test_offsets, choice=None, names=names)
 
     def counts(self, clients: int | None = None) -> NDArray[np.int64]:
         """Return how many training rows of each stratum each client holds, [clients, strata].

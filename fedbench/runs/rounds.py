@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fedbench import tree
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, Ledger, Ledgers, Private
+from fedbench.data import FederatedDataset
 from fedbench.engine import Clock, Task, memory
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS, scores
@@ -43,13 +44,14 @@ class Progress:
 class Rounds:
     """Runs the rounds of one experiment: `begin`, then `next` as long as `ended` says nothing.
 
-    Raises ValueError when the experiment cannot be prepared (too little data, no noise in bounds
+    The data are those of the experiment, or `data` in their place. Raises ValueError when the
+    experiment cannot be prepared (too little data, no noise in bounds
     that reaches the budget).
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, data: FederatedDataset | None = None) -> None:
         self.experiment = experiment
-        self.data = experiment.federation()
+        self.data = data or experiment.federation()
         self.privacy = experiment.bound_privacy()
         self.task = Task(
             data=self.data,

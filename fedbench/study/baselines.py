@@ -1,0 +1,94 @@
+"""What a federation is to be compared with: all data in one place, and nobody sharing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench.data import FederatedDataset
+from fedbench.experiment import MANY, Experiment
+from fedbench.runs import RoundDone
+from fedbench.strategies import Ditto, Strategy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What a federation adds to training; an alternative to it goes by the default, which is none of it.
+FEDERAL = ("strategy", "aggregator", "attack", "privacy", "sampling", "devices", "target")
+
+
+@dataclass(frozen=True, eq=False)
+class Baselines:
+    """The levels between which a federation lies, if it is worth its while.
+
+    `pooled` is the first metric of one model trained on the data of all clients in one place;
+    `local` is that metric over all test rows, each by a model that its client trained alone, and
+    `clients` the same for each client's own test rows, float32[tested], NaN without any. All are
+    taken after as many rounds of the experiment's local training as it has rounds.
+    """
+
+    metric: str
+    pooled: float
+    local: float
+    clients: NDArray[np.float32]
+    names: tuple[str, ...] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Return the local-only level of each client with test rows, by client."""
+        import pandas as pd
+
+        index = list(self.names[: len(self.clients)]) or range(len(self.clients))
+        return pd.DataFrame({self.metric: self.clients}, index=pd.Index(index, name="client"))
+
+    def __repr__(self) -> str:
+        return f"<Baselines: {self.metric} {self.pooled:.4g} pooled, {self.local:.4g} local-only>"
+
+
+def baselines(
+    experiment: Experiment, *, go_on: Callable[[], bool] = lambda: True
+) -> Baselines | None:
+    """Return the pooled and the local-only level of an experiment.
+
+    Model, training, data, skews, seed and number of rounds are those of the experiment; there is no
+    privacy, no attack and no sampling in either. `go_on` is asked before each round; None is
+    returned once it says no. Raises ValueError for more clients than anyone would train alone.
+    """
+    if experiment.clients > MANY:
+        raise ValueError(
+            f"partition.clients: {experiment.clients:,} clients are too many to train each alone; "
+            f"at most {MANY:,}"
+        )
+    data = experiment.federation()
+    pooled = _last(_plain(experiment), data.pooled(), go_on)
+    alone = None if pooled is None else _last(_plain(experiment, Ditto(lam=0)), data, go_on)
+    if pooled is None or alone is None:
+        return None
+    metric = experiment.metric
+    return Baselines(metric, pooled.metrics[metric], alone.personal, alone.clients, data.names)
+
+
+def _plain(experiment: Experiment, strategy: Strategy | None = None) -> Experiment:
+    fields = Experiment.model_fields
+    changes = {name: fields[name].get_default() for name in FEDERAL if name in fields}
+    return experiment.replace(**changes | ({} if strategy is None else {"strategy": strategy}))
+
+
+def _last(
+    experiment: Experiment, data: FederatedDataset, go_on: Callable[[], bool]
+) -> RoundDone | None:
+    import torch
+
+    from fedbench.runs.rounds import Rounds
+
+    torch.set_num_threads(1)  # as a session does
+    rounds, row = Rounds(experiment, data), None
+    progress = rounds.begin()
+    while rounds.ended(progress, row) is None:
+        if not go_on():
+            return None
+        progress, row = rounds.next(progress)
+    return row
