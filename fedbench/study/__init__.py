@@ -1,5 +1,5 @@
 """Studies: what several runs say together."""
 
-from fedbench.study.baselines import Baselines, baselines
+from fedbench.study.baselines import Baselines, alternative, baselines
 
-__all__ = ["Baselines", "baselines"]
+__all__ = ["Baselines", "alternative", "baselines"]

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from fedbench.data import FederatedDataset
 from fedbench.experiment import MANY, Experiment
 from fedbench.runs import RoundDone
-from fedbench.strategies import Ditto, Strategy
+from fedbench.strategies import Ditto
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # What a federation adds to training; an alternative to it goes by the default, which is none of it.
-FEDERAL = ("strategy", "aggregator", "attack", "privacy", "sampling", "devices", "target")
+FEDERAL = ("strategy", "aggregator", "attack", "privacy", "sampling", "target")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +63,19 @@ def baselines(
             f"at most {MANY:,}"
         )
     data = experiment.federation()
-    pooled = _last(_plain(experiment), data.pooled(), go_on)
-    alone = None if pooled is None else _last(_plain(experiment, Ditto(lam=0)), data, go_on)
+    plain = alternative(experiment)
+    pooled = _last(plain, data.pooled(), go_on)
+    alone = None if pooled is None else _last(plain.replace(strategy=Ditto(lam=0)), data, go_on)
     if pooled is None or alone is None:
         return None
     metric = experiment.metric
     return Baselines(metric, pooled.metrics[metric], alone.personal, alone.clients, data.names)
 
 
-def _plain(experiment: Experiment, strategy: Strategy | None = None) -> Experiment:
+def alternative(experiment: Experiment) -> Experiment:
+    """Return the experiment less all that makes a federation: what its levels depend on."""
     fields = Experiment.model_fields
-    changes = {name: fields[name].get_default() for name in FEDERAL if name in fields}
-    return experiment.replace(**changes | ({} if strategy is None else {"strategy": strategy}))
+    return experiment.replace(**{name: fields[name].get_default() for name in FEDERAL})
 
 
 def _last(

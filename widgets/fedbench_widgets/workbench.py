@@ -27,6 +27,7 @@ from fedbench.runs.session import LIVE
 from fedbench.scenarios import digits
 from fedbench_widgets.cells import close_all, replace_previous
 from fedbench_widgets.form import Form
+from fedbench_widgets.levels import Levels
 from fedbench_widgets.panel import Panel
 from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
@@ -62,6 +63,7 @@ class Workbench(widgets.VBox):
         # what that plan was made for, and by which noise
         self._planned: tuple[Experiment, float | None] | None = None
         self._trouble = ""  # why the data on the form cannot be dealt out
+        self._levels = Levels(self._going, self._changed)
         self.toolbar = Toolbar()
         self.panel = Panel()
         self.form = Form(first, self._edited)
@@ -126,6 +128,7 @@ class Workbench(widgets.VBox):
         self._unsubscribe()
         self.session.stop()
         leave(self)
+        self._levels.close()
         self._publisher.close()
         self.toolbar.status = {**self.toolbar.status, "closed": True}
         self.form.close()
@@ -144,11 +147,13 @@ class Workbench(widgets.VBox):
                 self._obey(str(content["command"]))
             elif "load" in content:
                 self._load(int(content["load"]))
+            elif "levels" in content:
+                self._levels.wanted = bool(content["levels"])
         except SessionError as error:  # a click that came too late or too early
             self._note("warning", str(error))
         except Exception as error:  # a click must never end in silence
             self._note("error", str(error), traceback.format_exc())
-        self._touch_unless_closed("command" in content or "load" in content)
+        self._touch_unless_closed("ping" not in content)
 
     def _obey(self, command: str) -> None:
         match command:
@@ -278,6 +283,7 @@ class Workbench(widgets.VBox):
             self.panel.series = series.tobytes()
             self.panel.snapshot = {
                 **snapshot(session, len(series), plan),
+                "levels": self._levels.shown(session.experiment),
                 "version": next(self._version),
                 "run": self._begun,
             }
@@ -309,6 +315,9 @@ class Workbench(widgets.VBox):
         self._log.append(line)
         if detail:
             self._log.append({**line, "text": detail.rstrip()})
+
+    def _changed(self) -> None:
+        self._touch_unless_closed(True)
 
     def _touch_unless_closed(self, changed: bool) -> None:
         if changed and not self._closing:

@@ -96,6 +96,7 @@ export function accuracy(table, axis, kind) {
     yTick: metric.percent ? percentTick : tick,
     yDomain: metric.percent ? [0, 1] : undefined,
     series: [...series, ...pinned(table, kind, "metric")],
+    levels: table.info.levels.lines.map((line) => ({ ...line, color: "mute" })),
     band,
     empty: waiting(table),
     read(row) {

@@ -38,7 +38,8 @@ export function live(context) {
     draw();
   });
   const grid = html("div", { class: "fb-grid-two" }, ...Object.values(charts).map((c) => c.el));
-  const bar = html("div", { class: "fb-live-bar" }, readout, choice.el);
+  const levels = levelsChoice((wanted) => context.model.send({ levels: wanted }));
+  const bar = html("div", { class: "fb-live-bar" }, readout, levels.el, choice.el);
   const el = html("div", {}, note, bar, grid, spoken);
 
   const read = () => {
@@ -65,6 +66,7 @@ export function live(context) {
       for (const chart of Object.values(charts)) chart.forget();
     }
     run = info.run;
+    levels.show(info.levels);
     const shared = axis(kind, table, end);
     end = shared.xDomain[1];
     text(note, info.note || (table.rows === 0 ? PREVIEW : ""));
@@ -95,6 +97,29 @@ export function live(context) {
 
   const stop = () => Object.values(charts).forEach((chart) => chart.stop?.());
   return { id: "live", label: "Live", el, draw, stop };
+}
+
+/**
+ * A federation lies between all data in one place and each client alone: show where these are.
+ * @param {(wanted: boolean) => void} changed
+ */
+function levelsChoice(changed) {
+  const input = html("input", { type: "checkbox" });
+  const words = html("small", { role: "status" });
+  input.addEventListener("change", () => changed(input.checked));
+  const name = html("span", {}, "pooled and alone");
+  const title =
+    "Levels to compare with: one model trained on all data in one place, and each client " +
+    "training alone. They are worked out while no run goes on.";
+  const el = html("label", { class: "fb-levels", title }, input, name, words);
+  return {
+    el,
+    /** @param {import("./table.js").Levels} levels */
+    show(levels) {
+      if (input.checked !== levels.wanted) input.checked = levels.wanted;
+      text(words, levels.words);
+    },
+  };
 }
 
 /** @param {(kind: AxisKind) => void} changed */

@@ -18,9 +18,11 @@
  * @property {boolean} personal clients use models of their own
  * @property {string} loss_label
  * @property {string} note
+ * @property {Levels} levels pooled and local-only, if they are wanted
  * @property {Pinned[]} pinned
  * @property {{rounds: number[], epsilon: number[]} | null} epsilon_plan to the end of the plan
  */
+/** @typedef {{wanted: boolean, words: string, lines: {label: string, value: number}[]}} Levels */
 /** @typedef {{label: string, columns: Record<string, number[]>}} Pinned */
 
 /** @type {Snapshot} */
@@ -41,6 +43,7 @@ const BLANK = {
   loss_label: "",
   note: "",
   epsilon_plan: null,
+  levels: { wanted: false, words: "", lines: [] },
   pinned: [],
 };
 

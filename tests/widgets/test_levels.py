@@ -1,0 +1,81 @@
+"""The levels that a run is compared with, as the workbench asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+import fedbench as fb
+from fedbench_widgets import Workbench
+from tests.widgets.test_workbench import send, until
+
+torch.set_num_threads(1)
+
+WINES = fb.Experiment(data=fb.Wine(), partition=fb.Dirichlet(clients=6, alpha=1.0), rounds=5)
+
+
+@pytest.fixture
+def workbench() -> Iterator[Workbench]:
+    made = Workbench(WINES)
+    yield made
+    made.close()
+
+
+def lines(workbench: Workbench) -> list[dict]:
+    return workbench.panel.snapshot["levels"]["lines"]
+
+
+def test_nothing_is_worked_out_that_nobody_asked_for(workbench: Workbench) -> None:
+    until(lambda: workbench.form.map.version)
+    assert workbench.panel.snapshot["levels"] == {"wanted": False, "words": "", "lines": []}
+
+
+def test_the_levels_are_those_of_the_experiment(workbench: Workbench) -> None:
+    send(workbench, levels=True)
+    until(lambda: lines(workbench))
+    found = fb.baselines(WINES)
+    assert found is not None
+    assert lines(workbench) == [
+        {"label": f"pooled {found.pooled:.1%}", "value": found.pooled},
+        {"label": f"alone {found.local:.1%}", "value": found.local},
+    ]
+    send(workbench, levels=False)
+    until(lambda: not workbench.panel.snapshot["levels"]["wanted"])
+    assert lines(workbench) == []
+
+
+def test_another_budget_has_the_same_levels_and_another_model_has_not(workbench: Workbench) -> None:
+    send(workbench, levels=True)
+    until(lambda: lines(workbench))
+    linear = lines(workbench)
+    workbench.experiment = WINES.replace(
+        strategy=fb.FedAvg(weighting="uniform"),
+        sampling=fb.Poisson(rate=0.5),
+        privacy=fb.ClientLevelDP(epsilon=3, delta=1e-2, noise_seed=1),
+    )
+    assert workbench._levels.shown(workbench.session.experiment)["lines"] == linear
+    workbench.experiment = WINES.replace(model=fb.MLP(hidden=(8,)))
+    until(lambda: lines(workbench) and lines(workbench) != linear)
+
+
+def test_a_run_comes_first(workbench: Workbench) -> None:
+    workbench.experiment = WINES.replace(rounds=100_000)
+    workbench.start()
+    send(workbench, levels=True)
+    until(lambda: "between runs" in workbench.panel.snapshot["levels"]["words"])
+    until(lambda: len(workbench.history) > 50)
+    assert lines(workbench) == []
+    send(workbench, command="stop")
+    assert workbench.wait(60) == "done"
+    workbench.experiment = WINES
+    send(workbench, command="reset")
+    until(lambda: lines(workbench))
+
+
+def test_why_there_are_none_is_said(workbench: Workbench) -> None:
+    crowd = WINES.replace(partition=fb.Population(clients=20_000), sampling=fb.FixedCohort(size=5))
+    workbench.experiment = crowd
+    send(workbench, levels=True)
+    until(lambda: "too many to train each alone" in workbench.panel.snapshot["levels"]["words"])
