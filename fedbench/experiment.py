@@ -252,9 +252,20 @@ class Experiment(Spec):
                 f"sampling = Everyone: all {clients:,} clients train in every round; FixedCohort "
                 "or Poisson takes some of them"
             )
+        found += self._too_many_attackers()
         found += self._small_cohorts()
         found += self.engine.cautions()
         return found
+
+    def _too_many_attackers(self) -> list[str]:
+        cohort = round(self.sampling.expected(self.clients))
+        corrupt, most = self.attack.share() * cohort, self.aggregator.tolerates(cohort)
+        if most is None or corrupt <= most:
+            return []
+        return [
+            f"attack = {self.attack.kind()}: of {cohort} clients in a round about {corrupt:.3g} "
+            f"attack, and {self.aggregator.kind()} withstands {most} at most"
+        ]
 
     def _small_cohorts(self) -> list[str]:
         """Warn of rounds whose cohort will be too small for the aggregator."""

@@ -25,6 +25,10 @@ class Aggregator(Part, family=True):
         """Return why this rule cannot combine so many clients, or None."""
         return None
 
+    def tolerates(self, cohort: int) -> int | None:
+        """Return how many of so many clients may be corrupt; None if any single one can mislead."""
+        return None
+
     @abstractmethod
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return one payload from payloads[C, ...] and weights[C].

@@ -39,6 +39,10 @@ class GeometricMedian(Aggregator):
         ),
     ] = 1e-6
 
+    def tolerates(self, cohort: int) -> int | None:
+        """Return the largest minority."""
+        return max(0, (cohort - 1) // 2)
+
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return the geometric median; zeros for an empty cohort."""
         import torch

@@ -36,6 +36,10 @@ class Krum(Aggregator):
         """Refuse a cohort of 2f + 2 clients or fewer."""
         return too_few(self.byzantine, cohort)
 
+    def tolerates(self, cohort: int) -> int | None:
+        """Return f."""
+        return self.byzantine
+
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return the chosen payload; zeros for an empty cohort. Raises ValueError if too few."""
         if len(weights) == 0:
@@ -54,6 +58,10 @@ class MultiKrum(Aggregator):
     def refuses(self, cohort: int) -> str | None:
         """Refuse a cohort of 2f + 2 clients or fewer."""
         return too_few(self.byzantine, cohort)
+
+    def tolerates(self, cohort: int) -> int | None:
+        """Return f."""
+        return self.byzantine
 
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return the mean of the best; zeros for an empty cohort. Raises ValueError if too few."""

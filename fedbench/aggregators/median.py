@@ -19,6 +19,10 @@ class CoordinateMedian(Aggregator):
     averaged.
     """
 
+    def tolerates(self, cohort: int) -> int | None:
+        """Return the largest minority."""
+        return max(0, (cohort - 1) // 2)
+
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return the medians; zeros for an empty cohort."""
         clients = len(weights)

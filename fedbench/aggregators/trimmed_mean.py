@@ -31,6 +31,10 @@ class TrimmedMean(Aggregator):
         ),
     ] = 0.1
 
+    def tolerates(self, cohort: int) -> int | None:
+        """Return how many values are left out at each end."""
+        return int(self.trim * cohort)
+
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return the trimmed means; zeros for an empty cohort."""
         clients = len(weights)

@@ -258,3 +258,29 @@ def test_flipped_labels_teach_the_mirrored_classes_once_most_clients_flip(train)
     weight, bias = progress.params["1.weight"].numpy(), progress.params["1.bias"].numpy()
     predicted = (data.x_test.reshape(len(data.x_test), -1) @ weight.T + bias).argmax(1)
     assert np.mean(predicted == 9 - data.y_test) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("rule", "most"),
+    [
+        (fb.Krum(byzantine=2), 2),
+        (fb.MultiKrum(byzantine=1), 1),
+        (fb.TrimmedMean(trim=0.1), 2),
+        (fb.CoordinateMedian(), 9),
+        (fb.GeometricMedian(), 9),
+        (fb.Mean(), None),
+    ],
+    ids=lambda value: getattr(value, "kind", lambda: str(value))(),
+)
+def test_more_attackers_than_a_rule_withstands_are_warned_of(rule, most: int | None) -> None:
+    for corrupt in range(20):
+        said = " ".join(
+            fb.Experiment(
+                partition=fb.IID(clients=20),
+                aggregator=rule,
+                attack=fb.SignFlip(fraction=corrupt / 20),
+            ).cautions()
+        )
+        warned = most is not None and corrupt > most
+        assert (f"withstands {most} at most" in said) is warned
+        assert (f"of 20 clients in a round about {corrupt} attack" in said) is warned
