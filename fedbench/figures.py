@@ -7,6 +7,7 @@ can tell apart; the green line is dotted and the purple one dashed as well.
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,18 @@ SHARES = ("accuracy",)  # metrics between 0 and 1, shown in per cent
 NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "accuracy": "Accuracy"}
 
 
-def history_figure(frame: pd.DataFrame, metric: str, title: str = "") -> go.Figure:
+def history_figure(
+    frame: pd.DataFrame,
+    metric: str,
+    title: str = "",
+    levels: Mapping[str, float] | None = None,
+) -> go.Figure:
     """Return a run over its rounds: `metric` with its clients' band, loss, and ε where it is spent.
 
     `frame` is what `History.frame()` gives; `title` and `metric` may be any text. Where clients
-    have models of their own, these are a line of their own and the band is by them. Raises KeyError
-    when `frame` has no column `metric`.
+    have models of their own, these are a line of their own and the band is by them. `levels` of the
+    metric, by their names, are dashed lines to compare with. Raises KeyError when `frame` has no
+    column `metric`.
     """
     spent = next(iter(_spent(frame)), None)
     personal = _known(frame, "personal")
@@ -67,6 +74,19 @@ def history_figure(frame: pd.DataFrame, metric: str, title: str = "") -> go.Figu
         figure.add_trace(_line(rounds, y, label, stroke, digits), 1, column)
     if len(frame):
         _label_ends(figure, frame, metric, share, spent)
+    for k, (name, value) in enumerate(sorted((levels or {}).items(), key=lambda level: level[1])):
+        number = f"{value:.1%}" if share else f"{value:.3g}"
+        figure.add_hline(
+            y=value,
+            line={"color": QUIET, "width": 1.2, "dash": "dash"},
+            annotation={
+                "text": f"{plain(name)} {number}",
+                "font": {"color": QUIET, "size": 11},
+            },
+            # the lowest beneath its line, the others above: two that are close stay legible
+            annotation_position="top left" if k else "bottom left",
+            **_panel(1),
+        )
     _style(figure, title)
     # the room to the right is for the labels at the ends of the lines
     end = max(1, rounds[-1]) * 1.22 if len(frame) else 1

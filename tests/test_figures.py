@@ -42,6 +42,14 @@ def words(figure) -> str:
     return " ".join(note.text for note in figure.layout.annotations)
 
 
+def test_levels_are_dashed_lines_with_their_names_as_text() -> None:
+    figure = history_figure(table(), "accuracy", levels={"pooled": 0.75, EVIL: 0.5})
+    lines = [(shape.y0, shape.y1, shape.line.dash) for shape in figure.layout.shapes]
+    assert lines == [(0.5, 0.5, "dash"), (0.75, 0.75, "dash")]
+    assert "pooled 75.0%" in words(figure)
+    assert "<b>bold" not in words(figure).replace("<b>80.0%</b>", "")
+
+
 def test_a_private_history_has_three_panels_and_draws_what_the_table_holds() -> None:
     frame = table()
     lines = drawn(history_figure(frame, "accuracy", "a run"))

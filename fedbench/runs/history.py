@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -127,11 +128,15 @@ class History:
             columns=pd.Index([row.round for row in rows], name="round"),
         )
 
-    def figure(self) -> go.Figure:
-        """Return a plotly figure: the first metric with the clients' band, loss, and ε if spent."""
+    def figure(self, levels: Mapping[str, float] | None = None) -> go.Figure:
+        """Return a plotly figure: the first metric with the clients' band, loss, and ε if spent.
+
+        `levels` are drawn to compare with, such as those of `baselines(experiment)`.
+        """
         from fedbench.figures import history_figure
 
-        return history_figure(self.frame(), self.metric, self.experiment.describe())
+        title = self.experiment.describe()
+        return history_figure(self.frame(), self.metric, title, levels)
 
     def __repr__(self) -> str:
         name = self.experiment.data.kind()

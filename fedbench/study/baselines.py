@@ -37,6 +37,11 @@ class Baselines:
     clients: NDArray[np.float32]
     names: tuple[str, ...] = ()
 
+    @property
+    def levels(self) -> dict[str, float]:
+        """Return both levels by name, as `History.figure` draws them."""
+        return {"pooled": self.pooled, "local-only": self.local}
+
     def frame(self) -> pd.DataFrame:
         """Return the local-only level of each client with test rows, by client."""
         import pandas as pd
