@@ -46,6 +46,9 @@ from .data import (
     BreastCancer as BreastCancer,
 )
 from .data import (
+    ByTime as ByTime,
+)
+from .data import (
     DiabetesProgression as DiabetesProgression,
 )
 from .data import (
@@ -55,13 +58,34 @@ from .data import (
     Dirichlet as Dirichlet,
 )
 from .data import (
+    Explicit as Explicit,
+)
+from .data import (
     FeatureNoise as FeatureNoise,
+)
+from .data import (
+    GivenSizes as GivenSizes,
+)
+from .data import (
+    GroupedNatural as GroupedNatural,
+)
+from .data import (
+    InnerDirichlet as InnerDirichlet,
 )
 from .data import (
     Natural as Natural,
 )
 from .data import (
+    Pathological as Pathological,
+)
+from .data import (
     Population as Population,
+)
+from .data import (
+    Shards as Shards,
+)
+from .data import (
+    Sizes as Sizes,
 )
 from .data import (
     Wine as Wine,
@@ -153,7 +177,8 @@ from .strategies import (
 from .strategies import (
     Scaffold as Scaffold,
 )
-from .study import Baselines as Baselines, baselines as baselines
+from .study import Baselines as Baselines
+from .study import baselines as baselines
 from .training import (
     LocalTraining as LocalTraining,
 )

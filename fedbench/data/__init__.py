@@ -1,11 +1,15 @@
 """Data: sources, partitioners and the federated data set they give."""
 
+from fedbench.data.by_time import ByTime
 from fedbench.data.card import Card
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
+from fedbench.data.explicit import Explicit
 from fedbench.data.federated import FederatedDataset, Plan
-from fedbench.data.natural import Natural
+from fedbench.data.label_skew import InnerDirichlet, Pathological, Shards
+from fedbench.data.natural import GroupedNatural, Natural
 from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
+from fedbench.data.quantity import GivenSizes, Sizes
 from fedbench.data.skews import FeatureNoise, Skew
 from fedbench.data.source import (
     Column,
@@ -21,6 +25,7 @@ from fedbench.data.source import (
 __all__ = [
     "IID",
     "BreastCancer",
+    "ByTime",
     "Card",
     "ClassSplit",
     "Column",
@@ -28,16 +33,23 @@ __all__ = [
     "DiabetesProgression",
     "Digits",
     "Dirichlet",
+    "Explicit",
     "FeatureNoise",
     "Features",
     "FederatedDataset",
+    "GivenSizes",
     "GivenSplit",
+    "GroupedNatural",
+    "InnerDirichlet",
     "Natural",
     "Partitioner",
+    "Pathological",
     "Plan",
     "Population",
     "RandomSplit",
     "Raw",
+    "Shards",
+    "Sizes",
     "Skew",
     "Source",
     "Split",

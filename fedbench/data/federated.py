@@ -98,7 +98,7 @@ class FederatedDataset:
 
         `clients` limits the answer to the first so many of them.
         """
-        strata, clients = len(self.strata_names), clients or self.clients
+        strata, clients = len(self.strata_names), min(clients or self.clients, self.clients)
         owner = np.repeat(np.arange(clients), self.sizes[:clients])
         if self.choice is None:
             held = self.strata[: self.offsets[clients]]

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from fedbench.data.partition import Owners, Split
+from fedbench.data.partition import Clients, Owners, Split
 from fedbench.data.source import Dataset, Source
 
 
@@ -47,9 +48,63 @@ class Natural(Split):
         name = self._column(data.columns)
         return data.columns[name].codes, data.test_columns[name].codes
 
-    def names(self, data: Dataset) -> tuple[str, ...]:
+    def client_names(self, data: Dataset) -> tuple[str, ...]:
         """Return the values of the column."""
         return data.columns[self._column(data.columns)].names
 
     def _column(self, known: Mapping[str, object]) -> str:
         return self.column or next(iter(known), "")
+
+
+class GroupedNatural(Natural):
+    """A number of clients, each of which gathers several values of a column, such as regions.
+
+    Values go, the one with most rows first, to whichever client holds fewest rows so far, so that
+    the clients come to be of near-equal size.
+    """
+
+    clients: Clients = 5
+
+    def count(self, source: Source) -> int:
+        """Return `clients`."""
+        return self.clients
+
+    @property
+    def samples_needed(self) -> int:
+        """Return how many training samples there must be at least: one a client."""
+        return self.clients
+
+    def refuses(self, source: Source) -> tuple[str, str] | None:
+        """Refuse an unknown column and more clients than it has values."""
+        if reason := super().refuses(source):
+            return reason
+        values = super().count(source)
+        if self.clients <= values:
+            return None
+        return "clients", (
+            f"{self.clients} clients cannot be made of {values} values of "
+            f"{self._column(source.natural)!r}; take fewer clients"
+        )
+
+    def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
+        """Return the client that gathers the value of each row."""
+        train, test = super().owners(data, rng)
+        group = self._group(data)
+        return group[train], group[test]
+
+    def client_names(self, data: Dataset) -> tuple[str, ...]:
+        """Return the values that each client gathers."""
+        names, group = super().client_names(data), self._group(data)
+        return tuple(
+            " + ".join(names[k] for k in np.flatnonzero(group == client))
+            for client in range(self.clients)
+        )
+
+    def _group(self, data: Dataset) -> NDArray[np.int64]:
+        column = data.columns[self._column(data.columns)]
+        rows = np.bincount(column.codes, minlength=len(column.names))
+        group, held = np.empty(len(rows), dtype=np.int64), np.zeros(self.clients)
+        for value in np.argsort(-rows, kind="stable"):
+            group[value] = held.argmin()
+            held[group[value]] += rows[value]
+        return group

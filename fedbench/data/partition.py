@@ -15,6 +15,16 @@ from fedbench.spec import Part
 
 Owners = NDArray[np.int64]
 
+Clients = Annotated[
+    int,
+    Field(
+        ge=1,
+        title="Clients",
+        description="how many clients share the training data",
+        json_schema_extra={"slider": [2, 500, 1], "scale": "log"},
+    ),
+]
+
 
 class Choosing(Protocol):
     """A rule by which clients choose rows that others may hold as well."""
@@ -83,7 +93,9 @@ class Partitioner(Part, family=True):
 
 
 class Split(Partitioner, family=True):
-    """A partition proper: each row has at most one owner."""
+    """A partition proper: each row has one owner, or at most one where it `leaves_out` some."""
+
+    leaves_out: ClassVar[bool] = False
 
     @abstractmethod
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
@@ -92,14 +104,14 @@ class Split(Partitioner, family=True):
         A client's test rows follow the same mix as its training rows.
         """
 
-    def names(self, data: Dataset) -> tuple[str, ...]:
+    def client_names(self, data: Dataset) -> tuple[str, ...]:
         """Return what the clients are called, or nothing where they have numbers alone."""
         return ()
 
     def deal(self, data: Dataset, seed: int) -> Deal:
         """Return the rows in the order of their owners."""
         owners, test_owners = self.owners(data, np.random.default_rng([seed, 2]))
-        names = self.names(data)
+        names = self.client_names(data)
         clients = len(names) or int(max(owners.max(initial=0), test_owners.max(initial=0))) + 1
         clients = max(clients, getattr(self, "clients", 0))
         return Deal(
@@ -114,15 +126,7 @@ class Split(Partitioner, family=True):
 class ClassSplit(Split, family=True):
     """A split among a number of clients that looks at nothing but the stratum of a row."""
 
-    clients: Annotated[
-        int,
-        Field(
-            ge=1,
-            title="Clients",
-            description="how many clients share the training data",
-            json_schema_extra={"slider": [2, 500, 1], "scale": "log"},
-        ),
-    ] = 20
+    clients: Clients = 20
 
     def count(self, source: Source) -> int:
         """Return `clients`."""
@@ -217,8 +221,8 @@ class Dirichlet(ClassSplit):
         """Return owners by class proportions; see the class."""
         strata = int(max(train.max(initial=0), test.max(initial=0))) + 1
         shares = _dirichlet(self.alpha, rng.random((strata, self.clients)))
-        owners = _share_out(train, shares, rng), _share_out(test, shares, rng)
-        _top_up(owners[0], self.clients, self.min_samples, rng)
+        owners = share_out(train, shares, rng), share_out(test, shares, rng)
+        top_up(owners[0], self.clients, self.min_samples, rng)
         return owners
 
 
@@ -234,9 +238,10 @@ def _dirichlet(alpha: float, uniform: NDArray[np.float64]) -> NDArray[np.float64
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def _share_out(
+def share_out(
     strata: NDArray[np.int64], shares: NDArray[np.float64], rng: np.random.Generator
 ) -> Owners:
+    """Return the owners of rows, of stratum k in the proportions shares[k] [strata, clients]."""
     owners = np.empty(len(strata), dtype=np.int64)
     for stratum, share in enumerate(shares):
         rows = rng.permutation(np.flatnonzero(strata == stratum))
@@ -245,7 +250,27 @@ def _share_out(
     return owners
 
 
-def _top_up(owners: Owners, clients: int, least: int, rng: np.random.Generator) -> None:
+def alike(
+    strata: NDArray[np.int64],
+    owners: Owners,
+    test: NDArray[np.int64],
+    clients: int,
+    rng: np.random.Generator,
+) -> Owners:
+    """Return the owners of test rows: of each stratum as its training rows are shared.
+
+    A stratum that nobody trains on is shared evenly.
+    """
+    known = int(max(strata.max(initial=0), test.max(initial=0))) + 1
+    owned = owners >= 0
+    flat = np.bincount(strata[owned] * clients + owners[owned], minlength=known * clients)
+    counts = flat.reshape(known, clients).astype(np.float64)
+    counts[counts.sum(axis=1) == 0] = 1.0
+    return share_out(test, counts / counts.sum(axis=1, keepdims=True), rng)
+
+
+def top_up(owners: Owners, clients: int, least: int, rng: np.random.Generator) -> None:
+    """Move single rows, in place, from whoever holds most until every client holds `least`."""
     sizes = np.bincount(owners, minlength=clients)
     order = rng.permutation(len(owners))
     for client in np.flatnonzero(sizes < least):

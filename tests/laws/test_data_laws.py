@@ -183,8 +183,10 @@ def test_a_federation_holds_every_row_once(split: Split) -> None:
     assert data.clients == split.count(source) == len(data.sizes)
     assert data.offsets[0] == data.test_offsets[0] == 0
     assert data.offsets[-1] == len(data.y) and data.test_offsets[-1] == len(data.y_test)
-    for rows, dealt in ((raw.x, data.x), (raw.x_test, data.x_test)):
-        assert np.array_equal(ordered(rows), ordered(dealt))
+    assert np.array_equal(ordered(raw.x_test), ordered(data.x_test))
+    assert len(np.unique(data.x[:, 0])) == len(data.x)  # no row has two owners
+    if not split.leaves_out:
+        assert np.array_equal(ordered(raw.x), ordered(data.x))
     assert len(data.names) in (0, data.clients)
 
 

@@ -1,0 +1,100 @@
+"""A partition that somebody made by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
+
+from fedbench.data.label_skew import by_counts
+from fedbench.data.partition import Owners, Split, alike
+from fedbench.data.source import Dataset, Source
+from fedbench.spec import refuse
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Explicit(Split):
+    """Give client i counts[i][k] training rows of class k, or of the k-th tenth of the target.
+
+    Which rows these are, the seed decides. Rows beyond the counts belong to nobody; test rows of
+    each class are shared out in proportion.
+    """
+
+    leaves_out: ClassVar[bool] = True
+    counts: Annotated[
+        tuple[tuple[Count, ...], ...],
+        Field(
+            min_length=1,
+            title="Counts",
+            description="clients × classes: how many training samples each client holds of each",
+        ),
+    ] = ((1,),)
+    names: Annotated[
+        tuple[str, ...],
+        Field(title="Names", description="what the clients are called; empty for numbers"),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Explicit:
+        errors = []
+        for client, row in enumerate(self.counts):
+            if len(row) != len(self.counts[0]):
+                reason = f"it has {len(row)} classes and the first client {len(self.counts[0])}"
+                errors.append(refuse(f"counts.{client}", reason, row))
+            elif not sum(row):
+                reason = "a client needs at least one training sample; leave it out or give it some"
+                errors.append(refuse(f"counts.{client}", reason, row))
+        if self.names and len(self.names) != len(self.counts):
+            reason = f"there are {len(self.counts)} clients and {len(self.names)} names"
+            errors.append(refuse("names", reason, self.names))
+        if errors:
+            raise ValidationError.from_exception_data("Explicit", errors)
+        return self
+
+    @property
+    def samples_needed(self) -> int:
+        """Return the sum of all counts."""
+        return sum(map(sum, self.counts))
+
+    def count(self, source: Source) -> int:
+        """Return the number of rows of `counts`."""
+        return len(self.counts)
+
+    def refuses(self, source: Source) -> tuple[str, str] | None:
+        """Refuse more samples than there are; classes are looked at when rows are dealt out."""
+        available = source.training_samples
+        if available is None or self.samples_needed <= available:
+            return None
+        return "counts", (
+            f"they add up to {self.samples_needed} training samples and {source.kind()} has "
+            f"{available}"
+        )
+
+    def describe(self) -> str:
+        """Return that somebody made it."""
+        return "by hand"
+
+    def client_names(self, data: Dataset) -> tuple[str, ...]:
+        """Return `names`."""
+        return self.names
+
+    def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
+        """Return the owners by `counts`. Raises ValueError where the data have other classes."""
+        counts, names = np.array(self.counts), data.strata_names
+        train, test = data.strata()
+        if counts.shape[1] != len(names):
+            raise ValueError(
+                f"partition.counts: {counts.shape[1]} classes are dealt out and {data.card.name} "
+                f"has {len(names)}"
+            )
+        there = np.bincount(train, minlength=len(names))
+        for k in np.flatnonzero(counts.sum(axis=0) > there):
+            raise ValueError(
+                f"partition.counts: {counts[:, k].sum()} training samples of class {names[k]!r} "
+                f"are dealt out and {data.card.name} has {there[k]}; take "
+                f"{counts[:, k].sum() - there[k]} less"
+            )
+        owners = by_counts(train, counts, rng)
+        return owners, alike(train, owners, test, len(counts), rng)
