@@ -73,6 +73,15 @@ from .data import (
     InnerDirichlet as InnerDirichlet,
 )
 from .data import (
+    LabelNoise as LabelNoise,
+)
+from .data import (
+    LabelPermutation as LabelPermutation,
+)
+from .data import (
+    MissingFeatures as MissingFeatures,
+)
+from .data import (
     Natural as Natural,
 )
 from .data import (
@@ -82,7 +91,16 @@ from .data import (
     Population as Population,
 )
 from .data import (
+    Rotation as Rotation,
+)
+from .data import (
+    Scaling as Scaling,
+)
+from .data import (
     Shards as Shards,
+)
+from .data import (
+    Shift as Shift,
 )
 from .data import (
     Sizes as Sizes,

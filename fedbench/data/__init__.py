@@ -10,7 +10,16 @@ from fedbench.data.natural import GroupedNatural, Natural
 from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
 from fedbench.data.quantity import GivenSizes, Sizes
-from fedbench.data.skews import FeatureNoise, Skew
+from fedbench.data.skews import (
+    FeatureNoise,
+    LabelNoise,
+    LabelPermutation,
+    MissingFeatures,
+    Rotation,
+    Scaling,
+    Shift,
+    Skew,
+)
 from fedbench.data.source import (
     Column,
     Dataset,
@@ -41,6 +50,9 @@ __all__ = [
     "GivenSplit",
     "GroupedNatural",
     "InnerDirichlet",
+    "LabelNoise",
+    "LabelPermutation",
+    "MissingFeatures",
     "Natural",
     "Partitioner",
     "Pathological",
@@ -48,7 +60,10 @@ __all__ = [
     "Population",
     "RandomSplit",
     "Raw",
+    "Rotation",
+    "Scaling",
     "Shards",
+    "Shift",
     "Sizes",
     "Skew",
     "Source",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from fedbench.data.skews.skew import Holder, Rows, Skew
+from fedbench.data.skews.skew import NO_NUMBERS, Holder, Rows, Skew
 from fedbench.data.source import Features
 
 
@@ -36,5 +36,5 @@ class FeatureNoise(Skew):
         return (x + std * noise).astype(np.float32), y
 
     def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
-        """Refuse ids, to which noise cannot be added."""
-        return "its features are ids, to which no noise can be added" if vocabulary else None
+        """Refuse ids."""
+        return NO_NUMBERS if vocabulary else None

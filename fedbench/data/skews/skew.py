@@ -13,6 +13,7 @@ from fedbench.data.card import Card
 from fedbench.data.source import Features
 from fedbench.spec import Part
 
+NO_NUMBERS = "its features are ids, not numbers"
 Rows = tuple[Features, NDArray[np.generic]]
 
 

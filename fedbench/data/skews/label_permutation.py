@@ -1,0 +1,45 @@
+"""Some clients mean something else by the same name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.data.skews.skew import Holder, Rows, Skew
+from fedbench.data.source import Features
+
+
+class LabelPermutation(Skew):
+    """Exchange the classes of some clients, of training and test rows alike: concept shift.
+
+    Each client is one of them with probability `share`, and then has a permutation of its own that
+    moves every class. No single model can be right for all. Source: Sattler et al. 2020
+    (arXiv:1910.01991).
+    """
+
+    share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            title="Share",
+            description="probability that a client's classes are exchanged",
+            json_schema_extra={"slider": [0, 1, 0.01]},
+        ),
+    ] = 0.3
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        """Return features as they are and exchanged classes."""
+        if who.own.random() >= self.share:
+            return x, y
+        order = who.own.permutation(len(who.card.classes))
+        places = np.empty_like(order)
+        places[order] = np.roll(order, 1)  # one cycle through all classes leaves none in its place
+        return x, places[y.astype(np.int64)]
+
+    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Refuse targets that are no classes."""
+        return None if task == "classification" else "its target has no classes to exchange"

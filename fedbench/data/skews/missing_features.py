@@ -1,0 +1,39 @@
+"""Some clients never measured some things."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.data.skews.skew import NO_NUMBERS, Holder, Rows, Skew
+from fedbench.data.source import Features
+
+
+class MissingFeatures(Skew):
+    """Blank a random share of the features of each client, in training and test rows alike.
+
+    A blank is 0, which is the mean where features are standardised.
+    """
+
+    share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            title="Share",
+            description="probability that a client lacks a feature",
+            json_schema_extra={"slider": [0, 0.9, 0.05]},
+        ),
+    ] = 0.2
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        """Return features of which some are 0, targets as they are."""
+        there = who.own.random(x.shape[1:]) >= self.share
+        return (x * there).astype(np.float32), y
+
+    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Refuse ids."""
+        return NO_NUMBERS if vocabulary else None

@@ -1,0 +1,45 @@
+"""Some clients hold their camera aslant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.data.skews.skew import Holder, Rows, Skew
+from fedbench.data.source import Features
+
+
+class Rotation(Skew):
+    """Turn all images of a client by an angle of its own, uniform up to ± `degrees`.
+
+    What comes into view is black (0), and the size stays. Source: Ghosh et al. 2020
+    (arXiv:2006.04088), who turned MNIST by multiples of 90 degrees.
+    """
+
+    degrees: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=180,
+            title="Degrees",
+            description="the largest angle by which a client's images are turned",
+            json_schema_extra={"slider": [0, 180, 1], "unit": "°"},
+        ),
+    ] = 30.0
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        """Return turned images [n, ..., height, width], targets as they are."""
+        from scipy.ndimage import rotate
+
+        angle = who.own.uniform(-self.degrees, self.degrees)
+        turned = rotate(x, angle, axes=(-1, -2), reshape=False, order=1, mode="constant", cval=0.0)
+        return turned.astype(np.float32), y
+
+    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Refuse what is no image."""
+        if vocabulary or len(shape) < 2:
+            return f"its examples, of shape {shape}, are no images that could be turned"
+        return None

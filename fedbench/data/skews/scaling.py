@@ -1,0 +1,36 @@
+"""Clients measure in units that are not quite the same."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.data.skews.skew import NO_NUMBERS, Holder, Rows, Skew
+from fedbench.data.source import Features
+
+
+class Scaling(Skew):
+    """Multiply each feature by a factor of the client's own, log-normal with median 1."""
+
+    spread: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=5,
+            title="Spread",
+            description="standard deviation, over clients, of the logarithm of the factor",
+            json_schema_extra={"slider": [0, 2, 0.05]},
+        ),
+    ] = 0.3
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        """Return scaled features, targets as they are."""
+        factor = np.exp(self.spread * who.own.standard_normal(x.shape[1:]))
+        return (x * factor).astype(np.float32), y
+
+    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Refuse ids."""
+        return NO_NUMBERS if vocabulary else None

@@ -1,0 +1,38 @@
+"""Some clients' instruments are off by a constant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedbench.data.skews.skew import NO_NUMBERS, Holder, Rows, Skew
+from fedbench.data.source import Features
+
+
+class Shift(Skew):
+    """Add to each feature a constant of the client's own, normal with standard deviation σ.
+
+    Features that are standardised are shifted in units of their standard deviation. It is the
+    covariate shift of Kairouz et al. 2021 (arXiv:1912.04977), section 3.1.
+    """
+
+    std: Annotated[
+        float,
+        Field(
+            ge=0,
+            title="σ",
+            description="standard deviation, over clients, of what is added to a feature",
+            json_schema_extra={"slider": [0, 3, 0.05]},
+        ),
+    ] = 0.5
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        """Return shifted features, targets as they are."""
+        return (x + self.std * who.own.standard_normal(x.shape[1:])).astype(np.float32), y
+
+    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Refuse ids."""
+        return NO_NUMBERS if vocabulary else None
