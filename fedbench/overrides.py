@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from fedbench.experiment import Experiment
 from fedbench.spec import Part, Spec
-from fedbench.template import group_of
+from fedbench.template import group_of, several_of
 
 
 class OverrideError(ValueError):
@@ -22,8 +22,9 @@ def override(data: dict[str, Any], change: str, *, allow_imports: bool = False) 
     """Make the change PATH=VALUE to an experiment's plain data, in place.
 
     VALUE is TOML, or a bare word that stands for itself; `none` turns a setting off. A new `kind`
-    keeps the settings that it shares with the old one. Raises OverrideError for a path that cannot
-    be; whether the value fits is for `Experiment.from_dict` to say.
+    keeps the settings that it shares with the old one. Of a list of parts, `skews.0.std` means the
+    first, and `skews=[{kind = "FeatureNoise"}]` is the whole. Raises OverrideError for a path that
+    cannot be; whether the value fits is for `Experiment.from_dict` to say.
     """
     path, equals, text = change.partition("=")
     steps = path.strip().split(".")
@@ -35,13 +36,27 @@ def override(data: dict[str, Any], change: str, *, allow_imports: bool = False) 
     for depth, step in enumerate(steps[:-1]):
         if step not in group and depth == 0:
             group[step] = _now(data, step, allow_imports)
-        group = group.get(step)
-        if not isinstance(group, dict):
-            raise OverrideError(f"{'.'.join(steps[: depth + 1])} is not a group of settings")
+        group = _inside(group, step, ".".join(steps[: depth + 1]))
+    if not isinstance(group, dict):
+        raise OverrideError(f"{path.strip()}: say which part of the list, as in {steps[0]}.0.kind")
     value = _value(text.strip())
     if steps[-1] == "kind":
-        _keep_shared(group, group_of(Experiment.model_fields[steps[0]]), value)
+        field = Experiment.model_fields[steps[0]]
+        _keep_shared(group, several_of(field) or group_of(field), value)
     group[steps[-1]] = value
+
+
+def _inside(group: Any, step: str, path: str) -> Any:
+    """Return a group's group, or the part at a place of a list."""
+    if isinstance(group, list):
+        if not step.isdecimal() or int(step) >= len(group):
+            last = f"there are 0 to {len(group) - 1}" if group else "the list is empty"
+            raise OverrideError(f"{path} is no place in a list of parts; {last}")
+        return group[int(step)]
+    inner = group.get(step)
+    if not isinstance(inner, dict | list):
+        raise OverrideError(f"{path} is not a group of settings")
+    return inner
 
 
 def _value(text: str) -> Any:
@@ -54,12 +69,14 @@ def _value(text: str) -> Any:
     return parsed["value"] if len(parsed) == 1 else text
 
 
-def _now(data: dict[str, Any], group: str, allow_imports: bool) -> dict[str, Any]:
+def _now(data: dict[str, Any], group: str, allow_imports: bool) -> Any:
     """Return the settings that a group has when the file does not mention it."""
     try:
         value = getattr(Experiment.from_dict(data, allow_imports=allow_imports), group)
     except ValidationError:
         return {}
+    if isinstance(value, tuple) and all(isinstance(each, Spec) for each in value):
+        return [each.to_dict() for each in value]
     return value.to_dict() if isinstance(value, Spec) else {}
 
 
@@ -82,8 +99,13 @@ def _suggestion(path: str) -> str:
 
 def _paths(group: type[Spec]) -> Iterator[str]:
     for name, field in group.model_fields.items():
-        inner = group_of(field)
-        if inner is None:
+        inner, family = group_of(field), several_of(field)
+        if family is not None:
+            yield name
+            members = family.choices().values()
+            inside = (f"{name}.0.{path}" for each in members for path in _paths(each))
+            yield from dict.fromkeys(inside)
+        elif inner is None:
             yield name
         elif issubclass(inner, Part):
             yield f"{name}.kind"

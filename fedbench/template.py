@@ -27,13 +27,30 @@ def template(experiment: Experiment) -> str:
     groups: list[str] = []
     for name, field in type(experiment).model_fields.items():
         group, value = group_of(field), getattr(experiment, name)
-        if group is None:
+        family = several_of(field)
+        if family is not None:
+            groups += ["", *_heading(field), *_tables(name, family, value)]
+        elif group is None:
             plain += ["", *_setting(name, field, experiment.to_dict())]
         else:
             part = value if isinstance(value, Spec) else group()
             table = [f"[{name}]", *_settings(part)]
             groups += ["", *_heading(field), *(table if part is value else _comment(table))]
     return "\n".join([*_comment(OPENING), *plain, *groups, ""])
+
+
+def _tables(name: str, family: type[Part], parts: tuple[Part, ...]) -> Iterator[str]:
+    """One table a part; where there is none, how one would look."""
+    for part in parts:
+        yield from (f"[[{name}]]", *_settings(part))
+    if not parts:
+        example = next((m for m in family.choices().values() if _needs_nothing(m)), None)
+        if example is not None:
+            yield from _comment([f"[[{name}]]", *_settings(example())])
+
+
+def _needs_nothing(member: type[Spec]) -> bool:
+    return not any(field.is_required() for field in member.model_fields.values())
 
 
 def _settings(part: Spec) -> Iterator[str]:
@@ -98,7 +115,7 @@ def _example(field: FieldInfo) -> object:
 
 def _heading(field: FieldInfo) -> Iterator[str]:
     yield f"# {_describe(field)}"
-    group = group_of(field)
+    group = several_of(field) or group_of(field)
     if group is not None and issubclass(group, Part):
         for kind, member in group.choices().items():
             about = (member.__doc__ or "").partition("\n")[0]
@@ -112,6 +129,14 @@ def _heading(field: FieldInfo) -> Iterator[str]:
 def group_of(field: FieldInfo) -> type[Spec] | None:
     """Return the group of settings that a field holds, or None if it is a single setting."""
     return next((k for k in _kinds(field) if isinstance(k, type) and issubclass(k, Spec)), None)
+
+
+def several_of(field: FieldInfo) -> type[Part] | None:
+    """Return the family of a field that holds any number of its members, else None."""
+    if get_origin(field.annotation) is not tuple:
+        return None
+    family = get_args(field.annotation)[0]
+    return family if isinstance(family, type) and issubclass(family, Part) else None
 
 
 def _kinds(field: FieldInfo) -> tuple[Any, ...]:

@@ -114,12 +114,49 @@ def test_new_names_the_nearest_scenario_and_an_impossible_place() -> None:
             target=fb.Target(metric="rmse", value=50),
             engine=fb.LoopEngine(),
         ),
+        fb.Experiment(
+            data=fb.Wine(),
+            partition=fb.Explicit(counts=((9, 2, 1), (1, 8, 3)), names=("north", '"south"')),
+            skews=(fb.FeatureNoise(std=0.25), fb.FeatureNoise()),
+        ),
     ],
 )
 def test_a_template_rebuilds_its_experiment(experiment: fb.Experiment) -> None:
     text = template(experiment)
     assert fb.Experiment.from_toml(text) == experiment
     assert max(map(len, text.splitlines())) <= 98
+
+
+def test_a_template_shows_how_a_list_of_parts_is_written() -> None:
+    lines = template(fb.Experiment()).splitlines()
+    at = lines.index("# [[skews]]")
+    assert any(line.startswith("#   FeatureNoise: ") for line in lines[:at])
+    kind = next(line for line in lines[at:] if line.startswith("# kind = "))
+    one = fb.Experiment.from_toml(f"[[skews]]\n{kind.removeprefix('# ')}\n")
+    assert len(one.skews) == 1
+
+
+def test_changes_reach_into_a_list_of_parts() -> None:
+    data = fb.Experiment().to_dict()
+    override(data, 'skews=[{kind = "FeatureNoise"}, {kind = "FeatureNoise", std = 2}]')
+    override(data, "skews.0.std=0.25")
+    made = fb.Experiment.from_dict(data)
+    assert made.skews == (fb.FeatureNoise(std=0.25), fb.FeatureNoise(std=2))
+    override(data, "skews=[]")
+    assert fb.Experiment.from_dict(data) == fb.Experiment()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("skews.0.std=1", "skews.0 is no place in a list of parts; the list is empty"),
+        ("skews.first.std=1", "skews.first is no place in a list of parts"),
+        ("skews.std=1", "skews.std: say which part of the list, as in skews.0.kind"),
+    ],
+)
+def test_a_place_that_a_list_does_not_have_is_refused(change: str, reason: str) -> None:
+    with pytest.raises(OverrideError, match=reason):
+        override(fb.Experiment().to_dict(), change)
 
 
 def test_a_template_describes_every_field() -> None:

@@ -197,12 +197,39 @@ class Numbers(Control):
 
     def read(self) -> Any:
         """Return a list of numbers; what is no number stays text, for the model to refuse."""
-        parts = [part.strip() for part in str(super().read()).split(",") if part.strip()]
-        return [int(part) if part.isdecimal() else part for part in parts]
+        return _numbers(str(super().read()))
 
     def write(self, value: Any) -> None:
         """Show the numbers."""
         super().write(", ".join(str(item) for item in value))
+
+
+class Lines(Control):
+    """A line of text for each entry: names, or rows of numbers with commas between them.
+
+    What was written is read back whole, with the line breaks that a name from data may hold.
+    """
+
+    def __init__(self, widget: Any, rows: bool) -> None:
+        super().__init__(widget)
+        self._rows = rows
+        self._written: list[Any] = []
+        self._shown = ""
+
+    def read(self) -> Any:
+        """Return a list of texts, or of lists of numbers."""
+        text = str(super().read())
+        if text == self._shown:
+            return self._written
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return [_numbers(line) for line in lines] if self._rows else lines
+
+    def write(self, value: Any) -> None:
+        """Show the entries, each on a line of its own."""
+        self._written = [list(each) if self._rows else each for each in value]
+        lines = (", ".join(map(str, each)) if self._rows else each for each in self._written)
+        self._shown = "\n".join(" ".join(line.split()) for line in lines)
+        super().write(self._shown)
 
 
 def control(field: FieldInfo, kind: Any, optional: bool) -> Control:
@@ -224,6 +251,8 @@ def _required(field: FieldInfo, kind: Any) -> Control:
         return Slider(field, kind, bounds, extra.get("scale") == "log")
     if kind in (int, float):
         return Number(widgets.Text("0", continuous_update=False, **_shown(field)))
+    if get_origin(kind) is tuple and (rows := _long(kind)) is not None:
+        return Lines(widgets.Textarea(continuous_update=False, rows=3, **_shown(field)), rows)
     if get_origin(kind) is tuple:
         return Numbers(widgets.Text(continuous_update=False, **_shown(field)))
     return Control(widgets.Text(continuous_update=False, **_shown(field)))
@@ -250,6 +279,19 @@ def _digits(value: float) -> str:
     """A number to its last digit, as a person would write it."""
     # numpy's numbers print their type as well
     return repr(float(value) if isinstance(value, float) else int(value)).removesuffix(".0")
+
+
+def _numbers(line: str) -> list[Any]:
+    parts = [part.strip() for part in line.split(",") if part.strip()]
+    return [int(part) if part.isdecimal() else part for part in parts]
+
+
+def _long(kind: Any) -> bool | None:
+    """Whether a tuple holds rows of numbers (True), texts (False), or only numbers (None)."""
+    inner = get_args(kind)[0]
+    if inner is str:
+        return False
+    return True if get_origin(inner) is tuple else None
 
 
 def _number(text: str) -> Any:

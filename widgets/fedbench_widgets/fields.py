@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import NoneType
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ import ipywidgets as widgets
 from pydantic.fields import FieldInfo
 
 from fedbench.spec import Part, Problem, Spec
+from fedbench.template import several_of
 from fedbench_widgets.cells import close_all
 from fedbench_widgets.controls import LABEL, Changed, Control, control
 
@@ -74,6 +76,13 @@ class Group:
         values = {name: field.read() for name, field in self._fields.items()}
         kind = {"kind": self.choice.value} if self.choice is not None else {}
         return kind | values
+
+    def start(self, kind: str) -> None:
+        """Choose a member of the family, with its defaults."""
+        if self.choice is not None:
+            self._still = True
+            self.choice.value = kind
+            self._still = False
 
     def write(self, spec: Spec) -> None:
         """Show `spec`, which may be a member that this form did not know yet."""
@@ -175,12 +184,109 @@ class Absent:
         self.group.widget.layout.display = None if self.tick.value else "none"
 
 
-Field = Leaf | Group | Absent
+class Several:
+    """A list of parts of one family: a form for each, with a button that takes it away."""
+
+    def __init__(self, path: str, field: FieldInfo, family: type[Part], changed: Changed) -> None:
+        self.path, self.family = path, family
+        self._changed = changed
+        self._rows: list[Group] = []
+        self._frames: dict[int, widgets.VBox] = {}
+        title = field.title or path
+        self.choice = widgets.Dropdown(
+            options=[(_words(kind), kind) for kind in family.choices()],
+            description=title,
+            style=LABEL,
+            tooltip=field.description,
+        )
+        self.add = widgets.Button(description="Add", tooltip=f"Add to: {title}")
+        self.add.on_click(lambda _: self._added())
+        self.reason = widgets.Label(layout={"display": "none"})
+        self.reason.add_class("fb-problem")
+        self._rest = widgets.HBox([self.choice, self.add])
+        self._rest.add_class("fb-add")
+        self.widget = widgets.VBox([])
+        self.widget.add_class("fb-several")
+        self._arrange()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return each part as plain data."""
+        return [row.read() for row in self._rows]
+
+    def write(self, value: tuple[Part, ...]) -> None:
+        """Show these parts, in this order."""
+        while len(self._rows) > len(value):
+            self._drop(self._rows[-1])
+        while len(self._rows) < len(value):
+            self._new()
+        for row, part in zip(self._rows, value, strict=True):
+            row.write(part)
+        self._arrange()
+
+    def show(self, problems: list[Problem]) -> list[Problem]:
+        """Show each problem at its part, or here if it is of the list; return the others."""
+        for place, row in enumerate(self._rows):
+            root = f"{self.path}.{place}"  # a row does not know its place, which may change
+            own = [each for each in problems if _within(each.path, root)]
+            problems = [each for each in problems if each not in own]
+            row.show([replace(each, path=each.path[len(root) + 1 :]) for each in own])
+        mine = [each for each in problems if _within(each.path, self.path)]
+        _say(self.reason, mine)
+        return [each for each in problems if each not in mine]
+
+    def close(self) -> None:
+        """Close the forms of all parts."""
+        for row in list(self._rows):
+            self._drop(row)
+        close_all(self.widget)
+
+    def _added(self) -> None:
+        self._new(str(self.choice.value))
+        self._arrange()
+        self._changed()
+
+    def _removed(self, row: Group) -> None:
+        self._drop(row)
+        self._arrange()
+        self._changed()
+
+    def _new(self, kind: str | None = None) -> None:
+        row = Group("", self.family, self.family.__name__, self._changed)
+        if kind is not None and row.choice is not None:
+            row.start(kind)
+        button = widgets.Button(description="Remove")
+        button.on_click(lambda _: self._removed(row))
+        frame = widgets.VBox([row.widget, button])
+        frame.add_class("fb-part")
+        self._rows.append(row)
+        self._frames[id(row)] = frame
+
+    def _drop(self, row: Group) -> None:
+        self._rows.remove(row)
+        frame = self._frames.pop(id(row))
+        row.close()
+        close_all(frame)
+
+    def _arrange(self) -> None:
+        for place, row in enumerate(self._rows, start=1):
+            name = f"{self.family.__name__} {place}"
+            frame = self._frames[id(row)]
+            frame.children[-1].tooltip = f"Remove {name}"
+            if row.choice is not None:
+                row.choice.description = name
+        frames = [self._frames[id(row)] for row in self._rows]
+        self.widget.children = [*frames, self._rest, self.reason]
+
+
+Field = Leaf | Group | Absent | Several
 
 
 def make(path: str, field: FieldInfo, changed: Changed) -> Field:
     """Return the form of one field; its type and bounds decide which widget it is."""
     kind, optional = _type(field.annotation)
+    family = several_of(field)
+    if family is not None:
+        return Several(path, field, family, changed)
     if isinstance(kind, type) and issubclass(kind, Spec):
         if optional:
             return Absent(path, field, kind, changed)

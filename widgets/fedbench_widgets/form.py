@@ -9,16 +9,18 @@ from typing import Any
 import ipywidgets as widgets
 from pydantic import ValidationError
 
+from fedbench.data import Explicit, Partitioner
 from fedbench.experiment import Experiment
 from fedbench.spec import Part, Problem, problems
 from fedbench_widgets.cells import close_all
-from fedbench_widgets.fields import Field, make
+from fedbench_widgets.design import Design, by_hand
+from fedbench_widgets.fields import Field, Group, make
 from fedbench_widgets.partition import PartitionMap
 
 # Where a field stands; one that is not named here, such as a later one, gets a section of its own.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("data",),
-    "Clients": ("partition", "sampling"),
+    "Clients": ("partition", "skews", "sampling"),
     "Model": ("model",),
     "Training": ("training",),
     "Aggregation": ("strategy", "aggregator"),
@@ -35,6 +37,8 @@ class Form:
         self.experiment: Experiment | None = experiment
         self.problems: list[Problem] = []
         self.map = PartitionMap()
+        self.design = Design(self)
+        self.map.on_msg(self.design.heard)
         self.hint = widgets.Label("")
         self.hint.add_class("fb-hint")
         self._changed = changed
@@ -55,6 +59,25 @@ class Form:
         self.experiment = experiment
         self._judge([])
 
+    @property
+    def _partition(self) -> Group:
+        field = self._fields["partition"]
+        assert isinstance(field, Group)
+        return field
+
+    def reshape(self, partition: Partitioner) -> None:
+        """Show another partition and leave the other fields alone, as if a person had chosen it."""
+        with self._still():
+            self._partition.write(partition)
+        self._edited()
+
+    def shaped(self) -> Partitioner | None:
+        """Return the partition of the form, None while something in it is wrong."""
+        try:
+            return Partitioner.from_dict(self._partition.read())
+        except ValidationError:
+            return None
+
     def reads(self) -> dict[str, Any]:
         """Return all fields as plain data."""
         return {name: field.read() for name, field in self._fields.items()}
@@ -68,6 +91,8 @@ class Form:
     def _edited(self) -> None:
         if self._quiet:
             return
+        if self.experiment is not None:
+            self._prefill(self.experiment)
         try:
             # a class of the person's own is known to the form already: nothing is imported
             self.experiment = Experiment.from_dict(self.reads())
@@ -76,6 +101,14 @@ class Form:
             self.experiment = None
             self._judge(problems(error))
         self._changed()
+
+    def _prefill(self, before: Experiment) -> None:
+        """Let a partition by hand begin with what was there, not with a client and a sample."""
+        if self.shaped() == Explicit() and before.partition != Explicit():
+            made = by_hand(before)
+            if made is not None:
+                with self._still():
+                    self._partition.write(made)
 
     def _judge(self, found: list[Problem]) -> None:
         self.problems = found

@@ -9,6 +9,7 @@ import numpy as np
 from fedbench.channel.privacy import Private, accounting
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
+from fedbench_widgets.design import why_fixed
 from fedbench_widgets.partition import PartitionMap
 
 MAPPED = 1000  # clients whose data are looked at, in a federation of any size
@@ -17,8 +18,13 @@ PLAN_POINTS = 32  # a smooth curve; each point costs a composition
 Plan = tuple[tuple[int, ...], tuple[float, ...]]
 
 
-def show_partition(experiment: Experiment, target: PartitionMap) -> None:
-    """Draw the partition that the run will use, with a sentence on how uneven it is."""
+def show_partition(
+    experiment: Experiment, target: PartitionMap, edit: str = "", undoable: bool = False
+) -> None:
+    """Draw the partition that the run will use, with a sentence on how uneven it is.
+
+    `edit` is the last change by hand that this answers; `undoable` tells whether it can be undone.
+    """
     data = experiment.federation()
     shown = min(data.clients, MAPPED)
     counts = data.counts(shown)
@@ -29,6 +35,10 @@ def show_partition(experiment: Experiment, target: PartitionMap) -> None:
     with target.hold_sync():
         target.clients = shown
         target.classes = list(data.strata_names)
+        target.names = list(data.names[:shown])
+        target.kind = kind
+        target.off = why_fixed(experiment.partition, data.clients)
+        target.edit, target.undoable = edit, undoable
         target.counts = counts.astype("<u4").tobytes()
         whole = "" if shown == data.clients else f"The first {shown} of {data.clients:,} clients: "
         target.sentence = (

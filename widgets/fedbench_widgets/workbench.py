@@ -251,12 +251,14 @@ class Workbench(widgets.VBox):
         experiment = self.form.experiment
         if experiment is None:
             return
-        dealt = experiment.data, experiment.partition, experiment.seed
+        edit, undoable = self.form.design.token, self.form.design.undoable
+        what = experiment.data, experiment.partition, experiment.skews, experiment.seed
+        dealt = *what, edit, undoable
         if dealt != self._dealt:
             self._dealt = dealt
             self._trouble = ""
             try:
-                show_partition(experiment, self.form.map)
+                show_partition(experiment, self.form.map, edit, undoable)
             except ValueError as error:  # data that cannot be dealt out: the run would fail too
                 self._trouble = str(error)
                 self._publisher.touch()

@@ -10,6 +10,8 @@ import { Pool, html, onWidth, set, svg, text } from "./dom.js";
  * @property {string[]} classes
  * @property {string} label what a screen reader says
  * @property {string} empty
+ * @property {string[]} [names] what the clients are called; untrusted text
+ * @property {number} [most] columns at most
  */
 
 export const SHOWN = 60;
@@ -26,6 +28,10 @@ export class ClientMap {
     this.columns = [];
     /** @type {{column: number, row: number} | null} */
     this.cell = null;
+    /** where the frame returns when the pointer leaves @type {{column: number, row: number} | null} */
+    this.home = null;
+    /** instead of what the cell holds */
+    this.note = "";
     this.shades = new Pool("path", { class: "fb-cells" });
     this.bars = svg("path", { class: "fb-sizes" });
     this.names = new Pool("text", { class: "fb-tick" });
@@ -48,15 +54,15 @@ export class ClientMap {
       this.render();
     });
     this.svg.addEventListener("pointermove", (event) => this.point(event));
-    this.svg.addEventListener("pointerleave", () => this.move(null));
-    this.svg.addEventListener("blur", () => this.move(null));
+    this.svg.addEventListener("pointerleave", () => this.leave());
+    this.svg.addEventListener("blur", () => this.leave());
     this.svg.addEventListener("keydown", (event) => this.key(event));
   }
 
   /** @param {MapDrawing} drawing */
   draw(drawing) {
     this.drawing = drawing;
-    this.columns = sample(drawing.clients, SHOWN);
+    this.columns = sample(drawing.clients, drawing.most ?? SHOWN);
     set(this.svg, { "data-points": this.columns.length, "aria-label": drawing.label });
     this.render();
   }
@@ -139,13 +145,26 @@ export class ClientMap {
 
   /** @param {PointerEvent} event */
   point(event) {
+    this.move(this.at(event));
+  }
+
+  /**
+   * The cell under the pointer; its row is one too many on the bars of sizes.
+   * @param {PointerEvent} event
+   */
+  at(event) {
     const frame = this.frameOf;
-    if (!frame) return;
+    if (!frame) return null;
     const box = this.svg.getBoundingClientRect();
     const column = Math.floor((event.clientX - box.left - frame.left) / frame.column);
     const row = frame.cell > 0 ? Math.floor((event.clientY - box.top) / frame.cell) : 0;
     const inside = column >= 0 && column < this.columns.length && row >= 0;
-    this.move(inside ? { column, row: Math.min(row, frame.rows) } : null);
+    return inside ? { column, row: Math.min(row, frame.rows) } : null;
+  }
+
+  leave() {
+    this.move(this.home);
+    set(this.tip, { hidden: true });
   }
 
   /** @param {KeyboardEvent} event */
@@ -157,7 +176,7 @@ export class ClientMap {
     if (!by && event.key !== "Escape") return;
     event.preventDefault();
     if (!by) return this.move(null);
-    const now = this.cell ?? { column: -Math.min(0, by[0]) - Math.max(0, by[0]), row: 0 };
+    const now = this.cell ?? this.home ?? { column: -Math.min(0, by[0]) - Math.max(0, by[0]), row: 0 };
     const column = Math.max(0, Math.min(this.columns.length - 1, now.column + by[0]));
     const row = Math.max(0, Math.min(frame.rows - 1, now.row + by[1]));
     this.move({ column, row });
@@ -177,7 +196,7 @@ export class ClientMap {
     const inMap = frame.cell > 0 && cell.row < frame.rows;
     const count = drawing.counts[client * frame.rows + cell.row] || 0;
     const what = inMap ? `${drawing.classes[cell.row]}: ${count} of ${all}` : `${all} samples`;
-    text(this.tip, `client ${client} · ${what}`);
+    text(this.tip, this.note || `${drawing.names?.[client] ?? `client ${client}`} · ${what}`);
     const y = inMap ? cell.row * frame.cell : frame.rows * frame.cell + GAP;
     const tall = inMap ? frame.cell - 1 : BARS;
     const wide = Math.max(1, frame.column - 1).toFixed(1);

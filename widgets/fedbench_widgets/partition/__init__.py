@@ -17,6 +17,10 @@ class PartitionMap(anywidget.AnyWidget):
 
     `counts` is uint32, little-endian, row-major, [clients × classes]; without classes (regression)
     it is [clients × 1] and only the sizes are drawn. At most 60 clients are shown, evenly spaced.
+
+    Where `off` does not say why not, a hand may change the map. The browser then sends
+    `{"design": {"counts", "names", "token"}}` or `{"undo": token}`, and shows what it made until
+    `edit` is that token. `names` come from data and are untrusted text.
     """
 
     _esm = esm.load(_HERE / "partition.js")
@@ -25,6 +29,11 @@ class PartitionMap(anywidget.AnyWidget):
     counts = traitlets.Bytes(b"").tag(sync=True)
     clients = traitlets.Int(0).tag(sync=True)
     classes: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    names: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    kind = traitlets.Unicode("classes").tag(sync=True)
+    off = traitlets.Unicode("Nothing to change yet.").tag(sync=True)
+    edit = traitlets.Unicode("").tag(sync=True)
+    undoable = traitlets.Bool(False).tag(sync=True)
     sentence = traitlets.Unicode("").tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
 
