@@ -40,7 +40,10 @@ from .channel.privacy import (
     NoPrivacy as NoPrivacy,
 )
 from .data import (
+    FashionMNIST as FashionMNIST,
+    HeartDisease as HeartDisease,
     IID as IID,
+    MNIST as MNIST,
 )
 from .data import (
     BreastCancer as BreastCancer,

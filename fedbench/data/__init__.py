@@ -10,6 +10,7 @@ from fedbench.data.natural import GroupedNatural, Natural
 from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
 from fedbench.data.quantity import GivenSizes, Sizes
+from fedbench.data.real import MNIST, FashionMNIST, HeartDisease
 from fedbench.data.skews import (
     FeatureNoise,
     LabelNoise,
@@ -33,6 +34,7 @@ from fedbench.data.source import (
 
 __all__ = [
     "IID",
+    "MNIST",
     "BreastCancer",
     "ByTime",
     "Card",
@@ -43,12 +45,14 @@ __all__ = [
     "Digits",
     "Dirichlet",
     "Explicit",
+    "FashionMNIST",
     "FeatureNoise",
     "Features",
     "FederatedDataset",
     "GivenSizes",
     "GivenSplit",
     "GroupedNatural",
+    "HeartDisease",
     "InnerDirichlet",
     "LabelNoise",
     "LabelPermutation",

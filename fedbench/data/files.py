@@ -68,6 +68,7 @@ class File:
         import requests
 
         place = home() / self.path
+        pooch.get_logger().setLevel("WARNING")  # its words would land in any cell
         with tempfile.TemporaryDirectory() as folder:
             try:
                 found = pooch.retrieve(
