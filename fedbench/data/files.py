@@ -8,13 +8,14 @@ import io
 import os
 import tempfile
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "FEDBENCH_DATA"
 PACKED = ("", ".gz", ".zip")
 SHOWN = 12  # hexadecimal digits that tell two files apart
+CHUNK = 2**16
+READABLE = 0o644  # others may share the cache
 
 
 class DataFileError(ValueError):
@@ -61,27 +62,28 @@ class File:
         place = self.cached
         if place is None:
             return self._fetched()
-        return self._checked(self._unpacked(place.read_bytes(), str(place)), str(place))
+        try:
+            packed = place.read_bytes()
+        except OSError as error:
+            raise DataFileError(f"{self.path}: {place} cannot be read ({error})") from error
+        return self._checked(self._unpacked(packed, str(place)), str(place))
 
     def _fetched(self) -> bytes:
         import pooch
         import requests
 
-        place = home() / self.path
-        pooch.get_logger().setLevel("WARNING")  # its words would land in any cell
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                found = pooch.retrieve(
-                    self.url, known_hash=None, fname="fetched", path=folder, progressbar=False
-                )
-                packed = Path(found).read_bytes()
-            except (requests.RequestException, OSError, ValueError) as error:
-                raise DataFileError(
-                    f"{self.path} is not in {home()} and could not be fetched from {self.url} "
-                    f"({_short(error)}); fetch it elsewhere and put it at {place}"
-                ) from error
-        content = self._checked(self._unpacked(packed, self.url), self.url)
-        self._keep(place, content)
+        packed = io.BytesIO()
+        # not pooch.retrieve: it can check only what comes, not what is inside, and prints its hash
+        download = pooch.HTTPDownloader(chunk_size=CHUNK)
+        try:
+            download(self.url, packed, None)
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise DataFileError(
+                f"{self.path} is not in {home()} and could not be fetched from {self.url} "
+                f"({_short(error)}); fetch it elsewhere and put it at {home() / self.path}"
+            ) from error
+        content = self._checked(self._unpacked(packed.getvalue(), self.url), self.url)
+        self._keep(home() / self.path, content)
         return content
 
     def _keep(self, place: Path, content: bytes) -> None:
@@ -89,9 +91,13 @@ class File:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=place.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).replace(place)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                Path(name).chmod(READABLE)
+                Path(name).replace(place)
+            finally:
+                Path(name).unlink(missing_ok=True)
         except OSError as error:
             raise DataFileError(
                 f"{self.path} was fetched and cannot be written to {place.parent} ({error}); "
@@ -99,13 +105,16 @@ class File:
             ) from error
 
     def _unpacked(self, packed: bytes, where: str) -> bytes:
+        """Return what is inside, and never much more than there should be."""
         try:
             if packed[:2] == b"\x1f\x8b":
-                return gzip.decompress(packed)
+                with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+                    return file.read(self.size + 1)
             if packed[:4] == b"PK\x03\x04":
-                with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-                    return archive.read(self.member or Path(self.path).name)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError) as error:
+                name = self.member or Path(self.path).name
+                with zipfile.ZipFile(io.BytesIO(packed)) as archive, archive.open(name) as file:
+                    return file.read(self.size + 1)
+        except Exception as error:  # damaged archives raise nearly anything, struct.error included
             raise self._refused(where, f"it cannot be unpacked: {_short(error)}") from error
         return packed
 
@@ -114,12 +123,12 @@ class File:
         if found == self.sha256:
             return content
         start = content[:512].lstrip().lower()
-        if start.startswith((b"<!doctype html", b"<html")):
+        if b"<!doctype html" in start or b"<html" in start:
             reason = "it is a web page, not data"
         elif len(content) < self.size:
             reason = f"it ends early: {len(content):,} of {self.size:,} bytes"
         elif len(content) > self.size:
-            reason = f"it is too long: {len(content):,} bytes, not {self.size:,}"
+            reason = f"it is too long: more than {self.size:,} bytes"
         else:
             reason = (
                 f"its content differs: sha256 {found[:SHOWN]}…, expected {self.sha256[:SHOWN]}…"
@@ -127,9 +136,9 @@ class File:
         raise self._refused(where, reason)
 
     def _refused(self, where: str, reason: str) -> DataFileError:
-        remedy = (
-            f"look at {self.url} yourself" if where == self.url else "replace or delete that file"
-        )
+        remedy = "replace or delete that file"
+        if where == self.url:
+            remedy = f"look there yourself, and put the right file at {home() / self.path}"
         return DataFileError(
             f"{self.path}: {where} is not the file that is meant: {reason}; {remedy}"
         )
