@@ -144,7 +144,7 @@ class Form:
         names = SECTIONS.get(title, (title.lower(),))
         inside: list[widgets.Widget] = [self._fields[name].widget for name in names]
         if title == "Clients":
-            inside.append(self.map)
+            inside.insert(1, self.map)  # beside the partition that it shows
         if title == "Privacy":
             inside.append(self.hint)
         section = widgets.Accordion([widgets.VBox(inside)], titles=[title])

@@ -75,7 +75,8 @@ export class ClientMap {
     const names = brief(drawing.classes);
     const longest = Math.max(0, ...names.map((name) => name.length));
     const left = named ? Math.min(64, Math.ceil(longest * 6.2) + 8) : 0;
-    const cell = rows <= 1 ? 0 : Math.max(2, Math.min(12, Math.floor(140 / rows)));
+    const tallest = rows <= 6 ? 18 : 12;
+    const cell = rows <= 1 ? 0 : Math.max(2, Math.min(tallest, Math.floor(140 / rows)));
     const column = (this.width - left) / Math.max(1, this.columns.length);
     this.frameOf = { left, cell, column, rows };
     const top = rows * cell + (cell > 0 ? GAP : 0);
