@@ -40,9 +40,9 @@ from .channel.privacy import (
     NoPrivacy as NoPrivacy,
 )
 from .data import (
-    FashionMNIST as FashionMNIST,
-    HeartDisease as HeartDisease,
     IID as IID,
+)
+from .data import (
     MNIST as MNIST,
 )
 from .data import (
@@ -64,6 +64,9 @@ from .data import (
     Explicit as Explicit,
 )
 from .data import (
+    FashionMNIST as FashionMNIST,
+)
+from .data import (
     FeatureNoise as FeatureNoise,
 )
 from .data import (
@@ -71,6 +74,9 @@ from .data import (
 )
 from .data import (
     GroupedNatural as GroupedNatural,
+)
+from .data import (
+    HeartDisease as HeartDisease,
 )
 from .data import (
     InnerDirichlet as InnerDirichlet,

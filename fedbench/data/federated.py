@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card
+from fedbench.data.heterogeneity import Heterogeneity, heterogeneity
 from fedbench.data.partition import Choosing, Deal, Partitioner
 from fedbench.data.skews import Skew, skewed
 from fedbench.data.source import Features, Source
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +112,17 @@ class FederatedDataset:
         flat = np.bincount(owner * strata + held, minlength=clients * strata)
         return flat.reshape(clients, strata)
 
+    def heterogeneity(self) -> Heterogeneity:
+        """Return how far the clients' labels, features and sizes differ."""
+        return heterogeneity(self)
+
+    def figure(self, title: str = "") -> go.Figure:
+        """Return a plotly figure: who holds how much of which class."""
+        from fedbench.figures import partition_figure
+
+        names = tuple(self.name(client) for client in range(self.clients))
+        return partition_figure(self.counts(), self.strata_names, names, title)
+
     def lengths(
         self,
         ids: NDArray[np.int64],
@@ -150,7 +166,7 @@ class FederatedDataset:
                 own = _poisson(count, width, total, poisson(client))
             else:
                 own = _passes(count, width, total, np.random.default_rng([seed, 3, round, client]))
-            drawn.append(self._rows(client, own))
+            drawn.append(self.rows(client, own))
         depth = max((rows.shape[0] for rows in drawn), default=0)
         width = max((rows.shape[1] for rows in drawn), default=0)
         rows = np.full((len(ids), depth, width), -1, dtype=np.int64)
@@ -158,7 +174,7 @@ class FederatedDataset:
             rows[client, : own.shape[0], : own.shape[1]] = own
         return Plan(ids, rows, taken, widths)
 
-    def _rows(self, client: int, own: NDArray[np.int64]) -> NDArray[np.int64]:
+    def rows(self, client: int, own: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return row numbers of the table for numbers of the client's samples; -1 stays."""
         if self.choice is None:
             return np.where(own >= 0, own + self.offsets[client], -1)
