@@ -46,6 +46,9 @@ from .data import (
     MNIST as MNIST,
 )
 from .data import (
+    TCGABRCA as TCGABRCA,
+)
+from .data import (
     BreastCancer as BreastCancer,
 )
 from .data import (

@@ -10,7 +10,7 @@ from fedbench.data.natural import GroupedNatural, Natural
 from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
 from fedbench.data.quantity import GivenSizes, Sizes
-from fedbench.data.real import MNIST, FashionMNIST, HeartDisease
+from fedbench.data.real import MNIST, TCGABRCA, FashionMNIST, HeartDisease
 from fedbench.data.skews import (
     FeatureNoise,
     LabelNoise,
@@ -35,6 +35,7 @@ from fedbench.data.source import (
 __all__ = [
     "IID",
     "MNIST",
+    "TCGABRCA",
     "BreastCancer",
     "ByTime",
     "Card",

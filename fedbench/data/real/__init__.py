@@ -2,5 +2,6 @@
 
 from fedbench.data.real.heart_disease import HeartDisease
 from fedbench.data.real.images import MNIST, FashionMNIST
+from fedbench.data.real.tcga_brca import TCGABRCA
 
-__all__ = ["MNIST", "FashionMNIST", "HeartDisease"]
+__all__ = ["MNIST", "TCGABRCA", "FashionMNIST", "HeartDisease"]

@@ -14,7 +14,7 @@ BRCA = fb.TCGABRCA()
 pytestmark = pytest.mark.skipif(
     any(file.cached is None for file in BRCA.files), reason="its files are not in FEDBENCH_DATA"
 )
-# training and test patients of each region in FLamby's Table, whatever became of them
+# training and test patients of each region in FLamby's split, whatever became of them
 PUBLISHED = [(248, 63), (156, 40), (164, 42), (129, 33), (129, 33), (40, 11)]
 
 
@@ -60,9 +60,9 @@ def test_outcomes_at_a_horizon(years: float, dead: int, alive: int) -> None:
 
 def test_each_patient_is_counted_as_the_records_say() -> None:
     raw = BRCA.table()
-    kept = [r for r in records() if float(r["T"]) > 1826.25 or r["E"] == "1"]
-    died = [r["E"] == "1" and float(r["T"]) <= 1826.25 for r in kept]
-    assert raw.held is not None
+    kept = [r for r in records() if float(r["T"]) > 1826.25 or float(r["E"]) == 1]
+    died = [float(r["E"]) == 1 and float(r["T"]) <= 1826.25 for r in kept]
+    assert raw.held is not None and len(kept) == 352
     np.testing.assert_array_equal(raw.y, np.array(died, dtype=int))
     np.testing.assert_array_equal(raw.x[:, 0], [float(r["age_at_index"]) for r in kept])
     np.testing.assert_array_equal(raw.held, [r["fold"] == "test" for r in kept])
