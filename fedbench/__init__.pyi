@@ -73,6 +73,9 @@ from .data import (
     FeatureNoise as FeatureNoise,
 )
 from .data import (
+    GermanCredit as GermanCredit,
+)
+from .data import (
     GivenSizes as GivenSizes,
 )
 from .data import (
@@ -119,6 +122,24 @@ from .data import (
 )
 from .data import (
     Wine as Wine,
+)
+from .devices import (
+    Always as Always,
+)
+from .devices import (
+    Bernoulli as Bernoulli,
+)
+from .devices import (
+    Devices as Devices,
+)
+from .devices import (
+    Diurnal as Diurnal,
+)
+from .devices import (
+    LogNormal as LogNormal,
+)
+from .devices import (
+    Trace as Trace,
 )
 from .engine import (
     LoopEngine as LoopEngine,

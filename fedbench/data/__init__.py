@@ -10,7 +10,7 @@ from fedbench.data.natural import GroupedNatural, Natural
 from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
 from fedbench.data.quantity import GivenSizes, Sizes
-from fedbench.data.real import MNIST, TCGABRCA, FashionMNIST, HeartDisease
+from fedbench.data.real import MNIST, TCGABRCA, FashionMNIST, GermanCredit, HeartDisease
 from fedbench.data.skews import (
     FeatureNoise,
     LabelNoise,
@@ -50,6 +50,7 @@ __all__ = [
     "FeatureNoise",
     "Features",
     "FederatedDataset",
+    "GermanCredit",
     "GivenSizes",
     "GivenSplit",
     "GroupedNatural",
