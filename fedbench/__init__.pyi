@@ -55,6 +55,9 @@ from .data import (
     ByTime as ByTime,
 )
 from .data import (
+    CreditDefault as CreditDefault,
+)
+from .data import (
     DiabetesProgression as DiabetesProgression,
 )
 from .data import (
@@ -122,24 +125,6 @@ from .data import (
 )
 from .data import (
     Wine as Wine,
-)
-from .devices import (
-    Always as Always,
-)
-from .devices import (
-    Bernoulli as Bernoulli,
-)
-from .devices import (
-    Devices as Devices,
-)
-from .devices import (
-    Diurnal as Diurnal,
-)
-from .devices import (
-    LogNormal as LogNormal,
-)
-from .devices import (
-    Trace as Trace,
 )
 from .engine import (
     LoopEngine as LoopEngine,

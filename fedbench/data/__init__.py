@@ -10,7 +10,14 @@ from fedbench.data.natural import GroupedNatural, Natural
 from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
 from fedbench.data.quantity import GivenSizes, Sizes
-from fedbench.data.real import MNIST, TCGABRCA, FashionMNIST, GermanCredit, HeartDisease
+from fedbench.data.real import (
+    MNIST,
+    TCGABRCA,
+    CreditDefault,
+    FashionMNIST,
+    GermanCredit,
+    HeartDisease,
+)
 from fedbench.data.skews import (
     FeatureNoise,
     LabelNoise,
@@ -41,6 +48,7 @@ __all__ = [
     "Card",
     "ClassSplit",
     "Column",
+    "CreditDefault",
     "Dataset",
     "DiabetesProgression",
     "Digits",
