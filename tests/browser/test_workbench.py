@@ -37,7 +37,7 @@ def long_run(workbench: WorkbenchPage) -> None:
 
 def test_a_federation_is_shaped_trained_paused_and_reloaded(lab: Lab) -> None:
     workbench = opened(lab)
-    expect(workbench.chart("partition")).to_have_attribute("data-points", "60")
+    expect(workbench.chart("partition")).to_have_attribute("data-points", "100")
 
     before = workbench.chart("partition").inner_html()
     handle = workbench.root.get_by_role("slider", name="α", exact=True)
