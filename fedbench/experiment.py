@@ -15,6 +15,7 @@ from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
+from fedbench.devices import Devices
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import METRICS, Linear, Model
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Sampling
@@ -84,6 +85,13 @@ class Experiment(Spec):
             description="who takes part in a round; Poisson if privacy is asked for",
         ),
     ] = Everyone()
+    devices: Annotated[
+        Devices | None,
+        Field(
+            title="Devices",
+            description="what clients run on; without, all are there at once and take no time",
+        ),
+    ] = None
     rounds: Annotated[
         int,
         Field(
@@ -122,7 +130,12 @@ class Experiment(Spec):
 
     @model_validator(mode="after")
     def _sound(self) -> Experiment:
-        errors = [*self._data_errors(), *self._algorithm_errors(), *self._privacy_errors()]
+        errors = [
+            *self._data_errors(),
+            *self._device_errors(),
+            *self._algorithm_errors(),
+            *self._privacy_errors(),
+        ]
         if errors:
             raise ValidationError.from_exception_data("Experiment", errors)
         return self
@@ -150,6 +163,26 @@ class Experiment(Spec):
                 )
             )
         return errors
+
+    def _device_errors(self) -> list[InitErrorDetails]:
+        if self.devices is None:
+            return []
+        if refusal := self.devices.availability.refuses():
+            name, reason = refusal
+            given = getattr(self.devices.availability, name)
+            return [refuse(f"devices.availability.{name}", reason, given)]
+        over = self.devices.over_selection
+        if over == 1 or self.sampling.needed is not None:
+            return []
+        return [
+            refuse(
+                "devices.over_selection",
+                "the first to answer can only be taken where a number of them is enough; choose "
+                "FixedCohort, or 1. Under client-level DP whoever is drawn must count whatever the "
+                "others do",
+                over,
+            )
+        ]
 
     def _algorithm_errors(self) -> list[InitErrorDetails]:
         errors = []
@@ -293,6 +326,22 @@ class Experiment(Spec):
         return self.partition.count(self.data)
 
     @property
+    def expected_cohort(self) -> float:
+        """Return how many clients are expected to count in a round, known before any of them is.
+
+        Deadlines are left out: how many they cut, only a run tells.
+        """
+        expected, devices = self.sampling.expected(self.clients), self.devices
+        if devices is None:
+            return expected
+        if self.sampling.needed is None:
+            return expected * devices.answering
+        reached = min(
+            expected * devices.over_selection, devices.availability.expected * self.clients
+        )
+        return min(expected, reached * (1 - devices.dropout))
+
+    @property
     def sampling_rate(self) -> float:
         """Return the expected share of clients in a round."""
         return self.sampling.expected(self.clients) / self.clients
@@ -334,6 +383,13 @@ class Experiment(Spec):
             steps=training.steps,
         )
         return widths / data.sizes_of(ids), steps
+
+    def examples(self, data: FederatedDataset, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many examples each of clients `ids` goes through in a round, int64[C]."""
+        if self.training.steps is None:
+            return data.sizes_of(ids) * (self.training.epochs or 1)
+        rate, steps = self.example_releases(data, ids)
+        return np.rint(rate * data.sizes_of(ids) * steps).astype(np.int64)
 
     def federation(self) -> FederatedDataset:
         """Return the data as dealt out to the clients."""

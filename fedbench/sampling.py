@@ -25,6 +25,21 @@ class Sampling(Part, family=True):
     def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the sorted ids of the round's clients; may be empty."""
 
+    def among(
+        self, there: NDArray[np.int64], clients: int, rng: np.random.Generator, over: float
+    ) -> NDArray[np.int64]:
+        """Return the sorted ids of those asked, where only those `there` can be reached.
+
+        `over` is how many clients are asked for each one that is needed.
+        """
+        drawn = self.draw(clients, rng)
+        return drawn[np.isin(drawn, there, assume_unique=True)]
+
+    @property
+    def needed(self) -> int | None:
+        """Return how many answers are enough for a round; None if all that were drawn."""
+        return None
+
     @abstractmethod
     def expected(self, clients: int) -> float:
         """Return the expected number of clients in a round."""
@@ -60,6 +75,18 @@ class FixedCohort(Sampling):
     def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return `size` ids."""
         return np.sort(rng.choice(clients, size=self.size, replace=False, shuffle=False))
+
+    def among(
+        self, there: NDArray[np.int64], clients: int, rng: np.random.Generator, over: float
+    ) -> NDArray[np.int64]:
+        """Return `size` × `over` ids of those that can be reached, or all of them if too few."""
+        asked = min(len(there), round(self.size * over))
+        return np.sort(rng.choice(there, size=asked, replace=False, shuffle=False))
+
+    @property
+    def needed(self) -> int | None:
+        """Return `size`."""
+        return self.size
 
     def expected(self, clients: int) -> float:
         """Return `size`."""

@@ -34,9 +34,19 @@ def template(experiment: Experiment) -> str:
             plain += ["", *_setting(name, field, experiment.to_dict())]
         else:
             part = value if isinstance(value, Spec) else group()
-            table = [f"[{name}]", *_settings(part)]
+            table = list(_table(name, part))
             groups += ["", *_heading(field), *(table if part is value else _comment(table))]
     return "\n".join([*_comment(OPENING), *plain, *groups, ""])
+
+
+def _table(path: str, part: Spec) -> Iterator[str]:
+    """The settings of a group, and after them the tables of the groups within it."""
+    yield f"[{path}]"
+    yield from _settings(part)
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        if isinstance(value, Spec):
+            yield from ("", *_heading(field), *_table(f"{path}.{name}", value))
 
 
 def _tables(name: str, family: type[Part], parts: tuple[Part, ...]) -> Iterator[str]:
@@ -58,7 +68,8 @@ def _settings(part: Spec) -> Iterator[str]:
     if isinstance(part, Part):
         yield _assign("kind", given["kind"])
     for name, field in type(part).model_fields.items():
-        yield from _setting(name, field, given)
+        if not isinstance(getattr(part, name), Spec):
+            yield from _setting(name, field, given)
 
 
 def _setting(name: str, field: FieldInfo, given: dict[str, Any]) -> Iterator[str]:

@@ -23,6 +23,8 @@ class RoundDone:
     not apply. `epsilon` is what has been spent up to here, NaN without privacy; bytes and seconds
     are of this round alone. `personal` is the first metric over all test rows, each by its client's
     own model, NaN where everybody uses the global one. `profile` parts the seconds by phase.
+    `asked` clients were drawn and reached, of whom the cohort answered; `simulated` is how long
+    that took by the clock of the devices, NaN without devices.
     """
 
     round: int
@@ -37,6 +39,8 @@ class RoundDone:
     bytes_down: int
     seconds: float
     personal: float = math.nan
+    asked: int = 0
+    simulated: float = math.nan
     profile: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -68,9 +68,10 @@ class History:
         Columns: round, the task's metrics (accuracy and loss, or rmse, mae, r2 and loss) of the
         global model, personal (the first metric over all test rows, each by its client's own
         model), train_loss, epsilon (spent up to this round, client-level), example_epsilon
-        (likewise, example-level), bytes_up, bytes_down and seconds of the round, cohort (clients
-        that took part), update_norm (median), clipped (share), and of the first metric over clients
-        with test rows: clients_mean, clients_p10, clients_p90 and worst_tenth (mean of the worst
+        (likewise, example-level), bytes_up, bytes_down, seconds and simulated_seconds of the round,
+        asked (clients that were drawn and reached), cohort (those of them whose answers counted),
+        update_norm (median), clipped (share), and of the first metric over clients with test rows:
+        clients_mean, clients_p10, clients_p90 and worst_tenth (mean of the worst
         tenth, at least one client). NaN stands where something does not apply: personal where
         everybody uses the global model, each ε where the run protects another unit or none. Where
         clients have models of their own, the columns over clients are by those.
@@ -88,6 +89,8 @@ class History:
             columns[name] = [row.epsilon if unit == self.unit else np.nan for row in rows]
         for name in ("bytes_up", "bytes_down", "seconds"):
             columns[name] = [getattr(row, name) for row in rows]
+        columns["simulated_seconds"] = [row.simulated for row in rows]
+        columns["asked"] = [row.asked for row in rows]
         columns["cohort"] = [len(row.cohort) for row in rows]
         for name in ("update_norm", "clipped"):
             columns[name] = [getattr(row, name) for row in rows]

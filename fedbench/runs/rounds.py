@@ -15,6 +15,7 @@ from torch import Tensor
 from fedbench import tree
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, Ledger, Ledgers, Private
 from fedbench.data import FederatedDataset
+from fedbench.devices import Answers, Load
 from fedbench.engine import Clock, Task, memory
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS, scores
@@ -71,6 +72,7 @@ class Rounds:
         participants = min(self.data.clients, expected * experiment.rounds)
         memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
         _ = self.task.draws  # tries the module, and says what is wrong with it
+        self._payload: int | None = None  # bytes that a client sends, once they are known
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
 
     def amend(self, experiment: Experiment) -> None:
@@ -118,7 +120,8 @@ class Rounds:
         experiment = self.experiment
         strategy, number = experiment.strategy, progress.round + 1
         info = self._info(number)
-        ids = self._cohort(number)
+        answers = self._answers(progress, info)
+        ids = answers.ids
         gathered = Gathered(ids, experiment.aggregator.is_sum)
         clock.lap("sampling")
         for report in experiment.engine.reports(
@@ -147,7 +150,8 @@ class Rounds:
                 f"training.lr (now {experiment.training.lr:g}) or take fewer local steps"
             )
         clock.lap("evaluation")
-        ledger = self._spend(progress.ledger, number, ids)
+        # whoever was asked has trained, and answered or not, has seen its examples
+        ledger = self._spend(progress.ledger, number, answers.asked)
         spent = math.nan
         if isinstance(self.privacy, Private):
             spent = ledger.epsilon(self.privacy.delta)
@@ -165,8 +169,10 @@ class Rounds:
             epsilon=spent,
             personal=personal,
             bytes_up=len(ids) * up,
-            bytes_down=len(ids) * down,
+            bytes_down=len(answers.asked) * down,
             seconds=time.perf_counter() - started,
+            asked=len(answers.asked),
+            simulated=answers.seconds,
             profile=gathered.split(clock.seconds),
         )
         after = replace(
@@ -207,8 +213,27 @@ class Rounds:
 
     def _info(self, number: int) -> RoundInfo:
         training, clients = self.experiment.training, self.data.clients
-        expected = self.experiment.sampling.expected(clients)
+        expected = self.experiment.expected_cohort
         return RoundInfo(number, training.rate(number), clients, expected, training.momentum)
+
+    def _answers(self, progress: Progress, info: RoundInfo) -> Answers:
+        """Return who answers in a round; without devices all that are asked, in no time."""
+        experiment, devices = self.experiment, self.experiment.devices
+        asked = self._cohort(info.round)
+        if devices is None:
+            return Answers(asked, asked, math.nan)
+        if self._payload is None:
+            silence = self.task.silence(progress.params, progress.server, info)
+            self._payload = tree.size(silence) * FLOAT
+        load = Load(
+            down=tree.size(experiment.strategy.broadcast(progress.params, progress.server)) * FLOAT,
+            up=self.privacy.wire_bytes(self._payload),
+            examples=experiment.examples(self.data, asked),
+            needed=experiment.sampling.needed,
+        )
+        return devices.answer(
+            asked, load, clients=info.clients, seed=experiment.seed, round=info.round
+        )
 
     def _cohort(self, number: int) -> NDArray[np.int64]:
         """Return the clients of round `number`: the same ones however often it is asked."""
@@ -217,8 +242,16 @@ class Rounds:
             secret = isinstance(self.privacy, ClientLevelDP) and self.privacy.noise_seed is None
             key = None if secret else [self.experiment.seed, 4, number]
             rng = np.random.default_rng(key)
-            self._drawn = number, self.experiment.sampling.draw(self.data.clients, rng)
+            self._drawn = number, self._draw(number, rng)
         return self._drawn[1]
+
+    def _draw(self, number: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        experiment, clients = self.experiment, self.data.clients
+        devices = experiment.devices
+        if devices is None:
+            return experiment.sampling.draw(clients, rng)
+        there = np.flatnonzero(devices.availability.there(clients, experiment.seed, number))
+        return experiment.sampling.among(there, clients, rng, devices.over_selection)
 
     def _spend(
         self, ledger: Ledger | Ledgers, number: int, ids: NDArray[np.int64]

@@ -151,6 +151,7 @@ def outcome(history: History) -> dict[str, Any]:
         "bytes_up": sum(row.bytes_up for row in rows),
         "bytes_down": sum(row.bytes_down for row in rows),
         "seconds": round(sum(row.seconds for row in rows), 3),
+        "simulated_seconds": _number(sum(row.simulated for row in rows)) if rows else None,
         "amendments": [
             {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
             for note in history.amendments

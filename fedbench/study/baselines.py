@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What a federation adds to training; an alternative to it goes by the default, which is none of it.
-FEDERAL = ("strategy", "aggregator", "attack", "privacy", "sampling", "target")
+FEDERAL = ("strategy", "aggregator", "attack", "privacy", "sampling", "devices", "target")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,7 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.attacks import Attack
-from fedbench.attacks import attack as attack_module
+from fedbench.attacks import Attack, attack as attack_module
 from fedbench.engine import Engine, LoopEngine, StackedEngine, Task
 from fedbench.strategies import RoundInfo, Strategy
 

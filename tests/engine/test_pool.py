@@ -21,8 +21,7 @@ from pydantic import Field
 from torch import Tensor
 
 import fedbench as fb
-from fedbench.engine import pool as pools
-from fedbench.engine import stacked
+from fedbench.engine import pool as pools, stacked
 from fedbench.engine.pool import Pool
 from fedbench.engine.shared import Arrays
 from fedbench.runs.rounds import Progress, Rounds

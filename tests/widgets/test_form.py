@@ -7,8 +7,7 @@ from typing import Annotated
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import Field
 
 import fedbench as fb

@@ -29,6 +29,7 @@ COLUMNS = (
     "clipped",
     "bytes_up",
     "seconds",
+    "simulated",
 )
 MOST_POINTS = 2000  # more than a chart has pixels
 WRONG = "Something in the form is wrong: see the red lines"
@@ -53,6 +54,7 @@ class Series:
         self._rows: list[tuple[float, ...]] = []
         self._sent = 0
         self._seconds = 0.0
+        self._simulated = 0.0
 
     def points(self) -> np.ndarray:
         """Return float32 [points, columns]; every k-th and the last where there are many."""
@@ -70,6 +72,7 @@ class Series:
     def _numbers(self, row: RoundDone) -> tuple[float, ...]:
         self._sent += row.bytes_up
         self._seconds += row.seconds
+        self._simulated += row.simulated
         band = summary(row.clients, self._higher)
         return (
             row.round,
@@ -84,6 +87,7 @@ class Series:
             row.clipped,
             self._sent,
             self._seconds,
+            self._simulated,
         )
 
 
@@ -117,6 +121,7 @@ def status(
         "unit": level(experiment),
         "bytes_up": sum(row.bytes_up for row in rows),
         "bytes_down": sum(row.bytes_down for row in rows),
+        "simulated": _number(sum(row.simulated for row in rows)) if rows else None,
         "error": {"message": failure.message, "detail": failure.detail} if failure else None,
         "warnings": experiment.cautions(),
         "can_start": shown is not None and not trouble,

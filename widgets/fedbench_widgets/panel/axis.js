@@ -1,9 +1,9 @@
 // @ts-check
-/** The x axis of the live charts: rounds, bytes sent or seconds, out to the end of the plan. */
+/** The x axis of the live charts: rounds, bytes sent, seconds here or at the devices, out to the end of the plan. */
 
 import { bytes, duration, nice, tick } from "../chart/scale.js";
 
-/** @typedef {"round" | "bytes" | "time"} AxisKind */
+/** @typedef {"round" | "bytes" | "time" | "simulated"} AxisKind */
 /**
  * @typedef {object} Axis
  * @property {ArrayLike<number>} x
@@ -14,7 +14,12 @@ import { bytes, duration, nice, tick } from "../chart/scale.js";
  */
 
 /** @type {Record<AxisKind, string>} */
-export const COLUMN = { round: "round", bytes: "bytes_up", time: "seconds" };
+export const COLUMN = {
+  round: "round",
+  bytes: "bytes_up",
+  time: "seconds",
+  simulated: "simulated",
+};
 
 /**
  * @param {AxisKind} kind
@@ -51,5 +56,8 @@ export function place(kind, table, row) {
   const round = `round ${table.at("round", row)}`;
   if (kind === "bytes") return `${round}, ${bytes(table.at("bytes_up", row)).join(" ")}`;
   if (kind === "time") return `${round}, ${duration(table.at("seconds", row))}`;
+  if (kind === "simulated") {
+    return `${round}, ${duration(table.at("simulated", row))} simulated`;
+  }
   return round;
 }

@@ -58,6 +58,7 @@ export function live(context) {
     choice.offer({
       bytes: table.column("bytes_up") !== null,
       time: table.column("seconds") !== null,
+      simulated: table.rows > 0 && table.column("simulated") !== null,
     });
     if (!table.columns.has(COLUMN[kind])) choice.reset((kind = "round"));
     if (info.run !== run) {
@@ -132,7 +133,7 @@ function axisChoice(changed) {
   });
   /** @type {Map<AxisKind, HTMLInputElement>} */
   const inputs = new Map();
-  for (const kind of /** @type {AxisKind[]} */ (["round", "bytes", "time"])) {
+  for (const kind of /** @type {AxisKind[]} */ (["round", "bytes", "time", "simulated"])) {
     const input = html("input", { type: "radio", name: group, value: kind });
     input.checked = kind === "round";
     input.addEventListener("change", () => changed(kind));
@@ -141,9 +142,10 @@ function axisChoice(changed) {
   }
   return {
     el,
-    /** @param {{bytes: boolean, time: boolean}} known */
+    /** @param {{bytes: boolean, time: boolean, simulated: boolean}} known */
     offer(known) {
-      for (const kind of /** @type {("bytes" | "time")[]} */ (["bytes", "time"])) {
+      const kinds = /** @type {(keyof typeof known)[]} */ (Object.keys(known));
+      for (const kind of kinds) {
         set(/** @type {HTMLInputElement} */ (inputs.get(kind)), { disabled: !known[kind] });
       }
     },

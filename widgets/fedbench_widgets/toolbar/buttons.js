@@ -20,6 +20,7 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {string | null} unit
  * @property {number} bytes_up
  * @property {number} bytes_down
+ * @property {number | null} simulated seconds by the clock of the devices
  * @property {{message: string, detail: string} | null} error
  * @property {string[]} warnings
  * @property {boolean} can_start

@@ -30,6 +30,7 @@ const BLANK = {
   unit: null,
   bytes_up: 0,
   bytes_down: 0,
+  simulated: null,
   error: null,
   warnings: [],
   can_start: true,
@@ -105,6 +106,15 @@ export function chips(status) {
       pieces: [
         [amount, true],
         [` ${unit} up`, false],
+      ],
+    });
+  }
+  if (status.simulated !== null) {
+    found.push({
+      key: "simulated",
+      pieces: [
+        [duration(status.simulated), true],
+        [" simulated", false],
       ],
     });
   }
