@@ -18,6 +18,7 @@ const STATUS = {
   unit: null,
   bytes_up: 0,
   bytes_down: 0,
+  simulated: null,
   error: null,
   warnings: [],
   can_start: true,
@@ -60,6 +61,7 @@ test("chips show what is known and nothing else", () => {
   const words = (more) =>
     chips({ ...STATUS, ...more }).map(({ pieces }) => pieces.map(([piece]) => piece).join(""));
   assert.deepEqual(words({}), ["0/50 rounds"]);
+  assert.deepEqual(words({ simulated: 41 }), ["0/50 rounds", "41 s simulated"]);
   assert.deepEqual(
     words({
       state: "running",

@@ -109,11 +109,12 @@ export function chips(status) {
       ],
     });
   }
-  if (status.simulated !== null) {
+  const simulated = status.simulated ?? null; // notebooks saved by earlier versions have none
+  if (simulated !== null) {
     found.push({
       key: "simulated",
       pieces: [
-        [duration(status.simulated), true],
+        [duration(simulated), true],
         [" simulated", false],
       ],
     });
