@@ -79,3 +79,4 @@ def test_why_there_are_none_is_said(workbench: Workbench) -> None:
     workbench.experiment = crowd
     send(workbench, levels=True)
     until(lambda: "too many to train each alone" in workbench.panel.snapshot["levels"]["words"])
+    assert lines(workbench) == []
