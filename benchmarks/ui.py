@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from tests.browser.lab import ROOT, Lab
-from tests.browser.serving import chromium, jupyterlab
+from tests.browser.serving import Served, chromium, jupyterlab
 
 REPEATS = 5
 ROUNDS = 400
@@ -59,10 +59,10 @@ print(json.dumps(times))
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as address, chromium() as b:
-        opening, first = zip(*(_open_and_start(b, address) for _ in range(REPEATS)), strict=True)
-        drawn = _kernel_to_drawn(b, address)
-        cost = _cost_of_watching(b, address)
+    with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as served, chromium() as b:
+        opening, first = zip(*(_open_and_start(b, served) for _ in range(REPEATS)), strict=True)
+        drawn = _kernel_to_drawn(b, served)
+        cost = _cost_of_watching(b, served)
     _show("cell to workbench", statistics.median(opening), max(opening), "under 3 s")
     _show("Start to first point", statistics.median(first), max(first), "under 1 s")
     p95 = statistics.quantiles(drawn, n=20)[-1]
@@ -79,15 +79,15 @@ def _show(name: str, median: float, worst: float, target: str) -> None:
     print(f"{name:<22} {median:6.2f} s, worst {worst:.2f} s of {REPEATS}; target {target}")
 
 
-def _page(browser: Browser, address: str) -> Lab:
+def _page(browser: Browser, served: Served) -> Lab:
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    lab = Lab(context.new_page(), address)
+    lab = Lab(context.new_page(), served)
     lab.open("workbench.ipynb")
     return lab
 
 
-def _open_and_start(browser: Browser, address: str) -> tuple[float, float]:
-    lab = _page(browser, address)
+def _open_and_start(browser: Browser, served: Served) -> tuple[float, float]:
+    lab = _page(browser, served)
     began = time.perf_counter()
     lab.run_all()
     workbench = lab.workbench
@@ -102,8 +102,8 @@ def _open_and_start(browser: Browser, address: str) -> tuple[float, float]:
     return opening, first
 
 
-def _kernel_to_drawn(browser: Browser, address: str) -> list[float]:
-    lab = _page(browser, address)
+def _kernel_to_drawn(browser: Browser, served: Served) -> list[float]:
+    lab = _page(browser, served)
     lab.run_all()
     workbench = lab.workbench
     lab.run(f"wb.experiment = wb.experiment.replace(rounds={ROUNDS})")
@@ -118,8 +118,8 @@ def _kernel_to_drawn(browser: Browser, address: str) -> list[float]:
     return [at - handed[points] for points, at in drawn.items() if points in handed]
 
 
-def _cost_of_watching(browser: Browser, address: str) -> dict[str, list[float]]:
-    lab = _page(browser, address)
+def _cost_of_watching(browser: Browser, served: Served) -> dict[str, list[float]]:
+    lab = _page(browser, served)
     lab.run_all()
     expect(lab.workbench.button("Start")).to_be_enabled()
     times = json.loads(lab.run(COST % ROUNDS).splitlines()[-1])

@@ -9,17 +9,17 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.lab import Lab
-from tests.browser.serving import CHROMIUM, chromium, jupyterlab
+from tests.browser.serving import CHROMIUM, Served, chromium, jupyterlab
 
 ROOT = Path(__file__).parents[2]
 FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve a copy of the notebooks; yield the address."""
-    with jupyterlab(tmp_path_factory.mktemp("jupyter")) as address:
-        yield address
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve copies of the notebooks."""
+    with jupyterlab(tmp_path_factory.mktemp("jupyter")) as served:
+        yield served
 
 
 @pytest.fixture(scope="package")
@@ -44,16 +44,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture
-def lab(server: str, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """Yield a fresh page whose notebook has a kernel of its own; check what the page did."""
+def lab(server: Served, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Yield a fresh page with a notebook and a kernel of its own; check what the page did."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     context.set_default_timeout(15_000)
     page: Page = context.new_page()
     opened = Lab(page, server)
     yield opened
-    if request.node.stash.get(FAILED, False):
-        page.screenshot(path=ROOT / "test-results" / f"{request.node.name}.png")
     raised = list(opened.errors)  # what JupyterLab says while its kernels end is its own affair
+    if raised or request.node.stash.get(FAILED, False):
+        page.screenshot(path=ROOT / "test-results" / f"{request.node.name}.png")
+        print("the page's console:", *opened.console, sep="\n")
     opened.shut_down()
     context.close()
     assert opened.outside == [], "the page asked for something outside this machine"

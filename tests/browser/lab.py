@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
+
+from tests.browser.serving import Served
 
 ROOT = "[data-fedbench=workbench]"
 
@@ -13,16 +15,18 @@ ROOT = "[data-fedbench=workbench]"
 class Lab:
     """A notebook open in JupyterLab."""
 
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
+    def __init__(self, page: Page, served: Served) -> None:
+        self.page, self.served = page, served
         self.outside: list[str] = []
         self.errors: list[str] = []
+        self.console: list[str] = []
         page.on("request", self._requested)
         page.on("pageerror", self._raised)
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
 
     def open(self, notebook: str) -> None:
-        """Open a notebook and wait for its kernel."""
-        self.page.goto(f"{self.address}/lab/tree/{notebook}?reset")
+        """Open a copy of a notebook and wait for its kernel."""
+        self.page.goto(f"{self.served.address}/lab/tree/{self.served.copy()}/{notebook}?reset")
         self.wait_idle()
 
     def reload(self) -> None:
@@ -94,10 +98,10 @@ class Lab:
         self.page.wait_for_selector(ROOT)
         return WorkbenchPage(self.page)
 
-    def _raised(self, error: object) -> None:
+    def _raised(self, error: Error) -> None:
         # JupyterLab's own complaint when a kernel restarts while a message to it is under way
         if "Canceled future" not in str(error):
-            self.errors.append(str(error))
+            self.errors.append(error.stack or str(error))
 
     def _requested(self, request: object) -> None:
         url = urlsplit(request.url)  # type: ignore[attr-defined]

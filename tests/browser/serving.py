@@ -8,11 +8,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -35,10 +37,27 @@ SETTINGS = {
 }
 
 
+class Served(NamedTuple):
+    """A running JupyterLab: its address and the folder that it shows."""
+
+    address: str
+    root: Path
+
+    def copy(self) -> str:
+        """Copy the notebooks to a new folder and return its name.
+
+        A notebook of one's own has no session that is still ending and no output of somebody else.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self.root))
+        shutil.copytree(NOTEBOOKS, folder, dirs_exist_ok=True)
+        return folder.name
+
+
 @contextmanager
-def jupyterlab(home: Path) -> Iterator[str]:
-    """Serve a copy of the notebooks in `home` on a free port of 127.0.0.1; give the address."""
-    shutil.copytree(NOTEBOOKS, home / "notebooks")
+def jupyterlab(home: Path) -> Iterator[Served]:
+    """Serve a folder in `home` on a free port of 127.0.0.1."""
+    root = home / "notebooks"
+    root.mkdir()
     for name, value in SETTINGS.items():
         path = home / "settings" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,14 +74,14 @@ def jupyterlab(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
     command += ["--ServerApp.port_retries=0", "--IdentityProvider.token="]
-    command += [f"--ServerApp.root_dir={home / 'notebooks'}", "--LabApp.expose_app_in_browser=True"]
+    command += [f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True"]
     log = home / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_until_served(address, process, log)
-            yield address
+            yield Served(address, root)
         finally:
             process.terminate()
             process.wait(30)

@@ -11,6 +11,7 @@ import pytest
 
 import fedbench as fb
 from fedbench.data.skews import Skew
+from fedbench_widgets.cells import HIDDEN
 from fedbench_widgets.design import MOST, by_hand, why_fixed
 from fedbench_widgets.fields import Several
 from fedbench_widgets.form import Form
@@ -150,5 +151,6 @@ def test_a_problem_of_a_skew_speaks_at_that_skew() -> None:
     number.value = "-1"
     assert [each.path for each in shown.problems] == ["skews.1.std"]
     assert len(reasons(shown)) == 1
-    assert not shown._fields["skews"]._rows[1]._fields["std"].reason.layout.display
-    assert shown._fields["skews"]._rows[0]._fields["std"].reason.layout.display == "none"
+    first, second = (row._fields["std"].reason for row in shown._fields["skews"]._rows)
+    assert HIDDEN in first._dom_classes
+    assert HIDDEN not in second._dom_classes

@@ -60,7 +60,11 @@ def form(experiment: fb.Experiment | None = None) -> Form:
 
 def reasons(shown: Form) -> list[str]:
     labels = [w for w in all_inside(shown.widget) if isinstance(w, widgets.Label)]
-    return [w.value for w in labels if "fb-problem" in w._dom_classes and w.layout.display is None]
+    return [
+        w.value
+        for w in labels
+        if "fb-problem" in w._dom_classes and "fb-hidden" not in w._dom_classes
+    ]
 
 
 def all_inside(widget: widgets.Widget) -> list[widgets.Widget]:

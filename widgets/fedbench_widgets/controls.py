@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 import ipywidgets as widgets
 from pydantic.fields import FieldInfo
 
+from fedbench_widgets.cells import made, show, unlabelled
+
 Changed = Callable[[], None]
-LABEL = {"description_width": "84px"}
 LOG_STEP = 0.001  # decades; coarser steps would show 8 as 7.94
 WHOLE_LOG_STEP = 0.01  # decades; finer steps would be many key presses from 20 to 21
 MOST_STEPS = 1000  # steps of a slider that a person can still aim at
@@ -37,7 +38,7 @@ class Control:
 
     def unlabel(self) -> None:
         """Leave the name to somebody else."""
-        self.widget.style.description_width = "0px"
+        unlabelled(self.widget)
 
 
 class Slider(Control):
@@ -51,25 +52,32 @@ class Slider(Control):
         low, high, step = bounds
         self.kind, self.log = kind, log and low > 0
         self._step = step
-        shown = _shown(field) | {"readout": False}
+        shown: dict[str, Any] = _shown(field) | {"readout": False}
         if self.log:
             self._step = WHOLE_LOG_STEP if kind is int else LOG_STEP
             self._range = math.log10(low), math.log10(high)
-            slider = widgets.FloatLogSlider(
-                value=low, min=self._range[0], max=self._range[1], step=self._step, **shown
+            slider = made(
+                widgets.FloatLogSlider,
+                value=low,
+                min=self._range[0],
+                max=self._range[1],
+                step=self._step,
+                **shown,
             )
         else:
             self._range = low, high
-            make = widgets.IntSlider if kind is int else widgets.FloatSlider
-            slider = make(value=low, min=low, max=high, step=step, **shown)
+            sort = widgets.IntSlider if kind is int else widgets.FloatSlider
+            slider = made(sort, value=low, min=low, max=high, step=step, **shown)
         self.slider: Any = slider
         self._placed = self._position(low)  # where the number, or a hand, put the handle
-        self.number = widgets.Text(
-            _digits(kind(low)), continuous_update=False, tooltip=shown["tooltip"]
+        self.number = made(
+            widgets.Text,
+            _digits(kind(low)),
+            classes=["fb-number"],
+            continuous_update=False,
+            tooltip=shown["tooltip"],
         )
-        self.number.add_class("fb-number")
-        super().__init__(widgets.HBox([slider, self.number]))
-        self.widget.add_class("fb-slider")
+        super().__init__(made(widgets.HBox, [slider, self.number], classes=["fb-slider"]))
         slider.observe(lambda _: self._slid(), "value")
         self.number.observe(lambda _: self._follow(), "value")
 
@@ -88,7 +96,7 @@ class Slider(Control):
 
     def unlabel(self) -> None:
         """Leave the name to somebody else."""
-        self.slider.style.description_width = "0px"
+        unlabelled(self.slider)
 
     def _slid(self) -> None:
         # The browser moves a value to the nearest step of the slider and sends it back: that is
@@ -157,14 +165,12 @@ class Optional(Control):
 
     def __init__(self, inner: Control, title: str, absent: str, start: Any) -> None:
         self.inner, self._start = inner, start
-        self.tick = widgets.Checkbox(description=title, indent=False, layout={"width": "auto"})
-        self.tick.add_class("fb-tick")
-        self.absent = widgets.Label(absent)
-        self.absent.add_class("fb-absent")
+        self.tick = made(widgets.Checkbox, classes=["fb-tick"], description=title, indent=False)
+        self.absent = made(widgets.Label, absent, classes=["fb-absent"])
         # the tick carries the visible name; the control keeps its own for assistive tools
         inner.unlabel()
-        super().__init__(widgets.HBox([self.tick, self.absent, inner.widget]))
-        self.widget.add_class("fb-optional")
+        parts = [self.tick, self.absent, inner.widget]
+        super().__init__(made(widgets.HBox, parts, classes=["fb-optional"]))
         self.tick.observe(lambda _: self._arrange(), "value")
         self._arrange()
 
@@ -188,8 +194,8 @@ class Optional(Control):
 
     def _arrange(self) -> None:
         given = bool(self.tick.value)
-        self.inner.widget.layout.display = None if given else "none"
-        self.absent.layout.display = "none" if given else None
+        show(self.inner.widget, given)
+        show(self.absent, not given)
 
 
 class Numbers(Control):
@@ -244,18 +250,18 @@ def control(field: FieldInfo, kind: Any, optional: bool) -> Control:
 def _required(field: FieldInfo, kind: Any) -> Control:
     extra = _extra(field)
     if get_origin(kind) is Literal:
-        return Control(widgets.Dropdown(options=get_args(kind), **_shown(field)))
+        return Control(made(widgets.Dropdown, options=get_args(kind), **_shown(field)))
     if kind is bool:
-        return Control(widgets.Checkbox(indent=False, **_shown(field)))
+        return Control(made(widgets.Checkbox, indent=False, **_shown(field)))
     if kind in (int, float) and (bounds := _bounds(field, kind)):
         return Slider(field, kind, bounds, extra.get("scale") == "log")
     if kind in (int, float):
-        return Number(widgets.Text("0", continuous_update=False, **_shown(field)))
+        return Number(made(widgets.Text, "0", continuous_update=False, **_shown(field)))
     if get_origin(kind) is tuple and (rows := _long(kind)) is not None:
-        return Lines(widgets.Textarea(continuous_update=False, rows=3, **_shown(field)), rows)
+        return Lines(made(widgets.Textarea, continuous_update=False, rows=3, **_shown(field)), rows)
     if get_origin(kind) is tuple:
-        return Numbers(widgets.Text(continuous_update=False, **_shown(field)))
-    return Control(widgets.Text(continuous_update=False, **_shown(field)))
+        return Numbers(made(widgets.Text, continuous_update=False, **_shown(field)))
+    return Control(made(widgets.Text, continuous_update=False, **_shown(field)))
 
 
 def _bounds(field: FieldInfo, kind: type) -> list[float] | None:
@@ -319,7 +325,6 @@ def _shown(field: FieldInfo) -> dict[str, Any]:
     return {
         "description": field.title,
         "tooltip": f"{field.description}{f' ({unit})' if unit else ''}",
-        "style": LABEL,
     }
 
 

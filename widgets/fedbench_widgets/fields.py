@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 
 from fedbench.spec import Part, Problem, Spec
 from fedbench.template import several_of
-from fedbench_widgets.cells import close_all
-from fedbench_widgets.controls import LABEL, Changed, Control, control
+from fedbench_widgets.cells import HIDDEN, close_all, made, show
+from fedbench_widgets.controls import Changed, Control, control
 
 
 class Leaf:
@@ -22,10 +22,8 @@ class Leaf:
     def __init__(self, path: str, control: Control, changed: Changed) -> None:
         self.path = path
         self.control = control
-        self.reason = widgets.Label(layout={"display": "none"})
-        self.reason.add_class("fb-problem")
-        self.widget = widgets.VBox([control.widget, self.reason])
-        self.widget.add_class("fb-field")
+        self.reason = _reason()
+        self.widget = made(widgets.VBox, [control.widget, self.reason], classes=["fb-field"])
         control.on_change(changed)
 
     def read(self) -> Any:
@@ -57,15 +55,14 @@ class Group:
         self._kinds = family.choices() if issubclass(family, Part) else {}
         self._fields: dict[str, Field] = {}
         self._kept: dict[str, dict[str, Field]] = {}
-        self.reason = widgets.Label(layout={"display": "none"})
-        self.reason.add_class("fb-problem")
+        self.reason = _reason()
         self.choice: widgets.Dropdown | None = None
-        self.widget = widgets.VBox([])
+        self.widget = made(widgets.VBox, [])
         if len(self._kinds) > 1 or (issubclass(family, Part) and family.family):
-            self.choice = widgets.Dropdown(
+            self.choice = made(
+                widgets.Dropdown,
                 options=[(_words(kind), kind) for kind in self._kinds],
                 description=title,
-                style=LABEL,
                 tooltip=_sentence(family.__doc__),
             )
             self.choice.observe(self._chosen, "value")
@@ -153,12 +150,15 @@ class Absent:
 
     def __init__(self, path: str, field: FieldInfo, cls: type[Spec], changed: Changed) -> None:
         self.group = Group(path, cls, field.title or path, changed)
-        self.tick = widgets.Checkbox(
-            description=field.title or path, indent=False, tooltip=field.description
+        self.tick = made(
+            widgets.Checkbox,
+            description=field.title or path,
+            indent=False,
+            tooltip=field.description,
         )
         self.tick.observe(lambda _: (self._arrange(), changed()), "value")
         self.path = path
-        self.widget = widgets.VBox([self.tick, self.group.widget])
+        self.widget = made(widgets.VBox, [self.tick, self.group.widget])
         self._arrange()
 
     def read(self) -> Any:
@@ -181,7 +181,7 @@ class Absent:
         close_all(self.widget)
 
     def _arrange(self) -> None:
-        self.group.widget.layout.display = None if self.tick.value else "none"
+        show(self.group.widget, bool(self.tick.value))
 
 
 class Several:
@@ -193,20 +193,17 @@ class Several:
         self._rows: list[Group] = []
         self._frames: dict[int, widgets.VBox] = {}
         title = field.title or path
-        self.choice = widgets.Dropdown(
+        self.choice = made(
+            widgets.Dropdown,
             options=[(_words(kind), kind) for kind in family.choices()],
             description=title,
-            style=LABEL,
             tooltip=field.description,
         )
-        self.add = widgets.Button(description="Add", tooltip=f"Add to: {title}")
+        self.add = made(widgets.Button, description="Add", tooltip=f"Add to: {title}")
         self.add.on_click(lambda _: self._added())
-        self.reason = widgets.Label(layout={"display": "none"})
-        self.reason.add_class("fb-problem")
-        self._rest = widgets.HBox([self.choice, self.add])
-        self._rest.add_class("fb-add")
-        self.widget = widgets.VBox([])
-        self.widget.add_class("fb-several")
+        self.reason = _reason()
+        self._rest = made(widgets.HBox, [self.choice, self.add], classes=["fb-add"])
+        self.widget = made(widgets.VBox, [], classes=["fb-several"])
         self._arrange()
 
     def read(self) -> list[dict[str, Any]]:
@@ -254,10 +251,9 @@ class Several:
         row = Group("", self.family, self.family.__name__, self._changed)
         if kind is not None and row.choice is not None:
             row.start(kind)
-        button = widgets.Button(description="Remove")
+        button = made(widgets.Button, description="Remove")
         button.on_click(lambda _: self._removed(row))
-        frame = widgets.VBox([row.widget, button])
-        frame.add_class("fb-part")
+        frame = made(widgets.VBox, [row.widget, button], classes=["fb-part"])
         self._rows.append(row)
         self._frames[id(row)] = frame
 
@@ -307,9 +303,13 @@ def _start(cls: type[Spec]) -> Spec | None:
     return None if required else cls()
 
 
+def _reason() -> widgets.Label:
+    return made(widgets.Label, classes=["fb-problem", HIDDEN])
+
+
 def _say(label: widgets.Label, problems: list[Problem]) -> None:
     label.value = "; ".join(each.message for each in problems)
-    label.layout.display = None if problems else "none"
+    show(label, bool(problems))
 
 
 def _within(path: str, root: str) -> bool:

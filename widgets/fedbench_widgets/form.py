@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from fedbench.data import Explicit, Partitioner
 from fedbench.experiment import Experiment
 from fedbench.spec import Part, Problem, problems
-from fedbench_widgets.cells import close_all
+from fedbench_widgets.cells import close_all, made
 from fedbench_widgets.design import Design, by_hand
 from fedbench_widgets.fields import Field, Group, make
 from fedbench_widgets.partition import PartitionMap
@@ -39,16 +39,15 @@ class Form:
         self.map = PartitionMap()
         self.design = Design(self)
         self.map.on_msg(self.design.heard)
-        self.hint = widgets.Label("")
-        self.hint.add_class("fb-hint")
+        self.hint = made(widgets.Label, classes=["fb-hint"])
         self._changed = changed
         self._quiet = True
         self._fields: dict[str, Field] = {
             name: make(name, field, self._edited) for name, field in Experiment.model_fields.items()
         }
         self._sections: dict[str, widgets.Accordion] = {}
-        self.widget = widgets.VBox([self._section(title) for title in _titles()])
-        self.widget.add_class("fedbench-form")
+        sections = [self._section(title) for title in _titles()]
+        self.widget = made(widgets.VBox, sections, classes=["fedbench-form"])
         self.write(experiment)
 
     def write(self, experiment: Experiment) -> None:
@@ -147,9 +146,13 @@ class Form:
             inside.insert(1, self.map)  # beside the partition that it shows
         if title == "Privacy":
             inside.append(self.hint)
-        section = widgets.Accordion([widgets.VBox(inside)], titles=[title])
-        section.selected_index = 0 if title in OPEN else None
-        section.add_class("fb-section")
+        section = made(
+            widgets.Accordion,
+            [made(widgets.VBox, inside)],
+            classes=["fb-section"],
+            titles=[title],
+            selected_index=0 if title in OPEN else None,
+        )
         self._sections[title] = section
         return section
 

@@ -25,7 +25,7 @@ from fedbench.runs import (
 )
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import digits
-from fedbench_widgets.cells import close_all, replace_previous
+from fedbench_widgets.cells import close_all, made, replace_previous
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
 from fedbench_widgets.panel import Panel
@@ -67,10 +67,8 @@ class Workbench(widgets.VBox):
         self.toolbar = Toolbar()
         self.panel = Panel()
         self.form = Form(first, self._edited)
-        body = widgets.Box([self.form.widget, self.panel])
-        body.add_class("fedbench-body")
-        super().__init__([self.toolbar, body])
-        self.add_class("fedbench-workbench")
+        body = made(widgets.Box, [self.form.widget, self.panel], classes=["fedbench-body"])
+        super().__init__([self.toolbar, body], _dom_classes=("fedbench-workbench",))
         self.toolbar.on_msg(self._heard)
         self.panel.on_msg(self._heard)
         self._note("info", "Ready. Press Start.")
