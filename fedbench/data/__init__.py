@@ -11,12 +11,24 @@ from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Spl
 from fedbench.data.population import Population
 from fedbench.data.quantity import GivenSizes, Sizes
 from fedbench.data.real import (
+    AI4I2020,
+    CMAPSS,
     MNIST,
     TCGABRCA,
+    AdultIncome,
+    BeijingAir,
+    BikeSharing,
     CreditDefault,
+    Diabetes130,
     FashionMNIST,
+    GEFCom2012,
     GermanCredit,
     HeartDisease,
+    LosLoop,
+    MovieLens100K,
+    PJMLoad,
+    SentimentSentences,
+    TinyShakespeare,
 )
 from fedbench.data.skews import (
     FeatureNoise,
@@ -40,9 +52,14 @@ from fedbench.data.source import (
 )
 
 __all__ = [
+    "AI4I2020",
+    "CMAPSS",
     "IID",
     "MNIST",
     "TCGABRCA",
+    "AdultIncome",
+    "BeijingAir",
+    "BikeSharing",
     "BreastCancer",
     "ByTime",
     "Card",
@@ -50,6 +67,7 @@ __all__ = [
     "Column",
     "CreditDefault",
     "Dataset",
+    "Diabetes130",
     "DiabetesProgression",
     "Digits",
     "Dirichlet",
@@ -58,6 +76,7 @@ __all__ = [
     "FeatureNoise",
     "Features",
     "FederatedDataset",
+    "GEFCom2012",
     "GermanCredit",
     "GivenSizes",
     "GivenSplit",
@@ -66,8 +85,11 @@ __all__ = [
     "InnerDirichlet",
     "LabelNoise",
     "LabelPermutation",
+    "LosLoop",
     "MissingFeatures",
+    "MovieLens100K",
     "Natural",
+    "PJMLoad",
     "Partitioner",
     "Pathological",
     "Plan",
@@ -76,6 +98,7 @@ __all__ = [
     "Raw",
     "Rotation",
     "Scaling",
+    "SentimentSentences",
     "Shards",
     "Shift",
     "Sizes",
@@ -83,5 +106,6 @@ __all__ = [
     "Source",
     "Split",
     "TimeSplit",
+    "TinyShakespeare",
     "Wine",
 ]

@@ -19,6 +19,7 @@ from fedbench.spec import Part
 # Numbers, or the ids of tokens or columns.
 Features = NDArray[np.float32] | NDArray[np.int64]
 
+CONSTANT = 1e-9  # a standard deviation, of the mean, that is only rounding
 STRATA = 10  # a regression target is split and partitioned by its tenths
 
 
@@ -145,6 +146,13 @@ class Source(Part, family=True):
         refuse_bad_values(raw.card, "raw", raw.x, raw.y)
         return raw.x if np.issubdtype(raw.x.dtype, np.integer) else standardised(raw.x, ~held)
 
+    def targets(self, raw: Raw, held: NDArray[np.bool_]) -> NDArray[np.generic]:
+        """Return all targets in the unit of the card, learning from the rows that are not held.
+
+        Here as they were read. Those of a regression are standardised after this.
+        """
+        return raw.y
+
     @property
     def natural(self) -> Mapping[str, int]:
         """Return how many values each column has by which rows can be told apart.
@@ -242,7 +250,7 @@ def _load(source: Source) -> Dataset:
     for rows, kind in ((~held, "training"), (held, "test")):
         if not rows.any():
             raise ValueError(f"{raw.card.name}: no {kind} row is left of {len(held)}")
-    card, x, y = raw.card, source.prepare(raw, held), raw.y
+    card, x, y = raw.card, source.prepare(raw, held), source.targets(raw, held)
     classification = card.task == "classification"
     if not classification:
         wanted = y[~held].astype(np.float64)
@@ -288,7 +296,9 @@ def standardised(
         raise ValueError("standardising needs at least one training row in each group")
     mean = x[known].mean(axis=0, dtype=np.float64)
     std = x[known].std(axis=0, dtype=np.float64)
-    std[std == 0] = 1.0  # a constant column carries nothing, and 0 / 0 would be NaN
+    # A constant column carries nothing, and 0 / 0 would be NaN. Rounding leaves it a standard
+    # deviation that is not quite 0, over which it would come to be 1 or -1.
+    std[std <= CONSTANT * np.abs(mean)] = 1.0
     return ((x - mean) / std).astype(np.float32)
 
 
