@@ -26,10 +26,12 @@ from .data import (
     MNIST as MNIST,
     TCGABRCA as TCGABRCA,
     AdultIncome as AdultIncome,
+    Banks as Banks,
     BeijingAir as BeijingAir,
     BikeSharing as BikeSharing,
     BreastCancer as BreastCancer,
     ByTime as ByTime,
+    CityLoad as CityLoad,
     CreditDefault as CreditDefault,
     Diabetes130 as Diabetes130,
     DiabetesProgression as DiabetesProgression,
@@ -38,11 +40,13 @@ from .data import (
     Explicit as Explicit,
     FashionMNIST as FashionMNIST,
     FeatureNoise as FeatureNoise,
+    Fleet as Fleet,
     GEFCom2012 as GEFCom2012,
     GermanCredit as GermanCredit,
     GivenSizes as GivenSizes,
     GroupedNatural as GroupedNatural,
     HeartDisease as HeartDisease,
+    Hospitals as Hospitals,
     InnerDirichlet as InnerDirichlet,
     LabelNoise as LabelNoise,
     LabelPermutation as LabelPermutation,
@@ -59,6 +63,8 @@ from .data import (
     Shards as Shards,
     Shift as Shift,
     Sizes as Sizes,
+    Table as Table,
+    TableError as TableError,
     TinyShakespeare as TinyShakespeare,
     Wine as Wine,
 )
@@ -111,7 +117,7 @@ from .strategies import (
     FineTuning as FineTuning,
     Scaffold as Scaffold,
 )
-from .study import Baselines as Baselines, baselines as baselines
+from .study import Baselines as Baselines, baselines as baselines, oracle as oracle
 from .training import (
     LocalTraining as LocalTraining,
 )

@@ -130,6 +130,12 @@ class Experiment(Spec):
 
     @model_validator(mode="after")
     def _sound(self) -> Experiment:
+        if refusal := self.data.refuses():
+            name, reason = refusal
+            given = getattr(self.data, name)
+            error = refuse(f"data.{name}", reason, given)
+            # what else there is to say depends on the data
+            raise ValidationError.from_exception_data("Experiment", [error])
         errors = [
             *self._data_errors(),
             *self._device_errors(),
@@ -243,7 +249,7 @@ class Experiment(Spec):
 
     def cautions(self) -> list[str]:
         """Return what is allowed but should be known before a run."""
-        found = []
+        found = [f"data: {sentence}" for sentence in self.data.cautions()]
         if isinstance(self.privacy, ClientLevelDP):
             limit = 1 / self.clients
             if self.privacy.delta >= limit:

@@ -7,6 +7,7 @@ from fedbench.data.explicit import Explicit
 from fedbench.data.federated import FederatedDataset, Plan
 from fedbench.data.label_skew import InnerDirichlet, Pathological, Shards
 from fedbench.data.natural import GroupedNatural, Natural
+from fedbench.data.own import Table, TableError, TableFacts
 from fedbench.data.partition import IID, ClassSplit, Dirichlet, Partitioner, Split
 from fedbench.data.population import Population
 from fedbench.data.quantity import GivenSizes, Sizes
@@ -30,6 +31,7 @@ from fedbench.data.real import (
     SentimentSentences,
     TinyShakespeare,
 )
+from fedbench.data.simulated import Banks, CityLoad, Fleet, Hospitals
 from fedbench.data.skews import (
     FeatureNoise,
     LabelNoise,
@@ -58,11 +60,13 @@ __all__ = [
     "MNIST",
     "TCGABRCA",
     "AdultIncome",
+    "Banks",
     "BeijingAir",
     "BikeSharing",
     "BreastCancer",
     "ByTime",
     "Card",
+    "CityLoad",
     "ClassSplit",
     "Column",
     "CreditDefault",
@@ -76,12 +80,14 @@ __all__ = [
     "FeatureNoise",
     "Features",
     "FederatedDataset",
+    "Fleet",
     "GEFCom2012",
     "GermanCredit",
     "GivenSizes",
     "GivenSplit",
     "GroupedNatural",
     "HeartDisease",
+    "Hospitals",
     "InnerDirichlet",
     "LabelNoise",
     "LabelPermutation",
@@ -105,6 +111,9 @@ __all__ = [
     "Skew",
     "Source",
     "Split",
+    "Table",
+    "TableError",
+    "TableFacts",
     "TimeSplit",
     "TinyShakespeare",
     "Wine",

@@ -51,7 +51,8 @@ class Raw:
     `columns` tell rows apart, such as by hospital; the one that the card names as its `client` is
     who holds them. `time` [N] is when a row was seen, in any unit that grows. `units` [N] numbers
     what must not straddle training and test, such as patients. `held` [N] is the test set that the
-    publishers of the data fixed.
+    publishers of the data fixed. `truth` [N], in simulated worlds, is the true probability of the
+    second class, or the true mean of the target.
     """
 
     card: Card
@@ -61,6 +62,7 @@ class Raw:
     time: NDArray[np.float64] | None = None
     units: NDArray[np.int64] | None = None
     held: NDArray[np.bool_] | None = None
+    truth: NDArray[np.float64] | None = None
 
     @property
     def natural(self) -> Column | None:
@@ -81,6 +83,7 @@ class Dataset:
 
     Features are float32, or int64 ids where the card has a vocabulary; targets are int64 classes or
     float32. `columns` and `time` are those of the training rows, the others those of the test rows.
+    `test_truth` is what was true of the test rows where that is known, in the target's own unit.
     Raises ValueError when a feature or target is missing or infinite, or an id is out of its
     vocabulary, naming row and column.
     """
@@ -94,6 +97,7 @@ class Dataset:
     test_columns: Mapping[str, Column] = field(default_factory=dict)
     time: NDArray[np.float64] | None = None
     test_time: NDArray[np.float64] | None = None
+    test_truth: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for part, x, y in (("training", self.x, self.y), ("test", self.x_test, self.y_test)):
@@ -162,6 +166,14 @@ class Source(Part, family=True):
         """
         return {}
 
+    def refuses(self) -> tuple[str, str] | None:
+        """Return the field at fault and why the data cannot be had, or None. Here nothing is."""
+        return None
+
+    def cautions(self) -> tuple[str, ...]:
+        """Return what should be known about the data before a run. Here nothing."""
+        return ()
+
     @property
     def training_samples(self) -> int | None:
         """Return how many rows are left for clients; None where that is known only by reading."""
@@ -201,14 +213,22 @@ class RandomSplit(Source, family=True):
 
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:
         """Return a share of each stratum, a pure function of the table and the fields."""
-        rng = np.random.default_rng([self.split_seed, 1])
         strata = raw.strata
         if raw.natural is not None:
             strata = raw.natural.codes * (int(strata.max()) + 1) + strata
-        if raw.units is None:
+        return self.drawn(strata, raw.units)
+
+    def drawn(
+        self, strata: NDArray[np.int64], units: NDArray[np.int64] | None
+    ) -> NDArray[np.bool_]:
+        """Return a share of the rows of each of `strata` [N], whole `units` [N] if there are any.
+
+        A unit is drawn by the stratum of its first row.
+        """
+        rng = np.random.default_rng([self.split_seed, 1])
+        if units is None:
             return _drawn(strata, self.test_fraction, rng)
-        # a unit is drawn by the stratum of its first row
-        _, first, unit = np.unique(raw.units, return_index=True, return_inverse=True)
+        _, first, unit = np.unique(units, return_index=True, return_inverse=True)
         return _drawn(strata[first], self.test_fraction, rng)[unit]
 
     @property
@@ -269,6 +289,7 @@ def _load(source: Source) -> Dataset:
         {name: column[test] for name, column in raw.columns.items()},
         None if raw.time is None else raw.time[train],
         None if raw.time is None else raw.time[test],
+        None if raw.truth is None else raw.truth[test],
     )
 
 

@@ -13,6 +13,7 @@ from fedbench.data import FederatedDataset
 from fedbench.experiment import MANY, Experiment
 from fedbench.runs import RoundDone
 from fedbench.strategies import Ditto
+from fedbench.study.oracle import oracle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,8 @@ class Baselines:
     `pooled` is the first metric of one model trained on the data of all clients in one place;
     `local` is that metric over all test rows, each by a model that its client trained alone, and
     `clients` the same for each client's own test rows, float32[tested], NaN without any. All are
-    taken after as many rounds of the experiment's local training as it has rounds.
+    taken after as many rounds of the experiment's local training as it has rounds. `oracle` is what
+    nobody can do better than, where the data are simulated and not skewed.
     """
 
     metric: str
@@ -36,11 +38,13 @@ class Baselines:
     local: float
     clients: NDArray[np.float32]
     names: tuple[str, ...] = ()
+    oracle: float | None = None
 
     @property
     def levels(self) -> dict[str, float]:
-        """Return both levels by name, as `History.figure` draws them."""
-        return {"pooled": self.pooled, "local-only": self.local}
+        """Return the levels by name, as `History.figure` draws them."""
+        best = {} if self.oracle is None else {"oracle": self.oracle}
+        return {"pooled": self.pooled, "local-only": self.local, **best}
 
     def frame(self) -> pd.DataFrame:
         """Return the local-only level of each client with test rows, by client."""
@@ -74,7 +78,15 @@ def baselines(
     if pooled is None or alone is None:
         return None
     metric = experiment.metric
-    return Baselines(metric, pooled.metrics[metric], alone.personal, alone.clients, data.names)
+    best = None if experiment.skews else oracle(experiment.data)
+    return Baselines(
+        metric,
+        pooled.metrics[metric],
+        alone.personal,
+        alone.clients,
+        data.names,
+        None if best is None else best[metric],
+    )
 
 
 def alternative(experiment: Experiment) -> Experiment:

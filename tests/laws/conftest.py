@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,8 @@ FAMILIES: dict[str, type[Part]] = {
 
 # As sessions do: two threads of a small product only wait for each other.
 torch.set_num_threads(1)
+
+PEOPLE = str(Path(__file__).parent / "people.csv")
 
 # Arguments by class name; a class that is not here is tested with its defaults.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
@@ -89,6 +92,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"clients": 7, "law": "lognormal", "spread": 1.0},
         {"clients": 6, "law": "powerlaw", "spread": 2.0, "min_samples": 3},
         {"clients": 5, "law": "exponential"},
+    ],
+    "Table": [
+        {"path": PEOPLE, "target": "ill", "client": "site"},
+        {"path": PEOPLE, "target": "age"},
     ],
     "TextClassifier": [{"width": 4}, {"width": 3, "hidden": 5}],
     "TrimmedMean": [{}, {"trim": 0.0}, {"trim": 0.3}],

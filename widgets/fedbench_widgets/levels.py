@@ -43,7 +43,7 @@ class Levels:
             return {"wanted": True, "words": found, "lines": []}
         lines = [
             {"label": f"{word} {_short(found.metric, value)}", "value": value}
-            for word, value in (("pooled", found.pooled), ("alone", found.local))
+            for word, value in _words(found).items()
         ]
         return {"wanted": True, "words": "", "lines": lines}
 
@@ -93,6 +93,11 @@ class Levels:
             del going
             self._closed.wait(PATIENCE)
         return False
+
+
+def _words(found: Baselines) -> dict[str, float]:
+    best = {} if found.oracle is None else {"best possible": found.oracle}
+    return {"pooled": found.pooled, "alone": found.local, **best}
 
 
 def _short(metric: str, value: float) -> str:

@@ -1,0 +1,354 @@
+"""What the columns of a table are taken for, and what is odd about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench.data.card import Task
+from fedbench.data.own.reading import TableError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Role = Literal["target", "client", "time", "unit", "number", "category", "left out"]
+MOST_LEVELS = 50  # of a category; with more the rarest are one
+FEW = 20  # different whole numbers up to which a target is one of classes
+NUMERIC = 0.9  # of the cells of a column, from which on the others are mistakes
+UNIQUE = 0.9  # different values a row, from which on text is a name and not a category
+LEAK = 0.999  # correlation with the target that is too good
+EXAMPLES, FIRST = 3, 1000  # different values of the first rows are shown
+MOST_CLASSES = 1000
+OTHER, MISSING = "other", "missing"
+DATE = r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """One column: what it is taken for and why, and what is in it. Names are untrusted text."""
+
+    name: str
+    role: Role
+    missing: int
+    distinct: int
+    examples: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """A table as it was understood: rows, columns, task and what one should know beforehand."""
+
+    rows: int
+    task: Task
+    classes: tuple[str, ...]
+    columns: tuple[ColumnFacts, ...]
+    cautions: tuple[str, ...] = ()
+    untold: int = 0  # rows without a target, which are left out
+    clients: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = field(default=())  # numbers with missing cells
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a column: role, reason, missing and distinct values, examples."""
+        import pandas as pd
+
+        rows = [
+            {
+                "column": each.name,
+                "taken for": each.role,
+                "because": each.why,
+                "missing": each.missing,
+                "distinct": each.distinct,
+                "examples": ", ".join(each.examples),
+            }
+            for each in self.columns
+        ]
+        return pd.DataFrame(rows).set_index("column")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person said of the columns; an empty text says nothing."""
+
+    target: str
+    client: str = ""
+    time: str = ""
+    unit: str = ""
+    ignore: tuple[str, ...] = ()
+    task: Task = "classification"
+
+    @property
+    def named(self) -> dict[str, Role]:
+        """Return the columns that are no features, by name."""
+        asked: dict[str, Role] = {self.target: "target", self.client: "client"}
+        asked |= {self.time: "time", self.unit: "unit"}
+        asked |= dict.fromkeys(self.ignore, "left out")
+        return {name: role for name, role in asked.items() if name}
+
+
+def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
+    """Return what each column is taken for. Raises TableError that names the setting at fault."""
+    frame = _sound(frame, asked)
+    told = ~gaps(frame[asked.target])
+    untold = int(np.count_nonzero(~told))
+    known: Any = frame.loc[told]  # its columns are Series, which the stubs of pandas do not know
+    task, classes = _target(known[asked.target], asked)
+    cautions = [] if not untold else [f"{untold} rows without {asked.target!r} are left out"]
+    columns = []
+    for name in frame.columns:
+        role = asked.named.get(name)
+        facts = _column(known[name], name, role)
+        columns.append(facts)
+        if facts.role == "left out" and role is None:
+            cautions.append(f"{name!r} is left out: {facts.why}")
+    features = [each for each in columns if each.role in ("number", "category")]
+    if not features:
+        raise TableError("path", "no column is left to learn from")
+    cautions += _leaks(known, features, asked.target, task)
+    lacking = tuple(c.name for c in features if c.role == "number" and c.missing)
+    if lacking:
+        shown = ", ".join(map(repr, lacking[:5])) + ("…" if len(lacking) > 5 else "")
+        cautions.append(
+            f"missing numbers are filled with the median of the training rows, and a column says "
+            f"where: {shown}"
+        )
+    clients = ()
+    if asked.client:
+        clients = _clients(known[asked.client], asked.client)
+    return TableFacts(
+        len(known), task, classes, tuple(columns), tuple(cautions), untold, clients, lacking
+    )
+
+
+def gaps(column: Any) -> NDArray[np.bool_]:
+    """Return where a column has no value, bool[N]."""
+    return np.asarray(column.isna(), dtype=bool)
+
+
+def likely_task(column: pd.Series) -> Task:
+    """Return what is told of a target: classes, unless it holds numbers of many values."""
+    if not _is_number(column):
+        return "classification"
+    values = column.dropna().unique()
+    few = len(values) <= min(FEW, len(column) / 2)
+    whole = bool((values.astype(np.float64) % 1 == 0).all())
+    return "classification" if few and whole else "regression"
+
+
+def numbers(column: pd.Series) -> pd.Series:
+    """Return a column as float64, NaN where a cell is missing or no number."""
+    import pandas as pd
+
+    parsed: Any = column if column.dtype == bool else pd.to_numeric(column, errors="coerce")
+    return parsed.astype(np.float64)
+
+
+def texts(column: pd.Series) -> pd.Series:
+    """Return a column as text, whole numbers without a point; missing cells stay missing."""
+    import pandas as pd
+
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype("string").str.strip()
+
+
+def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [str(name).strip() for name in frame.columns]
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        what = ", ".join(map(repr, sorted(doubled)))
+        raise TableError("path", f"several columns are called {what}; each needs its own name")
+    frame = frame.set_axis(names, axis=1)
+    if not asked.target:
+        raise TableError("target", f"say which column is to be told: {_listed(names)}")
+    for setting, name in (
+        ("target", asked.target),
+        ("client", asked.client),
+        ("time", asked.time),
+        ("unit", asked.unit),
+        *(("ignore", each) for each in asked.ignore),
+    ):
+        if name and name not in names:
+            raise TableError(setting, f"there is no column {name!r}; there are {_listed(names)}")
+    used = [name for name in (asked.target, asked.client, asked.time) if name]
+    for name in used:
+        if used.count(name) > 1 or name in asked.ignore:
+            raise TableError("target", f"{name!r} cannot be two things at once")
+    for name in names:
+        if name not in asked.ignore and gaps(frame[name]).all():
+            raise TableError(
+                "ignore" if name not in used else "target",
+                f"column {name!r} has no value at all; add it to ignore",
+            )
+    if asked.time:
+        column: Any = frame[asked.time]
+        number = _is_number(column)
+        bad = gaps(column if number else pd.to_datetime(column, errors="coerce", utc=True))
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise TableError(
+                "time",
+                f"{asked.time!r} is {_shown(column.iloc[row])} in row {row + 1}, which is no time "
+                f"({np.count_nonzero(bad)} such rows)",
+            )
+    return frame
+
+
+def _target(column: pd.Series, asked: Asked) -> tuple[Task, tuple[str, ...]]:
+    name = asked.target
+    task = asked.task
+    if task == "regression":
+        bad = ~np.isfinite(numbers(column).to_numpy())
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise TableError(
+                "task",
+                f"{name!r} is {_shown(column.iloc[row])} in row {row + 1}, which is no number; "
+                "a regression tells numbers",
+            )
+        if column.nunique() == 1:
+            raise TableError("target", f"{name!r} is {_shown(column.iloc[0])} in every row")
+        return task, ()
+    found = sorted(texts(column).unique(), key=_order)
+    if len(found) == 1:
+        raise TableError("target", f"{name!r} is {found[0]!r} in every row: one class only")
+    if len(found) > MOST_CLASSES:
+        raise TableError(
+            "target", f"{name!r} has {len(found):,} different values; those are no classes"
+        )
+    return task, tuple(found)
+
+
+def _column(column: pd.Series, name: str, asked: Role | None) -> ColumnFacts:
+    present = column.dropna()
+    distinct = int(present.nunique())
+    missing = len(column) - len(present)
+    examples = tuple(_shown(value) for value in present.head(FIRST).unique()[:EXAMPLES])
+
+    def facts(role: Role, why: str, levels: Sequence[str] = ()) -> ColumnFacts:
+        return ColumnFacts(name, role, missing, distinct, examples, tuple(levels), why)
+
+    if asked is not None:
+        return facts(asked, "as asked")
+    if distinct == 0:
+        return facts("left out", "it has no value where the target has one")
+    if distinct == 1 and not missing:
+        return facts("left out", f"it is {examples[0]} in every row")
+    if _is_number(column):
+        if not np.isfinite(numbers(present)).all():
+            row = int(np.flatnonzero(np.isinf(numbers(column).to_numpy()))[0])
+            raise TableError(
+                "path", f"{name!r} is infinite in row {row + 1}; empty that cell or mend it"
+            )
+        return facts("number", f"numbers, {distinct} different")
+    if _is_date(column):
+        return facts("left out", "it holds dates; name it as time, or turn it into numbers")
+    parsed = numbers(present)
+    wrong = gaps(parsed)
+    share = 1 - float(wrong.mean())
+    if share >= NUMERIC:
+        if share < 1:
+            row = int(np.flatnonzero(wrong)[0])
+            place = int(np.flatnonzero(~gaps(column))[row])
+            raise TableError(
+                "path",
+                f"{name!r} holds numbers but {_shown(present.iloc[row])} in row {place + 1} "
+                f"({np.count_nonzero(wrong)} such cells); mend or empty them, or add the column "
+                "to ignore",
+            )
+        return facts("number", f"numbers, {distinct} different")
+    if distinct > MOST_LEVELS and distinct > UNIQUE * len(present):
+        return facts("left out", "nearly every row has a text of its own")
+    counts = texts(present).value_counts()
+    # by how common they are, then by name: the same whatever the order of rows
+    common = sorted(counts.index, key=lambda level: (-counts[level], level))
+    levels = sorted(
+        common[:MOST_LEVELS] if len(common) <= MOST_LEVELS else common[: MOST_LEVELS - 1]
+    )
+    if len(common) > MOST_LEVELS:
+        levels.append(OTHER)
+    if missing:
+        levels.append(MISSING)
+    why = f"{len(common)} different texts"
+    if len(common) > MOST_LEVELS:
+        why += f"; all but the {MOST_LEVELS - 1} commonest count as {OTHER!r}"
+    return facts("category", why, levels)
+
+
+def _leaks(frame: Any, features: Sequence[ColumnFacts], target: str, task: Task) -> list[str]:
+    """Return a sentence for each column that tells the target by itself."""
+    codes = texts(frame[target]).factorize()[0] if task == "classification" else None
+    y = numbers(frame[target]).to_numpy() if codes is None else codes.astype(np.float64)
+    found = []
+    for each in features:
+        column = frame[each.name]
+        if each.role == "number":
+            x = numbers(column).to_numpy()
+            known = ~np.isnan(x)
+            tells = x[known].std() > 0 and y[known].std() > 0
+            if tells and abs(np.corrcoef(x[known], y[known])[0, 1]) > LEAK:
+                found.append(_leak(each.name, target))
+        elif codes is not None:
+            levels = texts(column).fillna(MISSING).factorize()[0]
+            table = np.zeros((levels.max() + 1, codes.max() + 1))
+            np.add.at(table, (levels, codes), 1)
+            sure = table.max(axis=1).sum() / len(codes)
+            if sure > LEAK > table.sum(axis=0).max() / len(codes):
+                found.append(_leak(each.name, target))
+    return found
+
+
+def _leak(name: str, target: str) -> str:
+    return f"{name!r} tells {target!r} by itself: if it is known only afterwards, add it to ignore"
+
+
+def _clients(column: pd.Series, name: str) -> tuple[str, ...]:
+    missing = gaps(column)
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0])
+        raise TableError(
+            "client",
+            f"{name!r} is missing in row {row + 1} ({np.count_nonzero(missing)} such rows); say "
+            "who holds them",
+        )
+    return tuple(sorted(texts(column).unique(), key=_order))
+
+
+def _is_number(column: pd.Series) -> bool:
+    import pandas as pd
+
+    return pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+
+
+def _is_date(column: pd.Series) -> bool:
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    first = column.dropna().head(20).astype(str)
+    return len(first) > 0 and bool(first.str.match(DATE).all())
+
+
+def _order(text: str) -> tuple[int, float, str]:
+    """Numbers in their order, then texts in theirs."""
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text
+
+
+def _shown(value: Any) -> str:
+    text = repr(value.item() if hasattr(value, "item") else value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:12]))
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")

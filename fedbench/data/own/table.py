@@ -1,0 +1,289 @@
+"""A table of one's own as a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr
+
+from fedbench.data.card import Card, Task
+from fedbench.data.own import reading
+from fedbench.data.own.facts import (
+    MISSING,
+    OTHER,
+    Asked,
+    ColumnFacts,
+    TableFacts,
+    gaps,
+    likely_task,
+    numbers,
+    texts,
+    understand,
+)
+from fedbench.data.own.reading import Stamp, TableError
+from fedbench.data.source import Column, Features, RandomSplit, Raw, standardised
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENOUGH = 0.5  # of the test rows that were asked for, else strata were too small
+
+
+class Table(RandomSplit):
+    """A table of your own: a DataFrame, a CSV or a Parquet file, one row an example.
+
+    `fb.Table(frame_or_path, target="ill", client="hospital")`. What each column is taken for is
+    inferred, and shown by `facts`. Numbers are standardised by the training rows; a missing one is
+    their median, and a column says where that is. Texts become an indicator for each value, a
+    missing one being a value. The test set is drawn from each client and class alike; with `time`
+    it is the latest rows; and rows of one `unit`, such as a patient, are never parted. A DataFrame
+    is remembered in this process only: an experiment to be kept wants a file.
+    """
+
+    path: Annotated[
+        str,
+        Field(title="File", description="a CSV or Parquet file, its first row the column names"),
+    ] = ""
+    target: Annotated[str, Field(title="Target", description="which column is to be told")] = ""
+    client: Annotated[
+        str, Field(title="Client", description="which column says who holds a row, if any does")
+    ] = ""
+    # Left out, it is inferred from the target when the object is made: from then on it is said.
+    task: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride]
+        Literal["classification", "regression"],
+        Field(title="Task", description="whether classes or numbers are told"),
+    ] = "classification"
+    time: Annotated[
+        str,
+        Field(
+            title="Time",
+            description="which column says when a row was seen, if any does; the latest rows are "
+            "then the test set",
+        ),
+    ] = ""
+    unit: Annotated[
+        str,
+        Field(
+            title="Unit",
+            description="which column says what must not be parted by the split, such as a patient",
+        ),
+    ] = ""
+    ignore: Annotated[
+        tuple[str, ...], Field(title="Ignore", description="columns that are left out")
+    ] = ()
+    largest: Annotated[
+        float,
+        Field(
+            gt=0,
+            title="Largest",
+            description="size of a file up to which it is read",
+            json_schema_extra={"unit": "GB"},
+        ),
+    ] = 1.0
+
+    _written: Stamp | None = PrivateAttr(default=None)
+
+    def __init__(self, data: pd.DataFrame | str | object = None, /, **fields: Any) -> None:
+        """Take a table as the first argument, or the path of one by name."""
+        if data is not None:
+            fields["path"] = reading.keep(data) if hasattr(data, "columns") else str(data)  # pyright: ignore
+        if "task" not in fields and (task := _inferred(fields)):
+            fields["task"] = task
+        super().__init__(**fields)
+        # Two tables are equal if their files are: a file that changed is never served from memory.
+        self._written = reading.stamp(self.path)
+
+    @property
+    def facts(self) -> TableFacts:
+        """Return what the columns are taken for, and what is odd about them.
+
+        Raises TableError, a ValueError, that says what is wrong and what would be right.
+        """
+        if reading.stamp(self.path) != self._written:
+            raise TableError("path", f"{self.path!r} has changed meanwhile; make the data anew")
+        return _facts(self.path, self._written, self.largest, self._asked)
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return how many features there are, which only reading tells."""
+        return (len(_names(self.facts)),)
+
+    @property
+    def natural(self) -> Mapping[str, int]:
+        """Return how many clients there are, if a column says so."""
+        return {self.client: len(self.facts.clients)} if self.client else {}
+
+    def refuses(self) -> tuple[str, str] | None:
+        """Return the setting at fault and why the table cannot be had, or None."""
+        try:
+            _ = self.facts
+        except TableError as error:
+            return error.field, str(error)
+        return None
+
+    def cautions(self) -> tuple[str, ...]:
+        """Return what was left out, filled in or looks like a leak."""
+        return self.facts.cautions
+
+    def table(self) -> Raw:
+        """Return the features of all rows that have a target; missing numbers are NaN."""
+        facts = self.facts
+        frame = reading.read(self.path, self.largest)
+        frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
+        frame = frame.loc[~gaps(frame[self.target])]
+        numeric = [each for each in facts.columns if each.role == "number"]
+        x = np.empty((len(frame), len(_names(facts))), dtype=np.float32)
+        for k, each in enumerate(numeric):
+            x[:, k] = numbers(frame[each.name])
+        for k, name in enumerate(facts.lacking, start=len(numeric)):
+            x[:, k] = numbers(frame[name]).isna()
+        at = len(numeric) + len(facts.lacking)
+        for each in facts.columns:
+            if each.role == "category":
+                x[:, at : at + len(each.levels)] = _indicators(frame[each.name], each)
+                at += len(each.levels)
+        columns = {}
+        if self.client:
+            columns = {self.client: _coded(frame[self.client], facts.clients)}
+        return Raw(
+            self._card(facts),
+            x,
+            self._targets(frame, facts),
+            columns,
+            time=_moments(frame[self.time]) if self.time else None,
+            units=texts(frame[self.unit]).factorize()[0] if self.unit else None,
+        )
+
+    def held_out(self, raw: Raw) -> NDArray[np.bool_]:
+        """Return the latest rows where there is a time, else a share of each stratum.
+
+        Where most strata are too small to give a row, a share of each client, or of all rows.
+        """
+        if raw.time is None:
+            return self._share(raw)
+        ordered = np.sort(raw.time)
+        late = raw.time >= ordered[round(len(ordered) * (1 - self.test_fraction))]
+        if raw.units is None:
+            return late
+        # a unit that is late in any row is late in all: nothing of it may be trained on
+        return np.isin(raw.units, raw.units[late])
+
+    def prepare(self, raw: Raw, held: NDArray[np.bool_]) -> Features:
+        """Return numbers filled and standardised by the training rows, indicators as they are."""
+        count = sum(each.role == "number" for each in self.facts.columns)
+        x = raw.x.astype(np.float32)
+        for k in range(count):
+            gap = np.isnan(x[:, k])
+            if gap.any():
+                known = x[~held & ~gap, k]
+                x[gap, k] = np.median(known) if len(known) else 0.0
+        if count:
+            x[:, :count] = standardised(x[:, :count], ~held)
+        return x
+
+    def _share(self, raw: Raw) -> NDArray[np.bool_]:
+        held = super().held_out(raw)
+        coarser = [np.zeros(len(raw.y), dtype=np.int64)]
+        if raw.natural is not None:
+            coarser.insert(0, raw.natural.codes)
+        while held.mean() < ENOUGH * self.test_fraction and coarser:
+            held = self.drawn(coarser.pop(0), raw.units)
+        return held
+
+    @property
+    def _asked(self) -> Asked:
+        return Asked(self.target, self.client, self.time, self.unit, self.ignore, self.task)
+
+    def _targets(self, frame: Any, facts: TableFacts) -> NDArray[np.generic]:
+        if facts.task == "regression":
+            return numbers(frame[self.target]).to_numpy(dtype=np.float32)
+        return _coded(frame[self.target], facts.classes).codes
+
+    def _card(self, facts: TableFacts) -> Card:
+        name = "a DataFrame" if self.path.startswith(reading.FRAME) else self.path
+        names = _names(facts)
+        return Card(
+            name="Table",
+            source=name,
+            licence="your own",
+            task=facts.task,
+            shape=(len(names),),
+            features=names,
+            target=self.target,
+            classes=facts.classes,
+            client=self.client,
+            traps=facts.cautions,
+        )
+
+
+# The base says that its task belongs to the class; here each table has its own.
+Table.__class_vars__.discard("task")
+
+
+def _inferred(fields: Mapping[str, Any]) -> Task | None:
+    """Return the task that the target suggests, None where that cannot be said yet."""
+    path, target = fields.get("path"), fields.get("target")
+    if not isinstance(path, str) or not isinstance(target, str) or not path or not target:
+        return None
+    try:
+        frame = reading.read(path, float(fields.get("largest", 1.0)))
+    except (TableError, TypeError, ValueError):
+        return None
+    named = [k for k, name in enumerate(frame.columns) if str(name).strip() == target]
+    return likely_task(frame.iloc[:, named[0]]) if named else None
+
+
+@lru_cache(maxsize=16)
+def _facts(path: str, written: Stamp | None, largest: float, asked: Asked) -> TableFacts:
+    return understand(reading.read(path, largest), asked)
+
+
+def _names(facts: TableFacts) -> tuple[str, ...]:
+    """Return what the features are called; a name that is taken gets a number."""
+    wanted = [each.name for each in facts.columns if each.role == "number"]
+    wanted += [f"{name}: {MISSING}" for name in facts.lacking]
+    for each in facts.columns:
+        if each.role == "category":
+            wanted += [f"{each.name}: {level}" for level in each.levels]
+    found: dict[str, None] = {}
+    for name in wanted:
+        unique, k = name, 2
+        while unique in found:
+            unique, k = f"{name} ({k})", k + 1
+        found[unique] = None
+    return tuple(found)
+
+
+def _coded(column: pd.Series, names: tuple[str, ...]) -> Column:
+    return Column(names, _places(texts(column), names))
+
+
+def _indicators(column: pd.Series, facts: ColumnFacts) -> NDArray[np.float32]:
+    values = texts(column)
+    if MISSING in facts.levels:
+        values = values.fillna(MISSING)
+    codes = _places(values, facts.levels)
+    if OTHER in facts.levels:
+        codes[codes < 0] = facts.levels.index(OTHER)
+    return np.eye(len(facts.levels), dtype=np.float32)[codes]
+
+
+def _places(values: pd.Series, names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return where each value stands among the names, -1 for one that is none of them."""
+    import pandas as pd
+
+    return pd.Index(names, dtype="string").get_indexer(pd.Index(values)).astype(np.int64)
+
+
+def _moments(column: pd.Series) -> NDArray[np.float64]:
+    """Return numbers as they are, and dates as seconds."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64)
+    when = pd.to_datetime(column, utc=True).dt.tz_localize(None)
+    return when.to_numpy().astype("datetime64[ns]").astype(np.float64) / 1e9

@@ -1,0 +1,53 @@
+"""What simulators have in common: knobs, and numbers that are drawn one column at a time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+MADE = "made by fedbench: no person, firm or machine stands behind a row"
+LICENCE = "none needed"
+
+SimulationSeed = Annotated[
+    int, Field(ge=0, title="World seed", description="which world is made; the split has its own")
+]
+
+
+def knob(title: str, description: str, most: float = 2) -> Any:
+    """Return a field of how strongly something is simulated, from 0 (not at all)."""
+    return Field(
+        ge=0,
+        le=most,
+        title=title,
+        description=description,
+        json_schema_extra={"slider": [0, most, most / 20]},
+    )
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def intercept(score: NDArray[np.float64], rate: float) -> float:
+    """Return what is to be added to `score` so that the mean of sigmoid is `rate`."""
+    from scipy.optimize import root_scalar
+
+    far = 60.0 + float(np.abs(score).max())
+    found = root_scalar(lambda b: float(sigmoid(score + b).mean()) - rate, bracket=(-far, far))
+    return float(found.root)
+
+
+def shares(count: int, total: int, spread: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return `count` whole sizes that sum to `total`, log-normal with deviation `spread`.
+
+    Each is at least a tenth of the mean, so that every client has something to learn.
+    """
+    weight = np.exp(spread * rng.standard_normal(count))
+    weight /= weight.mean()
+    weight = np.maximum(weight, 0.1)
+    edges = np.round(np.cumsum(weight) / weight.sum() * total).astype(np.int64)
+    return np.diff(np.concatenate([[0], edges]))

@@ -1,0 +1,464 @@
+"""Tables of one's own: what columns are taken for, and what a bad one gets."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+import fedbench as fb
+from fedbench.data.own.facts import MOST_LEVELS
+from fedbench.data.own.reading import keep_upload
+
+ODD = "<b>ε\"'</b>"
+
+
+def people(rows: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(20, 80, rows),
+            "weight": rng.normal(75, 10, rows).round(1),
+            ODD: rng.choice(["red", "green", "<i>blue"], rows),
+            "site": rng.choice(["north", "south", "west"], rows),
+        }
+    )
+    risk = (frame["age"] - 50) / 10 + rng.normal(0, 1, rows)
+    return frame.assign(ill=np.where(risk > 0, "yes", "no"))
+
+
+def written(tmp_path: Path, text: str, name: str = "table.csv") -> str:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def roles(table: fb.Table) -> dict[str, str]:
+    return {each.name: each.role for each in table.facts.columns}
+
+
+def refusal(table: fb.Table) -> tuple[str, str]:
+    """Return where and why an experiment with this table is refused."""
+    with pytest.raises(ValidationError) as caught:
+        fb.Experiment(data=table)
+    (error,) = caught.value.errors()
+    return ".".join(map(str, error["loc"])), error["msg"]
+
+
+# What it is taken for
+
+
+def test_columns_are_taken_for_numbers_and_categories_and_one_says_who_holds_a_row() -> None:
+    table = fb.Table(people(), target="ill", client="site")
+    assert roles(table) == {
+        "age": "number",
+        "weight": "number",
+        ODD: "category",
+        "site": "client",
+        "ill": "target",
+    }
+    assert table.task == "classification"
+    data = table.load()
+    assert data.card.features == (
+        *("age", "weight", f"{ODD}: <i>blue", f"{ODD}: green", f"{ODD}: red"),
+    )
+    assert data.card.classes == ("no", "yes")
+    assert data.columns["site"].names == ("north", "south", "west")
+    np.testing.assert_allclose(data.x[:, :2].mean(0), 0, atol=1e-5)
+    assert set(np.unique(data.x[:, 2:])) == {0, 1}
+    assert (data.x[:, 2:].sum(1) == 1).all()
+
+
+def test_every_row_stands_where_it_belongs() -> None:
+    """Row by row: with nothing held but the order of rows, features are those of the frame."""
+    frame = people()
+    raw = fb.Table(frame, target="ill", client="site").table()
+    np.testing.assert_array_equal(raw.x[:, 0], frame["age"])
+    np.testing.assert_array_equal(raw.x[:, 3], frame[ODD] == "green")
+    np.testing.assert_array_equal(raw.y, frame["ill"] == "yes")
+    names = np.array(raw.columns["site"].names)
+    np.testing.assert_array_equal(names[raw.columns["site"].codes], frame["site"])
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        (["a", "b"] * 50, "classification"),
+        ([0, 1] * 50, "classification"),
+        ([1.0, 2.0, 3.0, 4.0] * 25, "classification"),
+        ([True, False] * 50, "classification"),
+        (list(range(100)), "regression"),
+        ([0.5, 1.5] * 50, "regression"),
+    ],
+)
+def test_the_task_is_inferred_and_then_said(values: list[Any], task: str) -> None:
+    frame = people(100).assign(what=values)
+    table = fb.Table(frame, target="what")
+    assert table.task == task
+    assert f'task = "{task}"' in table.to_toml()
+    other = "regression" if task == "classification" else "classification"
+    assert fb.Table(frame, target="what", task=other).task == other
+
+
+def test_classes_are_in_the_order_of_numbers() -> None:
+    frame = people(120).assign(grade=[1, 2, 10] * 40)
+    assert fb.Table(frame, target="grade").facts.classes == ("1", "2", "10")
+
+
+def test_a_number_of_many_values_is_told_in_its_own_unit() -> None:
+    table = fb.Table(people(), target="weight")
+    data = table.load()
+    frame = people()
+    own = np.concatenate([data.y, data.y_test]) * data.card.target_std + data.card.target_mean
+    np.testing.assert_allclose(np.sort(own), np.sort(frame["weight"]), rtol=1e-4)
+
+
+def test_a_missing_number_is_the_median_of_the_training_rows_and_a_column_says_so() -> None:
+    frame = people()
+    frame.loc[::7, "weight"] = np.nan
+    table = fb.Table(frame, target="ill")
+    raw = table.table()
+    held = table.held_out(raw)
+    data = table.load()
+    assert data.card.features[:3] == ("age", "weight", "weight: missing")
+    gap = frame["weight"].isna().to_numpy()
+    known = frame["weight"].to_numpy()[~held & ~gap]
+    filled = np.where(gap, np.float32(np.median(known)), frame["weight"]).astype(np.float32)
+    scaled = (filled - filled[~held].mean()) / filled[~held].std()
+    np.testing.assert_allclose(data.x[:, 1], scaled[~held], rtol=1e-3, atol=1e-4)
+    # the indicator is 0 or 1 and not standardised
+    marks = data.x[:, 2]
+    assert len(np.unique(marks)) == 2
+    assert any("median" in caution for caution in table.cautions())
+
+
+def test_a_missing_text_is_a_value_of_its_own() -> None:
+    frame = people()
+    frame.loc[:9, ODD] = None
+    data = fb.Table(frame, target="ill").load()
+    assert f"{ODD}: missing" in data.card.features
+
+
+def test_the_rarest_of_many_texts_are_one() -> None:
+    rows = 1000
+    frame = people(rows).assign(town=[f"town {k % 60}" for k in range(rows)])
+    table = fb.Table(frame, target="ill")
+    (town,) = [each for each in table.facts.columns if each.name == "town"]
+    assert len(town.levels) == MOST_LEVELS
+    assert town.levels[-1] == "other"
+    raw = table.table()
+    first = raw.card.features.index(f"town: {town.levels[0]}")
+    marks = raw.x[:, first : first + MOST_LEVELS]
+    assert (marks.sum(1) == 1).all()
+    rare = ~frame["town"].isin(town.levels)
+    np.testing.assert_array_equal(marks[:, -1] == 1, rare)
+
+
+def test_constant_names_and_dates_are_left_out_and_said() -> None:
+    frame = people().assign(
+        one=1,
+        name=[f"person {k}" for k in range(200)],
+        seen=pd.date_range("2024-01-01", periods=200).astype(str),
+    )
+    table = fb.Table(frame, target="ill")
+    assert [name for name, role in roles(table).items() if role == "left out"] == [
+        *("one", "name", "seen"),
+    ]
+    said = fb.Experiment(data=table).cautions()
+    for name in ("one", "name", "seen"):
+        assert any(f"'{name}' is left out" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("leak", ["text", "number"])
+def test_a_column_that_tells_the_target_is_pointed_out(leak: str) -> None:
+    frame = people()
+    answer = frame["ill"] if leak == "text" else (frame["ill"] == "yes").astype(int) * 3.5 + 1
+    frame = frame.assign(outcome=answer)
+    table = fb.Table(frame, target="ill")
+    assert any(
+        "'outcome' tells 'ill' by itself" in sentence and "ignore" in sentence
+        for sentence in table.cautions()
+    )
+    plain = fb.Table(frame, target="ill", ignore=("outcome",))
+    assert not any("by itself" in sentence for sentence in plain.cautions())
+    assert "outcome" not in "".join(plain.load().card.features)
+
+
+def test_rows_without_a_target_are_left_out_and_counted() -> None:
+    frame = people()
+    frame.loc[[3, 5], "ill"] = None
+    table = fb.Table(frame, target="ill")
+    assert table.facts.untold == 2
+    assert len(table.table().y) == 198
+    assert "2 rows without 'ill' are left out" in table.cautions()
+
+
+@pytest.mark.parametrize("clients", [4, 40])
+def test_small_strata_still_leave_a_test_set(clients: int) -> None:
+    """Forty rows of a regression: tenths of each client hold hardly a row."""
+    frame = people(40).assign(site=[f"s{k % clients:02}" for k in range(40)])
+    table = fb.Table(frame, target="weight", client="site")
+    held = table.held_out(table.table())
+    assert 6 <= held.sum() <= 10
+    assert len(set(frame["site"][~held])) == (clients if clients == 4 else 32)
+
+
+def test_with_a_time_the_latest_rows_are_the_test_set() -> None:
+    frame = people().sample(frac=1, random_state=0).reset_index(drop=True)
+    days = pd.date_range("2024-01-01", periods=200)[np.random.default_rng(1).permutation(200)]
+    data = fb.Table(frame.assign(day=days.astype(str)), target="ill", time="day").load()
+    assert data.time is not None
+    assert data.test_time is not None
+    assert len(data.y_test) == 40
+    assert data.time.max() < data.test_time.min()
+    numbers = fb.Table(frame.assign(day=range(200)), target="ill", time="day").load()
+    assert numbers.test_time is not None
+    assert numbers.test_time.min() == 160
+
+
+def test_a_unit_is_never_parted_not_even_by_time() -> None:
+    frame = people().assign(patient=np.arange(200) // 4, day=np.arange(200))
+    for more in ({}, {"time": "day"}):
+        table = fb.Table(frame, target="ill", unit="patient", **more)
+        raw = table.table()
+        held = table.held_out(raw)
+        assert raw.units is not None
+        assert not set(raw.units[held]) & set(raw.units[~held])
+        assert 0.1 < held.mean() < 0.35
+
+
+def test_clients_are_natural_and_learn() -> None:
+    experiment = fb.Experiment(
+        data=fb.Table(people(), target="ill", client="site"),
+        partition=fb.Natural(),
+        rounds=5,
+        engine=fb.StackedEngine(workers=0),
+    )
+    assert experiment.federation().names == ("north", "south", "west")
+    assert fb.run(experiment, progress=False).rows[-1].metrics["accuracy"] > 0.75
+
+
+# Files
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_separators_and_line_ends_are_found(tmp_path: Path, separator: str, end: str) -> None:
+    text = people().to_csv(index=False, sep=separator, lineterminator=end)
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())  # as spreadsheets write it
+    table = fb.Table(path, target="ill", client="site")
+    np.testing.assert_array_equal(
+        table.table().x, fb.Table(people(), target="ill", client="site").table().x
+    )
+
+
+def test_parquet_and_packed_files_are_the_same_table(tmp_path: Path) -> None:
+    frame = people()
+    frame.to_parquet(tmp_path / "table.parquet")
+    (tmp_path / "table.csv.gz").write_bytes(gzip.compress(frame.to_csv(index=False).encode()))
+    here = fb.Table(frame, target="ill").table().x
+    for name in ("table.parquet", "table.csv.gz"):
+        np.testing.assert_array_equal(fb.Table(tmp_path / name, target="ill").table().x, here)
+
+
+def test_a_file_that_changed_is_read_anew_and_never_served_from_memory(tmp_path: Path) -> None:
+    path = written(tmp_path, people(100).to_csv(index=False))
+    old = fb.Table(path, target="ill")
+    assert len(old.table().y) == 100
+    written(tmp_path, people(120).to_csv(index=False))
+    new = fb.Table(path, target="ill")
+    assert new != old
+    assert len(new.table().y) == 120
+    with pytest.raises(fb.TableError, match="has changed meanwhile"):
+        _ = old.facts
+
+
+def test_an_experiment_on_a_file_survives_toml(tmp_path: Path) -> None:
+    path = written(tmp_path, people().to_csv(index=False))
+    experiment = fb.Experiment(data=fb.Table(path, target="ill", client="site"))
+    assert fb.Experiment.from_toml(experiment.to_toml()) == experiment
+    namespace: dict[str, Any] = {"fb": fb}
+    exec(f"made = {experiment.code()}", namespace)
+    assert namespace["made"] == experiment
+
+
+def test_a_frame_is_known_by_its_content() -> None:
+    first, again, other = people(), people(), people().assign(age=1)
+    assert fb.Table(first, target="ill") == fb.Table(again, target="ill")
+    assert fb.Table(first, target="ill") != fb.Table(other, target="ill")
+    table = fb.Table(first, target="ill")
+    first["age"] = 0  # what was given is not what is kept
+    assert table.table().x[:, 0].max() > 20
+    assert refusal(fb.Table(path="frame:0123456789abcdef", target="ill")) == (
+        "data.path",
+        "frame:0123456789abcdef was a DataFrame of another process; "
+        "save it to a file and name that",
+    )
+
+
+def test_an_upload_is_kept_by_its_content_under_a_harmless_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEDBENCH_DATA", str(tmp_path))
+    place = keep_upload("../../<b>my data</b>.csv", b"a,b\n1,2\n")
+    assert place.parent == tmp_path / "tables"
+    assert place.name.endswith("-b_.csv")
+    assert place.read_bytes() == b"a,b\n1,2\n"
+    assert keep_upload("../../<b>my data</b>.csv", b"a,b\n1,2\n") == place
+    with pytest.raises(fb.TableError, match=r"'evil\.pkl' is none of"):
+        keep_upload("evil.pkl", b"")
+
+
+# What bad input gets
+
+Bad = Callable[[Path], fb.Table]
+LONG = "a,b\n" + "1,2\n" * 50
+
+
+def column(name: str, values: Any) -> Bad:
+    return lambda _: fb.Table(people().assign(**{name: values}), target="ill", client="site")
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "words"),
+    [
+        (lambda _: fb.Table(), "path", "no table is chosen"),
+        (lambda _: fb.Table(path="nowhere.csv", target="a"), "path", "no file 'nowhere.csv'"),
+        (lambda _: fb.Table(people()), "target", "say which column is to be told: 'age'"),
+        (lambda _: fb.Table(people(), target="sick"), "target", "no column 'sick'; there are"),
+        (lambda _: fb.Table(people(), target="ill", client="town"), "client", "no column 'town'"),
+        (lambda _: fb.Table(people(), target="ill", ignore=("x",)), "ignore", "no column 'x'"),
+        (lambda _: fb.Table(people(), target="ill", client="ill"), "target", "two things at once"),
+        (
+            lambda _: fb.Table(people().assign(ill="yes"), target="ill"),
+            "target",
+            "'ill' is 'yes' in every row: one class only",
+        ),
+        (
+            lambda _: fb.Table(people().assign(ill=None), target="ill"),
+            "target",
+            "'ill' has no value at all",
+        ),
+        (
+            lambda _: fb.Table(people(2000).assign(n=[f"{k}" for k in range(2000)]), target="n"),
+            "target",
+            "'n' has 2,000 different values; those are no classes",
+        ),
+        (
+            lambda _: fb.Table(people(), target="ill", task="regression"),
+            "task",
+            "which is no number; a regression tells numbers",
+        ),
+        (column("empty", None), "ignore", "'empty' has no value at all; add it to ignore"),
+        (
+            column("mixed", ["12"] * 150 + ["twelve"] + ["13"] * 49),
+            "path",
+            "'mixed' holds numbers but 'twelve' in row 151 (1 such cells)",
+        ),
+        (column("far", [np.inf] + [1.0] * 199), "path", "'far' is infinite in row 1"),
+        (
+            lambda _: fb.Table(
+                people().assign(site=[None] + ["a"] * 199), target="ill", client="site"
+            ),
+            "client",
+            "'site' is missing in row 1 (1 such rows); say who holds them",
+        ),
+        (
+            lambda _: fb.Table(people().assign(day="soon"), target="ill", time="day"),
+            "time",
+            "'day' is 'soon' in row 1, which is no time (200 such rows)",
+        ),
+        (
+            lambda tmp: fb.Table(written(tmp, "a,b,a\n1,2,3\n"), target="b"),
+            "path",
+            "2 columns are called 'a'",
+        ),
+        (
+            lambda tmp: fb.Table(written(tmp, "a,b,,\n1,2,3,4\n"), target="b"),
+            "path",
+            "2 columns lack a name",
+        ),
+        (lambda tmp: fb.Table(written(tmp, ""), target="b"), "path", "is empty"),
+        (lambda tmp: fb.Table(written(tmp, "a,b\n"), target="b"), "path", "has no rows"),
+        (
+            lambda tmp: fb.Table(written(tmp, "<!DOCTYPE html><p>no</p>"), target="b"),
+            "path",
+            "is a web page, not a table",
+        ),
+        (lambda tmp: fb.Table(written(tmp, "a\0b"), target="b"), "path", "is not text"),
+        (
+            lambda tmp: fb.Table(written(tmp, LONG + "1,2,3,4\n"), target="b"),
+            "path",
+            "is no table",
+        ),
+        (
+            lambda tmp: fb.Table(written(tmp, LONG), target="b", largest=1e-7),
+            "path",
+            "has 0.00 GB, and reading takes several times that of memory",
+        ),
+        (
+            lambda tmp: fb.Table(written(tmp, "a,b\n1,2\n1,3\n", "x.parquet"), target="b"),
+            "path",
+            "is no Parquet file",
+        ),
+        (
+            lambda tmp: fb.Table(people().set_axis(["a", "a", "b", "c", "d"], axis=1), target="d"),
+            "path",
+            "several columns are called 'a'",
+        ),
+        (
+            lambda _: fb.Table(people()[["ill", "site"]], target="ill", client="site"),
+            "path",
+            "no column is left to learn from",
+        ),
+    ],
+)
+def test_what_is_refused(make: Bad, field: str, words: str, tmp_path: Path) -> None:
+    where, why = refusal(make(tmp_path))
+    assert where == f"data.{field}"
+    assert words in why
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes("größe,b\n1,2\n".encode("latin-1"))
+    where, why = refusal(fb.Table(path, target="b"))
+    assert where == "data.path"
+    assert "is not in UTF-8; save it so" in why
+
+
+def test_a_large_file_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    with path.open("wb") as file:
+        file.write(b"a,b\n")
+        file.truncate(2_000_000_000)  # a hole: it takes no room
+    where, why = refusal(fb.Table(path, target="b"))
+    assert where == "data.path"
+    assert "2.00 GB" in why
+    assert "take a sample of its rows, or raise largest from 1" in why
+
+
+def test_a_client_without_training_rows_is_refused_with_its_name() -> None:
+    """By time: a site that was seen only at the end has nothing to train on."""
+    frame = people().assign(day=range(200))
+    frame.loc[190:, "site"] = "late"
+    experiment = fb.Experiment(
+        data=fb.Table(frame, target="ill", client="site", time="day"), partition=fb.Natural()
+    )
+    with pytest.raises(ValueError, match="late"):
+        experiment.federation()
+
+
+def test_more_clients_than_samples_are_refused() -> None:
+    experiment = fb.Experiment(
+        data=fb.Table(people(50), target="ill"), partition=fb.IID(clients=100)
+    )
+    with pytest.raises(ValueError, match="100 clients need 100 training samples"):
+        experiment.federation()
