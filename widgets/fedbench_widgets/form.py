@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from fedbench.data import Explicit, Partitioner
 from fedbench.experiment import Experiment
 from fedbench.spec import Part, Problem, problems
-from fedbench_widgets.cells import close_all, made
+from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.design import Design, by_hand
 from fedbench_widgets.fields import Field, Group, make
+from fedbench_widgets.own import Own
 from fedbench_widgets.partition import PartitionMap
 
 # Where a field stands; one that is not named here, such as a later one, gets a section of its own.
@@ -36,9 +37,10 @@ class Form:
     def __init__(self, experiment: Experiment, changed: Callable[[], None]) -> None:
         self.experiment: Experiment | None = experiment
         self.problems: list[Problem] = []
-        self.map = PartitionMap()
+        self.map = made(PartitionMap)
         self.design = Design(self)
         self.map.on_msg(self.design.heard)
+        self.own = Own(self)
         self.hint = made(widgets.Label, classes=["fb-hint"])
         self._changed = changed
         self._quiet = True
@@ -58,17 +60,25 @@ class Form:
         self.experiment = experiment
         self._judge([])
 
-    @property
-    def _partition(self) -> Group:
-        field = self._fields["partition"]
+    def _group(self, name: str) -> Group:
+        field = self._fields[name]
         assert isinstance(field, Group)
         return field
 
-    def reshape(self, partition: Partitioner) -> None:
-        """Show another partition and leave the other fields alone, as if a person had chosen it."""
+    @property
+    def _partition(self) -> Group:
+        return self._group("partition")
+
+    def put(self, **parts: Part) -> None:
+        """Show other parts and leave the other fields alone, as if a person had chosen them."""
         with self._still():
-            self._partition.write(partition)
+            for name, part in parts.items():
+                self._group(name).write(part)
         self._edited()
+
+    def reshape(self, partition: Partitioner) -> None:
+        """Show another partition."""
+        self.put(partition=partition)
 
     def shaped(self) -> Partitioner | None:
         """Return the partition of the form, None while something in it is wrong."""
@@ -113,6 +123,10 @@ class Form:
         self.problems = found
         for field in self._fields.values():
             found = field.show(found)
+        table = self.own.table is not None
+        show(self.own.widget, table)
+        if table:
+            self.own.show()
         wrong = [each.path.partition(".")[0] for each in self.problems]
         for title, section in self._sections.items():
             names = SECTIONS.get(title, (title.lower(),))
@@ -144,6 +158,8 @@ class Form:
         inside: list[widgets.Widget] = [self._fields[name].widget for name in names]
         if title == "Clients":
             inside.insert(1, self.map)  # beside the partition that it shows
+        if title == "Data":
+            inside.append(self.own.widget)
         if title == "Privacy":
             inside.append(self.hint)
         section = made(

@@ -10,8 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from fedbench.data.files import home
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,7 +19,7 @@ SEPARATORS = ",;\t|"
 FRAME = "frame:"  # the path of a DataFrame, before its digest
 PARQUET = (".parquet", ".pq")
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", *PARQUET)
-UPLOADS = "tables"  # where uploads are kept, under the home of all data sets
+UPLOADS = "fedbench-tables"  # where uploads are kept, among the caches of the user
 
 Stamp = tuple[int, int]  # when a file was last written, in ns, and its size
 
@@ -49,15 +47,20 @@ def keep(frame: pd.DataFrame) -> str:
 
 
 def keep_upload(name: str, content: bytes) -> Path:
-    """Write an uploaded file under the home of all data sets, by its content, and return where.
+    """Write an uploaded file to the user's cache, by its content, and return where.
 
     The name is untrusted: only letters, digits, dots, dashes and underscores of it are kept.
     Raises TableError for a kind of file that is no table.
     """
+    import pooch
+
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(name).name)[-80:]
     if not safe.lower().endswith(SUFFIXES):
         raise TableError("path", f"{name!r} is none of {', '.join(SUFFIXES)}")
-    place = home() / UPLOADS / f"{hashlib.sha256(content).hexdigest()[:12]}-{safe.lstrip('.')}"
+    place = (
+        Path(pooch.os_cache(UPLOADS))
+        / f"{hashlib.sha256(content).hexdigest()[:12]}-{safe.lstrip('.')}"
+    )
     place.parent.mkdir(parents=True, exist_ok=True)
     if not place.exists():
         partial = place.with_name(f".{place.name}.part")

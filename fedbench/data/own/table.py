@@ -107,6 +107,10 @@ class Table(RandomSplit):
             raise TableError("path", f"{self.path!r} has changed meanwhile; make the data anew")
         return _facts(self.path, self._written, self.largest, self._asked)
 
+    def head(self, rows: int = 5) -> pd.DataFrame:
+        """Return the first rows as the file has them. Raises TableError where there is none."""
+        return reading.read(self.path, self.largest).head(rows)
+
     @property
     def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return how many features there are, which only reading tells."""

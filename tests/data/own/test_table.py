@@ -306,9 +306,9 @@ def test_a_frame_is_known_by_its_content() -> None:
 def test_an_upload_is_kept_by_its_content_under_a_harmless_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FEDBENCH_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     place = keep_upload("../../<b>my data</b>.csv", b"a,b\n1,2\n")
-    assert place.parent == tmp_path / "tables"
+    assert place.parent == tmp_path / "fedbench-tables"
     assert place.name.endswith("-b_.csv")
     assert place.read_bytes() == b"a,b\n1,2\n"
     assert keep_upload("../../<b>my data</b>.csv", b"a,b\n1,2\n") == place

@@ -8,7 +8,7 @@
  * @property {() => void} save_changes
  * @property {(name: string, callback: (...args: any[]) => void) => void} on
  * @property {(name: string, callback?: ((...args: any[]) => void) | null) => void} off
- * @property {(content: any) => void} send
+ * @property {(content: any, callbacks?: any, buffers?: ArrayBuffer[]) => void} send
  */
 /** @typedef {{model: Model, el: HTMLElement, signal?: AbortSignal}} View */
 

@@ -73,7 +73,8 @@ export function nameControls(root) {
   for (const input of root.querySelectorAll(".jupyter-widgets :is(input, select, textarea)")) {
     const labels = /** @type {HTMLInputElement} */ (input).labels;
     const named = [...(labels ?? [])].some((node) => node.textContent?.trim());
-    if (!named && !input.closest(".fb-number")) label(input, fieldName(input, root));
+    // our own widgets name what they hold
+    if (!named && !input.closest(".fb-number, .fb-root")) label(input, fieldName(input, root));
   }
   for (const header of root.querySelectorAll(".jupyter-widget-Collapse-header")) {
     part(header);

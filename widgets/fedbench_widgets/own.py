@@ -1,0 +1,172 @@
+"""A table of one's own on the form: uploaded, looked at, and its columns given roles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+import ipywidgets as widgets
+
+from fedbench.data import Natural, Table, TableError, TableFacts
+from fedbench.data.own.reading import keep_upload
+from fedbench.spec import Part
+from fedbench_widgets.cells import made
+from fedbench_widgets.upload import TablePicker
+
+LARGEST = 200_000_000  # bytes; what is larger is better put beside the notebook
+SINGLE = ("target", "client", "time", "unit")  # roles that one column can have
+FEATURE, OUT = "feature", "left out"
+EXAMPLES = 3
+
+
+class Filled(Protocol):
+    """The form, as far as its data go."""
+
+    def put(self, **parts: Part) -> None:
+        """Show other parts, as if a person had chosen them."""
+
+    def reads(self) -> dict[str, Any]:
+        """Return all fields as plain data."""
+        ...
+
+
+class Own:
+    """Puts what the picker sends on the form, and shows in the picker what is on the form."""
+
+    def __init__(self, form: Filled) -> None:
+        self.picker = made(TablePicker)
+        # an anywidget takes no classes once it is drawn: what is hidden and shown is around it
+        self.widget = made(widgets.VBox, [self.picker])
+        self.picker.roles = [FEATURE, *SINGLE, OUT]
+        self.picker.on_msg(self._heard)
+        self._form = form
+        self._token = ""
+        self._content = bytearray()
+
+    @property
+    def table(self) -> Table | None:
+        """Return the table on the form, None while the form has other data."""
+        data = dict(self._form.reads()["data"])
+        if data.pop("kind", None) != Table.kind():
+            return None
+        try:
+            return Table.from_dict(data)
+        except ValueError:  # a field that is wrong says so itself
+            return None
+
+    def show(self) -> None:
+        """Show the columns of the table on the form, and what each is taken for."""
+        table = self.table
+        if table is None:
+            return
+        facts, columns = None, []
+        # what is wrong with a field, the form says at that field
+        with suppress(TableError):
+            facts = table.facts
+        with suppress(TableError):
+            columns = _columns(table, facts)
+        with self.picker.hold_sync():
+            self.picker.columns = columns
+            self.picker.problem = ""
+            self.picker.words = _words(table, facts, len(columns))
+            self.picker.cautions = [] if facts is None else list(facts.cautions)
+
+    def _heard(self, _: object, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+        if "part" in content and buffers:
+            self._take(content["part"], bytes(buffers[0]))
+        elif "role" in content:
+            self._give(str(content["role"]["column"]), str(content["role"]["role"]))
+
+    def _take(self, part: dict[str, Any], content: bytes) -> None:
+        """Take one part of a file; with the last one the file is on the form."""
+        token, size = str(part["token"]), int(part["size"])
+        if token != self._token:
+            self._token, self._content = token, bytearray()
+        if part["at"] != len(self._content):
+            return
+        if size > LARGEST:
+            self._refuse(
+                token,
+                size,
+                f"{part['name']} has {size / 1e6:,.0f} MB; put it beside the notebook and type its "
+                f"name as File: up to {LARGEST / 1e6:,.0f} MB can be handed over here",
+            )
+            return
+        self._content += content
+        if len(self._content) < size:
+            self.picker.received = {"token": token, "at": len(self._content)}
+            return
+        try:
+            place = keep_upload(str(part["name"]), bytes(self._content))
+        except (TableError, OSError) as error:
+            self._refuse(token, size, str(error))
+            return
+        finally:
+            self._content = bytearray()
+        self._form.put(data=Table(path=str(place)))
+        self.picker.received = {"token": token, "at": size}
+
+    def _refuse(self, token: str, size: int, why: str) -> None:
+        """Say why a file is not taken; what is on the form stays."""
+        self.picker.problem = why
+        self.picker.received = {"token": token, "at": size}
+
+    def _give(self, column: str, role: str) -> None:
+        """Give a column a role; of roles that only one can have, it is taken from another."""
+        table = self.table
+        if table is None:
+            return
+        fields = {name: getattr(table, name) for name in type(table).model_fields}
+        for name in SINGLE:
+            if fields[name] == column:
+                fields[name] = ""
+        ignored = [name for name in fields["ignore"] if name != column]
+        if role in SINGLE:
+            fields[role] = column
+        elif role == OUT:
+            ignored.append(column)
+        fields["ignore"] = tuple(ignored)
+        if role == "target":
+            del fields["task"]  # to be inferred
+        more = {"partition": Natural()} if role == "client" else {}
+        self._form.put(data=Table(**fields), **more)
+
+
+def _columns(table: Table, facts: TableFacts | None) -> list[dict[str, str]]:
+    if facts is not None:
+        return [
+            {
+                "name": each.name,
+                "role": FEATURE if each.role in ("number", "category") else each.role,
+                "words": " · ".join(
+                    [
+                        each.role if each.role in ("number", "category") else each.why,
+                        *([f"{each.missing} missing"] if each.missing else []),
+                        ", ".join(each.examples),
+                    ]
+                ),
+            }
+            for each in facts.columns
+        ]
+    head = table.head(EXAMPLES)
+    named = {name: role for role in SINGLE if (name := getattr(table, role))}
+    named |= dict.fromkeys(table.ignore, OUT)
+    return [
+        {
+            "name": str(name),
+            "role": named.get(str(name), FEATURE),
+            "words": ", ".join(str(value) for value in head.iloc[:, k]),
+        }
+        for k, name in enumerate(head.columns)
+    ]
+
+
+def _words(table: Table, facts: TableFacts | None, columns: int) -> str:
+    if not table.path:
+        return "A CSV or Parquet file; its first row names the columns."
+    if facts is None:
+        return "Give one column the role of target." if columns and not table.target else ""
+    told = f"{len(facts.classes)} classes" if facts.classes else "a number"
+    clients = f", {len(facts.clients)} clients" if facts.clients else ""
+    return f"{facts.rows:,} rows, {columns} columns{clients}; {table.target} is {told}."
