@@ -41,6 +41,7 @@ lint: $(INSTALLED) $(TYPESCRIPT)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.reference
 	$(BIN)/python -m benchmarks.ui
+	$(BIN)/python -m benchmarks.data
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.growth
 
