@@ -19,6 +19,7 @@ from fedbench.spec import Part
 # Numbers, or the ids of tokens or columns.
 Features = NDArray[np.float32] | NDArray[np.int64]
 
+MISSED = 0.25  # of the share that was asked for
 CONSTANT = 1e-9  # a standard deviation, of the mean, that is only rounding
 STRATA = 10  # a regression target is split and partitioned by its tenths
 
@@ -212,13 +213,25 @@ class RandomSplit(Source, family=True):
     ] = 0
 
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:
-        """Return a share of each stratum, a pure function of the table and the fields."""
+        """Return a share of each stratum, a pure function of the table and the fields.
+
+        Where strata are too small for that, a share of each client, or of all rows.
+        """
         strata = raw.strata
+        coarser = [np.zeros_like(strata)]
         if raw.natural is not None:
             strata = raw.natural.codes * (int(strata.max()) + 1) + strata
-        return self.drawn(strata, raw.units)
+            coarser.insert(0, raw.natural.codes)
+        held = self._drawn(strata, raw.units)
+        while coarser and not self.strata_sizes and self._misses(held):
+            held = self._drawn(coarser.pop(0), raw.units)
+        return held
 
-    def drawn(
+    def _misses(self, held: NDArray[np.bool_]) -> bool:
+        """Whether strata were so small that giving a row each, or none, makes another share."""
+        return abs(held.mean() - self.test_fraction) > MISSED * self.test_fraction
+
+    def _drawn(
         self, strata: NDArray[np.int64], units: NDArray[np.int64] | None
     ) -> NDArray[np.bool_]:
         """Return a share of the rows of each of `strata` [N], whole `units` [N] if there are any.
@@ -319,7 +332,7 @@ def standardised(
     std = x[known].std(axis=0, dtype=np.float64)
     # A constant column carries nothing, and 0 / 0 would be NaN. Rounding leaves it a standard
     # deviation that is not quite 0, over which it would come to be 1 or -1.
-    std[std <= CONSTANT * np.abs(mean)] = 1.0
+    std = np.where(std <= CONSTANT * np.abs(mean), 1.0, std)
     return ((x - mean) / std).astype(np.float32)
 
 

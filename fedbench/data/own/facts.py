@@ -7,9 +7,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedbench.data.card import Task
+from fedbench.data.own.cells import (
+    gaps,
+    holds_numbers,
+    is_date,
+    is_number,
+    moments,
+    numbers,
+    row_of,
+    shown,
+    texts,
+)
 from fedbench.data.own.reading import TableError
 
 if TYPE_CHECKING:
@@ -18,13 +28,11 @@ if TYPE_CHECKING:
 Role = Literal["target", "client", "time", "unit", "number", "category", "left out"]
 MOST_LEVELS = 50  # of a category; with more the rarest are one
 FEW = 20  # different whole numbers up to which a target is one of classes
-NUMERIC = 0.9  # of the cells of a column, from which on the others are mistakes
 UNIQUE = 0.9  # different values a row, from which on text is a name and not a category
 LEAK = 0.999  # correlation with the target that is too good
 EXAMPLES, FIRST = 3, 1000  # different values of the first rows are shown
 MOST_CLASSES = 1000
 OTHER, MISSING = "other", "missing"
-DATE = r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}"
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class ColumnFacts:
     examples: tuple[str, ...]
     levels: tuple[str, ...] = ()
     why: str = ""
+    told: int = 0  # how many of the levels are texts of the table; the others gather the rest
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class Asked:
 
 def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
     """Return what each column is taken for. Raises TableError that names the setting at fault."""
-    frame = _sound(frame, asked)
+    frame = _sound(frame, asked).reset_index(drop=True)  # rows are counted as they stand
     told = ~gaps(frame[asked.target])
     untold = int(np.count_nonzero(~told))
     known: Any = frame.loc[told]  # its columns are Series, which the stubs of pandas do not know
@@ -112,53 +121,44 @@ def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
     cautions += _leaks(known, features, asked.target, task)
     lacking = tuple(c.name for c in features if c.role == "number" and c.missing)
     if lacking:
-        shown = ", ".join(map(repr, lacking[:5])) + ("…" if len(lacking) > 5 else "")
+        few = ", ".join(map(repr, lacking[:5])) + ("…" if len(lacking) > 5 else "")
         cautions.append(
             f"missing numbers are filled with the median of the training rows, and a column says "
-            f"where: {shown}"
+            f"where: {few}"
         )
-    clients = ()
+    clients: tuple[str, ...] = ()
     if asked.client:
-        clients = _clients(known[asked.client], asked.client)
+        _whole(known[asked.client], asked.client, "client", "who holds them")
+        clients = tuple(sorted(texts(known[asked.client]).unique(), key=_order))
+    if asked.unit:
+        _whole(known[asked.unit], asked.unit, "unit", "what they belong to")
+        if known[asked.unit].nunique() == 1:
+            raise TableError("unit", f"{asked.unit!r} is the same in every row: nothing to part")
+    if asked.time:
+        moments(known[asked.time], asked.time)
+    doubled = int(known.duplicated().sum())
+    if doubled:
+        cautions.append(
+            f"{doubled} rows are copies of others: some of them will be trained on and tested"
+        )
     return TableFacts(
         len(known), task, classes, tuple(columns), tuple(cautions), untold, clients, lacking
     )
 
 
-def gaps(column: Any) -> NDArray[np.bool_]:
-    """Return where a column has no value, bool[N]."""
-    return np.asarray(column.isna(), dtype=bool)
-
-
 def likely_task(column: pd.Series) -> Task:
     """Return what is told of a target: classes, unless it holds numbers of many values."""
-    if not _is_number(column):
-        return "classification"
-    values = column.dropna().unique()
+    try:
+        if not holds_numbers(column, "", "target"):
+            return "classification"
+    except TableError:  # it will be said when the table is looked at
+        return "regression"
+    values: Any = numbers(column).dropna().unique()
     few = len(values) <= min(FEW, len(column) / 2)
-    whole = bool((values.astype(np.float64) % 1 == 0).all())
-    return "classification" if few and whole else "regression"
-
-
-def numbers(column: pd.Series) -> pd.Series:
-    """Return a column as float64, NaN where a cell is missing or no number."""
-    import pandas as pd
-
-    parsed: Any = column if column.dtype == bool else pd.to_numeric(column, errors="coerce")
-    return parsed.astype(np.float64)
-
-
-def texts(column: pd.Series) -> pd.Series:
-    """Return a column as text, whole numbers without a point; missing cells stay missing."""
-    import pandas as pd
-
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype("string").str.strip()
+    return "classification" if few and bool((values % 1 == 0).all()) else "regression"
 
 
 def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
-    import pandas as pd
 
     names = [str(name).strip() for name in frame.columns]
     doubled = {name for name in names if names.count(name) > 1}
@@ -177,63 +177,55 @@ def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     ):
         if name and name not in names:
             raise TableError(setting, f"there is no column {name!r}; there are {_listed(names)}")
-    used = [name for name in (asked.target, asked.client, asked.time) if name]
+    used = [name for name in (asked.target, asked.client, asked.time, asked.unit) if name]
     for name in used:
         if used.count(name) > 1 or name in asked.ignore:
-            raise TableError("target", f"{name!r} cannot be two things at once")
+            raise TableError(
+                "target" if name == asked.target else "ignore" if name in asked.ignore else "unit",
+                f"{name!r} cannot be two things at once",
+            )
     for name in names:
         if name not in asked.ignore and gaps(frame[name]).all():
             raise TableError(
                 "ignore" if name not in used else "target",
                 f"column {name!r} has no value at all; add it to ignore",
             )
-    if asked.time:
-        column: Any = frame[asked.time]
-        number = _is_number(column)
-        bad = gaps(column if number else pd.to_datetime(column, errors="coerce", utc=True))
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise TableError(
-                "time",
-                f"{asked.time!r} is {_shown(column.iloc[row])} in row {row + 1}, which is no time "
-                f"({np.count_nonzero(bad)} such rows)",
-            )
     return frame
 
 
-def _target(column: pd.Series, asked: Asked) -> tuple[Task, tuple[str, ...]]:
+def _target(column: Any, asked: Asked) -> tuple[Task, tuple[str, ...]]:
     name = asked.target
-    task = asked.task
-    if task == "regression":
+    numeric = holds_numbers(column, name, "target")
+    if asked.task == "regression":
         bad = ~np.isfinite(numbers(column).to_numpy())
         if bad.any():
-            row = int(np.flatnonzero(bad)[0])
             raise TableError(
                 "task",
-                f"{name!r} is {_shown(column.iloc[row])} in row {row + 1}, which is no number; "
-                "a regression tells numbers",
+                f"{name!r} is {shown(column[bad].iloc[0])} in row {row_of(column, bad)}, which is "
+                "no number; a regression tells numbers",
             )
         if column.nunique() == 1:
-            raise TableError("target", f"{name!r} is {_shown(column.iloc[0])} in every row")
-        return task, ()
+            raise TableError("target", f"{name!r} is {shown(column.iloc[0])} in every row")
+        return "regression", ()
     found = sorted(texts(column).unique(), key=_order)
     if len(found) == 1:
         raise TableError("target", f"{name!r} is {found[0]!r} in every row: one class only")
     if len(found) > MOST_CLASSES:
+        remedy = "; for numbers take task = 'regression'" if numeric else ""
         raise TableError(
-            "target", f"{name!r} has {len(found):,} different values; those are no classes"
+            "target", f"{name!r} has {len(found):,} different values; those are no classes{remedy}"
         )
-    return task, tuple(found)
+    return "classification", tuple(found)
 
 
 def _column(column: pd.Series, name: str, asked: Role | None) -> ColumnFacts:
     present = column.dropna()
     distinct = int(present.nunique())
     missing = len(column) - len(present)
-    examples = tuple(_shown(value) for value in present.head(FIRST).unique()[:EXAMPLES])
+    examples = tuple(shown(value) for value in present.head(FIRST).unique()[:EXAMPLES])
 
-    def facts(role: Role, why: str, levels: Sequence[str] = ()) -> ColumnFacts:
-        return ColumnFacts(name, role, missing, distinct, examples, tuple(levels), why)
+    def facts(role: Role, why: str, levels: Sequence[str] = (), told: int = 0) -> ColumnFacts:
+        return ColumnFacts(name, role, missing, distinct, examples, tuple(levels), why, told)
 
     if asked is not None:
         return facts(asked, "as asked")
@@ -241,45 +233,31 @@ def _column(column: pd.Series, name: str, asked: Role | None) -> ColumnFacts:
         return facts("left out", "it has no value where the target has one")
     if distinct == 1 and not missing:
         return facts("left out", f"it is {examples[0]} in every row")
-    if _is_number(column):
-        if not np.isfinite(numbers(present)).all():
-            row = int(np.flatnonzero(np.isinf(numbers(column).to_numpy()))[0])
-            raise TableError(
-                "path", f"{name!r} is infinite in row {row + 1}; empty that cell or mend it"
-            )
-        return facts("number", f"numbers, {distinct} different")
-    if _is_date(column):
+    if not is_number(column) and is_date(column):
         return facts("left out", "it holds dates; name it as time, or turn it into numbers")
-    parsed = numbers(present)
-    wrong = gaps(parsed)
-    share = 1 - float(wrong.mean())
-    if share >= NUMERIC:
-        if share < 1:
-            row = int(np.flatnonzero(wrong)[0])
-            place = int(np.flatnonzero(~gaps(column))[row])
+    if holds_numbers(column, name, "path"):
+        values = numbers(column).to_numpy()
+        infinite = np.isinf(values)
+        if infinite.any():
             raise TableError(
                 "path",
-                f"{name!r} holds numbers but {_shown(present.iloc[row])} in row {place + 1} "
-                f"({np.count_nonzero(wrong)} such cells); mend or empty them, or add the column "
-                "to ignore",
+                f"{name!r} is infinite in row {row_of(column, infinite)}; mend or empty that cell",
             )
+        if len(values) > 2 and values[0] in (0, 1) and (np.diff(values) == 1).all():
+            return facts("left out", "it only numbers the rows")
         return facts("number", f"numbers, {distinct} different")
     if distinct > MOST_LEVELS and distinct > UNIQUE * len(present):
         return facts("left out", "nearly every row has a text of its own")
     counts = texts(present).value_counts()
     # by how common they are, then by name: the same whatever the order of rows
     common = sorted(counts.index, key=lambda level: (-counts[level], level))
-    levels = sorted(
-        common[:MOST_LEVELS] if len(common) <= MOST_LEVELS else common[: MOST_LEVELS - 1]
-    )
-    if len(common) > MOST_LEVELS:
-        levels.append(OTHER)
-    if missing:
-        levels.append(MISSING)
+    many = len(common) > MOST_LEVELS
+    levels = sorted(common[: MOST_LEVELS - 1] if many else common)
+    rest = [*([OTHER] if many else []), *([MISSING] if missing else [])]
     why = f"{len(common)} different texts"
-    if len(common) > MOST_LEVELS:
+    if many:
         why += f"; all but the {MOST_LEVELS - 1} commonest count as {OTHER!r}"
-    return facts("category", why, levels)
+    return facts("category", why, [*levels, *rest], len(levels))
 
 
 def _leaks(frame: Any, features: Sequence[ColumnFacts], target: str, task: Task) -> list[str]:
@@ -291,6 +269,7 @@ def _leaks(frame: Any, features: Sequence[ColumnFacts], target: str, task: Task)
         column = frame[each.name]
         if each.role == "number":
             x = numbers(column).to_numpy()
+            x = x - np.nanmean(x)  # large numbers that differ little
             known = ~np.isnan(x)
             tells = x[known].std() > 0 and y[known].std() > 0
             if tells and abs(np.corrcoef(x[known], y[known])[0, 1]) > LEAK:
@@ -309,31 +288,15 @@ def _leak(name: str, target: str) -> str:
     return f"{name!r} tells {target!r} by itself: if it is known only afterwards, add it to ignore"
 
 
-def _clients(column: pd.Series, name: str) -> tuple[str, ...]:
+def _whole(column: pd.Series, name: str, setting: str, what: str) -> None:
+    """Raise TableError where a row says nothing of who holds it or what it belongs to."""
     missing = gaps(column)
     if missing.any():
-        row = int(np.flatnonzero(missing)[0])
         raise TableError(
-            "client",
-            f"{name!r} is missing in row {row + 1} ({np.count_nonzero(missing)} such rows); say "
-            "who holds them",
+            setting,
+            f"{name!r} is missing in row {row_of(column, missing)} "
+            f"({np.count_nonzero(missing)} such rows); say {what}",
         )
-    return tuple(sorted(texts(column).unique(), key=_order))
-
-
-def _is_number(column: pd.Series) -> bool:
-    import pandas as pd
-
-    return pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
-
-
-def _is_date(column: pd.Series) -> bool:
-    import pandas as pd
-
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return True
-    first = column.dropna().head(20).astype(str)
-    return len(first) > 0 and bool(first.str.match(DATE).all())
 
 
 def _order(text: str) -> tuple[int, float, str]:
@@ -344,11 +307,6 @@ def _order(text: str) -> tuple[int, float, str]:
         return 1, 0.0, text
 
 
-def _shown(value: Any) -> str:
-    text = repr(value.item() if hasattr(value, "item") else value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:12]))
-    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    few = ", ".join(map(repr, names[:12]))
+    return few + (f" and {len(names) - 12} more" if len(names) > 12 else "")

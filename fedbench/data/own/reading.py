@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import warnings
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +41,10 @@ def keep(frame: pd.DataFrame) -> str:
 
     digest = hashlib.sha256()
     digest.update(repr([(str(name), str(kind)) for name, kind in frame.dtypes.items()]).encode())
-    digest.update(hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    try:
+        digest.update(hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    except TypeError as error:
+        raise TableError("path", f"cells must be numbers, texts or dates: {error}") from error
     path = f"{FRAME}{digest.hexdigest()[:16]}"
     _frames.setdefault(path, frame.copy())
     return path
@@ -80,10 +84,11 @@ def stamp(path: str) -> Stamp | None:
     return found.st_mtime_ns, found.st_size
 
 
-def read(path: str, largest: float) -> pd.DataFrame:
+def read(path: str, largest: float, decimal: str = ".") -> pd.DataFrame:
     """Return the table at `path`, every cell as the file has it; at most `largest` gigabytes.
 
-    The same table is read once. Raises TableError that names the setting at fault.
+    `decimal` is the mark before the fraction in a CSV file. The same table is read once. Raises
+    TableError that names the setting at fault.
     """
     if not path:
         raise TableError("path", "no table is chosen; name a CSV or Parquet file")
@@ -104,14 +109,14 @@ def read(path: str, largest: float) -> pd.DataFrame:
             f"{path!r} has {size:.2f} GB, and reading takes several times that of memory; "
             f"take a sample of its rows, or raise largest from {largest:g}",
         )
-    return _read(path, written)
+    return _read(path, written, decimal)
 
 
 @lru_cache(maxsize=1)
-def _read(path: str, written: Stamp) -> pd.DataFrame:
+def _read(path: str, written: Stamp, decimal: str) -> pd.DataFrame:
     place = Path(path).expanduser()
     try:
-        frame = _parquet(place) if place.suffix.lower() in PARQUET else _csv(place)
+        frame = _parquet(place) if place.suffix.lower() in PARQUET else _csv(place, decimal)
     except OSError as error:
         raise TableError("path", f"{path!r} cannot be read: {error}") from error
     if not len(frame):
@@ -134,7 +139,7 @@ def _parquet(place: Path) -> pd.DataFrame:
         raise TableError("path", f"{str(place)!r} is no Parquet file: {error}") from error
 
 
-def _csv(place: Path) -> pd.DataFrame:
+def _csv(place: Path, decimal: str) -> pd.DataFrame:
     import pandas as pd
 
     packed = "gzip" if place.suffix.lower() == ".gz" else None
@@ -142,19 +147,29 @@ def _csv(place: Path) -> pd.DataFrame:
     separator = _separator(start)
     _refuse_bad_names(next(csv.reader([start.partition("\n")[0]], delimiter=separator), []))
     try:
-        # an empty cell is missing, and so are the usual words for it; "None" may be a category
-        return pd.read_csv(
-            place,
-            sep=separator,
-            encoding="utf-8-sig",
-            compression=packed,
-            skipinitialspace=True,
-            keep_default_na=False,
-            na_values=["", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", "?"],
-            low_memory=False,
-        )
+        # pandas would drop what no column stands above, and only warn
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            return pd.read_csv(
+                place,
+                sep=separator,
+                encoding="utf-8-sig",
+                compression=packed,
+                skipinitialspace=True,
+                keep_default_na=False,
+                # an empty cell and the usual words for it; "None" may be a category
+                na_values=["", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", "?"],
+                low_memory=False,
+                decimal=decimal,
+                index_col=False,
+            )
     except UnicodeDecodeError:
         _not_utf8(place)
+    except pd.errors.ParserWarning:
+        raise TableError(
+            "path",
+            f"rows of {str(place)!r} have more cells than its first row has names; name every "
+            "column, and take away separators at the ends of lines",
+        ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise TableError("path", f"{str(place)!r} is no table: {error}") from error
 

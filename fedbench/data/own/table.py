@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -12,16 +13,13 @@ from pydantic import Field, PrivateAttr
 
 from fedbench.data.card import Card, Task
 from fedbench.data.own import reading
+from fedbench.data.own.cells import gaps, moments, numbers, texts
 from fedbench.data.own.facts import (
     MISSING,
-    OTHER,
     Asked,
     ColumnFacts,
     TableFacts,
-    gaps,
     likely_task,
-    numbers,
-    texts,
     understand,
 )
 from fedbench.data.own.reading import Stamp, TableError
@@ -29,8 +27,6 @@ from fedbench.data.source import Column, Features, RandomSplit, Raw, standardise
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ENOUGH = 0.5  # of the test rows that were asked for, else strata were too small
 
 
 class Table(RandomSplit):
@@ -75,6 +71,10 @@ class Table(RandomSplit):
     ignore: Annotated[
         tuple[str, ...], Field(title="Ignore", description="columns that are left out")
     ] = ()
+    decimal: Annotated[
+        Literal[".", ","],
+        Field(title="Decimal", description="the mark before the fraction in a CSV file"),
+    ] = "."
     largest: Annotated[
         float,
         Field(
@@ -90,7 +90,7 @@ class Table(RandomSplit):
     def __init__(self, data: pd.DataFrame | str | object = None, /, **fields: Any) -> None:
         """Take a table as the first argument, or the path of one by name."""
         if data is not None:
-            fields["path"] = reading.keep(data) if hasattr(data, "columns") else str(data)  # pyright: ignore
+            fields["path"] = _path(data)
         if "task" not in fields and (task := _inferred(fields)):
             fields["task"] = task
         super().__init__(**fields)
@@ -105,11 +105,11 @@ class Table(RandomSplit):
         """
         if reading.stamp(self.path) != self._written:
             raise TableError("path", f"{self.path!r} has changed meanwhile; make the data anew")
-        return _facts(self.path, self._written, self.largest, self._asked)
+        return _facts(self.path, self._written, self.largest, self.decimal, self._asked)
 
     def head(self, rows: int = 5) -> pd.DataFrame:
         """Return the first rows as the file has them. Raises TableError where there is none."""
-        return reading.read(self.path, self.largest).head(rows)
+        return reading.read(self.path, self.largest, self.decimal).head(rows)
 
     @property
     def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -136,11 +136,12 @@ class Table(RandomSplit):
     def table(self) -> Raw:
         """Return the features of all rows that have a target; missing numbers are NaN."""
         facts = self.facts
-        frame = reading.read(self.path, self.largest)
+        frame = reading.read(self.path, self.largest, self.decimal)
         frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
         frame = frame.loc[~gaps(frame[self.target])]
         numeric = [each for each in facts.columns if each.role == "number"]
-        x = np.empty((len(frame), len(_names(facts))), dtype=np.float32)
+        # not yet float32, which knows seven digits: of a date in seconds none that tells days
+        x: Any = np.empty((len(frame), len(_names(facts))))
         for k, each in enumerate(numeric):
             x[:, k] = numbers(frame[each.name])
         for k, name in enumerate(facts.lacking, start=len(numeric)):
@@ -158,45 +159,41 @@ class Table(RandomSplit):
             x,
             self._targets(frame, facts),
             columns,
-            time=_moments(frame[self.time]) if self.time else None,
+            time=moments(frame[self.time], self.time) if self.time else None,
             units=texts(frame[self.unit]).factorize()[0] if self.unit else None,
         )
 
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:
-        """Return the latest rows where there is a time, else a share of each stratum.
-
-        Where most strata are too small to give a row, a share of each client, or of all rows.
-        """
+        """Return the latest rows where there is a time, else a share of each stratum."""
         if raw.time is None:
-            return self._share(raw)
+            return super().held_out(raw)
         ordered = np.sort(raw.time)
         late = raw.time >= ordered[round(len(ordered) * (1 - self.test_fraction))]
         if raw.units is None:
             return late
         # a unit that is late in any row is late in all: nothing of it may be trained on
-        return np.isin(raw.units, raw.units[late])
+        late = np.isin(raw.units, raw.units[late])
+        if late.all():
+            raise TableError(
+                "unit",
+                f"every {self.unit!r} is still seen in the latest {self.test_fraction:.0%} of "
+                "rows, so nothing is left to train on; take a smaller test share, or no time",
+            )
+        return late
 
     def prepare(self, raw: Raw, held: NDArray[np.bool_]) -> Features:
         """Return numbers filled and standardised by the training rows, indicators as they are."""
         count = sum(each.role == "number" for each in self.facts.columns)
-        x = raw.x.astype(np.float32)
+        x = np.empty(raw.x.shape, dtype=np.float32)
+        x[:, count:] = raw.x[:, count:]
         for k in range(count):
-            gap = np.isnan(x[:, k])
+            column = raw.x[:, k].astype(np.float64)
+            gap = np.isnan(column)
             if gap.any():
-                known = x[~held & ~gap, k]
-                x[gap, k] = np.median(known) if len(known) else 0.0
-        if count:
-            x[:, :count] = standardised(x[:, :count], ~held)
+                known = column[~held & ~gap]
+                column[gap] = np.median(known) if len(known) else 0.0
+            x[:, k] = standardised(column, ~held)
         return x
-
-    def _share(self, raw: Raw) -> NDArray[np.bool_]:
-        held = super().held_out(raw)
-        coarser = [np.zeros(len(raw.y), dtype=np.int64)]
-        if raw.natural is not None:
-            coarser.insert(0, raw.natural.codes)
-        while held.mean() < ENOUGH * self.test_fraction and coarser:
-            held = self.drawn(coarser.pop(0), raw.units)
-        return held
 
     @property
     def _asked(self) -> Asked:
@@ -204,7 +201,7 @@ class Table(RandomSplit):
 
     def _targets(self, frame: Any, facts: TableFacts) -> NDArray[np.generic]:
         if facts.task == "regression":
-            return numbers(frame[self.target]).to_numpy(dtype=np.float32)
+            return numbers(frame[self.target]).to_numpy()
         return _coded(frame[self.target], facts.classes).codes
 
     def _card(self, facts: TableFacts) -> Card:
@@ -224,6 +221,14 @@ class Table(RandomSplit):
         )
 
 
+def _path(data: object) -> str:
+    if isinstance(data, str | PathLike):
+        return str(data)
+    if hasattr(data, "columns") and hasattr(data, "dtypes"):
+        return reading.keep(data)  # pyright: ignore[reportArgumentType]
+    raise TypeError(f"a table is a DataFrame or the path of a file, not {type(data).__name__}")
+
+
 # The base says that its task belongs to the class; here each table has its own.
 Table.__class_vars__.discard("task")
 
@@ -234,7 +239,9 @@ def _inferred(fields: Mapping[str, Any]) -> Task | None:
     if not isinstance(path, str) or not isinstance(target, str) or not path or not target:
         return None
     try:
-        frame = reading.read(path, float(fields.get("largest", 1.0)))
+        frame = reading.read(
+            path, float(fields.get("largest", 1.0)), str(fields.get("decimal", "."))
+        )
     except (TableError, TypeError, ValueError):
         return None
     named = [k for k, name in enumerate(frame.columns) if str(name).strip() == target]
@@ -242,8 +249,10 @@ def _inferred(fields: Mapping[str, Any]) -> Task | None:
 
 
 @lru_cache(maxsize=16)
-def _facts(path: str, written: Stamp | None, largest: float, asked: Asked) -> TableFacts:
-    return understand(reading.read(path, largest), asked)
+def _facts(
+    path: str, written: Stamp | None, largest: float, decimal: str, asked: Asked
+) -> TableFacts:
+    return understand(reading.read(path, largest, decimal), asked)
 
 
 def _names(facts: TableFacts) -> tuple[str, ...]:
@@ -267,12 +276,10 @@ def _coded(column: pd.Series, names: tuple[str, ...]) -> Column:
 
 
 def _indicators(column: pd.Series, facts: ColumnFacts) -> NDArray[np.float32]:
-    values = texts(column)
-    if MISSING in facts.levels:
-        values = values.fillna(MISSING)
-    codes = _places(values, facts.levels)
-    if OTHER in facts.levels:
-        codes[codes < 0] = facts.levels.index(OTHER)
+    # texts that are not told apart come after those that are, and what is missing comes last
+    codes = _places(texts(column), facts.levels[: facts.told])
+    codes[codes < 0] = facts.told
+    codes[gaps(column)] = len(facts.levels) - 1
     return np.eye(len(facts.levels), dtype=np.float32)[codes]
 
 
@@ -281,13 +288,3 @@ def _places(values: pd.Series, names: tuple[str, ...]) -> NDArray[np.int64]:
     import pandas as pd
 
     return pd.Index(names, dtype="string").get_indexer(pd.Index(values)).astype(np.int64)
-
-
-def _moments(column: pd.Series) -> NDArray[np.float64]:
-    """Return numbers as they are, and dates as seconds."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype=np.float64)
-    when = pd.to_datetime(column, utc=True).dt.tz_localize(None)
-    return when.to_numpy().astype("datetime64[ns]").astype(np.float64) / 1e9

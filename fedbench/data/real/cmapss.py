@@ -25,6 +25,7 @@ ENGINES = ((100, 100), (260, 259), (100, 100), (249, 248))
 SETTINGS = tuple(f"setting {k}" for k in (1, 2, 3))
 SENSORS = tuple(f"sensor {k}" for k in range(1, 22))
 NAMES = ("unit", "cycle", *SETTINGS, *SENSORS)
+FAR = 5.0  # standard deviations beyond which a sensor is cut off
 CONDITIONS = ((0, 0), (10, 0.25), (20, 0.7), (25, 0.62), (35, 0.84), (42, 0.84))
 
 
@@ -173,7 +174,8 @@ class CMAPSS(GivenSplit):
         sensors = flights[list(SENSORS)].to_numpy(dtype=np.float64)
         for k in range(len(CONDITIONS)):
             here = condition == k
-            sensors[here] = standardised(sensors[here], ~held[here])
+            # a sensor that stands still but for a few flights would be told in hundreds
+            sensors[here] = standardised(sensors[here], ~held[here]).clip(-FAR, FAR)
         # an engine's flights follow one another and are numbered from 1
         end = np.arange(1, len(flights) + 1)
         begin = end - np.minimum(flights["cycle"].to_numpy(), self.window)
@@ -204,6 +206,7 @@ class CMAPSS(GivenSplit):
                 "an engine has a hundred or more training rows and one test row",
                 f"remaining life counts at most {self.ceiling} flights: scores of another ceiling "
                 "cannot be compared",
+                f"within a condition sensors are cut off at {FAR:g} standard deviations",
                 "sensors depend on the operating condition more than on wear; two fleets know one "
                 "condition, two know six",
                 "the readme of the data swaps the numbers of engines of FD004: there are 249 for "

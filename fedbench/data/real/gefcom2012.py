@@ -151,6 +151,9 @@ class GEFCom2012(Relative):
                 "forecast in their place",
                 "it is not told which station lies in which zone",
                 "zone 9 is an industrial customer whose load follows no weather",
+                "zones 2, 3 and 7 are one series in three sizes",
+                "the load of zone 10 more than doubles within the test period, and its error alone "
+                "outweighs that of most others: look at zones one by one",
                 "zone 21 of the solution is the sum of all others, and is left out",
             ),
         )

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import (
+    FEWEST,
     LICENCE,
     MADE,
     SimulationSeed,
@@ -18,6 +19,7 @@ from fedbench.data.simulated.knobs import (
     knob,
     shares,
     sigmoid,
+    too_few,
 )
 from fedbench.data.source import Column, Raw, TimeSplit
 
@@ -99,6 +101,11 @@ class Banks(TimeSplit):
     def natural(self) -> Mapping[str, int]:
         """Return how many banks there are."""
         return {"bank": self.banks}
+
+    def refuses(self) -> tuple[str, str] | None:
+        """Refuse so few rows that a bank could be left with none."""
+        few = self.rows < FEWEST * self.banks
+        return ("rows", too_few(self.banks, self.rows)) if few else None
 
     def table(self) -> Raw:
         """Return 12 features of each row, whether it happened (1) or not (0), and its true risk."""

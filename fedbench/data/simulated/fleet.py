@@ -129,7 +129,7 @@ class Fleet(RandomSplit):
             client="plant",
             traps=(
                 "simulated: sensors show wear through noise, so no model sees all that the best "
-                "score knows, which is the wear itself and how fast it grows",
+                "score knows, which is the wear itself and the load to come",
                 "readings of a machine are not independent: whole machines are held out",
             ),
         )
@@ -171,11 +171,15 @@ def _lives(
 
 
 def _risk(wear: NDArray[np.float64], speed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the probability of a failure within READINGS, at the machine's mean speed of wear."""
-    survives = np.ones(wear.shape)
-    mean = speed.mean(axis=1, keepdims=True)
+    """Return the probability of a failure within READINGS, under the load that is to come.
+
+    At the end, where that is not known any more, the last speed of wear goes on.
+    """
+    coming = np.pad(speed[:, 1:], ((0, 0), (0, READINGS)), mode="edge")
+    survives, worn = np.ones(wear.shape), wear.copy()
     for ahead in range(READINGS):
-        survives *= 1 - _hazard(wear + ahead * mean)
+        survives *= 1 - _hazard(worn)
+        worn += coming[:, ahead : ahead + wear.shape[1]]
     return 1 - survives
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import (
+    FEWEST,
     LICENCE,
     MADE,
     SimulationSeed,
@@ -18,6 +19,7 @@ from fedbench.data.simulated.knobs import (
     knob,
     shares,
     sigmoid,
+    too_few,
 )
 from fedbench.data.source import Column, RandomSplit, Raw
 
@@ -101,6 +103,11 @@ class Hospitals(RandomSplit):
         """Return how many hospitals there are."""
         return {"hospital": self.hospitals}
 
+    def refuses(self) -> tuple[str, str] | None:
+        """Refuse so few patients that a hospital could be left with none."""
+        few = self.patients < FEWEST * self.hospitals
+        return ("patients", too_few(self.hospitals, self.patients)) if few else None
+
     def table(self) -> Raw:
         """Return 8 features of each patient, illness (1) or none (0), and the true risk."""
         rng = np.random.default_rng([self.world_seed, 1])
@@ -163,7 +170,7 @@ def _facts(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _sizes(count: int, patients: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    if count > len(KNOWN):
+    if count > len(KNOWN) or patients < FEWEST * count:
         return shares(count, patients, 0.7, rng)
     edges = np.round(np.cumsum(KNOWN[:count, 0]) / KNOWN[:count, 0].sum() * patients)
     return np.diff(np.concatenate([[0], edges])).astype(np.int64)

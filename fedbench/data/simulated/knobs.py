@@ -11,6 +11,8 @@ from pydantic import Field
 MADE = "made by fedbench: no person, firm or machine stands behind a row"
 LICENCE = "none needed"
 
+FEWEST = 30  # rows a client, on average
+
 SimulationSeed = Annotated[
     int, Field(ge=0, title="World seed", description="which world is made; the split has its own")
 ]
@@ -25,6 +27,11 @@ def knob(title: str, description: str, most: float = 2) -> Any:
         description=description,
         json_schema_extra={"slider": [0, most, most / 20]},
     )
+
+
+def too_few(count: int, total: int) -> str:
+    """Return why so few rows cannot be shared out."""
+    return f"{total:,} rows are too few for {count} clients; take at least {FEWEST * count:,}"
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -44,8 +51,11 @@ def intercept(score: NDArray[np.float64], rate: float) -> float:
 def shares(count: int, total: int, spread: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return `count` whole sizes that sum to `total`, log-normal with deviation `spread`.
 
-    Each is at least a tenth of the mean, so that every client has something to learn.
+    Each is at least about a tenth of the mean, so that every client has something to learn. Raises
+    ValueError where there are fewer than FEWEST for each.
     """
+    if total < FEWEST * count:
+        raise ValueError(too_few(count, total))
     weight = np.exp(spread * rng.standard_normal(count))
     weight /= weight.mean()
     weight = np.maximum(weight, 0.1)

@@ -244,7 +244,73 @@ def test_clients_are_natural_and_learn() -> None:
     assert fb.run(experiment, progress=False).rows[-1].metrics["accuracy"] > 0.75
 
 
+def test_large_numbers_keep_what_tells_them_apart() -> None:
+    """Seconds of today have ten digits, and float32 knows seven."""
+    frame = people().assign(seen=np.random.default_rng(2).permutation(200) + 1_700_000_000)
+    data = fb.Table(frame, target="ill").load()
+    assert len(np.unique(data.x[:, 2])) == 160
+    told = fb.Table(frame, target="seen").load()
+    own = np.concatenate([told.y, told.y_test]).astype(float)
+    assert len(np.unique(own)) == 200
+    np.testing.assert_allclose(own.std(), 1, atol=0.1)
+
+
+@pytest.mark.parametrize("days", ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y"])
+def test_days_are_read_as_they_are_written(days: str) -> None:
+    when = pd.date_range("2020-01-01", periods=200)
+    order = np.random.default_rng(3).permutation(200)
+    frame = people().assign(day=when[order].strftime(days))
+    table = fb.Table(frame, target="ill", time="day")
+    held = table.held_out(table.table())
+    np.testing.assert_array_equal(held, order >= 160)
+
+
+def test_a_running_number_is_left_out_and_copies_are_counted() -> None:
+    frame = people().reset_index()
+    table = fb.Table(frame, target="ill")
+    assert "'index' is left out: it only numbers the rows" in table.cautions()
+    copies = pd.concat([people(50)] * 3, ignore_index=True)
+    assert any("100 rows are copies" in each for each in fb.Table(copies, target="ill").cautions())
+
+
+def test_levels_that_are_called_missing_or_other_are_no_trouble() -> None:
+    rng = np.random.default_rng(0)
+    frame = people(1000)
+    frame["a"] = rng.choice(["missing", "x", None], 1000)
+    frame["b"] = [f"t{k % 60}" for k in range(900)] + ["other"] * 100
+    data = fb.Table(frame, target="ill")
+    raw = data.table()
+    names = raw.card.features
+    assert len(set(names)) == len(names)
+    first = names.index("a: missing")
+    np.testing.assert_array_equal(raw.x[:, first] == 1, frame["a"] == "missing")
+    np.testing.assert_array_equal(raw.x[:, first + 2] == 1, frame["a"].isna())
+    other = names.index("b: other")
+    np.testing.assert_array_equal(raw.x[:, other] == 1, frame["b"] == "other")
+    assert data.load().x.shape[1] == len(names)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4])
+@pytest.mark.parametrize("clients", [2, 20, 50])
+def test_the_share_is_what_was_asked_for_however_small_the_strata(
+    share: float, clients: int
+) -> None:
+    frame = people(400).assign(site=[f"s{k % clients}" for k in range(400)])
+    table = fb.Table(frame, target="weight", client="site", test_fraction=share)
+    assert table.held_out(table.table()).mean() == pytest.approx(share, rel=0.25)
+
+
 # Files
+
+
+def test_a_decimal_comma_is_read_where_it_is_said(tmp_path: Path) -> None:
+    frame = people()
+    path = written(tmp_path, frame.to_csv(index=False, sep=";", decimal=","))
+    where, why = refusal(fb.Table(path, target="ill"))
+    assert where == "data.decimal"
+    assert "say so by decimal=','" in why
+    table = fb.Table(path, target="ill", decimal=",")
+    np.testing.assert_array_equal(table.table().x[:, 1], frame["weight"])
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -347,9 +413,11 @@ def column(name: str, values: Any) -> Bad:
             "'ill' has no value at all",
         ),
         (
-            lambda _: fb.Table(people(2000).assign(n=[f"{k}" for k in range(2000)]), target="n"),
+            lambda _: fb.Table(
+                people(2000).assign(n=range(2000)), target="n", task="classification"
+            ),
             "target",
-            "'n' has 2,000 different values; those are no classes",
+            "2,000 different values; those are no classes; for numbers take task = 'regression'",
         ),
         (
             lambda _: fb.Table(people(), target="ill", task="regression"),
@@ -413,6 +481,57 @@ def column(name: str, values: Any) -> Bad:
             "path",
             "several columns are called 'a'",
         ),
+        (column("rate", ["12%", "7,5 %"] * 100), "path", "written as in '12%'; write them as in 1"),
+        (column("sum", ["1,234.5", "12,000"] * 100), "path", "written as in '1,234.5'"),
+        (
+            lambda _: fb.Table(people().assign(y=[*range(199), "oops"]), target="y"),
+            "target",
+            "'y' holds numbers but 'oops' in row 200",
+        ),
+        (
+            lambda _: fb.Table(
+                people().assign(
+                    ill=[None] * 10 + ["a", "b"] * 95, n=["1"] * 49 + ["x"] + ["2"] * 150
+                ),
+                target="ill",
+            ),
+            "path",
+            "'n' holds numbers but 'x' in row 50",
+        ),
+        (
+            lambda _: fb.Table(people().assign(u=[None] + [1] * 199), target="ill", unit="u"),
+            "unit",
+            "'u' is missing in row 1 (1 such rows); say what they belong to",
+        ),
+        (
+            lambda _: fb.Table(people().assign(u=1), target="ill", unit="u"),
+            "unit",
+            "'u' is the same in every row: nothing to part",
+        ),
+        (
+            lambda _: fb.Table(people(), target="ill", client="site", unit="site"),
+            "unit",
+            "'site' cannot be two things at once",
+        ),
+        (
+            lambda _: fb.Table(people().assign(t=5), target="ill", time="t"),
+            "time",
+            "'t' is the same in every row: no rows are the latest",
+        ),
+        (
+            lambda _: fb.Table(
+                people().assign(t=["1/2/2024", "3/4/2024"] * 100), target="ill", time="t"
+            ),
+            "time",
+            "whose day could come first or second; write them as in 2024-01-31",
+        ),
+        (
+            lambda tmp: fb.Table(
+                written(tmp, "a,b,y\n" + "1,2,u,note\n3,4,v,note\n" * 20), target="y"
+            ),
+            "path",
+            "have more cells than its first row has names",
+        ),
         (
             lambda _: fb.Table(people()[["ill", "site"]], target="ill", client="site"),
             "path",
@@ -424,6 +543,29 @@ def test_what_is_refused(make: Bad, field: str, words: str, tmp_path: Path) -> N
     where, why = refusal(make(tmp_path))
     assert where == f"data.{field}"
     assert words in why
+
+
+@pytest.mark.parametrize("what", [pd.Series([1, 2]), np.zeros((3, 2)), {"a": [1]}, 7])
+def test_what_is_no_table_is_refused_by_its_type(what: object) -> None:
+    with pytest.raises(TypeError, match=f"not {type(what).__name__}"):
+        fb.Table(what)
+
+
+def test_cells_that_are_no_values_are_refused() -> None:
+    with pytest.raises(fb.TableError, match="numbers, texts or dates"):
+        fb.Table(people().assign(many=[[1, 2]] * 200), target="ill")
+
+
+def test_clients_may_have_very_long_numbers() -> None:
+    frame = people().assign(site=np.where(np.arange(200) % 2, 1e20, 2e20))
+    assert len(fb.Table(frame, target="ill", client="site").facts.clients) == 2
+
+
+def test_every_unit_seen_to_the_end_leaves_nothing_to_train_on() -> None:
+    frame = people().assign(patient=np.arange(200) % 4, day=range(200))
+    table = fb.Table(frame, target="ill", time="day", unit="patient")
+    with pytest.raises(fb.TableError, match="'patient' is still seen in the latest 20% of rows"):
+        table.load()
 
 
 def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:

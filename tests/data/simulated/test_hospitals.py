@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 import fedbench as fb
 from fedbench.data import Raw
@@ -72,3 +73,30 @@ def test_more_hospitals_are_drawn_around_the_four() -> None:
     assert 0.01 < min(rates) < 0.3
     assert max(rates) > 0.85
     assert np.bincount(raw.columns["hospital"].codes).min() >= 200
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "words"),
+    [
+        (fb.Hospitals(hospitals=100, patients=100), "patients", "100 rows are too few for 100"),
+        (fb.Banks(banks=500, rows=1000), "rows", "take at least 15,000"),
+    ],
+)
+def test_so_few_rows_that_somebody_has_none_are_refused(
+    source: fb.Hospitals | fb.Banks, field: str, words: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        fb.Experiment(data=source, partition=fb.Natural())
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("data", field)
+    assert words in error["msg"]
+    with pytest.raises(ValueError, match="too few"):
+        source.load()
+
+
+@pytest.mark.parametrize("hospitals", [1, 4, 5, 24, 500])
+def test_every_hospital_has_patients_however_many_there_are(hospitals: int) -> None:
+    raw = fb.Hospitals(hospitals=hospitals, patients=30 * hospitals + 80).table()
+    sizes = np.bincount(raw.columns["hospital"].codes, minlength=hospitals)
+    assert sizes.min() >= 2
+    assert sizes.sum() == 30 * hospitals + 80
