@@ -107,6 +107,12 @@ class Diurnal(Availability):
         ),
     ] = 4
 
+    def refuses(self) -> tuple[str, str] | None:
+        """Refuse a worst hour that is better than the best."""
+        if self.trough <= self.peak:
+            return None
+        return "trough", f"the worst hour cannot be better than the best, which is {self.peak:g}"
+
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return whose coin came up, with the probability of its hour."""
         zone = np.random.default_rng([seed, 13]).integers(self.zones, size=clients)

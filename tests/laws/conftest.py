@@ -1,9 +1,9 @@
 """Finds every concrete Part of fedbench, so that a new one is under the laws by itself.
 
 A test that asks for `part`, `source`, `random_split`, `partitioner`, `split`, `class_split`,
-`skew`, `sampling`, `model`, `strategy`, `aggregator`, `stage`, `engine` or `attack` runs once for
-every example of every class of that family; `fast_engine` is every engine but the one that the
-others are compared with. With `model`, `table` is one after another of the small tables that this
+`skew`, `sampling`, `availability`, `model`, `strategy`, `aggregator`, `stage`, `engine` or
+`attack` runs once for every example of every class of that family; `fast_engine` is every engine
+but the one that the others are compared with. With `model`, `table` is one after another of the small tables that this
 model takes.
 """
 
@@ -22,6 +22,7 @@ from fedbench.aggregators import Aggregator
 from fedbench.attacks import Attack
 from fedbench.channel import Stage
 from fedbench.data import ClassSplit, Partitioner, RandomSplit, Skew, Source, Split
+from fedbench.devices import Availability
 from fedbench.engine import Engine, LoopEngine
 from fedbench.models import Model
 from fedbench.sampling import Sampling
@@ -44,6 +45,7 @@ FAMILIES: dict[str, type[Part]] = {
     "stage": Stage,
     "engine": Engine,
     "attack": Attack,
+    "availability": Availability,
 }
 
 # As sessions do: two threads of a small product only wait for each other.
@@ -57,7 +59,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"channels": (3, 5), "hidden": 6, "norm": False},
         {"channels": (8,), "hidden": 5, "norm": True},
     ],
+    "Bernoulli": [{"probability": 0.3}, {"probability": 1.0}],
     "ClientLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
+    "Diurnal": [{"period": 6, "zones": 3}],
     "Dirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "min_samples": 4}],
     "Ditto": [{}, {"lam": 0.0}],
     "ByTime": [{"clients": 6}],
@@ -98,6 +102,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"path": PEOPLE, "target": "age"},
     ],
     "TextClassifier": [{"width": 4}, {"width": 3, "hidden": 5}],
+    "Trace": [{"path": str(Path(__file__).parent / "trace.csv")}],
     "TrimmedMean": [{}, {"trim": 0.0}, {"trim": 0.3}],
     "StackedEngine": [{}, {"chunk": 1}, {"chunk": 3}],
 }

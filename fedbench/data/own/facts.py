@@ -136,8 +136,7 @@ def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
             raise TableError("unit", f"{asked.unit!r} is the same in every row: nothing to part")
     if asked.time:
         moments(known[asked.time], asked.time)
-    doubled = int(known.duplicated().sum())
-    if doubled:
+    if doubled := _copies(known, columns):
         cautions.append(
             f"{doubled} rows are copies of others: some of them will be trained on and tested"
         )
@@ -282,6 +281,15 @@ def _leaks(frame: Any, features: Sequence[ColumnFacts], target: str, task: Task)
             if sure > LEAK > table.sum(axis=0).max() / len(codes):
                 found.append(_leak(each.name, target))
     return found
+
+
+def _copies(known: Any, columns: Sequence[ColumnFacts]) -> int:
+    """Return how many rows are copies of others."""
+    # rows that differ in the columns that tell most apart differ: the others need no look
+    telling = sorted(columns, key=lambda each: -each.distinct)[:3]
+    if not known.duplicated(subset=[each.name for each in telling]).any():
+        return 0
+    return int(known.duplicated().sum())
 
 
 def _leak(name: str, target: str) -> str:

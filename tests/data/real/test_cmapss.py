@@ -47,7 +47,7 @@ def test_a_sensor_is_measured_within_its_condition() -> None:
     train = raw.x[~raw.held]
     for k in range(6):
         mine = train[train[:, -6 + k] == 1][:, :21]
-        np.testing.assert_allclose(mine.mean(axis=0), 0, atol=0.02)
+        np.testing.assert_allclose(mine.mean(axis=0), 0, atol=0.05)
     assert np.abs(train[:, :21]).max() == 5  # cut off: one sensor stands still but for four flights
 
 
