@@ -3,8 +3,8 @@
 A test that asks for `part`, `source`, `random_split`, `partitioner`, `split`, `class_split`,
 `skew`, `sampling`, `availability`, `model`, `strategy`, `aggregator`, `stage`, `engine` or
 `attack` runs once for every example of every class of that family; `fast_engine` is every engine
-but the one that the others are compared with. With `model`, `table` is one after another of the small tables that this
-model takes.
+but the one that the others are compared with. With `model`, `table` is one after another of the
+small tables that this model takes.
 """
 
 from __future__ import annotations
