@@ -45,13 +45,13 @@ from fedbench.data.skews import (
 from fedbench.data.source import (
     Column,
     Dataset,
-    Features,
     GivenSplit,
     RandomSplit,
     Raw,
     Source,
     TimeSplit,
 )
+from fedbench.data.values import Features
 
 __all__ = [
     "AI4I2020",

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card, Task
-from fedbench.data.source import Features, RandomSplit, Raw
+from fedbench.data.source import RandomSplit, Raw
+from fedbench.data.values import Features
 
 MEASURES = (
     "radius",

@@ -14,7 +14,8 @@ from fedbench.data.card import Card
 from fedbench.data.heterogeneity import Heterogeneity, heterogeneity
 from fedbench.data.partition import Choosing, Deal, Partitioner
 from fedbench.data.skews import Skew, skewed
-from fedbench.data.source import Features, Source
+from fedbench.data.source import Source
+from fedbench.data.values import Features
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -23,7 +23,8 @@ from fedbench.data.own.facts import (
     understand,
 )
 from fedbench.data.own.reading import Stamp, TableError
-from fedbench.data.source import Column, Features, RandomSplit, Raw, standardised
+from fedbench.data.source import Column, RandomSplit, Raw
+from fedbench.data.values import Features, standardised
 
 if TYPE_CHECKING:
     import pandas as pd

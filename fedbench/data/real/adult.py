@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from fedbench.data.card import Card, Task
 from fedbench.data.files import File
 from fedbench.data.real.columns import expect, indicator_names, indicators, scaled_numbers
-from fedbench.data.source import Column, Features, GivenSplit, Raw
+from fedbench.data.source import Column, GivenSplit, Raw
+from fedbench.data.values import Features
 
 if TYPE_CHECKING:
     import pandas as pd

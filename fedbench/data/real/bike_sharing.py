@@ -13,7 +13,8 @@ from fedbench.data.card import Card, Task
 from fedbench.data.files import File
 from fedbench.data.real.columns import categories, expect, indicator_names, indicators
 from fedbench.data.real.series import CALENDAR, calendar, lag_names, lagged, on_the_clock
-from fedbench.data.source import Column, Features, Raw, TimeSplit, refuse_bad_values, standardised
+from fedbench.data.source import Column, Raw, TimeSplit
+from fedbench.data.values import Features, refuse_bad_values, standardised
 
 ROWS, COLUMNS, RENTED, HOURS = 17_379, 17, 3_292_679, 17_544
 LAGS = (24, 48, 168)

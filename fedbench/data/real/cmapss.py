@@ -13,7 +13,8 @@ from pydantic import Field
 from fedbench.data.card import Card, Task
 from fedbench.data.files import File
 from fedbench.data.real.columns import expect
-from fedbench.data.source import Column, Features, GivenSplit, Raw, refuse_bad_values, standardised
+from fedbench.data.source import Column, GivenSplit, Raw
+from fedbench.data.values import Features, refuse_bad_values, standardised
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.files import DataFileError, File
-from fedbench.data.source import Column, Features, Raw, refuse_bad_values, standardised
+from fedbench.data.source import Column, Raw
+from fedbench.data.values import Features, refuse_bad_values, standardised
 
 
 def categories(

@@ -18,7 +18,8 @@ from fedbench.data.real.columns import (
     indicators,
     scaled_numbers,
 )
-from fedbench.data.source import Column, Features, RandomSplit, Raw
+from fedbench.data.source import Column, RandomSplit, Raw
+from fedbench.data.values import Features
 
 ROWS, COLUMNS, DEFAULTS = 30_000, 25, 6636
 TARGET = "default.payment.next.month"

@@ -18,7 +18,8 @@ from fedbench.data.real.columns import (
     indicators,
     scaled_numbers,
 )
-from fedbench.data.source import Column, Features, RandomSplit, Raw
+from fedbench.data.source import Column, RandomSplit, Raw
+from fedbench.data.values import Features
 
 if TYPE_CHECKING:
     import pandas as pd

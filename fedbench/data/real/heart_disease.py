@@ -12,14 +12,8 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.files import DataFileError, File
-from fedbench.data.source import (
-    Column,
-    Features,
-    RandomSplit,
-    Raw,
-    refuse_bad_values,
-    standardised,
-)
+from fedbench.data.source import Column, RandomSplit, Raw
+from fedbench.data.values import Features, refuse_bad_values, standardised
 
 URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/heart-disease"
 HOSPITALS = ("Cleveland", "Budapest", "Zurich and Basel", "Long Beach")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fedbench.data.card import Card, Task
 from fedbench.data.files import File
-from fedbench.data.source import Features, GivenSplit, Raw
+from fedbench.data.source import GivenSplit, Raw
+from fedbench.data.values import Features
 
 TRAIN, TEST = 60_000, 10_000
 SIDE = 28

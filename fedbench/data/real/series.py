@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from fedbench.data.source import Features, Raw, TimeSplit, refuse_bad_values, standardised
+from fedbench.data.source import Raw, TimeSplit
+from fedbench.data.values import Features, refuse_bad_values, standardised
 
 Times = NDArray[np.datetime64]  # in hours
 CALENDAR = (

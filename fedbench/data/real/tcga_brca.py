@@ -13,7 +13,8 @@ from pydantic import Field
 from fedbench.data.card import Card, Task
 from fedbench.data.files import File
 from fedbench.data.real.columns import expect, scaled_numbers
-from fedbench.data.source import Column, Features, GivenSplit, Raw
+from fedbench.data.source import Column, GivenSplit, Raw
+from fedbench.data.values import Features
 
 URL = (
     "https://raw.githubusercontent.com/owkin/FLamby/edacf54d5211520583b0133d55ac39b6fda8324b/"

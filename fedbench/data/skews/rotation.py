@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench.data.skews.skew import Holder, Rows, Skew
-from fedbench.data.source import Features
+from fedbench.data.values import Features
 
 
 class Rotation(Skew):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card
-from fedbench.data.source import Features
+from fedbench.data.values import Features
 from fedbench.spec import Part
 
 NO_NUMBERS = "its features are ids, not numbers"
