@@ -38,7 +38,7 @@ DRAWN = """selector => {
         requestAnimationFrame(() => { window.drawn[points] ??= Date.now(); });
     }).observe(chart, { attributes: true, attributeFilter: ["data-points"] });
 }"""
-# From a press of an arrow key on α to the frame after the one in which the map is another.
+# From a press of a page key on α to the frame after the one in which the map is another.
 RESHAPED = """async ([slider, map, presses]) => {
     const handle = document.querySelector(slider), drawing = document.querySelector(map);
     const times = [];
@@ -48,10 +48,8 @@ RESHAPED = """async ([slider, map, presses]) => {
             watch.disconnect();
             requestAnimationFrame(() => done(performance.now() - began));
         }).observe(drawing, { attributes: true, subtree: true, childList: true }));
-        const key = k % 2 ? "ArrowLeft" : "ArrowRight";
-        for (let step = 0; step < 40; step += 1) {
-            handle.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-        }
+        const key = k % 2 ? "PageDown" : "PageUp";
+        handle.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
         times.push(await changed);
         await new Promise((wait) => setTimeout(wait, 150));
     }

@@ -1,4 +1,4 @@
-"""A thread that shows the latest state, at most ten times a second."""
+"""A thread that shows the latest state: of a run ten times a second, of an edit at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ KEEP_ALIVE = 2.0
 class Publisher:
     """Calls `publish` after `touch`, never more often than every tenth of a second.
 
-    The last touch is always followed by a publish. While `alive()` holds, `beat` is called every
+    Only what a person has just done is shown `at_once`: a slider whose picture lags behind the
+    hand is no slider, and pages send no edit before the last one is dealt with. The last touch is always followed by a publish. While `alive()` holds, `beat` is called every
     two seconds in between, so that the page knows the kernel is there. Holds its owner weakly.
     """
 
@@ -25,18 +26,21 @@ class Publisher:
     ) -> None:
         self._calls = tuple(weakref.WeakMethod(call) for call in (publish, beat, alive))
         self._dirty = threading.Event()
+        self._hurry = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fedbench-publisher", daemon=True)
         self._thread.start()
 
-    def touch(self) -> None:
+    def touch(self, at_once: bool = False) -> None:
         """Say that something has changed."""
         self._dirty.set()
+        if at_once:
+            self._hurry.set()
 
     def close(self) -> None:
         """End the thread; what was touched last is not published any more."""
         self._closed.set()
-        self._dirty.set()
+        self.touch(at_once=True)
 
     def _run(self) -> None:
         while True:
@@ -46,9 +50,9 @@ class Publisher:
                 return
             if touched:
                 self._dirty.clear()
+                self._hurry.clear()
                 publish()
             elif alive():
                 beat()
             del publish, beat, alive
-            if self._closed.wait(PERIOD):
-                return
+            self._hurry.wait(PERIOD)

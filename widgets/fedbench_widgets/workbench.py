@@ -183,7 +183,8 @@ class Workbench(widgets.VBox):
                 self._amend(experiment)
             elif self.session.state == "idle":
                 self._reset()
-        self._touch_unless_closed(True)
+        if not self._closing:
+            self._publisher.touch(at_once=True)
 
     def _amend(self, wanted: Experiment) -> None:
         current = self.session.experiment
