@@ -117,7 +117,13 @@ from .strategies import (
     FineTuning as FineTuning,
     Scaffold as Scaffold,
 )
-from .study import Baselines as Baselines, baselines as baselines, oracle as oracle
+from .study import (
+    Baselines as Baselines,
+    PrivacyPlan as PrivacyPlan,
+    baselines as baselines,
+    oracle as oracle,
+    plan as plan,
+)
 from .training import (
     LocalTraining as LocalTraining,
 )

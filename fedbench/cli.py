@@ -1,4 +1,4 @@
-"""The command line: `fedbench new`, `fedbench run` and `fedbench lab`."""
+"""The command line: `fedbench new`, `fedbench run`, `fedbench plan` and `fedbench lab`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from fedbench.runs import History, Session
 from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, outcome, prepare, save
 from fedbench.spec import problems
+from fedbench.study.plan import plan as make_plan
 from fedbench.template import template
 
 WRONG, FAILED, INTERRUPTED = 2, 1, 130  # exit codes; 130 is the shell's own for Ctrl-C
@@ -143,6 +144,44 @@ def run(
         f"\nNext: change a setting with --set, or read the run back in Python with\n"
         f"  fedbench.runs.store.load({str(folder)!r})"
     )
+
+
+@app.command()
+def plan(
+    epsilon: Annotated[float | None, typer.Option(help="The budget ε.")] = None,
+    delta: Annotated[float | None, typer.Option(help="The δ of the budget, as 1e-5.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds of the run.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Probability that a client takes part in a round.")
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Noise z: its deviation over the clipping norm.")
+    ] = None,
+    clients: Annotated[int | None, typer.Option(help="How many clients there are.")] = None,
+    cohort: Annotated[
+        float | None, typer.Option(help="Clients expected in a round; stands for the rate.")
+    ] = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="Parameters of the model, for the signal beside the noise.")
+    ] = None,
+) -> None:
+    """Work out the one of ε, δ, rounds, rate and noise that is left out, for client-level DP."""
+    try:
+        found = make_plan(
+            epsilon=epsilon,
+            delta=delta,
+            rounds=rounds,
+            rate=rate,
+            noise_multiplier=noise,
+            clients=clients,
+            cohort=cohort,
+        )
+        typer.echo(str(found))
+        if parameters is not None:
+            ratio = found.signal_to_noise(parameters)
+            typer.echo(f"signal to noise of the mean update, at best: {ratio:.3g}")
+    except ValueError as error:
+        _refuse(str(error))
 
 
 @app.command()

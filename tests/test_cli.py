@@ -376,3 +376,17 @@ def test_lab_without_jupyterlab_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     assert done.exit_code == 1
     assert "python -m pip install jupyterlab" in done.stderr
     assert not Path("workbench.ipynb").exists()
+
+
+def test_plan_works_out_what_is_left_out() -> None:
+    options = ("--rate", "0.1", "--noise", "1", "--rounds", "100", "--delta", "1e-5")
+    done = call("plan", *options, "--clients", "1000", "--parameters", "10000")
+    assert done.exit_code == 0
+    assert done.output.startswith("ε = 7.047, 1,000 clients; with noise z = 1, 100 rounds")
+    assert "signal to noise of the mean update, at best: 1\n" in done.output
+
+
+def test_plan_refuses_what_is_said_too_often() -> None:
+    done = call("plan", "--rate", "0.1", "--epsilon", "3")
+    assert done.exit_code == 2
+    assert "leave out exactly one of" in done.output
