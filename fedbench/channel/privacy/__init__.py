@@ -1,6 +1,6 @@
 """Differential privacy: clipping, noise and accounting."""
 
-from fedbench.channel.privacy.accounting import Ledger, Ledgers
+from fedbench.channel.privacy.ledger import Ledger, Ledgers
 from fedbench.channel.privacy.privacy import (
     ClientLevelDP,
     ExampleLevelDP,

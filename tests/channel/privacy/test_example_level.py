@@ -366,7 +366,7 @@ def test_ledgers_survive_json() -> None:
     )
     data = json.loads(json.dumps(ledgers.to_dict()))
     assert data["clients"]["12"] == {
-        "entries": [{"rate": 1.0, "noise_multiplier": 3.0, "steps": 2}]
+        "entries": [{"mechanism": "gaussian", "rate": 1.0, "noise_multipliers": [3.0], "steps": 2}]
     }
     assert Ledgers.from_dict(data) == ledgers
     assert Ledgers.from_dict(Ledgers().to_dict()) == Ledgers()
