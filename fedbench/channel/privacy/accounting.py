@@ -6,8 +6,9 @@ distribution (Connect-the-Dots, Doroshenko et al. 2022, arXiv:2207.04380) domina
 every ε is an upper bound. The grid follows the standard deviation s of the loss, h = s / 50:
 rounding to a grid inflates the composed variance by about h² / (6 s²), 7e-5, which is some 4e-5 of
 ε, and the answer takes milliseconds. At a low rate and little noise s is tiny beside the rare large
-losses that decide ε; there 32,768 cells over them do as well. Gaussian mechanisms without sampling
-are exact (Balle and Wang 2018, arXiv:1805.06530).
+losses that decide ε; there 32,768 cells over them do as well, but for an ε below 0.01, which may be
+some per cent too large. Gaussian mechanisms without sampling are exact (Balle and Wang 2018,
+arXiv:1805.06530).
 
 Neighbours differ by the addition or removal of one unit. The unit (client or example) and the
 clipping norm belong to the caller: the noise has standard deviation `noise_multiplier` times the
@@ -95,7 +96,8 @@ def _noise(noise_multiplier: float) -> float:
 def epsilon(rate: float, noise_multiplier: float, steps: int, delta: float) -> float:
     """Upper bound of ε after `steps` releases of `gaussian(rate, noise_multiplier)`.
 
-    Exact at rate 1; otherwise at most about 1e-4 (relative) above the true value. No noise gives
+    Exact at rate 1; otherwise at most about 1e-4 (relative) above the true value, if that is not
+    tiny. No noise gives
     infinity, no release or rate 0 gives 0. Raises ValueError for values outside their range.
     """
     return composed([(gaussian(rate, noise_multiplier), whole(steps))], delta)
@@ -194,11 +196,12 @@ def _cell(mechanism: Mechanism, cells: int) -> float:
     if kind == "laplace":
         most = 1 / noise  # of the loss without sampling, which has most of its chance at both ends
         square = 2 / 3 * math.exp(min(most, 600.0)) + 1 / 3 * math.exp(-2 * most) - 1
-        largest = math.log(rate) + most if rate < 1 else most
+        largest = math.log1p(rate * math.expm1(min(most, 700.0)))
         return max(min(rate * math.sqrt(square), most) / cells, largest / (MOST_CELLS * cells))
     # The chi-square distance of the two distributions; where that explodes, the plain mechanism's.
     spread = min(rate * math.sqrt(math.expm1(min(noise**-2, 600.0))), max(1.0, 0.5 / noise))
-    largest = math.log(rate) + 0.5 / noise**2 + TAIL / noise
+    plain = 0.5 / noise**2 + TAIL / noise  # a loss without sampling that hardly ever is passed
+    largest = math.log1p(rate * math.expm1(plain)) if plain < 700 else math.log(rate) + plain
     return max(spread / cells, largest / (MOST_CELLS * cells))
 
 

@@ -118,6 +118,14 @@ def test_lies_in_the_interval_of_the_prv_accountant(entries: list[tuple]) -> Non
     assert ours == pytest.approx(estimate, rel=2e-4)
 
 
+@pytest.mark.parametrize("rate", [1e-9, 1e-7, 1e-5, 1e-4])
+def test_a_rate_close_to_nothing_is_answered_and_still_bounded(rate: float) -> None:
+    few = epsilon(rate, 1.0, 200, 1e-6)
+    # each round alone loses at most log(1 + rate (e^l - 1)) of the loss l without sampling
+    alone = epsilon(1.0, 1.0, 1, 1e-6 / (200 * rate)) if 200 * rate > 1e-6 else 0.0
+    assert 0 <= few <= 200 * math.log1p(rate * math.expm1(alone)) + 1e-9
+
+
 def test_subsampling_tends_to_the_exact_gaussian() -> None:
     nearly = epsilon(1 - 1e-9, 2.0, 10, DELTA)
     assert nearly == pytest.approx(epsilon(1.0, 2.0, 10, DELTA), rel=1e-4)
