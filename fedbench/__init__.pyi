@@ -15,9 +15,14 @@ from .attacks import (
     SignFlip as SignFlip,
 )
 from .channel.privacy import (
+    AdaptiveClipping as AdaptiveClipping,
     ClientLevelDP as ClientLevelDP,
     ExampleLevelDP as ExampleLevelDP,
+    FlatClipping as FlatClipping,
+    LocalGaussian as LocalGaussian,
+    LocalLaplace as LocalLaplace,
     NoPrivacy as NoPrivacy,
+    PerLayerClipping as PerLayerClipping,
 )
 from .data import (
     AI4I2020 as AI4I2020,
@@ -101,6 +106,7 @@ from .sampling import (
     Everyone as Everyone,
     FixedCohort as FixedCohort,
     Poisson as Poisson,
+    Shuffled as Shuffled,
 )
 from .strategies import (
     Ditto as Ditto,

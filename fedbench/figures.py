@@ -24,7 +24,11 @@ BAND = "rgba(0, 114, 178, 0.14)"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 # Units of privacy are never mixed: the columns that hold an ε, and how each of them is called.
-LEVELS = {"epsilon": "client-level ε", "example_epsilon": "example-level ε"}
+LEVELS = {
+    "epsilon": "client-level ε",
+    "example_epsilon": "example-level ε",
+    "local_epsilon": "local ε",
+}
 SHARES = ("accuracy",)  # metrics between 0 and 1, shown in per cent
 NAMED = 30  # clients whose names have room in a figure
 NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "accuracy": "Accuracy"}
