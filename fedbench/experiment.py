@@ -232,8 +232,8 @@ class Experiment(Spec):
         )
         return widths / data.sizes_of(ids), steps
 
-    def cohort(self, number: int) -> NDArray[np.int64]:
-        """Return the sorted ids of those asked in round `number` (from 1).
+    def cohort(self, number: int, clients: int | None = None) -> NDArray[np.int64]:
+        """Return the sorted ids of those asked in round `number` (from 1), of all or `clients`.
 
         They follow from the seed, but where privacy is amplified by sampling: that takes cohorts
         that nobody can predict.
@@ -241,7 +241,8 @@ class Experiment(Spec):
         privacy = self.privacy
         secret = isinstance(privacy, ClientLevelDP) and privacy.noise_seed is None
         secret = secret and not self.own_accounts
-        return cohort(self.sampling, self.devices, self.clients, self.seed, number, secret)
+        count = self.clients if clients is None else clients
+        return cohort(self.sampling, self.devices, count, self.seed, number, secret)
 
     def examples(self, data: FederatedDataset, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how many examples each of clients `ids` goes through in a round, int64[C]."""

@@ -274,7 +274,7 @@ class Rounds:
     def _cohort(self, number: int) -> NDArray[np.int64]:
         """Return the clients of round `number`: the same ones however often it is asked."""
         if self._drawn is None or self._drawn[0] != number:
-            self._drawn = number, self.experiment.cohort(number)
+            self._drawn = number, self.experiment.cohort(number, self.data.clients)
         return self._drawn[1]
 
     def _spend(

@@ -225,9 +225,7 @@ def test_what_leaves_no_privacy_for_updates_is_refused(
 
 
 def test_errors_without_a_bound_cannot_be_measured(private: fb.Experiment) -> None:
-    with pytest.raises(
-        ValidationError, match=r"evaluation_share\n  DiabetesProgression is a regres"
-    ):
+    with pytest.raises(ValidationError, match=r"evaluation_share\n  Diabetes.* is a regres"):
         private.replace(
             data=fb.DiabetesProgression(), privacy=private.privacy.replace(evaluation_share=0.1)
         )
