@@ -161,10 +161,10 @@ def _values(frame: pd.DataFrame, notes: Mapping[str, str], title: str) -> go.Fig
             hovertemplate=f"%{{customdata[0]}}: %{{customdata[1]:.3~g}} {name}<extra></extra>",
         )
     style(figure, title)
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
     figure.update_layout(
-        hovermode="closest", showlegend=True, width=880, height=400, legend={"orientation": "h"}
+        hovermode="closest", showlegend=True, legend=legend, width=1080, height=420, margin_t=110
     )
-    figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
     figure.update_yaxes(title_text="value")
     if len(names) > NAMED:
         return figure.update_xaxes(title_text=f"{len(names)} features")
