@@ -33,7 +33,7 @@ class MembershipInference:
     `members` [M] and `others` [N] are the losses of rows that were trained on and of rows that were
     not. This is one simple attack on single rows: an AUC above 0.5 shows a leak, while an AUC near
     0.5 proves nothing, as a better attack may do better, and one on all rows of a client together
-    may tell who took part. Only differential privacy bounds every attack. Both kinds of rows must
+    may tell who took part. Differential privacy bounds them all. Both kinds of rows must
     be alike but for the training: where the test set is of a later time or of other people, the
     attack tells these apart as well. Raises ValueError for fewer than two losses of a kind, and for
     losses that are not finite.
@@ -80,6 +80,7 @@ class MembershipInference:
         separate entirely there is no variance to estimate; then min(M, N) disjoint pairs, all told
         apart, give the bound of Clopper and Pearson.
         """
+        from scipy.special import expit, logit
         from scipy.stats import norm
 
         auc, tail = self.auc, (1 - LEVEL) / 2
@@ -88,9 +89,7 @@ class MembershipInference:
             return (far, 1.0) if auc else (0.0, 1 - far)
         variance = sum(each.var(ddof=1) / len(each) for each in self._placements)
         reach = float(norm.isf(tail)) * variance**0.5 / (auc * (1 - auc))
-        middle = np.log(auc / (1 - auc))
-        low, high = 1 / (1 + np.exp(-(middle + np.array([-reach, reach]))))
-        return float(low), float(high)
+        return float(expit(logit(auc) - reach)), float(expit(logit(auc) + reach))
 
     @property
     def low(self) -> float:
