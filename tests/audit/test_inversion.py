@@ -122,6 +122,18 @@ def test_noise_matters_by_the_norm_that_is_clipped_to() -> None:
     assert near.psnr["noised"] > far.psnr["noised"] + 10
 
 
+def test_what_is_noised_was_clipped() -> None:
+    # Past the bound the step's length is clipped away, and noise meets the same update.
+    short, long, longer = (
+        fb.gradient_inversion(
+            DIGITS.replace(training=fb.LocalTraining(lr=lr)), privacy=noise(0.02)
+        ).reconstructions["noised"]
+        for lr in (0.1, 2.0, 20.0)
+    )
+    assert long == pytest.approx(longer, abs=1e-4)
+    assert np.abs(short - long).max() > 0.1
+
+
 def test_the_noise_is_that_of_its_seed() -> None:
     first, again, other = (
         fb.gradient_inversion(DIGITS, privacy=noise(0.1, seed)).reconstructions["noised"]

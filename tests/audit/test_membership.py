@@ -10,9 +10,12 @@ import torch
 from hypothesis import given, strategies as st
 from scipy.stats import binom, binomtest, norm
 from sklearn.metrics import roc_auc_score, roc_curve
+from torch import nn
 
 import fedbench as fb
 from fedbench.audit import loss_threshold
+from fedbench.data.card import Card
+from fedbench.models import Model
 from fedbench.runs import SessionError
 from fedbench.runs.rounds import Rounds
 
@@ -124,6 +127,13 @@ def test_the_bound_on_epsilon_by_hand() -> None:
     assert result.epsilon_lower_bound() > result.epsilon_lower_bound(0.5) > 0
 
 
+def test_the_rows_that_choose_the_threshold_are_not_those_that_judge_it() -> None:
+    apart, alike = [0.0, 0.0] * 50, [1.0, 0.0] * 50
+    assert found(apart, alike).epsilon_lower_bound() == 0
+    assert found(apart, [1.0] * 100).epsilon_lower_bound() > 1
+    assert found([0.0, 1.0] * 50, [1.0, 1.0] * 50).epsilon_lower_bound() == 0
+
+
 @pytest.mark.parametrize("epsilon", [0.0, 1.0])
 def test_the_bound_is_seldom_above_what_was_spent(epsilon: float) -> None:
     # Randomised response spends exactly ε: a member has the low loss with odds of e^ε.
@@ -227,7 +237,27 @@ def test_a_row_that_clients_share_counts_once_and_one_that_nobody_holds_never() 
     held = {row for client in range(30) for row in data.choice.rows(client).tolist()}
     result = loss_threshold(experiment.model, module, data)
     assert len(result.members) == len(held) < 150
+
+
+class Dropping(Model):
+    """A linear model that drops half of its inputs while it trains."""
+
+    def build(self, card: Card) -> nn.Module:
+        layers = nn.Flatten(), nn.Dropout(0.5), nn.Linear(card.inputs, card.outputs)
+        return nn.Sequential(*layers)
+
+
+def test_the_module_is_judged_as_it_is_used() -> None:
+    model, data = Dropping(), HEART.federation()
+    module = model.module(data.card, 0)
+    result = loss_threshold(model, module, data)
     assert module.training
+    with torch.no_grad():
+        outputs = module.eval()(torch.from_numpy(data.x))
+        expected = model.loss(outputs, torch.from_numpy(data.y))
+    assert result.members == pytest.approx(expected.numpy(), rel=1e-5)
+    loss_threshold(model, module, data)
+    assert not module.training
 
 
 def test_nobody_has_taken_part() -> None:
