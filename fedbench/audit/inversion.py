@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, Private
+from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, Private
 from fedbench.data import FederatedDataset
 from fedbench.data.card import Card
 from fedbench.engine import LoopEngine, Task
@@ -98,19 +98,15 @@ def gradient_inversion(
     in the cohort would cover it further. Under `ExampleLevelDP` the client does both to its
     gradient. `privacy` is the experiment's own by default, or `ClientLevelDP(noise_multiplier=1)`
     where it has none. Raises ValueError for a client or example that is not there, a model that
-    does not begin with such a layer, noise that is not known, and an example that moves nothing.
+    does not begin with such a layer, noise that is not known, another kind of privacy, and an
+    example that moves nothing.
     """
     data, model, privacy = experiment.federation(), experiment.model, _known(experiment, privacy)
     row = _row(data, client, example)
     layer = _first_layer(model, data.card)
     rate = experiment.training.rate(1)
     update = _update(experiment, data, row, rate)
-    stage = ClientLevelDP(
-        # a gradient is clipped before the step scales it, and the update with it
-        clip=privacy.clip if isinstance(privacy, ClientLevelDP) else privacy.clip * rate,
-        noise_multiplier=privacy.solved(),
-        noise_seed=privacy.noise_seed,
-    )
+    stage = _stage(privacy, rate)
     clipped = tree.row(stage.encode(update).payloads, 0)
     sent = {
         "clear": tree.row(update, 0),
@@ -152,6 +148,23 @@ def _known(experiment: Experiment, privacy: Private | None) -> Private:
         return privacy
     own = experiment.bound_privacy()
     return own if isinstance(own, Private) else ClientLevelDP(noise_multiplier=1.0)
+
+
+def _stage(privacy: Private, rate: float) -> ClientLevelDP:
+    """The step of the channel that does to an update of one step what `privacy` does to it."""
+    if isinstance(privacy, ClientLevelDP):
+        return privacy
+    if not isinstance(privacy, ExampleLevelDP):
+        raise ValueError(
+            f"privacy: {privacy.kind()} is no mechanism that is known here; choose ClientLevelDP "
+            "or ExampleLevelDP"
+        )
+    # A gradient is clipped and noised before the step scales it, and the update with it.
+    return ClientLevelDP(
+        clip=privacy.clip * rate,
+        noise_multiplier=privacy.solved(),
+        noise_seed=privacy.noise_seed,
+    )
 
 
 def _row(data: FederatedDataset, client: int, example: int) -> int:

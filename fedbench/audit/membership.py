@@ -136,9 +136,9 @@ class MembershipInference:
         is chosen by every other row, and the rates at it are bounded by Clopper and Pearson on the
         rest, as by Jagielski et al. 2020 (arXiv:2006.07709). They train a model for each trial;
         here all rows share one model and count as independent trials, which makes this an
-        indication, not a proof. It is small for few rows, whatever was spent. What bounds the
-        example-level ε from below bounds the client-level ε as well. Raises ValueError for a δ
-        outside [0, 1), and for fewer than four losses of a kind.
+        indication, not a proof. It is small for few rows, whatever was spent. To compare it with a
+        client-level ε, halve it: a client with another row is one client less and one more. Raises
+        ValueError for a δ outside [0, 1), and for fewer than four losses of a kind.
         """
         if not 0 <= delta < 1:
             raise ValueError(f"delta = {delta!r} is not in [0, 1); take that of the run")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from torch import nn
 import fedbench as fb
 from fedbench import tree
 from fedbench.audit.figures import inversion_figure
+from fedbench.channel.privacy import Private
 from fedbench.data.card import Card
 from fedbench.engine import LoopEngine, Task
 from fedbench.models import Model
@@ -222,6 +223,17 @@ def test_models_that_do_not_begin_with_such_a_layer(model: Model, what: str) -> 
 def test_what_is_not_there(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         fb.gradient_inversion(DIGITS, **arguments)
+
+
+class Unknown(Private):
+    """A mechanism of somebody's own."""
+
+    unit: ClassVar[str] = "client"
+
+
+def test_a_mechanism_that_is_not_known_here() -> None:
+    with pytest.raises(ValueError, match="Unknown is no mechanism that is known here; choose"):
+        fb.gradient_inversion(DIGITS, privacy=Unknown(noise_multiplier=1))
 
 
 def test_an_example_that_moves_nothing_tells_nothing() -> None:

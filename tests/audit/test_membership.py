@@ -127,6 +127,14 @@ def test_the_bound_on_epsilon_by_hand() -> None:
     assert result.epsilon_lower_bound() > result.epsilon_lower_bound(0.5) > 0
 
 
+def test_the_bound_by_those_above_the_threshold() -> None:
+    # Half of the others have losses that no member has: that tells more than the low ones do.
+    result = found([0.0] * 200, [0.0, 0.0, 1.0, 1.0] * 50)
+    low = binomtest(50, 100).proportion_ci(0.95, method="exact").low
+    high = binomtest(0, 100).proportion_ci(0.95, method="exact").high
+    assert result.epsilon_lower_bound() == pytest.approx(math.log(low / high))
+
+
 def test_the_rows_that_choose_the_threshold_are_not_those_that_judge_it() -> None:
     apart, alike = [0.0, 0.0] * 50, [1.0, 0.0] * 50
     assert found(apart, alike).epsilon_lower_bound() == 0
@@ -191,7 +199,7 @@ def test_with_privacy_the_attacker_guesses(privacy: fb.ExampleLevelDP | fb.Clien
     assert session.history.rows[-1].epsilon <= 1
     result = fb.membership_inference(session)
     assert result.low <= 0.5 <= result.high
-    assert result.epsilon_lower_bound(privacy.delta) <= 1
+    assert result.epsilon_lower_bound(privacy.delta) <= (1 if privacy is EXAMPLES else 2)
 
 
 def test_regression_by_its_squared_errors() -> None:
