@@ -14,6 +14,12 @@ from .attacks import (
     NoAttack as NoAttack,
     SignFlip as SignFlip,
 )
+from .audit import (
+    GradientInversion as GradientInversion,
+    MembershipInference as MembershipInference,
+    gradient_inversion as gradient_inversion,
+    membership_inference as membership_inference,
+)
 from .channel.privacy import (
     AdaptiveClipping as AdaptiveClipping,
     ClientLevelDP as ClientLevelDP,

@@ -57,7 +57,7 @@ def history_figure(
     ]
     figure = make_subplots(rows=1, cols=len(panels), horizontal_spacing=0.09)
     for column, (name, note) in enumerate(panels, start=1):
-        _heading(figure, name, note, column)
+        heading(figure, name, note, column)
     rounds = _column(frame, "round")
     share = metric in SHARES
     number = ".1%" if share else ".3~g"
@@ -92,7 +92,7 @@ def history_figure(
             annotation_position="top left" if k else "bottom left",
             **_panel(1),
         )
-    _style(figure, title)
+    style(figure, title)
     # the room to the right is for the labels at the ends of the lines
     end = max(1, rounds[-1]) * 1.22 if len(frame) else 1
     figure.update_xaxes(title_text="round", range=[0, end])
@@ -143,7 +143,7 @@ def frontier_figure(frame: pd.DataFrame, metric: str = "accuracy", title: str = 
             )
         ends = [np.log10(x[runs[0]]) - 0.15, np.log10(x[runs[-1]]) + 0.35] if runs else None
         figure.update_xaxes(title_text=LEVELS[name], range=ends, **here)
-    _style(figure, title)
+    style(figure, title)
     width = 720 if len(levels) == 1 else 1080
     figure.update_layout(width=width, height=380, hovermode="closest", margin_l=64)
     ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
@@ -190,7 +190,7 @@ def partition_figure(
         row=2,
         col=1,
     )
-    _style(figure, title)
+    style(figure, title)
     figure.update_layout(
         hovermode="closest", bargap=0.08, height=max(300, 150 + 24 * len(classes)), width=880
     )
@@ -243,7 +243,8 @@ def _line(
     return go.Scatter(x=x, y=y, name=name, mode=mode, line=line, hovertemplate=hover, **more)
 
 
-def _heading(figure: go.Figure, name: str, note: str, column: int) -> None:
+def heading(figure: go.Figure, name: str, note: str, column: int) -> None:
+    """Write `name` and beside it, in small letters, `note` over a panel of the first row."""
     small = f"<span style='font-size:11px;color:{QUIET}'>{note}</span>"
     figure.add_annotation(
         text=f"<b>{plain(name)}</b>  {small}",
@@ -304,7 +305,8 @@ def _end_label(
     )
 
 
-def _style(figure: go.Figure, title: str) -> None:
+def style(figure: go.Figure, title: str) -> None:
+    """Give a figure the looks of the house, and a title that may be any text."""
     figure.update_layout(
         title={"text": plain(title), "x": 0.01, "xanchor": "left", "font": {"size": 15}},
         font={"family": FONT, "size": 12, "color": INK},
