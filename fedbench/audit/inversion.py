@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, Private
+from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
+from fedbench.channel.stage import Leg
 from fedbench.data import FederatedDataset
 from fedbench.data.card import Card
 from fedbench.engine import LoopEngine, Task
@@ -96,10 +97,10 @@ def gradient_inversion(
     The update is sent clear; clipped to the norm C of `privacy`; and clipped with noise of standard
     deviation zC, which is what client-level DP puts on a sum that this client is alone in. Others
     in the cohort would cover it further. Under `ExampleLevelDP` the client does both to its
-    gradient. `privacy` is the experiment's own by default, or `ClientLevelDP(noise_multiplier=1)`
-    where it has none. Raises ValueError for a client or example that is not there, a model that
-    does not begin with such a layer, noise that is not known, another kind of privacy, and an
-    example that moves nothing.
+    gradient, and under local DP to its update. `privacy` is the experiment's own by default, or
+    `ClientLevelDP(noise_multiplier=1)` where it has none. Raises ValueError for a client or example
+    that is not there, a model that does not begin with such a layer, noise that is not known,
+    another kind of privacy, and an example that moves nothing.
     """
     data, model, privacy = experiment.federation(), experiment.model, _known(experiment, privacy)
     row = _row(data, client, example)
@@ -107,12 +108,7 @@ def gradient_inversion(
     rate = experiment.training.rate(1)
     update = _update(experiment, data, row, rate)
     stage = _stage(privacy, rate)
-    clipped = tree.row(stage.encode(update).payloads, 0)
-    sent = {
-        "clear": tree.row(update, 0),
-        "clipped": clipped,
-        "noised": stage.decode(clipped, 1.0, stage.noise(1)),
-    }
+    sent = {"clear": tree.row(update, 0), **_under(stage, update)}
     if not bool(sent["clear"][f"{layer}.weight"].any()):
         raise ValueError(
             f"example = {example} of client {client} does not move the first layer, so that its "
@@ -150,14 +146,14 @@ def _known(experiment: Experiment, privacy: Private | None) -> Private:
     return own if isinstance(own, Private) else ClientLevelDP(noise_multiplier=1.0)
 
 
-def _stage(privacy: Private, rate: float) -> ClientLevelDP:
+def _stage(privacy: Private, rate: float) -> ClientLevelDP | LocalDP:
     """The step of the channel that does to an update of one step what `privacy` does to it."""
-    if isinstance(privacy, ClientLevelDP):
+    if isinstance(privacy, ClientLevelDP | LocalDP):
         return privacy
     if not isinstance(privacy, ExampleLevelDP):
         raise ValueError(
-            f"privacy: {privacy.kind()} is no mechanism that is known here; choose ClientLevelDP "
-            "or ExampleLevelDP"
+            f"privacy: {privacy.kind()} is no mechanism that is known here; choose ClientLevelDP, "
+            "ExampleLevelDP, LocalGaussian or LocalLaplace"
         )
     # A gradient is clipped and noised before the step scales it, and the update with it.
     return ClientLevelDP(
@@ -165,6 +161,16 @@ def _stage(privacy: Private, rate: float) -> ClientLevelDP:
         noise_multiplier=privacy.solved(),
         noise_seed=privacy.noise_seed,
     )
+
+
+def _under(stage: ClientLevelDP | LocalDP, update: Tree) -> dict[str, Tree]:
+    """An update [1, ...] as it is seen clipped, and with the noise of one client alone."""
+    leg = Leg(1, np.zeros(1, dtype=np.int64))
+    if isinstance(stage, LocalDP):
+        clipped, noised = stage.clipped(update).payloads, stage.encode(update, leg).payloads
+        return {"clipped": tree.row(clipped, 0), "noised": tree.row(noised, 0)}
+    clipped = tree.row(stage.encode(update, leg).payloads, 0)
+    return {"clipped": clipped, "noised": stage.decode(clipped, 1.0, stage.noise(1), ())[0]}
 
 
 def _row(data: FederatedDataset, client: int, example: int) -> int:

@@ -15,6 +15,7 @@ import fedbench as fb
 from fedbench import tree
 from fedbench.audit.figures import inversion_figure
 from fedbench.channel.privacy import Private
+from fedbench.channel.stage import Leg
 from fedbench.data.card import Card
 from fedbench.engine import LoopEngine, Task
 from fedbench.models import Model
@@ -176,10 +177,22 @@ def test_clipped_gradients_are_clipped_updates() -> None:
         info = RoundInfo(1, lr, 1, 1.0)
         steps.append(LoopEngine().train(own, params, {}, {}, np.array([0]), info).payloads)
     clear, real = steps
-    clipped = noise(z, clip=result.clip).encode(clear).payloads
+    clipped = noise(z, clip=result.clip).encode(clear, Leg(1, np.array([0]))).payloads
     rest = torch.cat([(real[name] - clipped[name]).ravel() for name in clear])
     # 650 normal numbers: their root mean square is off by 15 % once in ten million times
     assert float(rest.square().mean().sqrt()) == pytest.approx(z * result.clip, rel=0.15)
+
+
+@pytest.mark.parametrize("kind", [fb.LocalGaussian, fb.LocalLaplace])
+def test_noise_of_its_own_hides_an_example_as_well(kind: type[fb.LocalGaussian]) -> None:
+    def look(z: float) -> fb.GradientInversion:
+        privacy = kind(noise_multiplier=z, clip=1.0, noise_seed=1)
+        return fb.gradient_inversion(DIGITS, privacy=privacy)
+
+    faint, strong = look(0.01), look(1.0)
+    assert faint.psnr["clipped"] == strong.psnr["clipped"] > 60  # clipping alone hides nothing
+    assert strong.psnr["noised"] < faint.psnr["noised"] < faint.psnr["clipped"]
+    assert strong.correlation["noised"] < 0.4
 
 
 class Unbiased(Model):

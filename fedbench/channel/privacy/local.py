@@ -37,13 +37,18 @@ class LocalDP(Private, family=True):
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return noise of scale 1."""
 
+    def clipped(self, payloads: Tree) -> Encoded:
+        """Scale each client's payload down to norm C."""
+        norms = self.norms(payloads)
+        factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0)
+        return Encoded(tree.scale(payloads, factors), norms, norms > self.clip)
+
     def encode(self, payloads: Tree, leg: Leg) -> Encoded:
         """Scale each client's payload down to norm C and add its own noise to it."""
         import torch
 
-        norms = self.norms(payloads)
-        factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0)
-        clipped = tree.scale(payloads, factors)
+        within = self.clipped(payloads)
+        clipped = within.payloads
         scale = 2 * self.solved() * self.clip
         # A source for each client and round, and a client's leaves from it in their order.
         noise: dict[str, list[Tensor]] = {name: [] for name in clipped}
@@ -55,7 +60,7 @@ class LocalDP(Private, family=True):
             name: leaf + torch.stack(noise[name]).to(leaf) if len(leaf) else leaf
             for name, leaf in clipped.items()
         }
-        return Encoded(sent, norms, norms > self.clip)
+        return Encoded(sent, within.norms, within.changed)
 
 
 class LocalGaussian(LocalDP):
