@@ -108,6 +108,11 @@ from .runs import (
     Session as Session,
     run as run,
 )
+from .runs.store import (
+    load as load,
+    resume as resume,
+    save as save,
+)
 from .sampling import (
     Everyone as Everyone,
     FixedCohort as FixedCohort,

@@ -50,15 +50,24 @@ class Progress:
 class Rounds:
     """Runs the rounds of one experiment: `begin`, then `next` as long as `ended` says nothing.
 
-    The data are those of the experiment, or `data` in their place. Raises ValueError when the
-    experiment cannot be prepared (too little data, no noise in bounds
-    that reaches the budget).
+    The data are those of the experiment, or `data` in their place; the noise is solved for it, or
+    `noise_multiplier` as it was solved before. Raises ValueError when the experiment cannot be
+    prepared (too little data, no noise in bounds that reaches the budget).
     """
 
-    def __init__(self, experiment: Experiment, data: FederatedDataset | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: FederatedDataset | None = None,
+        noise_multiplier: float | None = None,
+    ) -> None:
         self.experiment = experiment
         self.data = data or experiment.federation()
-        self.privacy = experiment.bound_privacy()
+        self.privacy = experiment.privacy
+        if isinstance(self.privacy, Private) and noise_multiplier is not None:
+            self.privacy = self.privacy.replace(noise_multiplier=noise_multiplier)
+        else:
+            self.privacy = experiment.bound_privacy()
         self.task = Task(
             data=self.data,
             model=experiment.model,
