@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from fedbench.runs.card import PrivacyCard
+
 # Units of privacy are never mixed: the column that holds the ε of each of them.
 SPENT = {"client": "epsilon", "example": "example_epsilon", "local": "local_epsilon"}
 
@@ -139,6 +141,20 @@ class History:
             took_part,
             index=pd.RangeIndex(len(took_part), name="client"),
             columns=pd.Index([row.round for row in rows], name="round"),
+        )
+
+    def privacy_card(self) -> PrivacyCard:
+        """Return what the run has promised so far, to whom and by what, and what it has not."""
+        from fedbench.runs.card import privacy_card
+
+        rows, experiment = self.snapshot(), self.experiment
+        for note in self.amendments:
+            experiment = experiment.replace(**note.changes)
+        return privacy_card(
+            experiment,
+            epsilon=rows[-1].epsilon if rows else 0.0,
+            rounds=len(rows),
+            noise_multiplier=self.noise_multiplier,
         )
 
     def figure(self, levels: Mapping[str, float] | None = None) -> go.Figure:

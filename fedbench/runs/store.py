@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import torch
 
 EXPERIMENT, HISTORY, CLIENTS = "experiment.toml", "history.csv", "clients.csv"
-SUMMARY, MODEL = "summary.json", "model.safetensors"
-RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, *FILES)
+SUMMARY, MODEL, CARD = "summary.json", "model.safetensors", "privacy.md"
+RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, CARD, *FILES)
 # What may be different when a run goes on: not what its states were made by.
 CHANGEABLE = (
     *("rounds", "target", "training", "privacy", "sampling", "aggregator", "attack"),
@@ -86,10 +86,10 @@ def save(session: Session, folder: str | Path) -> Path:
     """Write the session's run so far into `folder`, made by `prepare`, and return it.
 
     Files: experiment.toml, history.csv (one row a round), clients.csv (first metric, client ×
-    round), summary.json (last metrics, what was spent, why it ended, versions) and, from the first
-    round on, model.safetensors and what `resume` goes on from (checkpoint.safetensors, rounds.jsonl
-    and ledger.json). Raises StoreError as `prepare` does, before anything is written, and
-    SessionError while rounds go on.
+    round), summary.json (last metrics, what was spent, why it ended, versions), privacy.md (what is
+    promised and what not) and, from the first round on, model.safetensors and what `resume` goes on
+    from (checkpoint.safetensors, rounds.jsonl and ledger.json). Raises StoreError as `prepare`
+    does, before anything is written, and SessionError while rounds go on.
     """
     from safetensors.torch import save_file
 
@@ -105,6 +105,7 @@ def save(session: Session, folder: str | Path) -> Path:
         save_file(state, folder / MODEL)
         if checkpoint is not None:
             checkpoint.write(folder, path.read_text(encoding="utf-8"))
+    (folder / CARD).write_text(history.privacy_card().to_markdown(), encoding="utf-8")
     text = json.dumps(outcome(history), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return folder
