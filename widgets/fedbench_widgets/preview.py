@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedbench.channel.privacy import Private
+from fedbench.channel.privacy import Private, accounting
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
 from fedbench_widgets.design import why_fixed
@@ -47,11 +47,16 @@ def show_partition(
         target.version += 1
 
 
-def privacy_hint(experiment: Experiment) -> str:
-    """Return one sentence: which noise the budget needs, or which ε the noise gives."""
+def privacy_hint(experiment: Experiment, rough: bool = False) -> str:
+    """Return one sentence: which noise the budget needs, or which ε the noise gives.
+
+    A `rough` one says so, is some per cent off, and takes a fraction of the time.
+    """
     privacy, rounds = experiment.privacy, experiment.rounds
     if not isinstance(privacy, Private):
         return "Nothing is promised: the server sees every update as it is."
+    if rough:
+        return _rough_hint(experiment, privacy)
     try:
         noise = _noise(experiment)
     except ValueError as error:
@@ -66,6 +71,23 @@ def privacy_hint(experiment: Experiment) -> str:
             f"stops before it passes {privacy.epsilon:g}.{simulated}"
         )
     return f"Noise z = {noise:.3g}: {name} reaches {spent:.3g} at round {rounds}.{simulated}"
+
+
+def _rough_hint(experiment: Experiment, privacy: Private) -> str:
+    (releases,) = experiment.releases(experiment.rounds)
+    delta, kind, noise = privacy.delta, privacy.kind_of_noise, privacy.noise_multiplier
+    if noise is None:
+        assert privacy.epsilon is not None
+        noise = accounting.rough_noise_multiplier(releases, privacy.epsilon, delta, kind)
+        return (
+            f"Noise z ≈ {noise:.2g}: {privacy.level} ε reaches {privacy.epsilon:.3g} at round "
+            f"{experiment.rounds}."
+        )
+    spent = accounting.rough_epsilon(releases, noise, delta, kind)
+    return (
+        f"Noise z = {noise:.3g}: {privacy.level} ε reaches ≈ {spent:.2g} at round "
+        f"{experiment.rounds}."
+    )
 
 
 def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan | None:

@@ -38,6 +38,11 @@ class Publisher:
         if at_once:
             self._hurry.set()
 
+    @property
+    def pending(self) -> bool:
+        """Return whether something has changed since the publish that goes on began."""
+        return self._dirty.is_set()
+
     def close(self) -> None:
         """End the thread; what was touched last is not published any more."""
         self._closed.set()

@@ -36,6 +36,7 @@ from fedbench_widgets.toolbar import Toolbar
 from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
 
 LOG_LINES = 500
+PATIENCE = 0.03  # seconds that the exact noise may take before a rough one is shown first
 
 
 class Workbench(widgets.VBox):
@@ -59,6 +60,7 @@ class Workbench(widgets.VBox):
         self._written: Experiment | None = None  # what the Code tab shows
         self._dealt: object = None  # what the map of the partition shows
         self._hinted: Experiment | None = None  # what the privacy hint speaks of
+        self._hint_took = 0.0  # seconds, the last time
         self._plan: Plan | None = None  # ε to the end of what the session runs
         # what that plan was made for, and by which noise
         self._planned: tuple[Experiment, float | None] | None = None
@@ -266,13 +268,23 @@ class Workbench(widgets.VBox):
         if not warmed() or (session.state == "running" and not len(session.history)):
             return
         if experiment is not self._hinted:
-            self._hinted = experiment
-            self.form.hint.value = privacy_hint(experiment)
+            self._hint(experiment)
             prepare(self, experiment)
         planned = session.experiment, session.history.noise_multiplier
         if planned != self._planned:
             self._planned, self._plan = planned, epsilon_plan(*planned)
             self._publisher.touch()
+
+    def _hint(self, experiment: Experiment) -> None:
+        """Say what the privacy settings mean: at once if need be, exactly unless they move on."""
+        if self._hint_took > PATIENCE:
+            self.form.hint.value = privacy_hint(experiment, rough=True)
+            if self._publisher.pending:
+                return
+        began = time.perf_counter()
+        self.form.hint.value = privacy_hint(experiment)
+        self._hint_took = time.perf_counter() - began
+        self._hinted = experiment
 
     def _show_session(self) -> None:
         session = self.session

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from dp_accounting import DpEvent
     from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
-FINE, COARSE = 50, 8  # grid cells per standard deviation of one release's loss
+# Grid cells per standard deviation of one release's loss: for what is reported, for finding it,
+# and for what is shown while a slider moves.
+FINE, COARSE, CRUDE = 50, 8, 2
 MOST_CELLS = 650  # times FINE: over the whole range of one release's loss
 TAIL = 10.2  # standard deviations; beyond lies 1e-24 of a Gaussian
 NOISE_RANGE = (1e-2, 1e4)
@@ -151,6 +153,39 @@ def shared_epsilon(
             break
         largest = max(largest, exact(rate, steps))
     return largest
+
+
+def rough_noise_multiplier(
+    releases: Iterable[tuple[float, int]],
+    epsilon: float,
+    delta: float,
+    kind: Kind = "gaussian",
+) -> float:
+    """Noise multiplier close to `shared_noise_multiplier`'s, some per cent off, in a fraction.
+
+    It is for what is shown while somebody still chooses, never for noise that is added. Infinity
+    where no noise reaches the target.
+    """
+    front = _front(releases)
+    if not front:
+        return 0.0
+    rate, steps = max(front, key=lambda pair: pair[0] * math.sqrt(pair[1]))
+    found = math.exp(_root(_excess(rate, steps, epsilon, delta, kind, CRUDE), 0.0, 0.3, 5e-3))
+    return found if found < NOISE_RANGE[1] else math.inf
+
+
+def rough_epsilon(
+    releases: Iterable[tuple[float, int]],
+    noise_multiplier: float,
+    delta: float,
+    kind: Kind = "gaussian",
+) -> float:
+    """Upper bound of ε close to `shared_epsilon`'s, some per cent above it, in a fraction."""
+    front = _front(releases)
+    if not front:
+        return 0.0
+    rate, steps = max(front, key=lambda pair: pair[0] * math.sqrt(pair[1]))
+    return _epsilon(((Mechanism(rate, noise_multiplier, kind), steps),), delta, CRUDE)
 
 
 def shared_noise_multiplier(
@@ -325,18 +360,14 @@ def _noise_multiplier(rate: float, steps: int, target: float, delta: float, kind
     if not (rate and steps):
         return 0.0
 
-    def excess(cells: int) -> Callable[[float], float]:
-        def gap(log_noise: float) -> float:
-            parts = ((Mechanism(rate, math.exp(log_noise), kind), steps),)
-            return min(math.log(max(_epsilon(parts, delta, cells), 1e-300) / target), 1e3)
-
-        return gap
-
     # Central limit theorem of Gaussian DP (Dong et al. 2019, arXiv:1905.02383), for a start only.
     mu = math.sqrt(2) * (math.sqrt(target - math.log(delta)) - math.sqrt(-math.log(delta)))
     start = math.log(math.log1p(mu**2 / (rate**2 * steps)) ** -0.5)
-    rough = _root(excess(COARSE), start, 0.2, 1e-3)
-    fine = excess(FINE)
+    coarse = _excess(rate, steps, target, delta, kind, COARSE)
+    fine = _excess(rate, steps, target, delta, kind, FINE)
+    rough = _root(coarse, start, 0.2, 1e-3)
+    if (found := _refined(fine, rough, (coarse(rough) - coarse(rough + 0.01)) / 0.01)) is not None:
+        return math.exp(found)
     found = _root(fine, rough, 2e-3, NOISE_TOLERANCE)
     while fine(found) > 0:  # the root may lie a rounding on the wrong side
         if found >= math.log(NOISE_RANGE[1]):
@@ -347,6 +378,38 @@ def _noise_multiplier(rate: float, steps: int, target: float, delta: float, kind
             )
         found += NOISE_TOLERANCE
     return math.exp(found)
+
+
+def _excess(
+    rate: float, steps: int, target: float, delta: float, kind: Kind, cells: int
+) -> Callable[[float], float]:
+    """How far ε lies above the target, as a logarithm, by the logarithm of the noise."""
+
+    def gap(log_noise: float) -> float:
+        parts = ((Mechanism(rate, math.exp(log_noise), kind), steps),)
+        return min(math.log(max(_epsilon(parts, delta, cells), 1e-300) / target), 1e3)
+
+    return gap
+
+
+def _refined(gap: Callable[[float], float], place: float, slope: float) -> float | None:
+    """A zero of a decreasing function near `place`, a little on the right of it, or None.
+
+    The coarse function's slope brings the fine one's zero within a step or two; the next are by
+    what was seen. A look at the fine function is what takes long.
+    """
+    least, most = (math.log(end) for end in NOISE_RANGE)
+    for _ in range(4):
+        over = gap(place)
+        if -NOISE_TOLERANCE * slope <= over <= 0:
+            return place
+        step = over / slope + NOISE_TOLERANCE / 2 if slope > 0 else math.inf
+        if not (least < place + step < most and abs(step) < 0.05):
+            return None
+        if abs(step) > 1e-4:
+            slope = (over - gap(place + step)) / step
+        place += step
+    return None
 
 
 def _root(gap: Callable[[float], float], start: float, step: float, tolerance: float) -> float:

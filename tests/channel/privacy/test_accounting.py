@@ -359,3 +359,25 @@ def test_import_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("rate", "noise", "steps", "delta"), [*GRID[1:4], *GRID[8:10]])
+def test_rough_answers_are_close_and_quickly_had(
+    rate: float, noise: float, steps: int, delta: float
+) -> None:
+    exact = epsilon(rate, noise, steps, delta)
+    rough = accounting.rough_epsilon([(rate, steps)], noise, delta)
+    assert exact * (1 - 1e-9) <= rough <= 1.1 * exact
+    found = accounting.rough_noise_multiplier([(rate, steps)], exact, delta)
+    assert found == pytest.approx(noise, rel=0.06)
+
+
+def test_rough_answers_at_the_ends() -> None:
+    assert accounting.rough_noise_multiplier([], 1.0, DELTA) == 0.0
+    assert accounting.rough_epsilon([(0.0, 5), (0.5, 0)], 1.0, DELTA) == 0.0
+    assert accounting.rough_noise_multiplier([(0.9, 1000)], 1e-9, 1e-9) == math.inf
+    # the unit that loses most counts
+    pairs = [(0.1, 10), (0.5, 40), (0.2, 20)]
+    assert accounting.rough_epsilon(pairs, 2.0, DELTA) == accounting.rough_epsilon(
+        [(0.5, 40)], 2.0, DELTA
+    )
