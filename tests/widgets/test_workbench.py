@@ -243,3 +243,49 @@ def test_the_plan_ends_at_the_budget() -> None:
 def test_the_hint_answers_both_ways(privacy, sentence: str) -> None:
     experiment = PRIVATE.replace(privacy=privacy)
     assert re.search(sentence, privacy_hint(experiment))
+
+
+@pytest.mark.parametrize(
+    ("privacy", "sentence"),
+    [
+        (fb.NoPrivacy(), "Nothing is promised"),
+        (
+            fb.ClientLevelDP(epsilon=3, delta=1e-2),
+            r"^Noise z ≈ ([\d.]+): client-level ε reaches 3 at",
+        ),
+        (fb.LocalLaplace(epsilon=3, delta=1e-2), r"^Noise z ≈ ([\d.]+): local ε reaches 3 at"),
+        (
+            fb.ExampleLevelDP(noise_multiplier=2, delta=1e-2),
+            r"^Noise z = 2: example-level ε reaches ≈ ([\d.]+) at round 5",
+        ),
+    ],
+)
+def test_a_rough_hint_is_close_and_says_so(privacy, sentence: str) -> None:
+    experiment = PRIVATE.replace(privacy=privacy)
+    found = re.search(sentence, privacy_hint(experiment, rough=True))
+    assert found
+    if not found.groups():
+        return
+    bound = experiment.bound_privacy()
+    exact = bound.solved() if privacy.epsilon else bound.spent(*experiment.releases(5))
+    assert float(found[1]) == pytest.approx(exact, rel=0.1)
+
+
+def test_an_edit_in_a_drag_is_hinted_roughly_and_the_last_one_exactly(workbench: Workbench) -> None:
+    workbench.experiment = PRIVATE
+    until(lambda: "client-level ε reaches 3 at" in workbench.form.hint.value)
+    assert "≈" not in workbench.form.hint.value
+    workbench._publisher.close()
+    workbench._publisher._thread.join()
+    # where the exact noise takes long, and more edits wait, there is time for a rough sentence
+    workbench._hint_took = 1.0
+    workbench._publisher._dirty.set()
+    other = PRIVATE.replace(**{"privacy.epsilon": 2.5})
+    workbench._hint(other)
+    assert workbench.form.hint.value.startswith("Noise z ≈ ")
+    assert workbench._hinted is not other
+    # and then for the exact one
+    workbench._publisher._dirty.clear()
+    workbench._hint(other)
+    assert workbench.form.hint.value == privacy_hint(other)
+    assert workbench._hinted is other
