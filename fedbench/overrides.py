@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from fedbench.experiment import Experiment
 from fedbench.spec import Part, Spec
 from fedbench.template import group_of, several_of
+
+RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 
 
 class OverrideError(ValueError):
@@ -52,6 +55,27 @@ def assign(data: dict[str, Any], path: str, value: Any, *, allow_imports: bool =
         field = Experiment.model_fields[steps[0]]
         _keep_shared(group, several_of(field) or group_of(field), value)
     group[steps[-1]] = value
+
+
+def several(change: str) -> tuple[str, list[Any]]:
+    """Return the setting and the values of PATH=VALUE,VALUE,…, each as in `override`.
+
+    0..4 stands for the whole numbers from 0 to 4. Raises OverrideError where there is no value.
+    """
+    path, equals, text = change.partition("=")
+    if not (equals and text.strip()):
+        raise OverrideError(f"{change!r} has no values; write it as PATH=VALUE,VALUE")
+    try:
+        return path.strip(), tomllib.loads(f"values = [{text}]")["values"]
+    except tomllib.TOMLDecodeError:  # ranges and bare words
+        return path.strip(), [value for word in text.split(",") for value in _each(word.strip())]
+
+
+def _each(word: str) -> list[Any]:
+    if ends := RANGE.fullmatch(word):
+        first, last = map(int, ends.groups())
+        return list(range(first, last + 1))
+    return [parsed(word)]
 
 
 def _inside(group: Any, step: str, path: str) -> Any:

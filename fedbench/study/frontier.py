@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fedbench.channel.privacy import Ledger, Ledgers
-from fedbench.data import GroupedNatural, Natural
+from fedbench.data import Natural
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS
-from fedbench.study.grid import SEED, label
+from fedbench.study.grid import SEED
 from fedbench.study.result import SweepResult, cells, spent
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ class Frontier:
 
         Raises ValueError where their data have different first metrics: such do not compare.
         """
-        metrics = {result.metric: result.experiment.data.task for result in results}
+        metrics = dict.fromkeys(result.metric for result in results)
         if len(metrics) > 1:
             raise ValueError(f"results by {' and '.join(metrics)} do not compare")
-        metric, task = next(iter(metrics.items()), ("accuracy", "classification"))
-        points = _marked([_mean(group) for group in _groups(results)], METRICS[task][metric])
+        metric = next(iter(metrics), "accuracy")
+        points = _marked([_mean(group) for group in _groups(results)], _rises(metric))
         plain = [each.value for each in results if each.unit is None and not each.error]
         mean = {"non-private": math.fsum(plain) / len(plain)} if plain else {}
         return cls(metric, points, mean | dict(levels or {}), tuple(results))
@@ -81,7 +81,7 @@ class Frontier:
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is better."""
-        return next(known[self.metric] for known in METRICS.values() if self.metric in known)
+        return _rises(self.metric)
 
     def best(self, epsilon: float, unit: str | None = None) -> FrontierPoint:
         """Return the point with the best mean among those that spend at most `epsilon`.
@@ -116,7 +116,7 @@ class Frontier:
         found = {}
         for unit in dict.fromkeys(str(each.unit) for each in private):
             own = [each for each in private if each.unit == unit]
-            deltas = {each.delta for each in own}
+            deltas = {each.delta for each in own if each.delta is not None}
             if delta is None and len(deltas) > 1:
                 raise ValueError("delta: the runs have several; say at which ε is asked for")
             if unit == "example":
@@ -160,13 +160,17 @@ class Frontier:
         setting. Raises ValueError before the first result, and for more lines than can be told
         apart.
         """
-        from fedbench.study.drawing import draw
+        from fedbench.study.drawing import Drawing
 
-        return draw(self)
+        return Drawing(self).figure()
 
     def __repr__(self) -> str:
         best = sum(point.best for point in self.points)
         return f"<Frontier: {self.metric} of {len(self.points)} points, {best} of them best>"
+
+
+def _rises(metric: str) -> bool:
+    return next(known[metric] for known in METRICS.values() if metric in known)
 
 
 def _groups(results: Sequence[SweepResult]) -> list[list[SweepResult]]:
@@ -213,11 +217,7 @@ def _margin(values: np.ndarray) -> float:
     return float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * deviation / math.sqrt(count)
 
 
-def _marked(
-    points: list[FrontierPoint], higher_is_better: bool
-) -> tuple[FrontierPoint, ...]:
-    from dataclasses import replace
-
+def _marked(points: list[FrontierPoint], higher_is_better: bool) -> tuple[FrontierPoint, ...]:
     sign = 1 if higher_is_better else -1
 
     def beaten(point: FrontierPoint) -> bool:
@@ -240,7 +240,7 @@ def _marked(
 
 def _refuse_moved(results: Sequence[SweepResult]) -> None:
     def dealt(experiment: Experiment) -> tuple[object, ...]:
-        fixed = isinstance(experiment.partition, Natural | GroupedNatural)
+        fixed = isinstance(experiment.partition, Natural)
         return experiment.data, experiment.partition, None if fixed else experiment.seed
 
     if len({dealt(each.experiment) for each in results}) > 1:
@@ -252,9 +252,13 @@ def _refuse_moved(results: Sequence[SweepResult]) -> None:
 
 def _composed(first: Ledger | Ledgers, second: Ledger | Ledgers) -> Ledger | Ledgers:
     if isinstance(first, Ledger) and isinstance(second, Ledger):
-        return reduce(lambda ledger, entry: ledger.spend(*entry), second.entries, first)
+        return _one_after_the_other(first, second)
     assert isinstance(first, Ledgers) and isinstance(second, Ledgers)
     own = dict(first.own)
     for client, ledger in second.own.items():
-        own[client] = _composed(own.get(client, Ledger()), ledger)
+        own[client] = _one_after_the_other(own.get(client, Ledger()), ledger)
     return Ledgers(own)
+
+
+def _one_after_the_other(first: Ledger, second: Ledger) -> Ledger:
+    return reduce(lambda ledger, entry: ledger.spend(*entry), second.entries, first)

@@ -92,9 +92,10 @@ class Outcome:
             ledger = data["ledger"]
             if ledger is not None:
                 ledger = (Ledgers if "clients" in ledger else Ledger).from_dict(ledger)
-            numbers = {name: float(data[name]) for name in ("personal", "epsilon", "seconds")}
-            metrics = {name: float(value) for name, value in data["metrics"].items()}
-            return cls(**data | numbers | {"metrics": metrics, "ledger": ledger})
+            members: Result = {**data, "ledger": ledger}
+            members |= {name: float(data[name]) for name in ("personal", "epsilon")}
+            members["metrics"] = {name: float(value) for name, value in data["metrics"].items()}
+            return cls(**members)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"this is not the outcome of a run: {error!r}") from error
 

@@ -57,7 +57,10 @@ class SweepResult(Outcome):
         """
         return {
             **cells(self.settings),
-            **{name: self.metrics.get(name, math.nan) for name in METRICS[self.experiment.data.task]},
+            **{
+                name: self.metrics.get(name, math.nan)
+                for name in METRICS[self.experiment.data.task]
+            },
             "personal": self.personal,
             **spent(self.epsilon, self.unit),
             "delta": _or_nan(self.delta),

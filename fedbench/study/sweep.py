@@ -40,7 +40,7 @@ class PointBegun:
 
 @dataclass(frozen=True)
 class PointAdvanced:
-    """A point's run has come to `round`; `value` is the first metric. Ten times a second at most."""
+    """A run has come to `round`, and its first metric to `value`; ten times a second at most."""
 
     index: int
     round: int
@@ -142,9 +142,7 @@ class Sweep:
             if self.state != "running":
                 return SweepProgress(done, total, 0.0 if self.state == "done" else None)
             going = self._crew.jobs if self._crew is not None else []
-            begun = math.fsum(
-                self._rounds.get(job.key, 0) / job.experiment.rounds for job in going
-            )
+            begun = math.fsum(self._rounds.get(job.key, 0) / job.experiment.rounds for job in going)
             computed = self._fresh + begun
             left = len(self._waiting) + len(self._stuck) + len(going) - begun
             spent = time.monotonic() - self._began
