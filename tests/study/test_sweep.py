@@ -12,7 +12,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -389,23 +388,18 @@ def test_levels_that_fail_are_told_of_and_left_out() -> None:
     assert made.levels == {}
 
 
-def until(going: Sweep, kind: type, then: Callable[[], None]) -> None:
-    """Do something once a sweep has told of an event, in this thread."""
-    happened = threading.Event()
-    going.subscribe(lambda event: happened.set() if isinstance(event, kind) else None)
-    going.resume()
-    assert happened.wait(SOON)
-    then()
-
-
 def test_a_sweep_that_nobody_holds_ends() -> None:
-    made, _ = idle(PLAIN.replace(rounds=1_000_000), {"seed": range(2)}, workers=2)
-    numbers: list[int] = []
-    until(made, PointAdvanced, lambda: numbers.extend(pids(made)))
-    assert numbers
+    made, events = idle(PLAIN.replace(rounds=1_000_000), {"seed": range(2)}, workers=2)
+    going = threading.Event()
+    made.subscribe(lambda event: going.set() if isinstance(event, PointAdvanced) else None)
+    made.resume()
+    assert going.wait(SOON)
+    numbers = pids(made)
+    assert len(numbers) == 2
     del made
     gc.collect()
     assert_gone(numbers)
+    assert SweepChanged("cancelled") not in events
 
 
 @pytest.mark.parametrize("leaving", ["sys.exit()", "os.kill(os.getpid(), signal.SIGKILL)"])
