@@ -188,8 +188,7 @@ def sweep(
         going = make_sweep(experiment, axes, folder=folder, workers=workers)
     except (ValueError, SweepError) as error:
         _refuse(str(error))
-    cautions = (text for point in going.points for text in point.experiment.cautions())
-    for text in dict.fromkeys(cautions):
+    for text in going.cautions():
         typer.echo(f"caution: {text}", err=True)
     interrupted = _follow(going, quiet)
     _compare(going.frontier())

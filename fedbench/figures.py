@@ -132,8 +132,9 @@ def frontier_figure(
             best = runs[frame["best"].to_numpy(dtype=bool)[runs]]
             stairs = {"color": BAND, "width": 7, "shape": "hv"}
             figure.add_scatter(
-                x=x[best],
-                y=value[best],
+                # the last step goes on as far as anything is known
+                x=np.append(x[best], x[runs[-1:]] if len(best) else []),
+                y=np.append(value[best], value[best[-1:]]),
                 mode="lines",
                 line=stairs,
                 hoverinfo="skip",

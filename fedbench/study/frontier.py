@@ -29,7 +29,8 @@ class FrontierPoint:
     """Runs that differ by nothing but their seed, as one.
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
-    Student's t over `runs` seeds, NaN with one. Of `failed` further runs there is no final metric.
+    Student's t over `runs` seeds, NaN with one; all on the same test set, whose size adds to what
+    is not known. Of `failed` further runs there is no final metric.
     `epsilon` is the mean of what was spent, at `delta` and for `unit`; NaN without privacy. `best`
     says that no other point of the same unit and δ is better for as little ε, or as good for less.
     `experiment` is that of the first run.
@@ -108,9 +109,10 @@ class Frontier:
         It matters where settings are chosen on real data: whoever sees every result learns what all
         of them tell, and runs without privacy add to that without bound. A simulation with data
         that are public anyway need not pay it. It holds for runs with the same people: client k, or
-        the examples of client k, are taken to be those of client k in each. δ is that of the runs
-        if left out. Raises ValueError where theirs differ, and where seeds or partitions deal the
-        same examples out anew: then nobody can say which of them met how often.
+        the examples of client k, are taken to be those of client k in each. A run that failed
+        counts with the rounds before that. δ is that of the runs if left out. Raises ValueError
+        where theirs differ, and where seeds or partitions deal the same examples out anew: then
+        nobody can say which of them met how often.
         """
         private = [each for each in self.results if each.ledger is not None]
         found = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,9 @@ from fedbench.study.baselines import baselines
 
 Result = dict[str, Any]  # plain JSON data
 Advanced = Callable[[int, float], None]  # is told the rounds done and the first metric
+
+
+OFTEN = 0.1  # seconds from one report of a run that goes on to the next
 
 
 class GivenUp(Exception):
@@ -42,8 +46,8 @@ class Job:
     def compute(self, advanced: Advanced, go_on: Callable[[], bool]) -> Result:
         """Return the result; an error is one too.
 
-        `advanced` is told of each round of a run, and `go_on` asked before it. Raises GivenUp
-        once that says no.
+        `advanced` is told of the rounds of a run, ten a second at most, and `go_on` asked before
+        each. Raises GivenUp once that says no.
         """
         if self.kind == "run":
             return _run(self.experiment, advanced, go_on).to_dict()
@@ -108,7 +112,7 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
     torch.set_num_threads(1)  # as a session does
     rows: list[RoundDone] = []
     rounds = progress = None
-    ended, error = None, ""
+    ended, error, due = None, "", 0.0
     try:
         rounds = Rounds(experiment)
         progress = rounds.begin()
@@ -117,7 +121,9 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
                 raise GivenUp
             progress, row = rounds.next(progress)
             rows.append(row)
-            advanced(row.round, row.metrics[experiment.metric])
+            if (now := time.monotonic()) >= due:
+                due = now + OFTEN
+                advanced(row.round, row.metrics[experiment.metric])
     except GivenUp:
         raise
     except Exception as failure:  # one run that fails is a result of the sweep

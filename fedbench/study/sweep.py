@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from fedbench.channel.privacy import Private
 from fedbench.engine.pool import cores
 from fedbench.experiment import MANY, Experiment
 from fedbench.runs import Cautioned
@@ -148,6 +149,18 @@ class Sweep:
             spent = time.monotonic() - self._began
             return SweepProgress(done, total, spent * left / computed if computed else None)
 
+    def cautions(self) -> list[str]:
+        """Return what is allowed but should be known before the results are believed."""
+        found = [text for point in self.points for text in point.experiment.cautions()]
+        privacies = [point.experiment.privacy for point in self.points]
+        fixed = any(isinstance(each, Private) and each.noise_seed is not None for each in privacies)
+        if fixed and len(self.axes.get(SEED, ())) > 1:
+            found.append(
+                "privacy.noise_seed is the same for every seed: the interval over seeds does not "
+                "know how much the noise varies"
+            )
+        return list(dict.fromkeys(found))
+
     def frontier(self) -> Frontier:
         """Return what the results so far come to; see `Frontier`."""
         return Frontier.of(self.results, self.levels)
@@ -227,6 +240,8 @@ class Sweep:
             job = None if hand is None else hand.job
             if hand is not None and job is not None:
                 self._hear(crew, hand, job, message)
+            elif isinstance(hand, Process) and message is None:
+                crew.dismiss(hand)  # it died while it had nothing to do
             for queue, here in ((self._waiting, False), (self._stuck, True)):
                 while queue and crew.begin(queue[0], here=here):
                     self._tell_points(queue.popleft(), PointBegun)

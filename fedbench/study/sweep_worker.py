@@ -12,13 +12,10 @@ import os
 import queue
 import signal
 import threading
-import time
 from typing import Any, BinaryIO
 
 from fedbench.experiment import Experiment
 from fedbench.study.job import Job
-
-OFTEN = 0.1  # seconds between two answers about a run that goes on
 
 
 def main() -> None:
@@ -37,13 +34,9 @@ def main() -> None:
         except Exception as error:
             _send(answers, {"refused": f"{type(error).__name__}: {error}"})
             continue
-        said = -OFTEN
 
         def advanced(round: int, value: float) -> None:
-            nonlocal said
-            if (now := time.monotonic()) - said >= OFTEN:
-                said = now
-                _send(answers, {"round": round, "value": value})
+            _send(answers, {"round": round, "value": value})
 
         job = Job(request["kind"], _alone(experiment))
         _send(answers, {"result": job.compute(advanced, lambda: True)})

@@ -378,6 +378,28 @@ def test_a_listener_that_raises_hears_no_more() -> None:
     assert cautions == [Cautioned("a listener raised OSError('no screen') and hears no more")]
 
 
+def test_a_worker_that_dies_idle_is_replaced() -> None:
+    made, events = idle(PLAIN, {"seed": range(2)})
+    pid: list[int] = []
+
+    def kill(event: SweepEvent) -> None:
+        if isinstance(event, PointFinished) and event.index == 0:
+            pid.extend(pids(made))
+            os.kill(pid[0], signal.SIGKILL)
+
+    made.subscribe(kill)
+    made.resume()
+    assert made.wait(SOON) == "done"
+    assert [result.error for result in made.results] == ["", ""]
+
+
+def test_a_noise_that_all_seeds_share_is_cautioned_against() -> None:
+    made, _ = idle(PRIVATE, AXES)
+    assert len([text for text in made.cautions() if "the same for every seed" in text]) == 1
+    made, _ = idle(PRIVATE, {"seed": [0]})
+    assert not [text for text in made.cautions() if "the same for every seed" in text]
+
+
 def test_levels_that_fail_are_told_of_and_left_out() -> None:
     lost = PRIVATE.replace(**{"training.lr": 1e38})
     made, events = idle(lost, {"privacy.epsilon": [1.0]}, levels=True)
