@@ -379,7 +379,7 @@ def test_a_listener_that_raises_hears_no_more() -> None:
 
 
 def test_a_worker_that_dies_idle_is_replaced() -> None:
-    made, events = idle(PLAIN, {"seed": range(2)})
+    made, _ = idle(PLAIN, {"seed": range(2)})
     pid: list[int] = []
 
     def kill(event: SweepEvent) -> None:
