@@ -135,7 +135,12 @@ def _words(values: Iterable[Any]) -> list[str]:
     kinds = [value.kind() for value in values if isinstance(value, Part)]
     if len(set(kinds)) == len(values):
         return kinds
-    return ["∞" if value == math.inf else shown(value) for value in values]
+    short = [f"{value:.3g}" if isinstance(value, float) else shown(value) for value in values]
+    words = short if len(set(short)) == len(values) else map(shown, values)
+    return [
+        word.replace("inf", "∞") if value == math.inf else word
+        for value, word in zip(values, words, strict=True)
+    ]
 
 
 def _is_number(value: Any) -> bool:

@@ -52,19 +52,26 @@ def grid(experiment: Experiment, axes: Axes) -> tuple[Point, ...]:
     """Return the product of all axes in order, the last one fastest; every point is validated.
 
     An infinite privacy budget is no privacy at all, everything else being equal. Raises ValueError
-    for a setting that does not exist and for points that cannot be, by their settings.
+    for a setting that does not exist, for points that cannot be, by their settings, and for points
+    with different first metrics.
     """
-    return tuple(
+    points = tuple(
         _point(experiment, dict(zip(axes, values, strict=True)))
         for values in itertools.product(*axes.values())
     )
+    metrics = dict.fromkeys(point.experiment.metric for point in points)
+    if len(metrics) > 1:
+        raise ValueError(
+            f"points by {' and '.join(metrics)} do not compare; sweep classes and numbers apart"
+        )
+    return points
 
 
 def shown(value: Any) -> str:
     """Return a setting as short text: a part by its name and what is not as usual."""
     if isinstance(value, Spec):
         return value.code().removeprefix("fb.").removesuffix("()")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def label(settings: Mapping[str, Any]) -> str:

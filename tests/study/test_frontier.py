@@ -265,6 +265,14 @@ def test_without_budgets_a_setting_is_the_axis() -> None:
     assert list(alone.y) == [0.5]
 
 
+def test_values_are_told_apart_by_as_many_digits_as_it_takes() -> None:
+    axes = {"training.lr": [0.1234, 0.1235], "privacy.epsilon": [1.0, 2.25]}
+    (cells,) = swept(axes).figure().data
+    assert (list(cells.x), list(cells.y)) == (["1", "2.25"], ["0.1234", "0.1235"])
+    (cells,) = swept({"training.lr": [1 / 3, 1.0], "privacy.epsilon": [1.0, 2.0]}).figure().data
+    assert list(cells.y) == ["0.333", "1"]
+
+
 def test_names_are_text() -> None:
     evil = "<b>$x$</b>"
     figure = swept({evil: ["<i>1</i>", "2"]}).figure()
