@@ -14,10 +14,21 @@ from .attacks import (
     NoAttack as NoAttack,
     SignFlip as SignFlip,
 )
+from .audit import (
+    GradientInversion as GradientInversion,
+    MembershipInference as MembershipInference,
+    gradient_inversion as gradient_inversion,
+    membership_inference as membership_inference,
+)
 from .channel.privacy import (
+    AdaptiveClipping as AdaptiveClipping,
     ClientLevelDP as ClientLevelDP,
     ExampleLevelDP as ExampleLevelDP,
+    FlatClipping as FlatClipping,
+    LocalGaussian as LocalGaussian,
+    LocalLaplace as LocalLaplace,
     NoPrivacy as NoPrivacy,
+    PerLayerClipping as PerLayerClipping,
 )
 from .data import (
     AI4I2020 as AI4I2020,
@@ -97,10 +108,16 @@ from .runs import (
     Session as Session,
     run as run,
 )
+from .runs.store import (
+    load as load,
+    resume as resume,
+    save as save,
+)
 from .sampling import (
     Everyone as Everyone,
     FixedCohort as FixedCohort,
     Poisson as Poisson,
+    Shuffled as Shuffled,
 )
 from .strategies import (
     Ditto as Ditto,

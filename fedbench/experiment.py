@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from itertools import count
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
 
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
+from fedbench.cohorts import cohort, most_drawn
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.devices import Devices
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import METRICS, Linear, Model
-from fedbench.sampling import Everyone, FixedCohort, Poisson, Sampling
+from fedbench.sampling import Everyone, Poisson, Sampling
+from fedbench.soundness import cautions, refusals
 from fedbench.spec import Spec, refuse
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
-
-MANY = 10_000  # clients from which on a round with all of them is hardly meant
 
 
 class Target(Spec):
@@ -42,9 +39,8 @@ class Target(Spec):
         ),
     ] = 0.95
 
-    def reached(self, metrics: dict[str, float], higher_is_better: bool) -> bool:
-        """Return whether `metrics` are as good as the target."""
-        value = metrics[self.metric]
+    def reached(self, value: float, higher_is_better: bool) -> bool:
+        """Return whether `value` is as good as the target."""
         return value >= self.value if higher_is_better else value <= self.value
 
 
@@ -136,190 +132,13 @@ class Experiment(Spec):
             error = refuse(f"data.{name}", reason, given)
             # what else there is to say depends on the data
             raise ValidationError.from_exception_data("Experiment", [error])
-        errors = [
-            *self._data_errors(),
-            *self._device_errors(),
-            *self._algorithm_errors(),
-            *self._privacy_errors(),
-        ]
-        if errors:
+        if errors := refusals(self):
             raise ValidationError.from_exception_data("Experiment", errors)
         return self
 
-    def _data_errors(self) -> list[InitErrorDetails]:
-        errors = []
-        if refusal := self.partition.refuses(self.data):
-            name, reason = refusal
-            given = getattr(self.partition, name, self.partition.kind())
-            return [refuse(f"partition.{name}", reason, given)]
-        clients, shape = self.clients, getattr(self.data, "shape", None)
-        for place, skew in enumerate(self.skews):
-            reason = shape and skew.refuses(self.data.task, shape, self.data.vocabulary)
-            if self.partition.shares_rows:
-                reason = f"clients of {self.partition.kind()} share rows; take another partition"
-            if reason:
-                where, kind = f"skews.{place}.kind", skew.kind()
-                errors.append(refuse(where, f"{self.data.kind()}: {reason}", kind))
-        if isinstance(self.sampling, FixedCohort) and self.sampling.size > clients:
-            errors.append(
-                refuse(
-                    "sampling.size",
-                    f"a cohort cannot be larger than the {clients} clients there are",
-                    self.sampling.size,
-                )
-            )
-        return errors
-
-    def _device_errors(self) -> list[InitErrorDetails]:
-        if self.devices is None:
-            return []
-        if refusal := self.devices.availability.refuses():
-            name, reason = refusal
-            given = getattr(self.devices.availability, name)
-            return [refuse(f"devices.availability.{name}", reason, given)]
-        over = self.devices.over_selection
-        if over == 1 or self.sampling.needed is not None:
-            return []
-        return [
-            refuse(
-                "devices.over_selection",
-                "the first to answer can only be taken where a number of them is enough; choose "
-                "FixedCohort, or 1. Under client-level DP whoever is drawn must count whatever the "
-                "others do",
-                over,
-            )
-        ]
-
-    def _algorithm_errors(self) -> list[InitErrorDetails]:
-        errors = []
-        shape = getattr(self.data, "shape", None)  # a source of one's own may know it only later
-        if shape is not None and (
-            reason := self.model.refuses(shape, self.data.vocabulary, self.data.task)
-        ):
-            errors.append(refuse("model.kind", f"{self.data.kind()}: {reason}", self.model.kind()))
-        known = METRICS[self.data.task]
-        if self.target is not None and self.target.metric not in known:
-            errors.append(
-                refuse(
-                    "target.metric",
-                    f"{self.data.kind()} is a {self.data.task} set; choose {', '.join(known)}",
-                    self.target.metric,
-                )
-            )
-        if reason := self.strategy.refuses(self.training):
-            errors.append(refuse("strategy.kind", reason, self.strategy.kind()))
-        expected = int(self.sampling.expected(self.clients))
-        if reason := self.aggregator.refuses(expected):
-            errors.append(refuse("aggregator", reason, expected))
-        return errors
-
-    def _privacy_errors(self) -> list[InitErrorDetails]:
-        if not isinstance(self.privacy, ClientLevelDP):
-            return []
-        errors = []
-        if self.strategy.weighting != "uniform":
-            errors.append(
-                refuse(
-                    "strategy.weighting",
-                    "client-level ε needs weights that tell nothing about a client's data; "
-                    "set it to 'uniform'",
-                    self.strategy.weighting,
-                )
-            )
-        if self.strategy.unclippable:
-            errors.append(refuse("strategy.kind", self.strategy.unclippable, self.strategy.kind()))
-        if not self.aggregator.is_sum:
-            errors.append(
-                refuse(
-                    "aggregator.kind",
-                    "noise is calibrated for a sum of clipped updates; choose Mean",
-                    self.aggregator.kind(),
-                )
-            )
-        if not self.sampling.independent:
-            errors.append(
-                refuse(
-                    "sampling.kind",
-                    "ε is proved for clients that take part independently of each other; "
-                    f"choose Poisson with rate {min(1.0, self.sampling_rate):.3g}",
-                    self.sampling.kind(),
-                )
-            )
-        return errors
-
     def cautions(self) -> list[str]:
         """Return what is allowed but should be known before a run."""
-        found = [f"data: {sentence}" for sentence in self.data.cautions()]
-        if isinstance(self.privacy, ClientLevelDP):
-            limit = 1 / self.clients
-            if self.privacy.delta >= limit:
-                found.append(
-                    f"privacy.delta = {self.privacy.delta:g} is not below 1/clients = {limit:.2g}: "
-                    "publishing one client's data whole would satisfy it; take a smaller δ"
-                )
-            if isinstance(self.sampling, Everyone) and self.clients > 1:
-                found.append(
-                    "sampling = Everyone: every client spends in every round; Poisson sampling "
-                    "needs less noise for the same ε"
-                )
-        if isinstance(self.privacy, ExampleLevelDP):
-            limit = self.clients / (self.data.training_samples or math.inf)
-            if 0 < limit <= self.privacy.delta:
-                found.append(
-                    f"privacy.delta = {self.privacy.delta:g} is not below 1/samples of a client, "
-                    f"about {limit:.2g}: publishing one example whole would satisfy it; take a "
-                    "smaller δ"
-                )
-            if self.strategy.weighting == "samples":
-                found.append(
-                    "strategy.weighting = 'samples': how many examples a client has counts as "
-                    "public; 'uniform' does not show it"
-                )
-            if self.strategy.companion() is not None:
-                found.append(
-                    f"{self.strategy.kind()} trains a second model without noise: its privacy "
-                    "lasts only as long as it stays with its client"
-                )
-        if isinstance(self.privacy, Private) and self.privacy.noise_seed is not None:
-            found.append(
-                f"privacy.noise_seed = {self.privacy.noise_seed}: simulation only, the noise "
-                "is predictable and protects nobody"
-            )
-        clients = self.clients
-        if isinstance(self.sampling, Everyone) and clients > MANY:
-            found.append(
-                f"sampling = Everyone: all {clients:,} clients train in every round; FixedCohort "
-                "or Poisson takes some of them"
-            )
-        found += self._too_many_attackers()
-        found += self._small_cohorts()
-        found += self.engine.cautions()
-        return found
-
-    def _too_many_attackers(self) -> list[str]:
-        cohort = round(self.sampling.expected(self.clients))
-        corrupt, most = self.attack.share() * cohort, self.aggregator.tolerates(cohort)
-        if most is None or corrupt <= most:
-            return []
-        return [
-            f"attack = {self.attack.kind()}: of {cohort} clients in a round about {corrupt:.3g} "
-            f"attack, and {self.aggregator.kind()} withstands {most} at most"
-        ]
-
-    def _small_cohorts(self) -> list[str]:
-        """Warn of rounds whose cohort will be too small for the aggregator."""
-        if not isinstance(self.sampling, Poisson) or self.sampling.rate == 1:
-            return []
-        from scipy.stats import binom
-
-        few = next(n for n in count(1) if self.aggregator.refuses(n) is None) - 1
-        chance = float(binom.cdf(few, self.clients, self.sampling.rate)) if few else 0.0
-        if chance < 1e-4:
-            return []
-        return [
-            f"aggregator = {self.aggregator.kind()}: it needs {few + 1} clients, and a round has "
-            f"fewer with probability {chance:.2g}; such a round changes nothing"
-        ]
+        return cautions(self)
 
     @property
     def metric(self) -> str:
@@ -363,24 +182,47 @@ class Experiment(Spec):
 
         Raises ValueError where no noise in bounds reaches the budget.
         """
-        return self.privacy.bind([(rate, steps * self.rounds) for rate, steps in self.releases()])
+        return self.privacy.bind(*self.releases(self.rounds))
 
-    def releases(self) -> list[tuple[float, int]]:
-        """Return, for each kind of unit, the rate of sampling and the releases of one round.
+    @property
+    def own_accounts(self) -> bool:
+        """Return whether each client has a ledger of its own: not all are told about alike."""
+        privacy = self.privacy
+        if not isinstance(privacy, Private):
+            return False
+        return privacy.alone or not self.sampling.independent
 
-        A client's examples may be seen in every round, whoever else takes part.
+    def releases(self, *rounds: int) -> list[list[tuple[float, int]]]:
+        """Return for each number of rounds the rate and the releases of each kind of unit.
+
+        A client's examples may be seen in every round, whoever else takes part. Where sampling
+        hides nobody, the client that is drawn most often counts.
         """
-        if not isinstance(self.privacy, ExampleLevelDP):
-            return [(self.sampling_rate, 1)]
-        data = self.federation()
-        rates, steps = self.example_releases(data, np.arange(data.clients))
-        kinds = np.unique(np.stack([rates, steps], axis=1), axis=0)
-        return [(float(rate), int(count)) for rate, count in kinds]
+        if isinstance(self.privacy, ExampleLevelDP):
+            data = self.federation()
+            rates, steps = self.own_releases(data, np.arange(data.clients))
+            pairs = np.unique(np.stack([rates, steps], axis=1), axis=0)
+            kinds = [(float(rate), int(count)) for rate, count in pairs]
+            return [[(rate, count * number) for rate, count in kinds] for number in rounds]
+        if not self.own_accounts:
+            return [[(self.sampling_rate, number)] for number in rounds]
+        key = self.sampling, self.devices, self.clients, self.seed
+        return [[(1.0, most_drawn(*key, number))] for number in rounds]
 
-    def example_releases(
+    def own_releases(
         self, data: FederatedDataset, ids: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return, of clients `ids`, the rate of an example in a batch and the steps of a round."""
+        """Return of clients `ids` in one round the rate of their units and how often these count.
+
+        For example-level DP these are the rate of an example in a batch, and local steps.
+        """
+        if not isinstance(self.privacy, ExampleLevelDP):
+            return np.ones(len(ids)), np.ones(len(ids), dtype=np.int64)
+        return self._steps(data, ids)
+
+    def _steps(
+        self, data: FederatedDataset, ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         training = self.training
         widths, steps = data.lengths(
             ids,
@@ -390,11 +232,23 @@ class Experiment(Spec):
         )
         return widths / data.sizes_of(ids), steps
 
+    def cohort(self, number: int, clients: int | None = None) -> NDArray[np.int64]:
+        """Return the sorted ids of those asked in round `number` (from 1), of all or `clients`.
+
+        They follow from the seed, but where privacy is amplified by sampling: that takes cohorts
+        that nobody can predict.
+        """
+        privacy = self.privacy
+        secret = isinstance(privacy, ClientLevelDP) and privacy.noise_seed is None
+        secret = secret and not self.own_accounts
+        count = self.clients if clients is None else clients
+        return cohort(self.sampling, self.devices, count, self.seed, number, secret)
+
     def examples(self, data: FederatedDataset, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how many examples each of clients `ids` goes through in a round, int64[C]."""
         if self.training.steps is None:
             return data.sizes_of(ids) * (self.training.epochs or 1)
-        rate, steps = self.example_releases(data, ids)
+        rate, steps = self._steps(data, ids)
         return np.rint(rate * data.sizes_of(ids) * steps).astype(np.int64)
 
     def federation(self) -> FederatedDataset:
@@ -407,7 +261,7 @@ class Experiment(Spec):
         words[2:2] = [skew.describe() for skew in self.skews]
         if isinstance(self.privacy, Private):
             epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
-            level = f"{self.privacy.unit}-level"
+            level = self.privacy.level
             words.append(f"{level} ε ≤ {epsilon:g}" if epsilon else f"{level} noise z = {noise:g}")
         if self.attack.share():
             words.append(f"{self.attack.kind()} by {self.attack.share():.0%}")

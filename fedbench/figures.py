@@ -24,7 +24,11 @@ BAND = "rgba(0, 114, 178, 0.14)"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 # Units of privacy are never mixed: the columns that hold an ε, and how each of them is called.
-LEVELS = {"epsilon": "client-level ε", "example_epsilon": "example-level ε"}
+LEVELS = {
+    "epsilon": "client-level ε",
+    "example_epsilon": "example-level ε",
+    "local_epsilon": "local ε",
+}
 SHARES = ("accuracy",)  # metrics between 0 and 1, shown in per cent
 # Beyond colour-blind readers' four, shapes tell lines apart.
 SERIES = [
@@ -57,7 +61,7 @@ def history_figure(
     ]
     figure = make_subplots(rows=1, cols=len(panels), horizontal_spacing=0.09)
     for column, (name, note) in enumerate(panels, start=1):
-        _heading(figure, name, note, column)
+        heading(figure, name, note, column)
     rounds = _column(frame, "round")
     share = metric in SHARES
     number = ".1%" if share else ".3~g"
@@ -92,7 +96,7 @@ def history_figure(
             annotation_position="top left" if k else "bottom left",
             **_panel(1),
         )
-    _style(figure, title)
+    style(figure, title)
     # the room to the right is for the labels at the ends of the lines
     end = max(1, rounds[-1]) * 1.22 if len(frame) else 1
     figure.update_xaxes(title_text="round", range=[0, end])
@@ -147,7 +151,7 @@ def frontier_figure(
         _draw_levels(figure, [*plain_levels, *(levels or {}).items()], metric, heights, here, last)
         ends = [np.log10(x[runs[0]]) - 0.15, np.log10(x[runs[-1]]) + 0.35] if len(runs) else None
         figure.update_xaxes(title_text=LEVELS[name], range=ends, **here)
-    _style(figure, title)
+    style(figure, title)
     width = 720 if len(names) == 1 else 1080
     figure.update_layout(width=width)
     ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
@@ -175,7 +179,7 @@ def setting_figure(
     for trace in _series(frame, x, metric, plain(name)):
         figure.add_trace(trace if numeric else trace.update(mode="markers+text"))
     _draw_levels(figure, [*(levels or {}).items()], metric, _heights(frame), {}, True)
-    _style(figure, title)
+    style(figure, title)
     figure.update_layout(width=720)
     figure.update_xaxes(title_text=plain(name), automargin=True)
     if numeric and len(x) and x.min() > 0 and x.max() >= 100 * x.min():
@@ -215,7 +219,7 @@ def map_figure(
             hovertemplate=f"%{{y}}, %{{x}}: %{{z:{number}}}<extra></extra>",
         )
     )
-    _style(figure, title)
+    style(figure, title)
     height = max(300, 130 + 40 * len(table))
     figure.update_layout(width=720, height=height, hovermode="closest")
     figure.update_xaxes(type="category", title_text=plain(table.columns.name), automargin=True)
@@ -259,7 +263,7 @@ def partition_figure(
         row=2,
         col=1,
     )
-    _style(figure, title)
+    style(figure, title)
     figure.update_layout(
         hovermode="closest", bargap=0.08, height=max(300, 150 + 24 * len(classes)), width=880
     )
@@ -410,7 +414,8 @@ def _line(
     return go.Scatter(x=x, y=y, name=name, mode=mode, line=line, hovertemplate=hover, **more)
 
 
-def _heading(figure: go.Figure, name: str, note: str, column: int) -> None:
+def heading(figure: go.Figure, name: str, note: str, column: int) -> None:
+    """Write `name` and beside it, in small letters, `note` over a panel of the first row."""
     small = f"<span style='font-size:11px;color:{QUIET}'>{note}</span>"
     figure.add_annotation(
         text=f"<b>{plain(name)}</b>  {small}",
@@ -471,7 +476,8 @@ def _end_label(
     )
 
 
-def _style(figure: go.Figure, title: str) -> None:
+def style(figure: go.Figure, title: str) -> None:
+    """Give a figure the looks of the house, and a title that may be any text."""
     figure.update_layout(
         title={"text": plain(title), "x": 0.01, "xanchor": "left", "font": {"size": 15}},
         font={"family": FONT, "size": 12, "color": INK},

@@ -16,23 +16,35 @@ class Sampling(Part, family=True):
     """Draws the cohort of a round.
 
     `independent` says that each client takes part with the same probability, whatever the others
-    do: what privacy is proved for.
+    do: what amplification by sampling is proved for.
     """
 
     independent: ClassVar[bool] = False
 
+    def turns(self, clients: int) -> int:
+        """Return how many rounds go by one draw, each as one turn of it."""
+        return 1
+
     @abstractmethod
-    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the sorted ids of the round's clients; may be empty."""
+    def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
+        """Return the sorted ids of the round's clients; may be empty.
+
+        `rng` starts anew for each draw, and so is the same in all its turns.
+        """
 
     def among(
-        self, there: NDArray[np.int64], clients: int, rng: np.random.Generator, over: float
+        self,
+        there: NDArray[np.int64],
+        clients: int,
+        rng: np.random.Generator,
+        over: float,
+        turn: int = 0,
     ) -> NDArray[np.int64]:
         """Return the sorted ids of those asked, where only those `there` can be reached.
 
         `over` is how many clients are asked for each one that is needed.
         """
-        drawn = self.draw(clients, rng)
+        drawn = self.draw(clients, rng, turn)
         return drawn[np.isin(drawn, there, assume_unique=True)]
 
     @property
@@ -50,7 +62,7 @@ class Everyone(Sampling):
 
     independent: ClassVar[bool] = True
 
-    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
         """Return all ids."""
         return np.arange(clients)
 
@@ -72,12 +84,17 @@ class FixedCohort(Sampling):
         ),
     ] = 10
 
-    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
         """Return `size` ids."""
         return np.sort(rng.choice(clients, size=self.size, replace=False, shuffle=False))
 
     def among(
-        self, there: NDArray[np.int64], clients: int, rng: np.random.Generator, over: float
+        self,
+        there: NDArray[np.int64],
+        clients: int,
+        rng: np.random.Generator,
+        over: float,
+        turn: int = 0,
     ) -> NDArray[np.int64]:
         """Return `size` × `over` ids of those that can be reached, or all of them if too few."""
         asked = min(len(there), round(self.size * over))
@@ -91,6 +108,36 @@ class FixedCohort(Sampling):
     def expected(self, clients: int) -> float:
         """Return `size`."""
         return float(self.size)
+
+
+class Shuffled(Sampling):
+    """Clients in random order, `size` at a time, until all have been; then in a new order.
+
+    In a pass each client takes part once, and the last cohort of a pass may be smaller. Privacy is
+    accounted for as that: one release about a client in each pass, and no amplification.
+    """
+
+    size: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Cohort",
+            description="clients that take part in a round",
+            json_schema_extra={"slider": [1, 100, 1], "unit": "clients"},
+        ),
+    ] = 10
+
+    def turns(self, clients: int) -> int:
+        """Return the rounds of a pass."""
+        return -(-clients // self.size)
+
+    def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
+        """Return the ids of the pass's `turn`."""
+        return np.sort(rng.permutation(clients)[turn * self.size : (turn + 1) * self.size])
+
+    def expected(self, clients: int) -> float:
+        """Return the mean over a pass: its clients by its rounds."""
+        return clients / self.turns(clients)
 
 
 class Poisson(Sampling):
@@ -112,7 +159,7 @@ class Poisson(Sampling):
         ),
     ] = 0.5
 
-    def draw(self, clients: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
         """Return the ids whose coin came up."""
         # Geometric gaps between those drawn: the cost follows the cohort, not the population.
         if self.rate == 1:

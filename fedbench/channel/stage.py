@@ -11,10 +11,23 @@ from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     import numpy as np
-    from dp_accounting import DpEvent
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Release = tuple[float, int]  # the rate at which a unit is sampled, and how often
+Bounds = tuple[float, ...]  # norms that a step holds payloads to, which may change between rounds
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Where payloads are on their way: the round (from 1), who sends them, and the norms it has.
+
+    `ids` are the clients' numbers, int64[C]; no `bounds` stand for those of the first round.
+    """
+
+    round: int
+    ids: NDArray[np.int64]
+    bounds: Bounds = ()
 
 
 @dataclass(frozen=True)
@@ -39,23 +52,25 @@ class Stage(Part, family=True):
         """
         return self
 
-    def encode(self, payloads: Tree) -> Encoded:
-        """Return the payloads [C, ...] as they leave the clients."""
+    def begin(self, payload: Tree) -> Bounds:
+        """Return the bounds of the first round, for payloads with the leaves of `payload`."""
+        return ()
+
+    def encode(self, payloads: Tree, leg: Leg) -> Encoded:
+        """Return the payloads [C, ...] as they leave the clients, with leaves of its own if any."""
         return Encoded(payloads)
 
-    def decode(self, aggregate: Tree, divisor: float, noise: np.random.Generator | None) -> Tree:
-        """Return the aggregate after the server's part; the sum was divided by `divisor`."""
-        return aggregate
+    def decode(
+        self, aggregate: Tree, divisor: float, noise: np.random.Generator | None, bounds: Bounds
+    ) -> tuple[Tree, Bounds]:
+        """Return the aggregate after the server's part, and the bounds of the next round.
+
+        The sum was divided by `divisor`. Leaves that `encode` added are taken out again.
+        """
+        return aggregate, bounds
 
     def noise(self, round: int) -> np.random.Generator | None:
         """Return the source of the server's noise in `round` (from 1); None if it adds none."""
-        return None
-
-    def event(self, rate: float) -> DpEvent | None:
-        """Return what one round releases about a client that takes part with probability `rate`.
-
-        None if nothing is promised about it.
-        """
         return None
 
     def wire_bytes(self, plain: int) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
+from fedbench.channel.stage import Leg
 from fedbench.engine.task import Clock, Task
 from fedbench.spec import Part
 from fedbench.strategies import RoundInfo
@@ -186,7 +187,7 @@ class Engine(Part, family=True):
                 own = {name: leaf[k : k + 1] for name, leaf in payloads.items()}
                 for name, leaf in task.attack.forge(own, rng).items():
                     payloads[name][k] = leaf[0]
-        encoded = task.privacy.encode(payloads)
+        encoded = task.privacy.encode(payloads, Leg(info.round, ids, info.bounds))
         norms = encoded.norms if encoded.norms is not None else tree.norms(payloads)
         clock.lap("clipping")
         payload, weights = encoded.payloads, updates.weights

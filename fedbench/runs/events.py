@@ -23,8 +23,10 @@ class RoundDone:
     not apply. `epsilon` is what has been spent up to here, NaN without privacy; bytes and seconds
     are of this round alone. `personal` is the first metric over all test rows, each by its client's
     own model, NaN where everybody uses the global one. `profile` parts the seconds by phase.
-    `asked` clients were drawn and reached, of whom the cohort answered; `simulated` is how long
-    that took by the clock of the devices, NaN without devices.
+    `released` is the cohort's accuracy as measured under privacy, NaN where it is exact; `bounds`
+    are the norms that updates were clipped to. `asked` clients were drawn and reached, of whom the
+    cohort answered; `simulated` is how long that took by the clock of the devices, NaN without
+    devices.
     """
 
     round: int
@@ -39,6 +41,8 @@ class RoundDone:
     bytes_down: int
     seconds: float
     personal: float = math.nan
+    released: float = math.nan
+    bounds: tuple[float, ...] = ()
     asked: int = 0
     simulated: float = math.nan
     profile: Mapping[str, float] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from fedbench.runs.card import PrivacyCard
+
 # Units of privacy are never mixed: the column that holds the ε of each of them.
-SPENT = {"client": "epsilon", "example": "example_epsilon"}
+SPENT = {"client": "epsilon", "example": "example_epsilon", "local": "local_epsilon"}
 
 
 @dataclass(eq=False)
@@ -58,23 +61,31 @@ class History:
 
     @property
     def unit(self) -> str | None:
-        """Return what the run's ε protects, "client" or "example"; None without privacy."""
+        """Return what the run's ε protects, such as "client"; None without privacy."""
         privacy = self.experiment.privacy
         return privacy.unit if isinstance(privacy, Private) else None
+
+    @property
+    def level(self) -> str | None:
+        """Return what the run's ε is called, such as "client-level"; None without privacy."""
+        privacy = self.experiment.privacy
+        return privacy.level if isinstance(privacy, Private) else None
 
     def frame(self) -> pd.DataFrame:
         """Return one row a round.
 
         Columns: round, the task's metrics (accuracy and loss, or rmse, mae, r2 and loss) of the
         global model, personal (the first metric over all test rows, each by its client's own
-        model), train_loss, epsilon (spent up to this round, client-level), example_epsilon
-        (likewise, example-level), bytes_up, bytes_down, seconds and simulated_seconds of the round,
-        asked (clients that were drawn and reached), cohort (those of them whose answers counted),
-        update_norm (median), clipped (share), and of the first metric over clients with test rows:
-        clients_mean, clients_p10, clients_p90 and worst_tenth (mean of the worst
-        tenth, at least one client). NaN stands where something does not apply: personal where
-        everybody uses the global model, each ε where the run protects another unit or none. Where
-        clients have models of their own, the columns over clients are by those.
+        model), released (accuracy of the cohort as measured under privacy), train_loss, epsilon
+        (spent up to this round, client-level), example_epsilon and local_epsilon (likewise, for
+        those units), bytes_up, bytes_down, seconds and simulated_seconds of the round, asked
+        (clients that were drawn and reached), cohort (those of them whose answers counted),
+        update_norm (median), clip (the norm that updates were held to), clipped (share), and of the
+        first metric over clients with test rows: clients_mean, clients_p10, clients_p90 and
+        worst_tenth (mean of the worst tenth, at least one client). NaN stands where something does
+        not apply: personal where everybody uses the global model, each ε where the run protects
+        another unit or none. Where clients have models of their own, the columns over clients are
+        by those.
         """
         import pandas as pd
 
@@ -83,7 +94,7 @@ class History:
         columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
         for name in metrics:
             columns[name] = [row.metrics[name] for row in rows]
-        for name in ("personal", "train_loss"):
+        for name in ("personal", "released", "train_loss"):
             columns[name] = [getattr(row, name) for row in rows]
         for unit, name in SPENT.items():
             columns[name] = [row.epsilon if unit == self.unit else np.nan for row in rows]
@@ -92,8 +103,9 @@ class History:
         columns["simulated_seconds"] = [row.simulated for row in rows]
         columns["asked"] = [row.asked for row in rows]
         columns["cohort"] = [len(row.cohort) for row in rows]
-        for name in ("update_norm", "clipped"):
-            columns[name] = [getattr(row, name) for row in rows]
+        columns["update_norm"] = [row.update_norm for row in rows]
+        columns["clip"] = [math.hypot(*row.bounds) if row.bounds else np.nan for row in rows]
+        columns["clipped"] = [row.clipped for row in rows]
         worst_is_low = METRICS[self.experiment.data.task][self.metric]
         summaries = [summary(row.clients, worst_is_low) for row in rows]
         for name in ("clients_mean", "clients_p10", "clients_p90", "worst_tenth"):
@@ -131,6 +143,20 @@ class History:
             columns=pd.Index([row.round for row in rows], name="round"),
         )
 
+    def privacy_card(self) -> PrivacyCard:
+        """Return what the run has promised so far, to whom and by what, and what it has not."""
+        from fedbench.runs.card import privacy_card
+
+        rows, experiment = self.snapshot(), self.experiment
+        for note in self.amendments:
+            experiment = experiment.replace(**note.changes)
+        return privacy_card(
+            experiment,
+            epsilon=rows[-1].epsilon if rows else 0.0,
+            rounds=len(rows),
+            noise_multiplier=self.noise_multiplier,
+        )
+
     def figure(self, levels: Mapping[str, float] | None = None) -> go.Figure:
         """Return a plotly figure: the first metric with the clients' band, loss, and ε if spent.
 
@@ -147,7 +173,7 @@ class History:
             return f"<History of {name}: no rounds yet>"
         last = self.rows[-1]
         own = "" if np.isnan(last.personal) else f", by own models {last.personal:.4g}"
-        spent = "" if np.isnan(last.epsilon) else f", {self.unit}-level ε {last.epsilon:.3g}"
+        spent = "" if np.isnan(last.epsilon) else f", {self.level} ε {last.epsilon:.3g}"
         value = last.metrics[self.metric]
         return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{own}{spent}>"
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, Ledger, Ledgers, Private
+from fedbench.channel.privacy import ClientLevelDP, Ledger, Ledgers, Private
+from fedbench.channel.stage import Bounds, Leg
 from fedbench.data import FederatedDataset
 from fedbench.devices import Answers, Load
 from fedbench.engine import Clock, Task, memory
@@ -33,27 +34,40 @@ class Diverged(ArithmeticError):
 
 @dataclass(frozen=True)
 class Progress:
-    """All that a round hands to the next: model, states of server and clients, privacy spent."""
+    """All that a round hands to the next: model, states of server and clients, privacy spent.
+
+    `bounds` are the norms that the next round's updates are clipped to, where they change.
+    """
 
     round: int
     params: Tree
     server: Tree
     clients: dict[int, Tree] = field(default_factory=dict)
     ledger: Ledger | Ledgers = field(default_factory=Ledger)
+    bounds: Bounds = ()
 
 
 class Rounds:
     """Runs the rounds of one experiment: `begin`, then `next` as long as `ended` says nothing.
 
-    The data are those of the experiment, or `data` in their place. Raises ValueError when the
-    experiment cannot be prepared (too little data, no noise in bounds
-    that reaches the budget).
+    The data are those of the experiment, or `data` in their place; the noise is solved for it, or
+    `noise_multiplier` as it was solved before. Raises ValueError when the experiment cannot be
+    prepared (too little data, no noise in bounds that reaches the budget).
     """
 
-    def __init__(self, experiment: Experiment, data: FederatedDataset | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: FederatedDataset | None = None,
+        noise_multiplier: float | None = None,
+    ) -> None:
         self.experiment = experiment
         self.data = data or experiment.federation()
-        self.privacy = experiment.bound_privacy()
+        self.privacy = experiment.privacy
+        if isinstance(self.privacy, Private) and noise_multiplier is not None:
+            self.privacy = self.privacy.replace(noise_multiplier=noise_multiplier)
+        else:
+            self.privacy = experiment.bound_privacy()
         self.task = Task(
             data=self.data,
             model=experiment.model,
@@ -72,7 +86,7 @@ class Rounds:
         participants = min(self.data.clients, expected * experiment.rounds)
         memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
         _ = self.task.draws  # tries the module, and says what is wrong with it
-        self._payload: int | None = None  # bytes that a client sends, once they are known
+        self._payload: int | None = None  # bytes of what a client sends, once they are known
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
 
     def amend(self, experiment: Experiment) -> None:
@@ -86,8 +100,10 @@ class Rounds:
         """Return the state before the first round."""
         experiment = self.experiment
         params = experiment.model.initial(self.data.card, experiment.seed)
-        ledger = Ledgers() if isinstance(self.privacy, ExampleLevelDP) else Ledger()
-        return Progress(0, params, experiment.strategy.init(params), ledger=ledger)
+        server = experiment.strategy.init(params)
+        ledger = Ledgers() if experiment.own_accounts else Ledger()
+        bounds = self.privacy.begin(self.task.silence(params, server, self._info(1)))
+        return Progress(0, params, server, ledger=ledger, bounds=bounds)
 
     def ended(self, progress: Progress, last: RoundDone | None) -> str | None:
         """Return why no further round is to be run, or None."""
@@ -95,8 +111,11 @@ class Rounds:
         target = experiment.target
         if target is not None and last is not None:
             better = METRICS[experiment.data.task][target.metric]
-            if target.reached(last.metrics, better):
-                return f"target reached: {target.metric} {last.metrics[target.metric]:.4g}"
+            value = last.metrics[target.metric]
+            if target.metric == experiment.metric and not math.isnan(last.released):
+                value = last.released  # all that whoever decides may look at
+            if target.reached(value, better):
+                return f"target reached: {target.metric} {value:.4g}"
         if progress.round >= experiment.rounds:
             return f"all {progress.round} rounds done"
         privacy = self.privacy
@@ -106,7 +125,7 @@ class Rounds:
             after = ledger.epsilon(privacy.delta)
             if after > privacy.epsilon * (1 + 1e-9):
                 return (
-                    f"privacy budget: round {number} would bring {privacy.unit}-level ε to "
+                    f"privacy budget: round {number} would bring {privacy.level} ε to "
                     f"{after:.4g}, past {privacy.epsilon:g}"
                 )
         return None
@@ -119,7 +138,7 @@ class Rounds:
         clock, started = Clock(), time.perf_counter()
         experiment = self.experiment
         strategy, number = experiment.strategy, progress.round + 1
-        info = self._info(number)
+        info = self._info(number, progress.bounds)
         answers = self._answers(progress, info)
         ids = answers.ids
         gathered = Gathered(ids, experiment.aggregator.is_sum)
@@ -135,8 +154,9 @@ class Rounds:
         aggregate = gathered.aggregate(experiment.aggregator, divisor)
         if aggregate is None:
             aggregate = self.task.silence(progress.params, progress.server, info)
-        if private is not None:
-            aggregate = private.decode(aggregate, divisor, private.noise(number))
+        aggregate, bounds = self.privacy.decode(
+            aggregate, divisor, self.privacy.noise(number), progress.bounds
+        )
         params, server = strategy.update(progress.params, aggregate, progress.server, info)
         params = {name: leaf.detach() for name, leaf in params.items()}
         clock.lap("aggregation")
@@ -156,7 +176,7 @@ class Rounds:
         if isinstance(self.privacy, Private):
             spent = ledger.epsilon(self.privacy.delta)
         clock.lap("accounting")
-        up = self.privacy.wire_bytes(tree.size(aggregate) * FLOAT)
+        up = self._sent(progress, info)
         down = tree.size(strategy.broadcast(progress.params, progress.server)) * FLOAT
         row = RoundDone(
             round=number,
@@ -168,6 +188,8 @@ class Rounds:
             clipped=_mean(gathered.changed) if gathered.changed is not None else math.nan,
             epsilon=spent,
             personal=personal,
+            released=self._released(clients, ids, info),
+            bounds=progress.bounds,
             bytes_up=len(ids) * up,
             bytes_down=len(answers.asked) * down,
             seconds=time.perf_counter() - started,
@@ -176,7 +198,13 @@ class Rounds:
             profile=gathered.split(clock.seconds),
         )
         after = replace(
-            progress, round=number, params=params, server=server, clients=states, ledger=ledger
+            progress,
+            round=number,
+            params=params,
+            server=server,
+            clients=states,
+            ledger=ledger,
+            bounds=bounds,
         )
         return after, row
 
@@ -211,10 +239,30 @@ class Rounds:
         """Return a torch module of its own with these parameters."""
         return self.experiment.model.loaded(self.data.card, self.experiment.seed, params)
 
-    def _info(self, number: int) -> RoundInfo:
+    def _info(self, number: int, bounds: Bounds = ()) -> RoundInfo:
         training, clients = self.experiment.training, self.data.clients
         expected = self.experiment.expected_cohort
-        return RoundInfo(number, training.rate(number), clients, expected, training.momentum)
+        rate, momentum = training.rate(number), training.momentum
+        return RoundInfo(number, rate, clients, expected, momentum, bounds)
+
+    def _sent(self, progress: Progress, info: RoundInfo) -> int:
+        """Return the bytes that a client sends in a round: the same in all of them."""
+        if self._payload is None:
+            silence = self.task.silence(progress.params, progress.server, info)
+            alone = {name: leaf[None] for name, leaf in silence.items()}
+            leg = Leg(info.round, np.zeros(1, dtype=np.int64), progress.bounds)
+            self._payload = tree.size(self.privacy.encode(alone, leg).payloads) * FLOAT
+        return self.privacy.wire_bytes(self._payload)
+
+    def _released(
+        self, clients: NDArray[np.float32], ids: NDArray[np.int64], info: RoundInfo
+    ) -> float:
+        """Return the cohort's accuracy as far as privacy lets it be known, NaN if it is exact."""
+        if not isinstance(self.privacy, ClientLevelDP):
+            return math.nan
+        shares = clients[ids[ids < len(clients)]].astype(np.float64)
+        known = shares[np.isfinite(shares)]
+        return self.privacy.measured(known, info.expected_cohort, info.round)
 
     def _answers(self, progress: Progress, info: RoundInfo) -> Answers:
         """Return who answers in a round; without devices all that are asked, in no time."""
@@ -222,12 +270,9 @@ class Rounds:
         asked = self._cohort(info.round)
         if devices is None:
             return Answers(asked, asked, math.nan)
-        if self._payload is None:
-            silence = self.task.silence(progress.params, progress.server, info)
-            self._payload = tree.size(silence) * FLOAT
         load = Load(
             down=tree.size(experiment.strategy.broadcast(progress.params, progress.server)) * FLOAT,
-            up=self.privacy.wire_bytes(self._payload),
+            up=self._sent(progress, info),
             examples=experiment.examples(self.data, asked),
             needed=experiment.sampling.needed,
         )
@@ -238,39 +283,26 @@ class Rounds:
     def _cohort(self, number: int) -> NDArray[np.int64]:
         """Return the clients of round `number`: the same ones however often it is asked."""
         if self._drawn is None or self._drawn[0] != number:
-            # Amplification by sampling needs cohorts that nobody can predict.
-            secret = isinstance(self.privacy, ClientLevelDP) and self.privacy.noise_seed is None
-            key = None if secret else [self.experiment.seed, 4, number]
-            rng = np.random.default_rng(key)
-            self._drawn = number, self._draw(number, rng)
+            self._drawn = number, self.experiment.cohort(number, self.data.clients)
         return self._drawn[1]
-
-    def _draw(self, number: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        experiment, clients = self.experiment, self.data.clients
-        devices = experiment.devices
-        if devices is None:
-            return experiment.sampling.draw(clients, rng)
-        there = np.flatnonzero(devices.availability.there(clients, experiment.seed, number))
-        return experiment.sampling.among(there, clients, rng, devices.over_selection)
 
     def _spend(
         self, ledger: Ledger | Ledgers, number: int, ids: NDArray[np.int64]
     ) -> Ledger | Ledgers:
-        privacy = self.privacy
-        if isinstance(ledger, Ledgers):
-            if not isinstance(privacy, ExampleLevelDP):
-                return ledger
-            rates, steps = self.experiment.example_releases(self.data, ids)
-            return ledger.spend(
-                {
-                    client: (privacy.event(rate), count)
-                    for client, rate, count in zip(
-                        ids.tolist(), rates.tolist(), steps.tolist(), strict=True
-                    )
-                }
-            )
-        event = privacy.event(self.experiment.sampling_rate)
-        return ledger if event is None else ledger.spend(event)
+        privacy, experiment = self.privacy, self.experiment
+        if not isinstance(privacy, Private):
+            return ledger
+        if isinstance(ledger, Ledger):
+            return ledger.spend(privacy.event(experiment.sampling_rate))
+        rates, steps = experiment.own_releases(self.data, ids)
+        return ledger.spend(
+            {
+                client: (privacy.event(rate), count)
+                for client, rate, count in zip(
+                    ids.tolist(), rates.tolist(), steps.tolist(), strict=True
+                )
+            }
+        )
 
 
 def _mean(values: Tensor) -> float:

@@ -9,10 +9,11 @@ import time
 import traceback
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from fedbench.experiment import Experiment
+from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
 from fedbench.runs.history import History
 
@@ -49,6 +50,7 @@ class Session:
         self.state: State = "idle"
         self.failure: Failed | None = None
         self.seconds = 0.0  # time spent in rounds, pauses left out
+        self._checkpoint: Checkpoint | None = None  # what the run goes on from, if not from nothing
         self._changed = threading.Condition(threading.RLock())
         self._listeners: list[Callable[[Event], None]] = []
         self._thread: threading.Thread | None = None
@@ -61,6 +63,35 @@ class Session:
         self._delivering = threading.Lock()
         self._deliverer: int | None = None  # the thread that tells the listeners
         _sessions.add(self)
+
+    @classmethod
+    def resumed(
+        cls, began: Experiment, checkpoint: Checkpoint, amendments: Iterable[Amended] = ()
+    ) -> Session:
+        """Return an idle session that goes on from a checkpoint of a run of `began`.
+
+        The noise stays as it was solved, unless the checkpoint's experiment names another.
+        """
+        session = cls(checkpoint.experiment)
+        session.history = History(
+            began, checkpoint.noise_multiplier, list(checkpoint.rows), list(amendments)
+        )
+        session.seconds = sum(row.seconds for row in checkpoint.rows)
+        session._checkpoint = checkpoint
+        return session
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return all that the run needs to go on from here, None before it has begun.
+
+        Raises SessionError while rounds go on: pause first.
+        """
+        with self._changed:
+            self._require("checkpoint", "idle", "paused", "done", "failed")
+            if self._progress is None:
+                return self._checkpoint
+            rows = tuple(self.history.rows[: self._progress.round])
+            noise = self.history.noise_multiplier
+            return Checkpoint(self.experiment, noise, self._progress, rows)
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with every event from now on; the returned function ends that."""
@@ -133,6 +164,7 @@ class Session:
             self.failure = None
             self.seconds = 0.0
             self._thread = self._progress = self._rounds = None
+            self._checkpoint = None
             self._stop = False
             self._changes = {}
             self._become("idle")
@@ -153,7 +185,7 @@ class Session:
         with self._changed:
             self._require("amend", "idle", "running", "paused")
             self.experiment = self.experiment.replace(**changes)
-            if self.state == "idle":
+            if self.state == "idle" and self._checkpoint is None:
                 self.history = History(self.experiment)
             else:
                 self._changes |= changes
@@ -212,15 +244,16 @@ class Session:
         from fedbench.runs.rounds import Rounds
 
         torch.set_num_threads(1)
-        experiment = self.history.experiment
+        start = self._checkpoint
+        experiment = start.experiment if start else self.history.experiment
         self._events.extend(Cautioned(text) for text in experiment.cautions())
         self._deliver()
-        rounds = Rounds(experiment)
+        rounds = Rounds(experiment, noise_multiplier=start.noise_multiplier if start else None)
         with self._changed:
             if self._thread is not threading.current_thread():
                 return
             self._rounds = rounds
-            self._progress = rounds.begin()
+            self._progress = start.progress if start else rounds.begin()
             self.history.noise_multiplier = getattr(rounds.privacy, "noise_multiplier", None)
 
     def _advance(self) -> bool:

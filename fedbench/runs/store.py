@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ import pandas as pd
 import fedbench
 from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
+from fedbench.runs.checkpoint import FILES, Checkpoint, CheckpointError, read
+from fedbench.runs.events import Amended
 from fedbench.runs.history import SPENT, History
 from fedbench.runs.session import Session
 
@@ -23,8 +25,13 @@ if TYPE_CHECKING:
     import torch
 
 EXPERIMENT, HISTORY, CLIENTS = "experiment.toml", "history.csv", "clients.csv"
-SUMMARY, MODEL = "summary.json", "model.safetensors"
-RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL)
+SUMMARY, MODEL, CARD = "summary.json", "model.safetensors", "privacy.md"
+RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, CARD, *FILES)
+# What may be different when a run goes on: not what its states were made by.
+CHANGEABLE = (
+    *("rounds", "target", "training", "privacy", "sampling", "aggregator", "attack"),
+    *("devices", "engine"),
+)
 
 
 class StoreError(RuntimeError):
@@ -79,12 +86,14 @@ def save(session: Session, folder: str | Path) -> Path:
     """Write the session's run so far into `folder`, made by `prepare`, and return it.
 
     Files: experiment.toml, history.csv (one row a round), clients.csv (first metric, client ×
-    round), summary.json (last metrics, what was spent, why it ended, versions) and, from the first
-    round on, model.safetensors. Raises StoreError as `prepare` does, before anything is written.
+    round), summary.json (last metrics, what was spent, why it ended, versions), privacy.md (what is
+    promised and what not) and, from the first round on, model.safetensors and what `resume` goes on
+    from (checkpoint.safetensors, rounds.jsonl and ledger.json). Raises StoreError as `prepare`
+    does, before anything is written, and SessionError while rounds go on.
     """
     from safetensors.torch import save_file
 
-    history = session.history
+    history, checkpoint = session.history, session.checkpoint()
     folder = prepare(folder, history.experiment)
     path = folder / EXPERIMENT
     if not path.exists():
@@ -94,6 +103,9 @@ def save(session: Session, folder: str | Path) -> Path:
     if len(history):
         state = {name: leaf.contiguous() for name, leaf in session.module().state_dict().items()}
         save_file(state, folder / MODEL)
+        if checkpoint is not None:
+            checkpoint.write(folder, path.read_text(encoding="utf-8"))
+    (folder / CARD).write_text(history.privacy_card().to_markdown(), encoding="utf-8")
     text = json.dumps(outcome(history), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return folder
@@ -121,6 +133,46 @@ def load(folder: str | Path, *, allow_imports: bool = False) -> Saved:
         summary=json.loads((folder / SUMMARY).read_text(encoding="utf-8")),
         folder=folder,
     )
+
+
+def resume(folder: str | Path, *, allow_imports: bool = False, **changes: Any) -> Session:
+    """Return a session that goes on with the run in `folder`, once it is started.
+
+    What it spent of its privacy is spent: 60 rounds and 40 more are 100 rounds. The noise stays as
+    it was solved, unless `changes` say otherwise; a key of theirs is a path, as in
+    `resume(folder, rounds=100, **{"privacy.epsilon": 4})`, and the history records them. Raises
+    StoreError where there is no run that can go on, or for a change that its state does not allow,
+    and ValidationError for a bad value.
+    """
+    folder = Path(folder)
+    saved = load(folder, allow_imports=allow_imports)
+    text = (folder / EXPERIMENT).read_text(encoding="utf-8")
+    try:
+        start = read(folder, text, allow_imports=allow_imports)
+    except CheckpointError as error:
+        raise StoreError(str(error)) from error
+    amendments = [Amended(each["round"], each["changes"]) for each in saved.summary["amendments"]]
+    if changes:
+        start = _changed(start, changes)
+        amendments.append(Amended(start.progress.round + 1, changes))
+    return Session.resumed(saved.experiment, start, amendments)
+
+
+def _changed(start: Checkpoint, changes: dict[str, Any]) -> Checkpoint:
+    for path in changes:
+        if path.partition(".")[0] not in CHANGEABLE:
+            raise StoreError(
+                f"{path} cannot change when a run goes on; {', '.join(CHANGEABLE)} can"
+            )
+    before, now = start.experiment, start.experiment.replace(**changes)
+    if before.privacy.kind() != now.privacy.kind() or before.own_accounts != now.own_accounts:
+        raise StoreError(
+            f"privacy: what was spent is accounted as {before.privacy.kind()} with "
+            f"{before.sampling.kind()} sampling, and {now.privacy.kind()} with "
+            f"{now.sampling.kind()} sampling would count otherwise"
+        )
+    asked = getattr(now.privacy, "noise_multiplier", None)
+    return replace(start, experiment=now, noise_multiplier=asked or start.noise_multiplier)
 
 
 def outcome(history: History) -> dict[str, Any]:

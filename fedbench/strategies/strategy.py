@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoundInfo:
-    """What every hook may know: round (from 1), clients, expected cohort, local rate, momentum."""
+    """What every hook may know: round (from 1), clients, expected cohort, local rate, momentum.
+
+    `bounds` are the norms that updates are clipped to, where privacy clips them.
+    """
 
     round: int
     lr: float
     clients: int
     expected_cohort: float
     momentum: float = 0.0
+    bounds: tuple[float, ...] = ()
 
 
 class LocalWork(Protocol):

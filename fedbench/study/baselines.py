@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data import FederatedDataset
-from fedbench.experiment import MANY, Experiment
+from fedbench.experiment import Experiment
 from fedbench.runs import RoundDone
+from fedbench.soundness import MANY
 from fedbench.strategies import Ditto
 from fedbench.study.oracle import oracle
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -87,12 +87,12 @@ class Frontier:
     def best(self, epsilon: float, unit: str | None = None) -> FrontierPoint:
         """Return the point with the best mean among those that spend at most `epsilon`.
 
-        `unit` ("client" or "example") is needed where both occur. Raises ValueError where no point
+        `unit`, such as "client", is needed where several occur. Raises ValueError where no point
         is within the budget, or the units are mixed.
         """
         private = [point for point in self.points if unit in (None, point.unit) and point.unit]
         if len({point.unit for point in private}) > 1:
-            raise ValueError("unit: client-level and example-level ε do not compare; choose one")
+            raise ValueError("unit: the ε of different units do not compare; choose one of them")
         within = [
             point
             for point in private
@@ -123,7 +123,7 @@ class Frontier:
                 raise ValueError("delta: the runs have several; say at which ε is asked for")
             if unit == "example":
                 _refuse_moved(own)
-            whole = reduce(_composed, [each.ledger for each in own if each.ledger is not None])
+            whole = _composed(each.ledger for each in own if each.ledger is not None)
             found[unit] = whole.epsilon(delta or next(iter(deltas)))
         return found
 
@@ -131,8 +131,8 @@ class Frontier:
         """Return one row a point.
 
         Columns: the settings but the seed, the metric (mean), low and high (95 % interval), runs,
-        failed, epsilon (client-level), example_epsilon, delta and best; NaN where something does
-        not apply.
+        failed, epsilon (client-level), example_epsilon, local_epsilon, delta and best; NaN where
+        something does not apply.
         """
         import pandas as pd
 
@@ -252,15 +252,16 @@ def _refuse_moved(results: Sequence[SweepResult]) -> None:
         )
 
 
-def _composed(first: Ledger | Ledgers, second: Ledger | Ledgers) -> Ledger | Ledgers:
-    if isinstance(first, Ledger) and isinstance(second, Ledger):
-        return _one_after_the_other(first, second)
-    assert isinstance(first, Ledgers) and isinstance(second, Ledgers)
-    own = dict(first.own)
-    for client, ledger in second.own.items():
-        own[client] = _one_after_the_other(own.get(client, Ledger()), ledger)
-    return Ledgers(own)
+def _composed(ledgers: Iterable[Ledger | Ledgers]) -> Ledger | Ledgers:
+    common, own = Ledger(), dict[int, Ledger]()
+    for ledger in ledgers:
+        if isinstance(ledger, Ledger):
+            common = _after(common, ledger)
+        else:
+            own |= {k: _after(own.get(k, Ledger()), each) for k, each in ledger.own.items()}
+    # of whom no account of its own is kept, the common one says all, which is less
+    return Ledgers({k: _after(common, each) for k, each in own.items()}) if own else common
 
 
-def _one_after_the_other(first: Ledger, second: Ledger) -> Ledger:
+def _after(first: Ledger, second: Ledger) -> Ledger:
     return reduce(lambda ledger, entry: ledger.spend(*entry), second.entries, first)

@@ -38,7 +38,7 @@ class SweepResult(Outcome):
 
     @property
     def unit(self) -> str | None:
-        """What ε protects, "client" or "example"; None without privacy."""
+        """What ε protects, such as "client"; None without privacy."""
         privacy = self.experiment.privacy
         return privacy.unit if isinstance(privacy, Private) else None
 
@@ -52,8 +52,8 @@ class SweepResult(Outcome):
         """Return a row of a table.
 
         Columns: the settings by their paths, the task's metrics, personal, epsilon (client-level),
-        example_epsilon, delta, noise_multiplier, rounds_done, seconds, bytes_up, bytes_down, ended
-        and error. NaN stands where something does not apply.
+        example_epsilon, local_epsilon, delta, noise_multiplier, rounds_done, seconds, bytes_up,
+        bytes_down, ended and error. NaN stands where something does not apply.
         """
         return {
             **cells(self.settings),

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fedbench.channel.privacy import Private
 from fedbench.engine.pool import cores
-from fedbench.experiment import MANY, Experiment
+from fedbench.experiment import Experiment
 from fedbench.runs import Cautioned
+from fedbench.soundness import MANY
 from fedbench.study.baselines import alternative
 from fedbench.study.crew import Crew, Hand, Here, Process
 from fedbench.study.frontier import Frontier

@@ -85,7 +85,7 @@ def test_history_and_releases_of_a_population() -> None:
         strategy=fb.FedAvg(weighting="uniform"),
         rounds=2,
     )
-    assert experiment.releases() == [(10 / 12, 2)]
+    assert experiment.releases(1) == [[(10 / 12, 2)]]
     with pytest.warns(UserWarning, match="predictable"):
         history = fb.run(experiment)
     assert history.clients().shape == (1000, 2)

@@ -21,6 +21,7 @@ import fedbench
 from fedbench.aggregators import Aggregator
 from fedbench.attacks import Attack
 from fedbench.channel import Stage
+from fedbench.channel.privacy import AdaptiveClipping, PerLayerClipping
 from fedbench.data import ClassSplit, Partitioner, RandomSplit, Skew, Source, Split
 from fedbench.devices import Availability
 from fedbench.engine import Engine, LoopEngine
@@ -51,6 +52,7 @@ FAMILIES: dict[str, type[Part]] = {
 # As sessions do: two threads of a small product only wait for each other.
 torch.set_num_threads(1)
 
+SEEDED = {"noise_multiplier": 1.5, "noise_seed": 3}
 PEOPLE = str(Path(__file__).parent / "people.csv")
 
 # Arguments by class name; a class that is not here is tested with its defaults.
@@ -60,7 +62,13 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"channels": (8,), "hidden": 5, "norm": True},
     ],
     "Bernoulli": [{"probability": 0.3}, {"probability": 1.0}],
-    "ClientLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
+    "ClientLevelDP": [
+        SEEDED,
+        {"epsilon": 2.0, "evaluation_share": 0.2},
+        {"epsilon": 2.0, "clipping": PerLayerClipping()},
+        {"epsilon": 2.0, "clipping": AdaptiveClipping()},
+        {"epsilon": 2.0, "clipping": AdaptiveClipping(per_layer=True, quantile=0.9)},
+    ],
     "Diurnal": [{"period": 6, "zones": 3}],
     "Dirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "min_samples": 4}],
     "Ditto": [{}, {"lam": 0.0}],
@@ -69,7 +77,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"counts": ((5, 0, 3, 1), (0, 2, 0, 0), (1, 1, 1, 1))},
         {"counts": ((5, 1, 3, 1),), "names": ("<i>all</i>",)},
     ],
-    "ExampleLevelDP": [{"noise_multiplier": 1.5, "noise_seed": 3}, {"epsilon": 2.0}],
+    "ExampleLevelDP": [SEEDED, {"epsilon": 2.0}],
     "FedAvg": [{"weighting": "samples"}, {"weighting": "uniform"}],
     "FedAvgM": [{}, {"beta": 0.0}],
     "FedProx": [{}, {"mu": 0.5}],
@@ -79,6 +87,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "GroupedNatural": [{"clients": 3}],
     "GRU": [{"width": 3, "hidden": 5, "layers": 1}, {"width": 4, "hidden": 3, "layers": 2}],
     "InnerDirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "spread": 1.0}],
+    "LocalGaussian": [
+        {"noise_multiplier": 0.5, "noise_seed": 3},
+        {"epsilon": 9.0, "noise_seed": 3},
+    ],
+    "LocalLaplace": [{"noise_multiplier": 0.5, "noise_seed": 3}, {"epsilon": 9.0, "noise_seed": 3}],
     "Krum": [{}, {"byzantine": 0}],
     # a norm over few features divides by next to nothing, and rounding shows
     "MLP": [
@@ -92,6 +105,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "Population": [{"clients": 40, "samples": 5, "alpha": 0.2}, {"clients": 3, "samples": 9}],
     "Poisson": [{"rate": 0.05}, {"rate": 0.6}, {"rate": 1.0}],
     "Shards": [{"clients": 7, "shards": 2}, {"clients": 5, "shards": 3}],
+    "Shuffled": [{"size": 1}, {"size": 7}],
     "Sizes": [
         {"clients": 7, "law": "lognormal", "spread": 1.0},
         {"clients": 6, "law": "powerlaw", "spread": 2.0, "min_samples": 3},

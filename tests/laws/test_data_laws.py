@@ -278,7 +278,7 @@ def test_a_cohort_is_a_sorted_set_of_clients(sampling: Sampling) -> None:
     rng = np.random.default_rng(0)
     for clients in (12, 13, 200):
         for _ in range(50):
-            ids = sampling.draw(clients, rng)
+            ids = sampling.draw(clients, rng, int(rng.integers(sampling.turns(clients))))
             assert np.issubdtype(ids.dtype, np.integer) and ids.ndim == 1
             assert (np.diff(ids) > 0).all()
             assert len(ids) == 0 or (ids[0] >= 0 and ids[-1] < clients)
@@ -291,23 +291,33 @@ def test_a_cohort_is_pure_in_its_generator(sampling: Sampling) -> None:
         assert not np.array_equal(draws[0], draws[2])
 
 
+def test_the_turns_of_a_draw_part_the_clients(sampling: Sampling) -> None:
+    turns = sampling.turns(23)
+    if turns == 1:
+        return
+    parts = [sampling.draw(23, np.random.default_rng(5), turn) for turn in range(turns)]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(23))
+
+
 def test_the_expected_size_is_the_mean_size(sampling: Sampling) -> None:
     clients, draws = 60, 2000
     rng = np.random.default_rng(11)
-    sizes = np.array([len(sampling.draw(clients, rng)) for _ in range(draws)])
+    turns = sampling.turns(clients)
+    sizes = np.array([len(sampling.draw(clients, rng, k % turns)) for k in range(draws)])
     expected = sampling.expected(clients)
     rate = expected / clients
     # No sampling of clients one by one varies more than independent coins do.
     error = 5 * math.sqrt(clients * rate * (1 - rate) / draws)
-    assert abs(sizes.mean() - expected) <= error
+    # the last pass may not be whole
+    assert abs(sizes[: draws - draws % turns].mean() - expected) <= error
 
 
 def test_every_client_has_the_same_chance(sampling: Sampling) -> None:
     clients, draws = 24, 4000
     rng = np.random.default_rng(12)
     taken = np.zeros(clients)
-    for _ in range(draws):
-        taken[sampling.draw(clients, rng)] += 1
+    for k in range(draws):
+        taken[sampling.draw(clients, rng, k % sampling.turns(clients))] += 1
     rate = sampling.expected(clients) / clients
     assert np.abs(taken / draws - rate).max() <= 5 * math.sqrt(rate * (1 - rate) / draws)
 

@@ -168,7 +168,9 @@ def test_the_schema_lists_every_member_with_its_kind(family: type[Part]) -> None
         assert set(described[kind]["properties"]) == {"kind", *cls.model_fields}
         assert "kind" in described[kind]["required"]
         for name, field in cls.model_fields.items():
-            assert described[kind]["properties"][name]["title"] == field.title
+            # a field that is itself a family is described by that, under the family's name
+            if "$ref" not in described[kind]["properties"][name]:
+                assert described[kind]["properties"][name]["title"] == field.title
             assert described[kind]["properties"][name]["description"] == field.description
 
 

@@ -171,6 +171,10 @@ def test_publishing_all_runs_composes_them() -> None:
     assert frontier.total_epsilon() == {"client": pytest.approx(whole.epsilon(1e-3))}
     assert frontier.total_epsilon(1e-5) == {"client": pytest.approx(whole.epsilon(1e-5))}
     assert of_budgets({math.inf: [0.9]}).total_epsilon() == {}
+    # a cohort of fixed size is told about client by client
+    fixed = result(0.5, 1.0, seed=0, z=3, ledger=Ledgers({2: Ledger().spend(second, 4)}))
+    more = fb.Frontier.of([fixed, *frontier.results]).total_epsilon()
+    assert more == {"client": pytest.approx(whole.spend(second, 4).epsilon(1e-3))}
 
 
 def test_examples_are_followed_only_while_they_stay_with_their_client() -> None:

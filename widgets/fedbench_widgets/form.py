@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 from pydantic import ValidationError
 
+from fedbench.channel.privacy import Private
 from fedbench.data import Explicit, Partitioner
 from fedbench.experiment import Experiment
 from fedbench.spec import Part, Problem, problems
@@ -195,9 +196,9 @@ def _length(experiment: Experiment) -> str:
 
 
 def _promise(experiment: Experiment) -> str:
-    epsilon = getattr(experiment.privacy, "epsilon", None)
-    noise = getattr(experiment.privacy, "noise_multiplier", None)
-    unit = getattr(experiment.privacy, "unit", None)
-    if epsilon is not None:
-        return f"{unit}-level ε ≤ {epsilon:g}"
-    return f"{unit}-level z = {noise:g}" if noise is not None else "none"
+    privacy = experiment.privacy
+    if not isinstance(privacy, Private):
+        return "none"
+    if privacy.epsilon is not None:
+        return f"{privacy.level} ε ≤ {privacy.epsilon:g}"
+    return f"{privacy.level} z = {privacy.noise_multiplier:g}"

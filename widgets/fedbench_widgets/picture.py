@@ -207,7 +207,7 @@ def session_title(experiment: Experiment) -> str:
 def level(experiment: Experiment) -> str | None:
     """Return what the experiment's ε is called, such as "client-level"; None without privacy."""
     privacy = experiment.privacy
-    return f"{privacy.unit}-level" if isinstance(privacy, Private) else None
+    return privacy.level if isinstance(privacy, Private) else None
 
 
 def _point(id: int, experiment: Experiment, history: History, current: bool) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
-from fedbench.channel.privacy import Private, accounting
+from fedbench.channel.privacy import Private
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
 from fedbench_widgets.design import why_fixed
@@ -58,9 +56,8 @@ def privacy_hint(experiment: Experiment) -> str:
         noise = _noise(experiment)
     except ValueError as error:
         return str(error)
-    whole = [(rate, steps * rounds) for rate, steps in experiment.releases()]
-    spent = accounting.shared_epsilon(whole, noise, privacy.delta)
-    name = f"{privacy.unit}-level ε"
+    spent = privacy.replace(noise_multiplier=noise).spent(*experiment.releases(rounds))
+    name = f"{privacy.level} ε"
     predictable = "Simulation only: the noise is predictable."
     simulated = f" {predictable if privacy.noise_seed is not None else 'Simulated.'}"
     if privacy.epsilon is not None and spent > privacy.epsilon * (1 + 1e-9):
@@ -84,20 +81,12 @@ def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan
         noise = noise_multiplier or _noise(experiment)
     except ValueError:
         return None
-    return _plan(tuple(experiment.releases()), noise, experiment.rounds, privacy.delta)
+    points = np.unique(np.linspace(1, experiment.rounds, PLAN_POINTS).round().astype(int)).tolist()
+    bound = privacy.replace(noise_multiplier=noise)
+    return tuple(points), tuple(map(bound.spent, experiment.releases(*points)))
 
 
 def _noise(experiment: Experiment) -> float:
     bound = experiment.bound_privacy()
     assert isinstance(bound, Private)
     return bound.solved()
-
-
-@lru_cache(maxsize=64)
-def _plan(releases: tuple[tuple[float, int], ...], noise: float, rounds: int, delta: float) -> Plan:
-    points = np.unique(np.linspace(1, rounds, PLAN_POINTS).round().astype(int)).tolist()
-    spent = (
-        accounting.shared_epsilon([(rate, steps * n) for rate, steps in releases], noise, delta)
-        for n in points
-    )
-    return tuple(points), tuple(spent)

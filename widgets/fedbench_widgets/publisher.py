@@ -14,8 +14,9 @@ class Publisher:
     """Calls `publish` after `touch`, never more often than every tenth of a second.
 
     Only what a person has just done is shown `at_once`: a slider whose picture lags behind the
-    hand is no slider, and pages send no edit before the last one is dealt with. The last touch is always followed by a publish. While `alive()` holds, `beat` is called every
-    two seconds in between, so that the page knows the kernel is there. Holds its owner weakly.
+    hand is no slider, and pages send no edit before the last one is dealt with. The last touch is
+    always followed by a publish. While `alive()` holds, `beat` is called every two seconds in
+    between, so that the page knows the kernel is there. Holds its owner weakly.
     """
 
     def __init__(

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from fedbench import tree
 from fedbench.channel.privacy import accounting
-from fedbench.channel.stage import Encoded, Release, Stage
-from fedbench.tree import Tree
+from fedbench.channel.privacy.accounting import Kind
+from fedbench.channel.stage import Release, Stage
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from dp_accounting import DpEvent
-
-WORDS, STATE = 624, 24  # words of a Mersenne twister, and the byte where torch's state holds them
 
 
 class Privacy(Stage, family=True):
@@ -29,9 +25,17 @@ class NoPrivacy(Privacy):
 
 
 class Private(Privacy, family=True):
-    """What both kinds of differential privacy share: a Gaussian mechanism and its budget."""
+    """What all kinds of differential privacy share: a mechanism with noise, and its budget.
+
+    `unit` is what ε protects, `level` what that ε is called, `neighbours` what it means. Where
+    `alone`, each client has an account of its own and the largest ε is reported.
+    """
 
     unit: ClassVar[str]
+    level: ClassVar[str]
+    neighbours: ClassVar[str]
+    kind_of_noise: ClassVar[Kind] = "gaussian"
+    alone: ClassVar[bool] = False
 
     epsilon: Annotated[
         float | None,
@@ -101,12 +105,18 @@ class Private(Privacy, family=True):
         """Return a copy whose noise is known: as given, or the least that keeps every unit's ε."""
         if self.noise_multiplier is not None or self.epsilon is None:
             return self
-        noise = accounting.shared_noise_multiplier(releases, self.epsilon, self.delta)
+        noise = accounting.shared_noise_multiplier(
+            releases, self.epsilon, self.delta, self.kind_of_noise
+        )
         return self.replace(noise_multiplier=noise)
 
     def event(self, rate: float) -> DpEvent:
-        """Return the Gaussian mechanism on a Poisson sample of the units."""
-        return accounting.gaussian(rate, self.solved())
+        """Return one release about a unit that takes part with probability `rate`."""
+        return accounting.EVENTS[self.kind_of_noise](rate, self.solved())
+
+    def spent(self, releases: Iterable[Release]) -> float:
+        """Return the largest ε among units with these releases; the noise must be known."""
+        return accounting.shared_epsilon(releases, self.solved(), self.delta, self.kind_of_noise)
 
     def solved(self) -> float:
         """Return the noise multiplier. Raises ValueError before `bind`."""
@@ -122,77 +132,3 @@ class Private(Privacy, family=True):
         import numpy as np
 
         return np.random.default_rng(None if self.noise_seed is None else [self.noise_seed, *key])
-
-
-class ClientLevelDP(Private):
-    """Differential privacy for everything that one client holds (DP-FedAvg).
-
-    Each update is clipped to norm C, the sum gets Gaussian noise of standard deviation zC once, and
-    is divided by the expected cohort. Source: McMahan et al. 2018 (arXiv:1710.06963). Neighbouring
-    federations differ by one client (add or remove). The noise is floating-point: a simulation.
-    """
-
-    unit: ClassVar[str] = "client"
-
-    def encode(self, payloads: Tree) -> Encoded:
-        """Scale each client's payload down to norm C; report norms and who was clipped."""
-        norms = tree.norms(payloads)
-        factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0)
-        return Encoded(tree.scale(payloads, factors), norms, norms > self.clip)
-
-    def decode(self, aggregate: Tree, divisor: float, noise: np.random.Generator | None) -> Tree:
-        """Add Gaussian noise of standard deviation zC / divisor, which is zC on the sum."""
-        import numpy as np
-        import torch
-
-        std = self.solved() * self.clip / divisor
-        rng = noise if noise is not None else np.random.default_rng()
-        return {
-            name: leaf + std * torch.from_numpy(rng.standard_normal(leaf.shape)).to(leaf.dtype)
-            for name, leaf in aggregate.items()
-        }
-
-    def noise(self, round: int) -> np.random.Generator:
-        """Return the source of the noise on the sum of `round`; see `source`."""
-        return self.source(round)
-
-
-class ExampleLevelDP(Private):
-    """Differential privacy for each single example of each client (DP-SGD, arXiv:1607.00133).
-
-    In a local step each example's gradient is clipped to norm C, the sum gets Gaussian noise of
-    standard deviation zC, and is divided by the expected batch. Each example is in each batch with
-    probability batch / samples, independently. Every client has an ε by its own rate and steps, and
-    the largest is reported; sizes of clients count as public. Source: Abadi et al. 2016.
-    Neighbouring data sets differ by one example (add or remove). The noise is floating-point: a
-    simulation.
-    """
-
-    unit: ClassVar[str] = "example"
-
-    def batches(self, round: int, client: int) -> np.random.Generator:
-        """Return the source that decides who is in the batches of `client`; see `source`."""
-        return self.source(round, client, 0)
-
-    def perturbation(self, round: int, client: int) -> torch.Generator:
-        """Return the source of the noise of `client` in `round`, with all entropy of torch's kind.
-
-        Local steps take much noise, which torch draws four times as fast as numpy.
-        """
-        return seeded(self.source(round, client, 1))
-
-
-def seeded(rng: np.random.Generator) -> torch.Generator:
-    """Return torch's Mersenne twister with its whole state, 19,937 bits, drawn from `rng`.
-
-    `manual_seed` would keep 32 bits, and two clients or rounds could meet with the same noise.
-    """
-    import numpy as np
-    import torch
-
-    generator = torch.Generator()
-    state = generator.get_state().numpy().copy()
-    words = rng.integers(2**32, size=WORDS, dtype=np.uint64)
-    state[STATE : STATE + 8 * WORDS] = words.view(np.uint8)
-    generator.set_state(torch.from_numpy(state))
-    return generator

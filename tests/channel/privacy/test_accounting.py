@@ -8,17 +8,27 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dp_accounting import (
+    ComposedDpEvent,
     GaussianDpEvent,
     LaplaceDpEvent,
+    NonPrivateDpEvent,
     PoissonSampledDpEvent,
     SampledWithoutReplacementDpEvent,
 )
 from dp_accounting.pld import PLDAccountant
+from hypothesis import given, settings, strategies as st
 
-from fedbench.channel.privacy import accounting
-from fedbench.channel.privacy.accounting import Ledger, epsilon, gaussian, noise_multiplier
+from fedbench.channel.privacy import Ledger, accounting
+from fedbench.channel.privacy.accounting import (
+    composed,
+    epsilon,
+    gaussian,
+    laplace,
+    noise_multiplier,
+)
 
 DELTA = 1e-5
+SAVED = {"mechanism": "gaussian", "rate": 0.1, "noise_multipliers": [1.0], "steps": 1}
 MNIST_RATE = 256 / 60000
 
 
@@ -70,7 +80,9 @@ def test_upper_bound_close_to_a_finer_grid(
     rate: float, noise: float, steps: int, delta: float
 ) -> None:
     ours = epsilon(rate, noise, steps, delta)
-    finer = accounting._epsilon(((gaussian(rate, noise), steps),), delta, cells=4 * accounting.FINE)
+    finer = accounting._epsilon(
+        ((accounting.Mechanism(rate, noise), steps),), delta, cells=4 * accounting.FINE
+    )
     assert finer * (1 - 1e-9) <= ours <= finer * (1 + 1e-4)
 
 
@@ -104,6 +116,14 @@ def test_lies_in_the_interval_of_the_prv_accountant(entries: list[tuple]) -> Non
     ours = Ledger(tuple((gaussian(q, z), n) for q, z, n in entries)).epsilon(DELTA)
     assert low <= ours <= high
     assert ours == pytest.approx(estimate, rel=2e-4)
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1e-7, 1e-5, 1e-4])
+def test_a_rate_close_to_nothing_is_answered_and_still_bounded(rate: float) -> None:
+    few = epsilon(rate, 1.0, 200, 1e-6)
+    # each round alone loses at most log(1 + rate (e^l - 1)) of the loss l without sampling
+    alone = epsilon(1.0, 1.0, 1, 1e-6 / (200 * rate)) if 200 * rate > 1e-6 else 0.0
+    assert 0 <= few <= 200 * math.log1p(rate * math.expm1(alone)) + 1e-9
 
 
 def test_subsampling_tends_to_the_exact_gaussian() -> None:
@@ -229,9 +249,80 @@ def test_errors_name_field_value_and_remedy(arguments: tuple, message: str) -> N
 
 def test_what_has_no_accounting_is_refused() -> None:
     sampled = SampledWithoutReplacementDpEvent(100, 10, GaussianDpEvent(1.0))
-    for event in (LaplaceDpEvent(1.0), PoissonSampledDpEvent(0.1, LaplaceDpEvent(1.0)), sampled):
+    mixed = PoissonSampledDpEvent(0.1, ComposedDpEvent((GaussianDpEvent(1.0), LaplaceDpEvent(1.0))))
+    for event in (NonPrivateDpEvent(), mixed, sampled):
         with pytest.raises(ValueError, match="has no accounting here; release a Gaussian"):
             Ledger().spend(event)
+
+
+def test_laplace_noise_of_a_published_row() -> None:
+    assert composed([(laplace(1.0, 10.0), 20)], 1e-6) == pytest.approx(1.7740, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rate", "noise", "steps"), [(1.0, 10.0, 20), (0.1, 1.0, 50), (0.5, 3.0, 7), (1.0, 0.5, 2)]
+)
+def test_laplace_noise_agrees_with_dp_accounting(rate: float, noise: float, steps: int) -> None:
+    theirs = PLDAccountant(value_discretization_interval=1e-4)
+    theirs.compose(PoissonSampledDpEvent(rate, LaplaceDpEvent(noise)), steps)
+    ours = composed([(laplace(rate, noise), steps)], DELTA)
+    assert ours == pytest.approx(theirs.get_epsilon(DELTA), rel=5e-4)
+
+
+def test_laplace_noise_holds_without_any_delta() -> None:
+    # the pure guarantee: rounds times 1/b, whatever δ
+    assert composed([(laplace(1.0, 0.01), 3)], 1e-12) == pytest.approx(300, rel=1e-6)
+    assert composed([(laplace(1.0, 200.0), 3)], 1e-12) <= 3 / 200
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    scale=st.floats(0.1, 5),
+    shares=st.lists(st.floats(0.05, 1), min_size=2, max_size=4),
+    delta=st.floats(1e-6, 0.3),
+)
+def test_no_split_over_coordinates_loses_more_than_one_coordinate(
+    scale: float, shares: list[float], delta: float
+) -> None:
+    # what one unit changes may lie in any number of coordinates; their losses compose
+    parts = [(laplace(1.0, scale * sum(shares) / share), 1) for share in shares]
+    assert composed(parts, delta) <= composed([(laplace(1.0, scale), 1)], delta) * (1 + 1e-3) + 1e-3
+
+
+def test_several_gaussian_sums_about_one_sample_are_one() -> None:
+    # precisions add up: 1/2 + 1/2 of them make the whole
+    split = gaussian(0.1, math.sqrt(2), math.sqrt(2))
+    assert composed([(split, 100)], DELTA) == pytest.approx(epsilon(0.1, 1.0, 100, DELTA), rel=1e-9)
+    assert composed([(gaussian(1.0, 2.0, 0.0), 1)], DELTA) == math.inf
+    # two samples would not hide a unit as one does
+    apart = [(gaussian(0.1, math.sqrt(2)), 200)]
+    assert composed(apart, DELTA) < epsilon(0.1, 1.0, 100, DELTA)
+
+
+def test_mixed_mechanisms_and_noise_changed_on_the_way_compose() -> None:
+    whole = Ledger().spend(gaussian(1.0, 2.0), 3).spend(laplace(1.0, 5.0), 4)
+    whole = whole.spend(gaussian(1.0, 4.0), 2)
+    theirs = PLDAccountant(value_discretization_interval=1e-4)
+    for event, count in whole.entries:
+        theirs.compose(event, count)
+    assert whole.epsilon(DELTA) == pytest.approx(theirs.get_epsilon(DELTA), rel=5e-4)
+    assert whole.epsilon(DELTA) < sum(Ledger((each,)).epsilon(DELTA) for each in whole.entries)
+
+
+@pytest.mark.parametrize("steps", [1, 30])
+def test_laplace_noise_for_a_target(steps: int) -> None:
+    found = noise_multiplier(1.0, steps, 4.0, DELTA, "laplace")
+    assert composed([(laplace(1.0, found), steps)], DELTA) == pytest.approx(4.0, rel=1e-4)
+    assert composed([(laplace(1.0, found), steps)], DELTA) <= 4.0
+
+
+def test_a_ledger_survives_its_file_whatever_it_holds() -> None:
+    whole = (
+        Ledger().spend(gaussian(0.1, 1.5, 3.0), 7).spend(laplace(0.5, 2.0)).spend(gaussian(1, 2))
+    )
+    again = Ledger.from_dict(json.loads(json.dumps(whole.to_dict())))
+    assert again == whole
+    assert again.epsilon(DELTA) == whole.epsilon(DELTA)
 
 
 @pytest.mark.parametrize("target", [0.0, -1.0, math.nan, math.inf])
@@ -248,8 +339,12 @@ def test_target_must_be_positive(target: float) -> None:
         {"entries": 3},
         {"entries": [], "more": 1},
         {"entries": [{"rate": 0.1}]},
-        {"entries": [{"rate": "0.1", "noise_multiplier": 1.0, "steps": 1}]},
-        {"entries": [{"rate": 2.0, "noise_multiplier": 1.0, "steps": 1}]},
+        {"entries": [SAVED | {"rate": "0.1"}]},
+        {"entries": [SAVED | {"rate": 2.0}]},
+        {"entries": [SAVED | {"mechanism": "laplas"}]},
+        {"entries": [SAVED | {"mechanism": "laplace", "noise_multipliers": [1.0, 2.0]}]},
+        {"entries": [SAVED | {"noise_multipliers": []}]},
+        {"entries": [SAVED | {"more": 1}]},
     ],
 )
 def test_damaged_ledgers_are_refused(data) -> None:

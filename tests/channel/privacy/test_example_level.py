@@ -17,7 +17,7 @@ from scipy import stats
 import fedbench as fb
 from fedbench.channel.privacy import ExampleLevelDP, Ledger, Ledgers, accounting
 from fedbench.channel.privacy.accounting import epsilon, gaussian, noise_multiplier
-from fedbench.channel.privacy.privacy import seeded
+from fedbench.channel.privacy.example_level import seeded
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine import Engine, Task
 from fedbench.runs.rounds import Rounds
@@ -230,7 +230,7 @@ def test_batches_larger_than_a_client_take_everything(batch: int | None) -> None
 def test_private_batches_hold_what_the_accounting_says() -> None:
     rounds = Rounds(RAGGED)
     data = rounds.data
-    rates, steps = RAGGED.example_releases(data, np.arange(6))
+    rates, steps = RAGGED.own_releases(data, np.arange(6))
     assert rates.tolist() == [min(8, size) / size for size in data.sizes.tolist()]
     assert steps.tolist() == [2 * math.ceil(size / 8) for size in data.sizes.tolist()]
     seen = np.zeros(6)
@@ -366,7 +366,7 @@ def test_ledgers_survive_json() -> None:
     )
     data = json.loads(json.dumps(ledgers.to_dict()))
     assert data["clients"]["12"] == {
-        "entries": [{"rate": 1.0, "noise_multiplier": 3.0, "steps": 2}]
+        "entries": [{"mechanism": "gaussian", "rate": 1.0, "noise_multipliers": [3.0], "steps": 2}]
     }
     assert Ledgers.from_dict(data) == ledgers
     assert Ledgers.from_dict(Ledgers().to_dict()) == Ledgers()
@@ -418,7 +418,7 @@ def test_the_noise_is_solved_for_every_client_over_all_rounds(training: fb.Local
     )
     pairs = pairs_by_hand(experiment)
     assert len(set(experiment.federation().sizes.tolist())) > 3
-    assert experiment.releases() == sorted(set(pairs))
+    assert experiment.releases(1) == [sorted(set(pairs))]
     noise = experiment.bound_privacy().solved()
     whole = [(rate, 7 * steps) for rate, steps in pairs]
     assert noise == max(noise_multiplier(*pair, 3.0, DELTA) for pair in set(whole))

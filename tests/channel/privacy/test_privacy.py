@@ -11,10 +11,20 @@ from scipy import stats
 import fedbench as fb
 from fedbench import tree
 from fedbench.channel.privacy import accounting
+from fedbench.channel.stage import Leg
 from fedbench.engine import Task
 from fedbench.strategies import RoundInfo
 
 ZERO = {"weight": torch.zeros(200, 200), "bias": torch.zeros(5000)}
+
+
+def leg(clients: int, round: int = 1) -> Leg:
+    return Leg(round, np.arange(clients))
+
+
+def noised(stage: fb.ClientLevelDP, divisor: float, round: int = 1) -> np.ndarray:
+    """Return what is added to a sum of zeros, over its divisor."""
+    return flat(stage.decode(ZERO, divisor, stage.noise(round), ())[0])
 
 
 def flat(values: dict[str, torch.Tensor]) -> np.ndarray:
@@ -23,7 +33,7 @@ def flat(values: dict[str, torch.Tensor]) -> np.ndarray:
 
 def test_updates_are_scaled_to_the_clipping_norm_over_all_leaves() -> None:
     sent = {"a": torch.tensor([[3.0], [0.3], [0.0]]), "b": torch.tensor([[4.0], [0.4], [0.0]])}
-    encoded = fb.ClientLevelDP(clip=2.0).encode(sent)
+    encoded = fb.ClientLevelDP(clip=2.0).encode(sent, leg(3))
     torch.testing.assert_close(encoded.payloads["a"], torch.tensor([[1.2], [0.3], [0.0]]))
     torch.testing.assert_close(encoded.payloads["b"], torch.tensor([[1.6], [0.4], [0.0]]))
     assert encoded.norms is not None and encoded.changed is not None
@@ -35,7 +45,7 @@ def test_updates_are_scaled_to_the_clipping_norm_over_all_leaves() -> None:
 @pytest.mark.parametrize(("noise", "clip", "divisor"), [(1.0, 1.0, 1.0), (2.5, 0.4, 50.0)])
 def test_the_noise_on_the_sum_is_z_times_c_once(noise: float, clip: float, divisor: float) -> None:
     stage = fb.ClientLevelDP(noise_multiplier=noise, clip=clip, noise_seed=11)
-    drawn = flat(stage.decode(ZERO, divisor, stage.noise(1))) * divisor
+    drawn = noised(stage, divisor) * divisor
     # the sample variance of n normal numbers: a test that fails once in a million by chance
     low, high = stats.chi2.interval(1 - 1e-6, len(drawn))
     assert low <= (drawn / (noise * clip)).dot(drawn / (noise * clip)) <= high
@@ -45,11 +55,11 @@ def test_the_noise_on_the_sum_is_z_times_c_once(noise: float, clip: float, divis
 def test_no_two_rounds_and_no_two_runs_share_noise() -> None:
     hidden, fixed = fb.ClientLevelDP(noise_multiplier=1.0), fb.ClientLevelDP(noise_seed=1)
     fixed = fixed.replace(noise_multiplier=1.0)
-    draws = [flat(hidden.decode(ZERO, 1.0, hidden.noise(1))) for _ in range(3)]
-    draws += [flat(fixed.decode(ZERO, 1.0, fixed.noise(number))) for number in (1, 2, 3)]
+    draws = [noised(hidden, 1.0) for _ in range(3)]
+    draws += [noised(fixed, 1.0, number) for number in (1, 2, 3)]
     correlation = np.corrcoef(draws) - np.eye(len(draws))
     assert np.abs(correlation).max() < 5 / np.sqrt(len(draws[0]))
-    again = flat(fixed.decode(ZERO, 1.0, fixed.noise(2)))
+    again = noised(fixed, 1.0, 2)
     assert np.array_equal(again, draws[4])
 
 
@@ -77,7 +87,7 @@ def test_the_sum_is_divided_by_the_expected_cohort(private: fb.Experiment, train
     task = Task(data, model, experiment.training, experiment.strategy, experiment.seed)
     info = RoundInfo(1, experiment.training.lr, 20, 10.0)
     updates = experiment.engine.train(task, start, {}, {}, row.cohort, info)
-    clipped = privacy.encode(updates.payloads).payloads
+    clipped = privacy.encode(updates.payloads, leg(len(row.cohort))).payloads
     assert 0 < len(row.cohort) != 10
     assert row.clipped > 0
     for name, leaf in progress.params.items():
@@ -102,7 +112,7 @@ def test_neither_budget_nor_noise_is_refused_but_leaving_both_out_means_four() -
 class Same(fb.FixedCohort):
     """Always the same clients."""
 
-    def draw(self, clients, rng):
+    def draw(self, clients, rng, turn=0):
         return np.arange(self.size)
 
 
@@ -113,9 +123,31 @@ class Favouring(fb.FedAvg):
         return samples.float() ** 2
 
 
-def test_sampling_that_is_not_independent_is_refused(private: fb.Experiment) -> None:
-    with pytest.raises(ValidationError, match=r"sampling\.kind[\s\S]*choose Poisson with rate 0.5"):
-        private.replace(sampling=Same(size=3))
+@pytest.mark.parametrize(
+    ("sampling", "most"), [(Same(size=3), 4), (fb.Shuffled(size=3), 2), (fb.Everyone(), 4)]
+)
+def test_where_sampling_hides_nobody_each_client_pays_for_its_rounds(
+    private: fb.Experiment, train, sampling: fb.FixedCohort, most: int
+) -> None:
+    privacy = fb.ClientLevelDP(noise_multiplier=2.0, delta=1e-3, noise_seed=1)
+    experiment = private.replace(sampling=sampling, privacy=privacy)
+    assert experiment.clients == 6
+    _, rows = train(experiment, 4)
+    # no amplification: the client that was there most often spends that many whole releases
+    drawn = np.bincount(np.concatenate([row.cohort for row in rows]), minlength=6)
+    assert drawn.max() == most
+    assert rows[-1].epsilon == accounting.epsilon(1.0, 2.0, most, 1e-3)
+
+
+def test_a_budget_is_solved_for_the_client_that_is_drawn_most(private: fb.Experiment) -> None:
+    privacy = fb.ClientLevelDP(epsilon=3, delta=1e-3)
+    shuffled = private.replace(sampling=fb.Shuffled(size=3), privacy=privacy, rounds=10)
+    noise = shuffled.bound_privacy().noise_multiplier
+    assert noise == accounting.noise_multiplier(1.0, 5, 3, 1e-3)  # two rounds make a pass
+    fixed = shuffled.replace(sampling=fb.FixedCohort(size=3))
+    most = max(np.bincount(np.concatenate([fixed.cohort(n) for n in range(1, 11)])))
+    assert fixed.bound_privacy().noise_multiplier == accounting.noise_multiplier(1.0, most, 3, 1e-3)
+    assert 5 < most < 10
 
 
 def test_weights_of_a_strategy_do_not_reach_a_private_sum(private: fb.Experiment, train) -> None:

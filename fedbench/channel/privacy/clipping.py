@@ -1,0 +1,117 @@
+"""How a client's update is bounded before anything of it is released."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from fedbench.channel.stage import Bounds
+from fedbench.spec import Part
+
+if TYPE_CHECKING:
+    from fedbench.tree import Tree
+
+
+class Clipping(Part, family=True):
+    """Holds each group of an update's leaves to a norm of its own; by default all are one group."""
+
+    def groups(self, payload: Tree) -> list[list[str]]:
+        """Return the names of the leaves that share a norm."""
+        return [list(payload)]
+
+    def start(self, clip: float, groups: int) -> Bounds:
+        """Return the first norms, whose whole is `clip`."""
+        return (clip / math.sqrt(groups),) * groups
+
+    def spends(self) -> float:
+        """Return the share of a round's privacy that goes into learning the norms."""
+        return 0.0
+
+    def move(self, bounds: Bounds, within: Sequence[float]) -> Bounds:
+        """Return the next norms; `within` is the noisy share of clients that each one contained."""
+        return bounds
+
+
+class FlatClipping(Clipping):
+    """One fixed norm for the whole update (McMahan et al. 2018, arXiv:1710.06963)."""
+
+
+class PerLayerClipping(Clipping):
+    """A fixed norm for each layer, C / √layers, so that the whole stays within C.
+
+    Source: McMahan et al. 2018 (arXiv:1710.06963). Large layers cannot crowd out small ones.
+    """
+
+    def groups(self, payload: Tree) -> list[list[str]]:
+        """Return the leaves of each layer."""
+        return layers(payload)
+
+
+class AdaptiveClipping(Clipping):
+    """A norm that follows a quantile of the clients' norms (Andrew et al. 2021, arXiv:1905.03871).
+
+    Each client also sends whether its update was within the norm, as ½ or -½. The noisy mean moves
+    the norm: C ← C exp(-η (share within - quantile)). Learning it takes a part of the same privacy:
+    with noise σ on the sum of these bits, updates get noise (z⁻² - (2σ)⁻²)^-½ in place of z. Here
+    `share` = z² / (2σ)² says how large that part is.
+    """
+
+    quantile: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            title="Quantile",
+            description="share of updates that the norm should contain",
+            json_schema_extra={"slider": [0.05, 0.95, 0.05]},
+        ),
+    ] = 0.5
+    rate: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=5,
+            title="Rate η",
+            description="how fast the norm follows",
+            json_schema_extra={"slider": [0.01, 1, 0.01], "scale": "log"},
+        ),
+    ] = 0.2
+    share: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            title="Share",
+            description="part of each round's privacy that goes into learning the norm",
+            json_schema_extra={"slider": [0.001, 0.5, 0.001], "scale": "log"},
+        ),
+    ] = 0.05
+    per_layer: Annotated[
+        bool, Field(title="Per layer", description="a norm for each layer instead of one for all")
+    ] = False
+
+    def groups(self, payload: Tree) -> list[list[str]]:
+        """Return the leaves of each layer, or all of them."""
+        return layers(payload) if self.per_layer else super().groups(payload)
+
+    def spends(self) -> float:
+        """Return `share`."""
+        return self.share
+
+    def move(self, bounds: Bounds, within: Sequence[float]) -> Bounds:
+        """Return each norm a step nearer to its quantile; no step is longer than one can undo."""
+        return tuple(
+            bound * math.exp(-self.rate * (min(max(inside, 0.0), 1.0) - self.quantile))
+            for bound, inside in zip(bounds, within, strict=True)
+        )
+
+
+def layers(payload: Tree) -> list[list[str]]:
+    """Return the names of the leaves by layer: `0.weight` and `0.bias` belong together."""
+    found: dict[str, list[str]] = {}
+    for name in payload:
+        found.setdefault(name.rpartition(".")[0], []).append(name)
+    return list(found.values())

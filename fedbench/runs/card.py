@@ -1,0 +1,176 @@
+"""What a run promises about privacy, to whom and by what, and what it does not promise."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
+from fedbench.experiment import Experiment
+from fedbench.sampling import Poisson, Sampling
+
+
+@dataclass(frozen=True)
+class PrivacyCard:
+    """A promise as lines of (name, words), and the sentences on what it leaves out.
+
+    `statement` is the promise in one sentence. Shown in a notebook it is a table.
+    """
+
+    statement: str
+    lines: tuple[tuple[str, str], ...]
+    not_covered: tuple[str, ...]
+
+    def to_markdown(self) -> str:
+        """Return the card as Markdown."""
+        rows = [f"| {_cell(name)} | {_cell(words)} |" for name, words in self.lines]
+        table = ["| | |", "|---|---|", *rows] if rows else []
+        rest = [f"- {_cell(each)}" for each in self.not_covered]
+        parts = ["# Privacy card", self.statement, "\n".join(table), "## Not covered"]
+        return "\n\n".join(part for part in (*parts, "\n".join(rest)) if part) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as plain JSON data."""
+        return {
+            "statement": self.statement,
+            "lines": dict(self.lines),
+            "not_covered": list(self.not_covered),
+        }
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def __repr__(self) -> str:
+        return f"<PrivacyCard: {self.statement}>"
+
+
+def privacy_card(
+    experiment: Experiment, *, epsilon: float, rounds: int, noise_multiplier: float | None
+) -> PrivacyCard:
+    """Return the card of a run that has spent `epsilon` in `rounds` rounds, with its noise z."""
+    privacy = experiment.privacy
+    if not isinstance(privacy, Private):
+        return PrivacyCard(
+            "Nothing is promised: the server sees every update as it is.",
+            (),
+            ("What updates and the model give away about the data that they were made from.",),
+        )
+    if noise_multiplier is not None:
+        privacy = privacy.replace(noise_multiplier=noise_multiplier)
+    spent = 0.0 if math.isnan(epsilon) else epsilon
+    statement = (
+        f"After {_count(rounds)} the run is ({spent:.4g}, {privacy.delta:g})-differentially "
+        f"private for each {_UNITS[privacy.unit]}."
+    )
+    if privacy.noise_seed is not None:
+        statement += " SIMULATION ONLY: the noise is predictable and protects nobody."
+    budget = "none" if privacy.epsilon is None else f"ε ≤ {privacy.epsilon:g}; the run stops before"
+    lines = (
+        ("Unit", f"{privacy.unit} ({privacy.level} ε)"),
+        ("Neighbours differ in that", _neighbours(experiment, privacy)),
+        ("ε spent", f"{spent:.6g} in {_count(rounds)}"),
+        ("δ", f"{privacy.delta:g}"),
+        ("Budget", budget),
+        ("Mechanism", _mechanism(privacy)),
+        ("Noise", _noise(privacy)),
+        ("Clipping", _clipping(privacy)),
+        ("Sampling", _sampling(experiment, privacy)),
+        ("Accounting", _accounting(experiment, privacy)),
+    )
+    return PrivacyCard(statement, lines, tuple(_not_covered(experiment, privacy)))
+
+
+def _count(rounds: int) -> str:
+    return f"{rounds:,} round{'' if rounds == 1 else 's'}"
+
+
+def _cell(words: str) -> str:
+    """Text that Markdown shows as it is: settings may be of anybody's making."""
+    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", words).replace("\n", " ")
+
+
+_UNITS = {
+    "client": "client, with all that it holds",
+    "example": "example of a client",
+    "local": "client, against the server too",
+}
+
+
+def _neighbours(experiment: Experiment, privacy: Private) -> str:
+    if isinstance(privacy, ClientLevelDP) and experiment.own_accounts:
+        return "one client's updates are what they are, or nothing"
+    return privacy.neighbours
+
+
+def _mechanism(privacy: Private) -> str:
+    kind = "Laplace" if isinstance(privacy, LocalLaplace) else "Gaussian"
+    where = {
+        "client": "added once by a trusted server to the sum of clipped updates (DP-FedAvg)",
+        "example": "added by each client to each sum of clipped gradients (DP-SGD)",
+        "local": "added by each client to its own clipped update",
+    }
+    return f"{kind} noise {where[privacy.unit]}"
+
+
+def _noise(privacy: Private) -> str:
+    if privacy.noise_multiplier is None:
+        return "not solved before the run begins"
+    z = privacy.noise_multiplier
+    words = f"z = {z:.6g}"
+    if isinstance(privacy, ClientLevelDP) and len(noises := privacy.noises()) > 1:
+        parts = ", ".join(f"{value:.4g} on {name}" for name, value in noises.items())
+        words += f", split over one release: {parts}"
+    source = "the operating system" if privacy.noise_seed is None else "a fixed seed"
+    return f"{words}; drawn from {source}, in floating point"
+
+
+def _clipping(privacy: Private) -> str:
+    what = "gradient" if isinstance(privacy, ExampleLevelDP) else "update"
+    norm = "sum of absolute values" if isinstance(privacy, LocalLaplace) else "Euclidean norm"
+    words = f"each {what} to {norm} {privacy.clip:g}"
+    if isinstance(privacy, ClientLevelDP):
+        first = ", at first" if privacy.clipping.spends() else ""
+        words += f"{first} ({privacy.clipping.kind()})"
+    return words
+
+
+def _sampling(experiment: Experiment, privacy: Private) -> str:
+    if isinstance(privacy, ExampleLevelDP):
+        return "examples by Poisson sampling, anew in each local step"
+    sampling: Sampling = experiment.sampling
+    kind = sampling.kind()
+    if isinstance(sampling, Poisson) and not experiment.own_accounts:
+        return f"clients by Poisson sampling at rate {sampling.rate:g}, kept secret"
+    if experiment.own_accounts:
+        return f"{kind}; no amplification is claimed"
+    return f"{kind}; every client in every round"
+
+
+def _accounting(experiment: Experiment, privacy: Private) -> str:
+    words = "privacy loss distributions, composed once over all releases (dp-accounting)"
+    if experiment.own_accounts:
+        words += "; an account for each client, of which the largest is reported"
+    return words
+
+
+def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
+    exact = "Exact scores of held-out rows, for each client too, as a simulation shows them"
+    measured = isinstance(privacy, ClientLevelDP) and privacy.evaluation_share
+    found = [f"{exact}; the accuracy that was measured is covered." if measured else f"{exact}."]
+    found.append(
+        "Choosing settings by looking at several runs on the same data: all of them count "
+        "together then."
+    )
+    if isinstance(privacy, ExampleLevelDP):
+        found.append("How many examples a client has, and which clients take part.")
+        found.append("All of a person's examples together, where a person has several.")
+    elif isinstance(privacy, LocalDP):
+        found.append("Which clients take part, and when.")
+    else:
+        found.append("A server that does not add the noise, or looks before it does.")
+    if experiment.strategy.companion() is not None:
+        found.append("Models that clients keep for themselves: they are trained without noise.")
+    found.append("How long a client takes; what floating-point noise gives away (Mironov 2012).")
+    return found

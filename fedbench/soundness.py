@@ -1,0 +1,241 @@
+"""What an experiment may not be, and what one should know of it: rules between its fields."""
+
+from __future__ import annotations
+
+import math
+from itertools import count
+from typing import TYPE_CHECKING
+
+from pydantic_core import InitErrorDetails
+
+from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
+from fedbench.models import METRICS
+from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
+from fedbench.spec import refuse
+
+if TYPE_CHECKING:
+    from fedbench.experiment import Experiment
+
+MANY = 10_000  # clients from which on a round with all of them is hardly meant
+
+
+def refusals(experiment: Experiment) -> list[InitErrorDetails]:
+    """Return what is unsound: the field, the reason and a remedy."""
+    return [
+        *_data_errors(experiment),
+        *_device_errors(experiment),
+        *_algorithm_errors(experiment),
+        *_privacy_errors(experiment),
+    ]
+
+
+def _data_errors(experiment: Experiment) -> list[InitErrorDetails]:
+    errors = []
+    if refusal := experiment.partition.refuses(experiment.data):
+        name, reason = refusal
+        given = getattr(experiment.partition, name, experiment.partition.kind())
+        return [refuse(f"partition.{name}", reason, given)]
+    clients, shape = experiment.clients, getattr(experiment.data, "shape", None)
+    for place, skew in enumerate(experiment.skews):
+        reason = shape and skew.refuses(experiment.data.task, shape, experiment.data.vocabulary)
+        if experiment.partition.shares_rows:
+            reason = f"clients of {experiment.partition.kind()} share rows; take another partition"
+        if reason:
+            where, kind = f"skews.{place}.kind", skew.kind()
+            errors.append(refuse(where, f"{experiment.data.kind()}: {reason}", kind))
+    sampling = experiment.sampling
+    if isinstance(sampling, FixedCohort | Shuffled) and sampling.size > clients:
+        errors.append(
+            refuse(
+                "sampling.size",
+                f"a cohort cannot be larger than the {clients} clients there are",
+                sampling.size,
+            )
+        )
+    return errors
+
+
+def _device_errors(experiment: Experiment) -> list[InitErrorDetails]:
+    if experiment.devices is None:
+        return []
+    if refusal := experiment.devices.availability.refuses():
+        name, reason = refusal
+        given = getattr(experiment.devices.availability, name)
+        return [refuse(f"devices.availability.{name}", reason, given)]
+    over = experiment.devices.over_selection
+    if over == 1 or experiment.sampling.needed is not None:
+        return []
+    return [
+        refuse(
+            "devices.over_selection",
+            "the first to answer can only be taken where a number of them is enough; choose "
+            "FixedCohort, or 1. Under client-level DP whoever is drawn must count whatever the "
+            "others do",
+            over,
+        )
+    ]
+
+
+def _algorithm_errors(experiment: Experiment) -> list[InitErrorDetails]:
+    errors = []
+    data, model, target = experiment.data, experiment.model, experiment.target
+    shape = getattr(data, "shape", None)  # a source of one's own may know it only later
+    if shape is not None and (reason := model.refuses(shape, data.vocabulary, data.task)):
+        errors.append(refuse("model.kind", f"{data.kind()}: {reason}", model.kind()))
+    known = METRICS[data.task]
+    if target is not None and target.metric not in known:
+        errors.append(
+            refuse(
+                "target.metric",
+                f"{data.kind()} is a {data.task} set; choose {', '.join(known)}",
+                target.metric,
+            )
+        )
+    if reason := experiment.strategy.refuses(experiment.training):
+        errors.append(refuse("strategy.kind", reason, experiment.strategy.kind()))
+    expected = int(experiment.sampling.expected(experiment.clients))
+    if reason := experiment.aggregator.refuses(expected):
+        errors.append(refuse("aggregator", reason, expected))
+    return errors
+
+
+def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
+    privacy, strategy = experiment.privacy, experiment.strategy
+    if not isinstance(privacy, ClientLevelDP | LocalDP):
+        return []
+    errors = []
+    if strategy.weighting != "uniform":
+        errors.append(
+            refuse(
+                "strategy.weighting",
+                f"{privacy.level} ε needs weights that tell nothing about a client's data; "
+                "set it to 'uniform'",
+                strategy.weighting,
+            )
+        )
+    if strategy.unclippable:
+        errors.append(refuse("strategy.kind", strategy.unclippable, strategy.kind()))
+    if isinstance(privacy, LocalDP):
+        return errors
+    if not experiment.aggregator.is_sum:
+        errors.append(
+            refuse(
+                "aggregator.kind",
+                "noise is calibrated for a sum of clipped updates; choose Mean",
+                experiment.aggregator.kind(),
+            )
+        )
+    if privacy.evaluation_share and experiment.data.task != "classification":
+        errors.append(
+            refuse(
+                "privacy.evaluation_share",
+                f"{experiment.data.kind()} is a {experiment.data.task} set, whose errors have no "
+                "bound that noise could go by; set it to 0",
+                privacy.evaluation_share,
+            )
+        )
+    spent = privacy.evaluation_share + privacy.clipping.spends()
+    if spent >= 1:
+        errors.append(
+            refuse(
+                "privacy.evaluation_share",
+                f"with privacy.clipping.share it takes {spent:g} of each round's privacy, and "
+                "leaves nothing for the updates; together they must be less than 1",
+                privacy.evaluation_share,
+            )
+        )
+    return errors
+
+
+def cautions(experiment: Experiment) -> list[str]:
+    """Return what is allowed but should be known before a run."""
+    found = [f"data: {sentence}" for sentence in experiment.data.cautions()]
+    if isinstance(experiment.privacy, Private):
+        found += _privacy_cautions(experiment, experiment.privacy)
+    clients = experiment.clients
+    if isinstance(experiment.sampling, Everyone) and clients > MANY:
+        found.append(
+            f"sampling = Everyone: all {clients:,} clients train in every round; FixedCohort "
+            "or Poisson takes some of them"
+        )
+    found += _too_many_attackers(experiment)
+    found += _small_cohorts(experiment)
+    found += experiment.engine.cautions()
+    return found
+
+
+def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
+    found = []
+    delta, clients, sampling = privacy.delta, experiment.clients, experiment.sampling
+    if isinstance(privacy, ExampleLevelDP):
+        limit = clients / (experiment.data.training_samples or math.inf)
+        if 0 < limit <= delta:
+            found.append(
+                f"privacy.delta = {delta:g} is not below 1/samples of a client, about "
+                f"{limit:.2g}: publishing one example whole would satisfy it; take a smaller δ"
+            )
+        if experiment.strategy.weighting == "samples":
+            found.append(
+                "strategy.weighting = 'samples': how many examples a client has counts as "
+                "public; 'uniform' does not show it"
+            )
+    elif delta >= 1 / clients:
+        found.append(
+            f"privacy.delta = {delta:g} is not below 1/clients = {1 / clients:.2g}: publishing one "
+            "client's data whole would satisfy it; take a smaller δ"
+        )
+    if isinstance(privacy, ClientLevelDP) and clients > 1:
+        if isinstance(sampling, Everyone):
+            found.append(
+                "sampling = Everyone: every client spends in every round; Poisson sampling "
+                "needs less noise for the same ε"
+            )
+        elif not sampling.independent:
+            found.append(
+                f"sampling = {sampling.kind()}: nothing is gained by who takes part, and each "
+                "client spends in every round that it is in; Poisson sampling needs less noise "
+                "for the same ε"
+            )
+    if not isinstance(privacy, ClientLevelDP) and experiment.strategy.companion() is not None:
+        found.append(
+            f"{experiment.strategy.kind()} trains a second model without noise: its privacy "
+            "lasts only as long as it stays with its client"
+        )
+    if experiment.target is not None and not getattr(privacy, "evaluation_share", 0):
+        found.append(
+            f"target = {experiment.target.metric}: exact scores of held-out rows decide when the "
+            "run ends, which ε does not cover; the rows must be public"
+        )
+    if privacy.noise_seed is not None:
+        found.append(
+            f"privacy.noise_seed = {privacy.noise_seed}: simulation only, the noise "
+            "is predictable and protects nobody"
+        )
+    return found
+
+
+def _too_many_attackers(experiment: Experiment) -> list[str]:
+    cohort = round(experiment.sampling.expected(experiment.clients))
+    corrupt, most = experiment.attack.share() * cohort, experiment.aggregator.tolerates(cohort)
+    if most is None or corrupt <= most:
+        return []
+    return [
+        f"attack = {experiment.attack.kind()}: of {cohort} clients in a round about {corrupt:.3g} "
+        f"attack, and {experiment.aggregator.kind()} withstands {most} at most"
+    ]
+
+
+def _small_cohorts(experiment: Experiment) -> list[str]:
+    """Warn of rounds whose cohort will be too small for the aggregator."""
+    if not isinstance(experiment.sampling, Poisson) or experiment.sampling.rate == 1:
+        return []
+    from scipy.stats import binom
+
+    few = next(n for n in count(1) if experiment.aggregator.refuses(n) is None) - 1
+    chance = float(binom.cdf(few, experiment.clients, experiment.sampling.rate)) if few else 0.0
+    if chance < 1e-4:
+        return []
+    return [
+        f"aggregator = {experiment.aggregator.kind()}: it needs {few + 1} clients, and a round has "
+        f"fewer with probability {chance:.2g}; such a round changes nothing"
+    ]

@@ -1,0 +1,110 @@
+"""The privacy card says what was promised, by what, and what was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import fedbench as fb
+from fedbench.runs.card import privacy_card
+
+
+def card(experiment: fb.Experiment, epsilon: float = 1.5, noise: float = 2.0) -> dict[str, str]:
+    found = privacy_card(experiment, epsilon=epsilon, rounds=3, noise_multiplier=noise)
+    return dict(found.lines) | {"statement": found.statement, "rest": " ".join(found.not_covered)}
+
+
+def test_a_client_level_card(private: fb.Experiment) -> None:
+    lines = card(private)
+    assert lines["statement"].startswith(
+        "After 3 rounds the run is (1.5, 0.01)-differentially private for each client"
+    )
+    assert "SIMULATION ONLY" in lines["statement"]
+    assert lines["Unit"] == "client (client-level ε)"
+    assert lines["ε spent"] == "1.5 in 3 rounds"
+    assert lines["Noise"] == "z = 2; drawn from a fixed seed, in floating point"
+    assert lines["Clipping"] == "each update to Euclidean norm 1 (FlatClipping)"
+    assert lines["Sampling"] == "clients by Poisson sampling at rate 0.5, kept secret"
+    assert lines["Budget"] == "none"
+    assert "A server that does not add the noise" in lines["rest"]
+
+
+def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
+    privacy = fb.ClientLevelDP(
+        epsilon=4, clipping=fb.AdaptiveClipping(share=0.25), evaluation_share=0.25
+    )
+    lines = card(private.replace(privacy=privacy), noise=1.0)
+    assert (
+        "split over one release: 1.414 on updates, 2 on clipping, 2 on evaluation" in lines["Noise"]
+    )
+    assert "the operating system" in lines["Noise"] and "SIMULATION" not in lines["statement"]
+    assert lines["Clipping"].endswith("norm 1, at first (AdaptiveClipping)")
+    assert lines["Budget"] == "ε ≤ 4; the run stops before"
+    assert "the accuracy that was measured is covered" in lines["rest"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"sampling": fb.Shuffled(size=2)}, "Sampling", "Shuffled; no amplification is claimed"),
+        ({"sampling": fb.Shuffled(size=2)}, "Neighbours differ in that", "or nothing"),
+        ({"sampling": fb.Shuffled(size=2)}, "Accounting", "an account for each client"),
+        ({"sampling": fb.Everyone()}, "Sampling", "every client in every round"),
+        ({"privacy": fb.ExampleLevelDP()}, "Mechanism", "each sum of clipped gradients (DP-SGD)"),
+        ({"privacy": fb.ExampleLevelDP()}, "rest", "All of a person's examples together"),
+        ({"privacy": fb.LocalGaussian()}, "Mechanism", "Gaussian noise added by each client to it"),
+        ({"privacy": fb.LocalLaplace()}, "Mechanism", "Laplace noise"),
+        ({"privacy": fb.LocalLaplace()}, "Clipping", "sum of absolute values 1"),
+        (
+            {"privacy": fb.ExampleLevelDP(), "strategy": fb.Ditto(weighting="uniform")},
+            "rest",
+            "trained without noise",
+        ),
+    ],
+)
+def test_other_promises(private: fb.Experiment, changes: dict, name: str, words: str) -> None:
+    assert words in card(private.replace(**changes))[name]
+
+
+def test_without_privacy_nothing_is_promised(private: fb.Experiment) -> None:
+    history = fb.run(private.replace(privacy=fb.NoPrivacy(), rounds=1), progress=False)
+    assert history.privacy_card().statement.startswith("Nothing is promised")
+    assert history.privacy_card().lines == ()
+
+
+def test_the_card_goes_with_the_run(private: fb.Experiment, tmp_path: Path) -> None:
+    session = fb.Session(private.replace(rounds=1))
+    session.start()
+    session.wait()
+    fb.save(session, tmp_path / "run")
+    text = (tmp_path / "run/privacy.md").read_text(encoding="utf-8")
+    made = session.history.privacy_card()
+    assert text == made.to_markdown() == made._repr_markdown_()
+    assert f"| ε spent | {session.history.rows[-1].epsilon:.6g} in 1 round |" in text
+    assert made.to_dict()["lines"]["δ"] == "0.01"
+
+
+def test_an_amended_run_is_told_as_it_is_now(private: fb.Experiment) -> None:
+    session = fb.Session(private.replace(**{"privacy.epsilon": 50.0}))
+    session.step()
+    session.wait()
+    session.amend(rounds=2)
+    session.resume()
+    session.wait()
+    assert dict(session.history.privacy_card().lines)["ε spent"].endswith("in 2 rounds")
+
+
+class Pipes(fb.Poisson):
+    """A name that Markdown would take as markup."""
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return a hostile name."""
+        return "<b>|*"
+
+
+def test_names_are_shown_as_they_are(private: fb.Experiment) -> None:
+    experiment = private.replace(sampling=Pipes(rate=0.5), privacy=fb.LocalGaussian())
+    text = privacy_card(experiment, epsilon=1.0, rounds=1, noise_multiplier=1.0).to_markdown()
+    assert r"\<b\>\|\*; no amplification" in text

@@ -1,0 +1,211 @@
+"""A run that is saved goes on as if it had never stopped, and its ledger with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import fedbench as fb
+from fedbench.channel.privacy import accounting
+from fedbench.runs.store import StoreError
+
+
+def ran(experiment: fb.Experiment, folder: Path | None = None) -> fb.Session:
+    session = fb.Session(experiment)
+    session.start()
+    assert session.wait() == "done"
+    if folder is not None:
+        fb.save(session, folder)
+    return session
+
+
+def gone_on(folder: Path, **changes: Any) -> fb.Session:
+    session = fb.resume(folder, **changes)
+    session.start()
+    assert session.wait() == "done", session.failure
+    return session
+
+
+def kinds(private: fb.Experiment) -> dict[str, fb.Experiment]:
+    def under(**more: object) -> fb.Experiment:
+        return private.replace(privacy=private.privacy.replace(**more))
+
+    return {
+        "none": private.replace(privacy=fb.NoPrivacy()),
+        "adam": private.replace(privacy=fb.NoPrivacy(), strategy=fb.FedAdam(weighting="uniform")),
+        "scaffold": private.replace(strategy=fb.Scaffold(weighting="uniform")),
+        "personal": private.replace(strategy=fb.FedPer(weighting="uniform"), model=fb.MLP()),
+        "adaptive": under(clipping=fb.AdaptiveClipping(per_layer=True), evaluation_share=0.1),
+        "shuffled": private.replace(sampling=fb.Shuffled(size=2)),
+        "local": private.replace(privacy=fb.LocalLaplace(noise_multiplier=0.1, noise_seed=1)),
+        "example": private.replace(privacy=fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=1)),
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["none", "adam", "scaffold", "personal", "adaptive", "shuffled", "local", "example"]
+)
+def test_six_rounds_are_two_saved_and_four_more(
+    private: fb.Experiment, tmp_path: Path, kind: str
+) -> None:
+    experiment = kinds(private)[kind]
+    whole = ran(experiment.replace(rounds=6))
+    ran(experiment.replace(rounds=2), tmp_path / "first")
+    gone_on(tmp_path / "first", rounds=3)  # and once more on the way, saved or not
+    rest = gone_on(tmp_path / "first", rounds=6)
+    assert len(rest.history) == 6
+    for row, again in zip(whole.history.rows, rest.history.rows, strict=True):
+        assert row.metrics == again.metrics
+        assert np.array_equal(row.clients, again.clients, equal_nan=True)
+        assert row.cohort.tolist() == again.cohort.tolist()
+        assert row.bounds == again.bounds
+        for name in ("epsilon", "released", "train_loss", "update_norm"):
+            assert np.array_equal(getattr(row, name), getattr(again, name), equal_nan=True)
+    first, last = whole.module().state_dict(), rest.module().state_dict()
+    assert all(torch.equal(leaf, last[name]) for name, leaf in first.items())
+    assert [(each.round, each.changes) for each in rest.history.amendments] == [(3, {"rounds": 6})]
+
+
+def test_sixty_rounds_and_forty_spend_what_a_hundred_do(
+    private: fb.Experiment, tmp_path: Path
+) -> None:
+    privacy = fb.ClientLevelDP(noise_multiplier=1.0, delta=1e-5)
+    experiment = private.replace(privacy=privacy, sampling=fb.Poisson(rate=0.1))
+    session = ran(experiment.replace(rounds=60), tmp_path / "sixty")
+    rest = gone_on(tmp_path / "sixty", rounds=100)
+    assert rest.history.rows[-1].epsilon == pytest.approx(7.0466, rel=1e-3)
+    exact = accounting.epsilon(0.1, 1.0, 100, 1e-5)
+    assert rest.history.rows[-1].epsilon == pytest.approx(exact, rel=1e-9)
+    # noise from the system: not the same again
+    assert rest.history.rows[60].metrics["loss"] != session.history.rows[59].metrics["loss"]
+
+
+def test_the_noise_stays_as_it_was_solved_and_the_budget_holds(
+    private: fb.Experiment, tmp_path: Path
+) -> None:
+    privacy = fb.ClientLevelDP(epsilon=3, delta=1e-3, noise_seed=1)
+    session = ran(private.replace(privacy=privacy, rounds=5), tmp_path / "five")
+    rest = gone_on(tmp_path / "five", rounds=9)
+    assert rest.history.noise_multiplier == session.history.noise_multiplier
+    assert len(rest.history) == 5 and "past 3" in rest.history.ended
+    more = gone_on(tmp_path / "five", rounds=9, **{"privacy.epsilon": 3.5})
+    assert 5 < len(more.history) < 9
+    assert more.history.rows[-1].epsilon <= 3.5
+
+
+def test_changed_noise_composes_with_what_was_spent(private: fb.Experiment, tmp_path: Path) -> None:
+    ran(private.replace(rounds=3), tmp_path / "a")
+    rest = gone_on(tmp_path / "a", rounds=5, **{"privacy.noise_multiplier": 4.0})
+    events = [(accounting.gaussian(0.5, 1.0), 3), (accounting.gaussian(0.5, 4.0), 2)]
+    assert rest.history.rows[-1].epsilon == accounting.composed(events, 1e-2)
+    fb.save(rest, tmp_path / "b")
+    again = gone_on(tmp_path / "b", rounds=6)
+    events[1] = (events[1][0], 3)
+    assert again.history.rows[-1].epsilon == accounting.composed(events, 1e-2)
+    assert [each.round for each in again.history.amendments] == [4, 6]
+
+
+def test_noise_is_never_used_again(private: fb.Experiment, tmp_path: Path) -> None:
+    hidden = private.replace(privacy=fb.ClientLevelDP(noise_multiplier=50.0, delta=1e-2))
+    session = ran(hidden.replace(rounds=2), tmp_path / "a")
+    start = torch.cat([leaf.flatten() for leaf in session.module().parameters()])
+    steps = []
+    for _ in range(3):
+        rest = gone_on(tmp_path / "a", rounds=3)
+        after = torch.cat([leaf.flatten() for leaf in rest.module().parameters()])
+        steps.append((after - start).detach().numpy())
+    correlation = np.corrcoef(steps) - np.eye(3)
+    assert np.abs(correlation).max() < 5 / np.sqrt(len(steps[0]))
+
+
+@pytest.fixture
+def saved(private: fb.Experiment, tmp_path: Path) -> Path:
+    ran(private.replace(rounds=2), tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed": 3}, "seed cannot change when a run goes on; rounds, target"),
+        ({"model": fb.MLP()}, "model cannot change"),
+        ({"privacy": fb.NoPrivacy()}, "accounted as ClientLevelDP with Poisson"),
+        ({"sampling": fb.FixedCohort(size=2)}, "FixedCohort sampling would count otherwise"),
+    ],
+)
+def test_what_its_state_does_not_allow_is_refused(
+    saved: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(StoreError, match=words):
+        fb.resume(saved, **changes)
+
+
+def test_a_bad_value_is_refused_by_name(saved: Path) -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        fb.resume(saved, rounds=0)
+
+
+def edit(path: Path, change: Any) -> None:
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def test_a_ledger_of_another_run_is_refused(saved: Path) -> None:
+    edit(saved / "ledger.json", lambda data: data["entries"][0].update(steps=1))
+    with pytest.raises(StoreError, match=r"ledger.json does not match its run: it comes to ε = "):
+        fb.resume(saved)
+
+
+def test_an_empty_ledger_is_refused(saved: Path) -> None:
+    edit(saved / "ledger.json", lambda data: data.update(entries=[]))
+    with pytest.raises(StoreError, match="without the true ledger no budget can be kept"):
+        fb.resume(saved)
+
+
+def test_a_ledger_of_another_kind_is_refused(saved: Path) -> None:
+    (saved / "ledger.json").write_text('{"clients": {}}')
+    with pytest.raises(StoreError, match=r"ledger.json does not match its run"):
+        fb.resume(saved)
+
+
+def test_another_experiment_is_refused(saved: Path) -> None:
+    path = saved / "experiment.toml"
+    path.write_text(path.read_text().replace("lr = 0.1", "lr = 0.2"))
+    with pytest.raises(StoreError, match=r"experiment.toml is not what the run began with"):
+        fb.resume(saved)
+
+
+def test_missing_and_damaged_files_are_named(saved: Path) -> None:
+    rounds = (saved / "rounds.jsonl").read_text()
+    (saved / "rounds.jsonl").write_text(rounds.splitlines()[0] + "\n")
+    with pytest.raises(StoreError, match=r"rounds.jsonl tells of rounds \[1\] to \[1\]"):
+        fb.resume(saved)
+    (saved / "rounds.jsonl").write_text("{}\n")
+    with pytest.raises(StoreError, match="the checkpoint is damaged"):
+        fb.resume(saved)
+    (saved / "rounds.jsonl").write_text(rounds)
+    assert len(fb.resume(saved).history) == 2
+    (saved / "checkpoint.safetensors").write_bytes(b"no")
+    with pytest.raises(StoreError, match="the checkpoint is damaged"):
+        fb.resume(saved)
+    (saved / "ledger.json").unlink()
+    with pytest.raises(StoreError, match=r"ledger.json is missing"):
+        fb.resume(saved)
+
+
+def test_a_state_without_its_mark_is_refused(saved: Path) -> None:
+    path = saved / "checkpoint.safetensors"
+    with safe_open(path, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(state, path)
+    with pytest.raises(StoreError, match="the checkpoint is damaged"):
+        fb.resume(saved)
