@@ -42,6 +42,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.reference
 	$(BIN)/python -m benchmarks.ui
 	$(BIN)/python -m benchmarks.data
+	$(BIN)/python -m benchmarks.frontier
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.growth
 

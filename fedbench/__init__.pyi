@@ -136,10 +136,14 @@ from .strategies import (
 )
 from .study import (
     Baselines as Baselines,
+    Frontier as Frontier,
     PrivacyPlan as PrivacyPlan,
+    Sweep as Sweep,
+    SweepError as SweepError,
     baselines as baselines,
     oracle as oracle,
     plan as plan,
+    sweep as sweep,
 )
 from .training import (
     LocalTraining as LocalTraining,

@@ -1,4 +1,4 @@
-"""The command line: `fedbench new`, `fedbench run`, `fedbench plan` and `fedbench lab`."""
+"""The command line: `fedbench new`, `run`, `sweep`, `plan` and `lab`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from tomlkit.exceptions import TOMLKitError
 import fedbench
 from fedbench import scenarios
 from fedbench.experiment import Experiment
-from fedbench.overrides import OverrideError, override
+from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import History, Session
 from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, outcome, prepare, save
 from fedbench.spec import problems
+from fedbench.study import Frontier, Sweep, SweepError
+from fedbench.study.grid import label
 from fedbench.study.plan import plan as make_plan
+from fedbench.study.sweep import sweep as make_sweep
 from fedbench.template import template
 
 WRONG, FAILED, INTERRUPTED = 2, 1, 130  # exit codes; 130 is the shell's own for Ctrl-C
@@ -147,6 +150,61 @@ def run(
 
 
 @app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="An experiment as TOML; see `fedbench new`.")],
+    over: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PATH=VALUES",
+            help="Go through the values of a setting, as in --over privacy.epsilon=0.5,1,inf or "
+            "--over seed=0..4; an infinite budget is no privacy. May be given again.",
+        ),
+    ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a setting, as for `run`."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the results; what it holds is not run again."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that run side by side; one a core if left out.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
+    allow_imports: Annotated[
+        bool,
+        typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
+    ] = False,
+) -> None:
+    """Run an experiment with all combinations of some values, and compare them."""
+    if allow_imports:
+        sys.path.insert(0, str(Path.cwd()))
+    experiment = _read(file, changes or [], allow_imports)
+    try:
+        axes = dict(map(several, over))
+        if len(axes) < len(over):
+            _refuse("--over: a setting is there twice; give all of its values at once")
+        going = make_sweep(experiment, axes, folder=folder, workers=workers)
+    except (ValueError, SweepError) as error:
+        _refuse(str(error))
+    for text in going.cautions():
+        typer.echo(f"caution: {text}", err=True)
+    interrupted = _follow(going, quiet)
+    _compare(going.frontier())
+    for result in going.results:
+        if result.error:
+            typer.echo(f"failed: {label(result.settings)}: {result.error}", err=True)
+    if interrupted:
+        done, total, _ = going.progress
+        kept = f" and kept in {folder}: the same command goes on" if folder else ""
+        typer.echo(f"{done} of {total} runs are done{kept}", err=True)
+        raise typer.Exit(INTERRUPTED)
+    if all(result.error for result in going.results):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def plan(
     epsilon: Annotated[float | None, typer.Option(help="The budget ε.")] = None,
     delta: Annotated[float | None, typer.Option(help="The δ of the budget, as 1e-5.")] = None,
@@ -260,6 +318,35 @@ def _watch(session: Session, quiet: bool) -> bool:
                 session.stop()
                 typer.echo("stopping after this round; Ctrl-C again to leave at once", err=True)
     return interrupted
+
+
+def _follow(going: Sweep, quiet: bool) -> bool:
+    """Wait for a sweep's end and return whether Ctrl-C cancelled it."""
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(total=len(going.points), unit="run", disable=hidden, leave=False) as bar:
+        try:
+            while going.wait(0.1) == "running":
+                bar.update(going.progress.done - bar.n)
+        except KeyboardInterrupt:
+            going.cancel()
+            return True
+    return False
+
+
+def _compare(frontier: Frontier) -> None:
+    if not frontier.points:
+        return
+    frame = frontier.frame().dropna(axis="columns", how="all")
+    frame["best"] = ["*" if best else "" for best in frame["best"]]
+    text = frame.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}")
+    typer.echo(text)
+    typer.echo(
+        "\n*: best for at most as much privacy spent; low to high: 95 % interval of the mean"
+    )
+    for name, value in frontier.levels.items():
+        typer.echo(f"  {name:<12}{value:.4f}")
 
 
 def _report(session: Session, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ from fedbench.experiment import Experiment
 from fedbench.spec import Part, Spec
 from fedbench.template import group_of, several_of
 
+RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+
 
 class OverrideError(ValueError):
     """A change that names no setting, or gives it no value."""
@@ -21,15 +24,24 @@ class OverrideError(ValueError):
 def override(data: dict[str, Any], change: str, *, allow_imports: bool = False) -> None:
     """Make the change PATH=VALUE to an experiment's plain data, in place.
 
-    VALUE is TOML, or a bare word that stands for itself; `none` turns a setting off. A new `kind`
-    keeps the settings that it shares with the old one. Of a list of parts, `skews.0.std` means the
-    first, and `skews=[{kind = "FeatureNoise"}]` is the whole. Raises OverrideError for a path that
-    cannot be; whether the value fits is for `Experiment.from_dict` to say.
+    VALUE is TOML, or a bare word that stands for itself; `none` turns a setting off. See `assign`
+    for the rest.
     """
     path, equals, text = change.partition("=")
-    steps = path.strip().split(".")
     if not equals:
         raise OverrideError(f"{change!r} has no value; write it as PATH=VALUE")
+    assign(data, path.strip(), parsed(text.strip()), allow_imports=allow_imports)
+
+
+def assign(data: dict[str, Any], path: str, value: Any, *, allow_imports: bool = False) -> None:
+    """Set one setting of an experiment's plain data, in place; `value` is plain data too.
+
+    A new `kind` keeps the settings that it shares with the old one. Of a list of parts,
+    `skews.0.std` means the first, and `skews` the whole, as in `skews=[{kind = "FeatureNoise"}]`.
+    Raises OverrideError for a path that cannot be; whether the value fits is for
+    `Experiment.from_dict` to say.
+    """
+    steps = path.split(".")
     if steps[0] not in Experiment.model_fields:
         raise OverrideError(f"no setting is called {path!r}; {_suggestion(path)}")
     group = data
@@ -38,12 +50,32 @@ def override(data: dict[str, Any], change: str, *, allow_imports: bool = False) 
             group[step] = _now(data, step, allow_imports)
         group = _inside(group, step, ".".join(steps[: depth + 1]))
     if not isinstance(group, dict):
-        raise OverrideError(f"{path.strip()}: say which part of the list, as in {steps[0]}.0.kind")
-    value = _value(text.strip())
+        raise OverrideError(f"{path}: say which part of the list, as in {steps[0]}.0.kind")
     if steps[-1] == "kind":
         field = Experiment.model_fields[steps[0]]
         _keep_shared(group, several_of(field) or group_of(field), value)
     group[steps[-1]] = value
+
+
+def several(change: str) -> tuple[str, list[Any]]:
+    """Return the setting and the values of PATH=VALUE,VALUE,…, each as in `override`.
+
+    0..4 stands for the whole numbers from 0 to 4. Raises OverrideError where there is no value.
+    """
+    path, equals, text = change.partition("=")
+    if not (equals and text.strip()):
+        raise OverrideError(f"{change!r} has no values; write it as PATH=VALUE,VALUE")
+    try:
+        return path.strip(), tomllib.loads(f"values = [{text}]")["values"]
+    except tomllib.TOMLDecodeError:  # ranges and bare words
+        return path.strip(), [value for word in text.split(",") for value in _each(word.strip())]
+
+
+def _each(word: str) -> list[Any]:
+    if ends := RANGE.fullmatch(word):
+        first, last = map(int, ends.groups())
+        return list(range(first, last + 1))
+    return [parsed(word)]
 
 
 def _inside(group: Any, step: str, path: str) -> Any:
@@ -59,7 +91,8 @@ def _inside(group: Any, step: str, path: str) -> Any:
     return inner
 
 
-def _value(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return the value that a text on the command line means; see `override`."""
     if text == "none":
         return None
     try:

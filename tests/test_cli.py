@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 import fedbench as fb
 from fedbench.cli import app, workbench_notebook
-from fedbench.overrides import OverrideError, override
+from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import store
 from fedbench.scenarios import digits
 from fedbench.template import template
@@ -390,3 +390,92 @@ def test_plan_refuses_what_is_said_too_often() -> None:
     done = call("plan", "--rate", "0.1", "--epsilon", "3")
     assert done.exit_code == 2
     assert "leave out exactly one of" in done.output
+
+
+ASKING = """
+import os, signal, time
+from pathlib import Path
+from fedbench.strategies import FedAvg
+
+class Asking(FedAvg):
+    def update(self, params, payload, server, info):
+        if info.round == 3 and not Path("asked").exists():
+            Path("asked").touch()
+            os.kill(os.getppid(), signal.SIGINT)
+            time.sleep(60)  # it is ended before
+        return super().update(params, payload, server, info)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        ("seed=0..3", [0, 1, 2, 3]),
+        ("privacy.epsilon=0.5,1,inf", [0.5, 1, float("inf")]),
+        ("strategy.kind = FedAvg, FedProx", ["FedAvg", "FedProx"]),
+        ("training.batch_size=none,8", [None, 8]),
+        ("model.hidden=[8],[8, 4]", [[8], [8, 4]]),
+        ("seed=7,0..1", [7, 0, 1]),
+    ],
+)
+def test_several_values_of_a_setting(change: str, values: list[object]) -> None:
+    assert several(change) == (change.partition("=")[0].strip(), values)
+
+
+def test_a_sweep_prints_its_frontier_and_keeps_its_results() -> None:
+    file = write(template(digits()))
+    words = ["sweep", file, "--over", "seed=0..1", "--set", "rounds=2", "--folder", "o"]
+    done = call(*words, "--over", "privacy.epsilon=2,inf", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    head, private, plain, *_ = done.stdout.splitlines()
+    assert head.split()[:4] == ["privacy.epsilon", "accuracy", "low", "high"]
+    assert private.split()[0] == "2" and private.split()[-1] == "*"
+    assert plain.split()[0] == "inf"
+    for level in ("non-private", "pooled", "local-only"):
+        assert f"  {level} " in done.stdout
+    files = {path: path.stat().st_mtime_ns for path in Path("o").iterdir()}
+    assert len(files) == 6  # four runs, and the levels of two seeds
+    again = call(*words, "--over", "privacy.epsilon=2,inf")
+    assert again.stdout == done.stdout
+    assert files == {path: path.stat().st_mtime_ns for path in Path("o").iterdir()}
+
+
+def test_a_sweep_says_which_runs_failed() -> None:
+    file = write(SMALL)
+    done = call("sweep", file, "--over", "training.lr=0.1,1e38", "--workers", "1")
+    assert done.exit_code == 0
+    assert "failed: training.lr = 1e+38: round 1: the loss is no longer finite" in done.stderr
+    assert call("sweep", file, "--over", "training.lr=1e38").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["seed"], "'seed' has no values; write it as PATH=VALUE,VALUE"),
+        (["seed=1,1"], "seed = 1: this value is there twice"),
+        (["seed=1", "seed=2"], "--over: a setting is there twice"),
+        (["rounds=0,1"], "rounds = 0: rounds: Input should be greater than or equal to 1"),
+        (["sede=1"], "no setting is called 'sede'; did you mean 'seed'?"),
+    ],
+)
+def test_sweeps_that_cannot_be(options: list[str], message: str) -> None:
+    done = call("sweep", write(SMALL), *(word for each in options for word in ("--over", each)))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_keeps_the_runs_that_were_done_and_the_same_command_goes_on() -> None:
+    write(ASKING, "own.py")
+    file = write(SMALL + '[strategy]\nkind = "own:Asking"\n')
+    words = ("sweep", file, "--over", "rounds=2,5", "--allow-imports", "--folder", "o")
+    done = in_a_process(*words, "--workers", "1")
+    assert done.returncode == 128 + signal.SIGINT
+    assert "1 of 2 runs are done and kept in o: the same command goes on" in done.stderr
+    assert "Traceback" not in done.stderr
+    (kept,) = Path("o").iterdir()
+    before = kept.stat().st_mtime_ns
+    done = in_a_process(*words)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[:3]] == ["rounds", "2", "5"]
+    assert kept.stat().st_mtime_ns == before and len(list(Path("o").iterdir())) == 2

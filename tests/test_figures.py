@@ -181,7 +181,7 @@ def test_a_frontier_is_in_order_of_budget_and_unprivate_runs_are_levels() -> Non
     assert (list(line.x), list(line.y), list(line.text)) == ([1, 8], [0.6, 0.9], ["ε 1", "ε 8"])
     (level,) = figure.layout.shapes
     assert (level.y0, level.y1) == (0.95, 0.95)
-    assert [note.text for note in figure.layout.annotations] == ["no privacy"]
+    assert [note.text for note in figure.layout.annotations] == ["no privacy 95.0%"]
     assert figure.layout.xaxis.type == "log"
     assert figure.layout.xaxis.title.text == "client-level ε"
     assert line.hovertemplate.startswith("client-level ε %{x")

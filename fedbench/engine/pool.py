@@ -58,14 +58,7 @@ class _Worker:
         self.memory = memory
         self._slots = [(Shelf(memory.file()), Shelf(memory.file())) for _ in range(DEPTH)]
         self.free = deque(self._slots)
-        one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from fedbench.engine.worker import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **one_thread, "PYTHONPATH": path},
-        )
+        self.process = program("fedbench.engine.worker")
         listener = threading.Thread(
             target=self._listen, args=(inbox,), name="fedbench-listener", daemon=True
         )
@@ -328,6 +321,21 @@ def pool(size: int) -> Pool:
 def cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def program(module: str) -> subprocess.Popen[bytes]:
+    """Start `main` of a module in a process of its own, which is talked to through pipes.
+
+    It finds the modules that this process finds, and computes with one thread.
+    """
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {module} import main; main()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **one_thread, "PYTHONPATH": path},
+    )
 
 
 def close_workers() -> None:

@@ -1,7 +1,41 @@
 """Studies: what several runs say together."""
 
 from fedbench.study.baselines import Baselines, alternative, baselines
+from fedbench.study.frontier import Frontier, FrontierPoint
+from fedbench.study.kept import SweepError
 from fedbench.study.oracle import oracle
 from fedbench.study.plan import PrivacyPlan, plan
+from fedbench.study.result import SweepResult
+from fedbench.study.sweep import (
+    PointAdvanced,
+    PointBegun,
+    PointFinished,
+    Sweep,
+    SweepChanged,
+    SweepEvent,
+    SweepProgress,
+    SweepState,
+    sweep,
+)
 
-__all__ = ["Baselines", "PrivacyPlan", "alternative", "baselines", "oracle", "plan"]
+__all__ = [
+    "Baselines",
+    "Frontier",
+    "FrontierPoint",
+    "PointAdvanced",
+    "PointBegun",
+    "PointFinished",
+    "PrivacyPlan",
+    "Sweep",
+    "SweepChanged",
+    "SweepError",
+    "SweepEvent",
+    "SweepProgress",
+    "SweepResult",
+    "SweepState",
+    "alternative",
+    "baselines",
+    "oracle",
+    "plan",
+    "sweep",
+]

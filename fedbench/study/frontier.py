@@ -1,0 +1,267 @@
+"""What a sweep says: privacy against utility, with the uncertainty of its seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fedbench.channel.privacy import Ledger, Ledgers
+from fedbench.data import Natural
+from fedbench.experiment import Experiment
+from fedbench.models import METRICS
+from fedbench.study.grid import SEED
+from fedbench.study.result import SweepResult, cells, spent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class FrontierPoint:
+    """Runs that differ by nothing but their seed, as one.
+
+    `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
+    Student's t over `runs` seeds, NaN with one; all on the same test set, whose size adds to what
+    is not known. Of `failed` further runs there is no final metric.
+    `epsilon` is the mean of what was spent, at `delta` and for `unit`; NaN without privacy. `best`
+    says that no other point of the same unit and δ is better for as little ε, or as good for less.
+    `experiment` is that of the first run.
+    """
+
+    settings: Mapping[str, Any]
+    experiment: Experiment
+    value: float
+    low: float
+    high: float
+    runs: int
+    failed: int
+    epsilon: float
+    unit: str | None
+    delta: float | None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Privacy against utility: one point for all seeds of the same settings.
+
+    `levels` of the `metric` are there to compare with: "non-private", the mean of the runs without
+    privacy, and those that a sweep has computed.
+    """
+
+    metric: str
+    points: tuple[FrontierPoint, ...]
+    levels: Mapping[str, float] = field(default_factory=dict)
+    results: tuple[SweepResult, ...] = ()
+
+    @classmethod
+    def of(
+        cls, results: Sequence[SweepResult], levels: Mapping[str, float] | None = None
+    ) -> Frontier:
+        """Return the frontier of some results, whose settings have the same paths.
+
+        Raises ValueError where their data have different first metrics: such do not compare.
+        """
+        metrics = dict.fromkeys(result.metric for result in results)
+        if len(metrics) > 1:
+            raise ValueError(f"results by {' and '.join(metrics)} do not compare")
+        metric = next(iter(metrics), "accuracy")
+        points = _marked([_mean(group) for group in _groups(results)], _rises(metric))
+        plain = [each.value for each in results if each.unit is None and not each.error]
+        mean = {"non-private": math.fsum(plain) / len(plain)} if plain else {}
+        return cls(metric, points, mean | dict(levels or {}), tuple(results))
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the metric is better."""
+        return _rises(self.metric)
+
+    def best(self, epsilon: float, unit: str | None = None) -> FrontierPoint:
+        """Return the point with the best mean among those that spend at most `epsilon`.
+
+        `unit`, such as "client", is needed where several occur. Raises ValueError where no point
+        is within the budget, or the units are mixed.
+        """
+        private = [point for point in self.points if unit in (None, point.unit) and point.unit]
+        if len({point.unit for point in private}) > 1:
+            raise ValueError("unit: the ε of different units do not compare; choose one of them")
+        within = [
+            point
+            for point in private
+            if point.epsilon <= epsilon * (1 + 1e-9) and not math.isnan(point.value)
+        ]
+        if not within:
+            raise ValueError(f"epsilon = {epsilon:g}: no point spends as little")
+        sign = 1 if self.higher_is_better else -1
+        return max(within, key=lambda point: sign * point.value)
+
+    def total_epsilon(self, delta: float | None = None) -> dict[str, float]:
+        """Return the ε of publishing all private runs together, by unit, each composed once.
+
+        It matters where settings are chosen on real data: whoever sees every result learns what all
+        of them tell, and runs without privacy add to that without bound. A simulation with data
+        that are public anyway need not pay it. It holds for runs with the same people: client k, or
+        the examples of client k, are taken to be those of client k in each. A run that failed
+        counts with the rounds before that. δ is that of the runs if left out. Raises ValueError
+        where theirs differ, and where seeds or partitions deal the same examples out anew: then
+        nobody can say which of them met how often.
+        """
+        private = [each for each in self.results if each.ledger is not None]
+        found = {}
+        for unit in dict.fromkeys(str(each.unit) for each in private):
+            own = [each for each in private if each.unit == unit]
+            deltas = {each.delta for each in own if each.delta is not None}
+            if delta is None and len(deltas) > 1:
+                raise ValueError("delta: the runs have several; say at which ε is asked for")
+            if unit == "example":
+                _refuse_moved(own)
+            whole = _composed(each.ledger for each in own if each.ledger is not None)
+            found[unit] = whole.epsilon(delta or next(iter(deltas)))
+        return found
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a point.
+
+        Columns: the settings but the seed, the metric (mean), low and high (95 % interval), runs,
+        failed, epsilon (client-level), example_epsilon, local_epsilon, delta and best; NaN where
+        something does not apply.
+        """
+        import pandas as pd
+
+        columns = [self.metric, "low", "high", "runs", "failed", *spent(0, None), "delta", "best"]
+        rows = [
+            {
+                **cells(point.settings),
+                self.metric: point.value,
+                "low": point.low,
+                "high": point.high,
+                "runs": point.runs,
+                "failed": point.failed,
+                **spent(point.epsilon, point.unit),
+                "delta": math.nan if point.delta is None else point.delta,
+                "best": point.best,
+            }
+            for point in self.points
+        ]
+        return pd.DataFrame(rows, columns=None if rows else pd.Index(columns))
+
+    def figure(self) -> go.Figure:
+        """Return a plotly figure that fits the axes.
+
+        Two numbers besides the seed: a map of the mean. Otherwise, where privacy was spent, utility
+        against ε with error bars, a line for each of the other settings, and what is best for at
+        most so much as stairs; and where there is none, utility against the first number, or by
+        setting. Raises ValueError before the first result, and for more lines than can be told
+        apart.
+        """
+        from fedbench.study.drawing import Drawing
+
+        return Drawing(self).figure()
+
+    def __repr__(self) -> str:
+        best = sum(point.best for point in self.points)
+        return f"<Frontier: {self.metric} of {len(self.points)} points, {best} of them best>"
+
+
+def _rises(metric: str) -> bool:
+    return next(known[metric] for known in METRICS.values() if metric in known)
+
+
+def _groups(results: Sequence[SweepResult]) -> list[list[SweepResult]]:
+    """Results of the same settings but the seed, in the order of the first of each."""
+    found: list[tuple[dict[str, Any], list[SweepResult]]] = []
+    for result in results:
+        settings = {path: value for path, value in result.settings.items() if path != SEED}
+        for known, group in found:  # compared, not looked up: a value need not be hashable
+            if known == settings:
+                group.append(result)
+                break
+        else:
+            found.append((settings, [result]))
+    return [group for _, group in found]
+
+
+def _mean(group: list[SweepResult]) -> FrontierPoint:
+    first, good = group[0], [each for each in group if not each.error]
+    values = np.array([each.value for each in good])
+    mean = float(values.mean()) if len(good) else math.nan
+    margin = _margin(values)
+    return FrontierPoint(
+        settings={path: value for path, value in first.settings.items() if path != SEED},
+        experiment=first.experiment,
+        value=mean,
+        low=mean - margin,
+        high=mean + margin,
+        runs=len(good),
+        failed=len(group) - len(good),
+        epsilon=float(np.mean([each.epsilon for each in good])) if good else math.nan,
+        unit=first.unit,
+        delta=first.delta,
+    )
+
+
+def _margin(values: np.ndarray) -> float:
+    """Half the width of the interval of the mean."""
+    from scipy.stats import t
+
+    count = len(values)
+    if count < 2:
+        return math.nan
+    deviation = float(values.std(ddof=1))
+    return float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * deviation / math.sqrt(count)
+
+
+def _marked(points: list[FrontierPoint], higher_is_better: bool) -> tuple[FrontierPoint, ...]:
+    sign = 1 if higher_is_better else -1
+
+    def beaten(point: FrontierPoint) -> bool:
+        return any(
+            other.epsilon <= point.epsilon
+            and sign * other.value >= sign * point.value
+            and (other.epsilon, other.value) != (point.epsilon, point.value)
+            for other in points
+            if (other.unit, other.delta) == (point.unit, point.delta)
+        )
+
+    return tuple(
+        replace(
+            point,
+            best=math.isfinite(point.epsilon) and math.isfinite(point.value) and not beaten(point),
+        )
+        for point in points
+    )
+
+
+def _refuse_moved(results: Sequence[SweepResult]) -> None:
+    def dealt(experiment: Experiment) -> tuple[object, ...]:
+        fixed = isinstance(experiment.partition, Natural)
+        return experiment.data, experiment.partition, None if fixed else experiment.seed
+
+    if len({dealt(each.experiment) for each in results}) > 1:
+        raise ValueError(
+            "examples are not with the same client in all runs, so nothing is known of the sum of "
+            "what was said of each; sweep a Natural partition, or a single seed"
+        )
+
+
+def _composed(ledgers: Iterable[Ledger | Ledgers]) -> Ledger | Ledgers:
+    common, own = Ledger(), dict[int, Ledger]()
+    for ledger in ledgers:
+        if isinstance(ledger, Ledger):
+            common = _after(common, ledger)
+        else:
+            own |= {k: _after(own.get(k, Ledger()), each) for k, each in ledger.own.items()}
+    # of whom no account of its own is kept, the common one says all, which is less
+    return Ledgers({k: _after(common, each) for k, each in own.items()}) if own else common
+
+
+def _after(first: Ledger, second: Ledger) -> Ledger:
+    return reduce(lambda ledger, entry: ledger.spend(*entry), second.entries, first)

@@ -1,0 +1,100 @@
+"""The points of a sweep: every combination of some values of some settings."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from fedbench.channel.privacy import NoPrivacy
+from fedbench.experiment import Experiment
+from fedbench.overrides import assign
+from fedbench.spec import Spec, problems
+
+SEED, BUDGET = "seed", "privacy.epsilon"
+Axes = dict[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One experiment of a sweep, and the settings that tell it from the others."""
+
+    settings: Mapping[str, Any]
+    experiment: Experiment
+
+
+def axes_of(given: Mapping[str, Iterable[Any]]) -> Axes:
+    """Return the axes with their values as tuples.
+
+    Raises ValueError for no axis, an axis without values, and a value that occurs twice.
+    """
+    if not given:
+        raise ValueError("axes: none; name a setting and its values, as in {'seed': range(5)}")
+    axes: Axes = {}
+    for path, values in given.items():
+        if isinstance(values, str | Mapping | Spec) or not isinstance(values, Iterable):
+            raise ValueError(f"{path} = {values!r}: give several values, as in [0.5, 1]")
+        axes[path] = tuple(each.item() if isinstance(each, np.generic) else each for each in values)
+        if not axes[path]:
+            raise ValueError(f"{path}: there are no values to go through")
+        for k, value in enumerate(axes[path]):
+            if value in axes[path][:k]:
+                raise ValueError(f"{path} = {shown(value)}: this value is there twice")
+    return axes
+
+
+def grid(experiment: Experiment, axes: Axes) -> tuple[Point, ...]:
+    """Return the product of all axes in order, the last one fastest; every point is validated.
+
+    An infinite privacy budget is no privacy at all, everything else being equal. Raises ValueError
+    for a setting that does not exist, for points that cannot be, by their settings, and for points
+    with different first metrics.
+    """
+    points = tuple(
+        _point(experiment, dict(zip(axes, values, strict=True)))
+        for values in itertools.product(*axes.values())
+    )
+    metrics = dict.fromkeys(point.experiment.metric for point in points)
+    if len(metrics) > 1:
+        raise ValueError(
+            f"points by {' and '.join(metrics)} do not compare; sweep classes and numbers apart"
+        )
+    return points
+
+
+def shown(value: Any) -> str:
+    """Return a setting as short text: a part by its name and what is not as usual."""
+    if isinstance(value, Spec):
+        return value.code().removeprefix("fb.").removesuffix("()")
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def label(settings: Mapping[str, Any]) -> str:
+    """Return settings in one line."""
+    return ", ".join(f"{path} = {shown(value)}" for path, value in settings.items())
+
+
+def _point(experiment: Experiment, settings: dict[str, Any]) -> Point:
+    data = experiment.to_dict()
+    try:
+        # what holds others comes before what it holds: strategy before strategy.mu
+        for path in sorted(settings, key=lambda path: path.count(".")):
+            if not (path == BUDGET and settings[path] == math.inf):
+                assign(data, path, _plain(settings[path]), allow_imports=True)
+        if settings.get(BUDGET) == math.inf:  # last: what else is swept of privacy had its say
+            data["privacy"] = NoPrivacy().to_dict()
+        return Point(settings, Experiment.from_dict(data, allow_imports=True))
+    except ValidationError as error:
+        found = "; ".join(map(str, problems(error)))
+        raise ValueError(f"{label(settings)}: {found}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.to_dict() if isinstance(value, Spec) else value

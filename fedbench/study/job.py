@@ -1,0 +1,153 @@
+"""What a sweep has computed: a whole run, or the levels to compare runs with."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from fedbench.channel.privacy import Ledger, Ledgers
+from fedbench.experiment import Experiment
+from fedbench.runs import RoundDone
+from fedbench.study.baselines import baselines
+
+Result = dict[str, Any]  # plain JSON data
+Advanced = Callable[[int, float], None]  # is told the rounds done and the first metric
+
+
+OFTEN = 0.1  # seconds from one report of a run that goes on to the next
+
+
+class GivenUp(Exception):
+    """Nobody wants the result any more."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to be computed from an experiment, and by nothing else."""
+
+    kind: Literal["run", "levels"]
+    experiment: Experiment
+
+    @cached_property
+    def toml(self) -> str:
+        """The experiment as text."""
+        return self.experiment.to_toml()
+
+    @cached_property
+    def key(self) -> str:
+        """The same text for the same job, as a name of a file."""
+        return hashlib.sha256(f"{self.kind}\n{self.toml}".encode()).hexdigest()[:24]
+
+    def compute(self, advanced: Advanced, go_on: Callable[[], bool]) -> Result:
+        """Return the result; an error is one too.
+
+        `advanced` is told of the rounds of a run, ten a second at most, and `go_on` asked before
+        each. Raises GivenUp once that says no.
+        """
+        if self.kind == "run":
+            return _run(self.experiment, advanced, go_on).to_dict()
+        try:
+            found = baselines(self.experiment, go_on=go_on)
+        except Exception as error:
+            return {"error": str(error) or type(error).__name__}
+        if found is None:
+            raise GivenUp
+        return {"levels": _plain(found.levels), "error": ""}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run came to.
+
+    `metrics` are those of the last round, and `personal` the first of them by the clients' own
+    models, NaN without such. `epsilon` is what was spent, NaN without privacy, `ledger` of what.
+    `noise_multiplier` was given or solved, None without privacy. `ended` says why the run ended;
+    where it failed `error` is the reason, and the rest is about the rounds before that. Seconds and
+    bytes are of all rounds together.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    personal: float = math.nan
+    epsilon: float = math.nan
+    noise_multiplier: float | None = None
+    rounds: int = 0
+    seconds: float = 0.0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    ended: str = ""
+    error: str = ""
+    ledger: Ledger | Ledgers | None = None
+
+    def to_dict(self) -> Result:
+        """Return plain JSON data; what is not a finite number is written out."""
+        ledger = None if self.ledger is None else self.ledger.to_dict()
+        members = {name: getattr(self, name) for name in Outcome.__dataclass_fields__}
+        return _plain(members | {"ledger": ledger})
+
+    @classmethod
+    def from_dict(cls, data: Result) -> Outcome:
+        """Restore `to_dict`'s data. Raises ValueError for what is not."""
+        try:
+            ledger = data["ledger"]
+            if ledger is not None:
+                ledger = (Ledgers if "clients" in ledger else Ledger).from_dict(ledger)
+            members: Result = {**data, "ledger": ledger}
+            members |= {name: float(data[name]) for name in ("personal", "epsilon")}
+            members["metrics"] = {name: float(value) for name, value in data["metrics"].items()}
+            return cls(**members)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"this is not the outcome of a run: {error!r}") from error
+
+
+def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) -> Outcome:
+    import torch
+
+    from fedbench.runs.rounds import Rounds
+
+    torch.set_num_threads(1)  # as a session does
+    rows: list[RoundDone] = []
+    rounds = progress = None
+    ended, error, due = None, "", 0.0
+    try:
+        rounds = Rounds(experiment)
+        progress = rounds.begin()
+        while (ended := rounds.ended(progress, rows[-1] if rows else None)) is None:
+            if not go_on():
+                raise GivenUp
+            progress, row = rounds.next(progress)
+            rows.append(row)
+            if (now := time.monotonic()) >= due:
+                due = now + OFTEN
+                advanced(row.round, row.metrics[experiment.metric])
+    except GivenUp:
+        raise
+    except Exception as failure:  # one run that fails is a result of the sweep
+        error = str(failure) or type(failure).__name__
+    last = rows[-1] if rows else None
+    return Outcome(
+        metrics={} if last is None else last.metrics,
+        personal=math.nan if last is None else last.personal,
+        epsilon=math.nan if last is None else last.epsilon,
+        noise_multiplier=getattr(rounds and rounds.privacy, "noise_multiplier", None),
+        rounds=len(rows),
+        seconds=sum(row.seconds for row in rows),
+        bytes_up=sum(row.bytes_up for row in rows),
+        bytes_down=sum(row.bytes_down for row in rows),
+        ended=ended or f"failed: {error}",
+        error=error,
+        ledger=progress.ledger if progress and last and not math.isnan(last.epsilon) else None,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return plain data with numbers that JSON does not have as text that `float` reads."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value

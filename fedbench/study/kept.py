@@ -1,0 +1,84 @@
+"""Results of a sweep as files, so that nothing is computed twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import fedbench
+from fedbench.study.job import Job, Outcome, Result
+
+
+class SweepError(RuntimeError):
+    """A folder that cannot keep results, or holds something else."""
+
+
+class Kept:
+    """A folder with a JSON file for each result, named by a hash of its experiment's TOML.
+
+    Sweeps may share it, also at the same time. It knows an experiment by its settings: code and
+    data files of yours that changed meanwhile want a new folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise SweepError(f"{folder} cannot be written to: {error.strerror or error}") from error
+
+    def find(self, job: Job) -> Result | None:
+        """Return the result of a job, None if there is none yet.
+
+        Raises SweepError for a file that cannot be read or belongs to another experiment.
+        """
+        path = self._path(job)
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise SweepError(f"{path} cannot be read: {error}; remove it") from error
+        named = isinstance(held, dict) and (held.get("kind"), held.get("experiment"))
+        if named != (job.kind, job.toml):
+            raise SweepError(f"{path} belongs to another experiment than its name says; remove it")
+        try:
+            return _checked(job, held["result"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise SweepError(f"{path} holds no result: {error}; remove it") from error
+
+    def keep(self, job: Job, result: Result) -> None:
+        """Write the result of a job. Raises OSError."""
+        versions = {"fedbench": fedbench.__version__, "torch": version("torch")}
+        held = {
+            "kind": job.kind,
+            "experiment": job.toml,
+            "result": result,
+            "versions": versions,
+        }
+        text = json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False)
+        # under a name of its own until it is whole: somebody may read, or write the same, meanwhile
+        number, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
+        try:
+            with open(number, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(name, self._path(job))
+        except BaseException:
+            os.unlink(name)
+            raise
+
+    def _path(self, job: Job) -> Path:
+        return self.folder / f"{job.key}.json"
+
+
+def _checked(job: Job, result: Result) -> Result:
+    if job.kind == "run":
+        Outcome.from_dict(result)
+    else:
+        {name: float(value) for name, value in result["levels"].items()}
+    return result

@@ -1,0 +1,387 @@
+"""Many runs in the background: every combination of some values of some settings."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from fedbench.channel.privacy import Private
+from fedbench.engine.pool import cores
+from fedbench.experiment import Experiment
+from fedbench.runs import Cautioned
+from fedbench.soundness import MANY
+from fedbench.study.baselines import alternative
+from fedbench.study.crew import Crew, Hand, Here, Process
+from fedbench.study.frontier import Frontier
+from fedbench.study.grid import SEED, Axes, Point, axes_of, grid
+from fedbench.study.job import Job, Outcome, Result
+from fedbench.study.kept import Kept
+from fedbench.study.listeners import Listeners
+from fedbench.study.result import SweepResult, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SweepState = Literal["running", "cancelled", "done"]
+
+
+@dataclass(frozen=True)
+class PointBegun:
+    """Somebody was given a point, by its place in `Sweep.points`."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class PointAdvanced:
+    """A run has come to `round`, and its first metric to `value`; ten times a second at most."""
+
+    index: int
+    round: int
+    value: float
+
+
+@dataclass(frozen=True)
+class PointFinished:
+    """A point has its result, computed or found."""
+
+    index: int
+    result: SweepResult
+
+
+@dataclass(frozen=True)
+class SweepChanged:
+    """The sweep is in another state now; `reason` says why if that is not plain."""
+
+    state: SweepState
+    reason: str = ""
+
+
+SweepEvent = PointBegun | PointAdvanced | PointFinished | SweepChanged | Cautioned
+
+
+class SweepProgress(NamedTuple):
+    """Points that are done, and all; `eta` is the seconds left, None while nobody can tell."""
+
+    done: int
+    total: int
+    eta: float | None
+
+
+class Sweep:
+    """Runs the points of a grid in worker processes; made and started by `fedbench.sweep`.
+
+    States: running, cancelled, done. Commands return at once. Listeners hear every event in order,
+    in a thread of the sweep's or in that of a command; one that raises hears no more. A sweep that
+    nobody holds any more ends.
+    """
+
+    def __init__(
+        self, points: tuple[Point, ...], axes: Axes, kept: Kept | None, workers: int, levels: bool
+    ) -> None:
+        self.points, self.axes = points, axes
+        self.state: SweepState = "cancelled"
+        self._kept, self._workers = kept, workers
+        self._runs = [Job("run", point.experiment) for point in points]
+        self._places: dict[str, list[int]] = {}  # points by what is computed: some share a run
+        for index, job in enumerate(self._runs):
+            self._places.setdefault(job.key, []).append(index)
+        self._outcomes: dict[str, Outcome] = {}
+        self._levels = _levels(points) if levels else []
+        self._heights: dict[str, dict[str, float]] = {}  # of the levels, each by its job
+        self._waiting: deque[Job] = deque()
+        self._stuck: deque[Job] = deque()  # what this process alone can compute
+        self._deaths: dict[str, int] = {}
+        self._rounds: dict[str, int] = {}  # of the runs that go on
+        self._crew: Crew | None = None
+        self._began, self._fresh = 0.0, 0  # when it was last started, and what it did since
+        self._changed = threading.Condition(threading.RLock())
+        self._listeners: Listeners[SweepEvent] = Listeners()
+
+    # What there is -------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path | None:
+        """Where results are kept."""
+        return self._kept and self._kept.folder
+
+    @property
+    def results(self) -> tuple[SweepResult, ...]:
+        """The results so far, in the order of the points."""
+        with self._changed:
+            return tuple(
+                self._result(index)
+                for index, job in enumerate(self._runs)
+                if job.key in self._outcomes
+            )
+
+    @property
+    def levels(self) -> dict[str, float]:
+        """The pooled and the local-only level, and the oracle's where there is one.
+
+        They are of the first point's experiment, on average over the seeds, and empty before the
+        first of them is known or where none were asked for.
+        """
+        with self._changed:
+            found = list(self._heights.values())
+        names = found[0] if found else ()
+        return {name: math.fsum(each[name] for each in found) / len(found) for name in names}
+
+    @property
+    def progress(self) -> SweepProgress:
+        """How far it is; the time left is judged by that of what was computed so far."""
+        with self._changed:
+            total = len(self.points)
+            done = sum(job.key in self._outcomes for job in self._runs)
+            if self.state != "running":
+                return SweepProgress(done, total, 0.0 if self.state == "done" else None)
+            going = self._crew.jobs if self._crew is not None else []
+            begun = math.fsum(self._rounds.get(job.key, 0) / job.experiment.rounds for job in going)
+            computed = self._fresh + begun
+            left = len(self._waiting) + len(self._stuck) + len(going) - begun
+            spent = time.monotonic() - self._began
+            return SweepProgress(done, total, spent * left / computed if computed else None)
+
+    def cautions(self) -> list[str]:
+        """Return what is allowed but should be known before the results are believed."""
+        found = [text for point in self.points for text in point.experiment.cautions()]
+        privacies = [point.experiment.privacy for point in self.points]
+        fixed = any(isinstance(each, Private) and each.noise_seed is not None for each in privacies)
+        if fixed and len(self.axes.get(SEED, ())) > 1:
+            found.append(
+                "privacy.noise_seed is the same for every seed: the interval over seeds does not "
+                "know how much the noise varies"
+            )
+        return list(dict.fromkeys(found))
+
+    def frontier(self) -> Frontier:
+        """Return what the results so far come to; see `Frontier`."""
+        return Frontier.of(self.results, self.levels)
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a finished point; the columns are those of `SweepResult.row`."""
+        return table(self.results, self.axes)
+
+    def subscribe(self, listener: Callable[[SweepEvent], None]) -> Callable[[], None]:
+        """Call `listener` with every event from now on; the returned function ends that.
+
+        It began before: read `results` after subscribing for what was missed.
+        """
+        return self._listeners.subscribe(listener)
+
+    # Commands ------------------------------------------------------------------------------------
+
+    def resume(self) -> None:
+        """Go on with what is missing, or failed; does nothing while it is running.
+
+        Raises SweepError for a file in the folder that cannot be used.
+        """
+        with self._changed:
+            if self.state == "running":
+                return
+            jobs = {job.key: job for job in (*self._runs, *self._levels)}
+            sound = {key: each for key, each in self._outcomes.items() if not each.error}
+            wanted = [job for key, job in jobs.items() if key not in sound | self._heights]
+            held = [(job, self._kept and self._kept.find(job)) for job in wanted]
+            missing = [job for job, result in held if result is None]
+            self._outcomes, self._deaths, self._rounds = sound, {}, {}
+            self._waiting, self._stuck = deque(missing), deque()
+            self._began, self._fresh = time.monotonic(), 0
+            self._become("running")
+            for job, result in held:
+                if result is not None:
+                    self._note(job, result)
+            self._crew = crew = Crew(min(self._workers, len(missing)))
+            reference = weakref.ref(self, lambda _: crew.inbox.put(None))
+            threading.Thread(
+                target=_manage, args=(reference, crew), name="fedbench-sweep", daemon=True
+            ).start()
+        self._tell()
+
+    def cancel(self) -> None:
+        """End what is being computed at once; what is finished stays."""
+        with self._changed:
+            self._end("cancelled")
+        self._tell()
+
+    def wait(self, timeout: float | None = None) -> SweepState:
+        """Block until it is done or cancelled, or for `timeout` seconds; return the state.
+
+        By then the listeners have heard of it.
+        """
+        with self._changed:
+            self._changed.wait_for(self._settled, timeout)
+            return self.state
+
+    async def wait_async(self, timeout: float | None = None) -> SweepState:
+        """Wait like `wait` while the event loop, and so the widgets, go on."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while not self._settled() and (left := deadline - time.monotonic()) > 0:
+            await asyncio.to_thread(self.wait, min(0.2, left))
+        return self.state
+
+    def _settled(self) -> bool:
+        return self.state != "running" and self._listeners.told
+
+    # The thread that hands out work --------------------------------------------------------------
+
+    def _take(self, crew: Crew, hand: Hand | None, message: Any) -> bool:
+        """Make of a message what is to be made, hand out work; return whether to go on."""
+        with self._changed:
+            if self._crew is not crew or crew.ended:
+                return False
+            job = None if hand is None else hand.job
+            if hand is not None and job is not None:
+                self._hear(crew, hand, job, message)
+            elif isinstance(hand, Process) and message is None:
+                crew.dismiss(hand)  # it died while it had nothing to do
+            for queue, here in ((self._waiting, False), (self._stuck, True)):
+                while queue and crew.begin(queue[0], here=here):
+                    self._tell_points(queue.popleft(), PointBegun)
+            going = bool(crew.jobs)
+            if not going:
+                self._end("done")
+        self._tell()
+        return going
+
+    def _hear(self, crew: Crew, hand: Hand, job: Job, message: Any) -> None:
+        if message is not None and "round" in message:
+            self._rounds[job.key] = message["round"]
+            self._tell_points(job, PointAdvanced, message["round"], message["value"])
+            return
+        hand.job = None
+        self._rounds.pop(job.key, None)
+        if message is None:
+            assert isinstance(hand, Process)
+            self._mourn(job, crew.dismiss(hand))
+        elif "refused" in message:
+            self._stuck.append(job)
+        else:
+            self._fresh += 1
+            self._note(job, message["result"])
+            if self._kept and not isinstance(hand, Here) and not message["result"]["error"]:
+                # what only this process understands is not kept: its text does not say all of it
+                try:
+                    self._kept.keep(job, message["result"])
+                except OSError as error:
+                    self._listeners.add(Cautioned(f"a result cannot be kept: {error}"))
+
+    def _mourn(self, job: Job, code: int) -> None:
+        """Try once more what ended a worker; a second time is its result."""
+        self._deaths[job.key] = self._deaths.get(job.key, 0) + 1
+        if self._deaths[job.key] < 2:
+            self._waiting.appendleft(job)
+            return
+        likely = ", as happens when memory runs out" if code == -9 else ""
+        error = f"its worker process ended twice (exit code {code}{likely})"
+        self._note(job, Outcome(error=error, ended=f"failed: {error}").to_dict())
+
+    def _note(self, job: Job, result: Result) -> None:
+        if job.kind == "run":
+            self._outcomes[job.key] = Outcome.from_dict(result)
+            for index in self._places[job.key]:
+                self._listeners.add(PointFinished(index, self._result(index)))
+        elif result["error"]:
+            self._listeners.add(Cautioned(f"levels to compare with: {result['error']}"))
+        else:
+            found = result["levels"]
+            self._heights[job.key] = {name: float(value) for name, value in found.items()}
+
+    def _result(self, index: int) -> SweepResult:
+        point, outcome = self.points[index], self._outcomes[self._runs[index].key]
+        return SweepResult(settings=point.settings, experiment=point.experiment, **vars(outcome))
+
+    def _end(self, state: SweepState, reason: str = "") -> None:
+        if self.state == "running":
+            if self._crew is not None:
+                self._crew.end()
+            self._crew = None
+            self._become(state, reason)
+
+    def _become(self, state: SweepState, reason: str = "") -> None:
+        self.state = state
+        self._listeners.add(SweepChanged(state, reason))
+
+    def _tell_points(self, job: Job, event: Callable[..., SweepEvent], *details: Any) -> None:
+        for index in self._places.get(job.key, ()) if job.kind == "run" else ():
+            self._listeners.add(event(index, *details))
+
+    def _tell(self) -> None:
+        self._listeners.tell()
+        with self._changed:
+            self._changed.notify_all()
+
+    def __repr__(self) -> str:
+        done, total, eta = self.progress
+        left = f", about {eta:.0f} s left" if self.state == "running" and eta is not None else ""
+        return f"<Sweep {self.state}, {done} of {total} points{left}>"
+
+
+def sweep(
+    experiment: Experiment,
+    axes: Mapping[str, Iterable[Any]],
+    *,
+    folder: str | Path | None = None,
+    workers: int | None = None,
+    levels: bool | None = None,
+) -> Sweep:
+    """Run `experiment` with every combination of the values of some settings, in the background.
+
+    `axes` gives the values by path, as in `{"privacy.epsilon": [1, 8, math.inf], "seed": range(5)}`
+    where an infinite budget is no privacy. Results are kept in `folder`, if there is one, and not
+    computed again. `workers` processes, one a core if left out, take whole runs; what lives in this
+    process only (a class of a notebook's, a DataFrame) is run in it. `levels` to compare with are
+    computed at the end, if left out where privacy is swept. Raises ValueError for axes and points
+    that cannot be, before anything starts, and SweepError for a folder that cannot be used.
+    """
+    if not isinstance(experiment, Experiment):
+        raise TypeError(f"experiment = {experiment!r} is not an Experiment")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers = {workers}: one at least is needed")
+    found = axes_of(axes)
+    points = grid(experiment, found)
+    if levels is None:
+        private = any(path.partition(".")[0] == "privacy" for path in found)
+        levels = private and points[0].experiment.clients <= MANY
+    kept = None if folder is None else Kept(folder)
+    made = Sweep(points, found, kept, workers or cores(), levels)
+    made.resume()
+    return made
+
+
+def _levels(points: tuple[Point, ...]) -> list[Job]:
+    """The levels of what the first point has in common with points of other seeds."""
+    first = _but_seed(points[0])
+    alike = [point.experiment for point in points if _but_seed(point) == first]
+    jobs = (Job("levels", alternative(experiment)) for experiment in alike)
+    return list({job.key: job for job in jobs}.values())
+
+
+def _but_seed(point: Point) -> dict[str, Any]:
+    return {path: value for path, value in point.settings.items() if path != SEED}
+
+
+def _manage(reference: weakref.ref[Sweep], crew: Crew) -> None:
+    # Only a weak reference is held while nothing is said: see `Sweep`.
+    hand = message = None
+    try:
+        while (sweep := reference()) is not None and sweep._take(crew, hand, message):
+            sweep = None
+            hand, message = crew.inbox.get() or (None, None)
+    except BaseException as error:
+        sweep = reference()
+        if sweep is not None:
+            with sweep._changed:
+                sweep._end("cancelled", f"failed: {error!r}")
+            sweep._tell()
+        raise
+    finally:
+        crew.end()

@@ -1,0 +1,470 @@
+"""Sweeps with real worker processes: the same bits, nothing twice, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+import torch
+
+import fedbench as fb
+from fedbench.runs import Cautioned
+from fedbench.study import (
+    PointAdvanced,
+    PointBegun,
+    PointFinished,
+    SweepChanged,
+    SweepEvent,
+    SweepResult,
+)
+from fedbench.study.grid import axes_of, grid
+from fedbench.study.kept import Kept
+from fedbench.study.sweep import Sweep
+from fedbench.tree import Tree
+
+torch.set_num_threads(1)
+
+pytestmark = pytest.mark.filterwarnings("ignore:privacy.noise_seed")
+
+ROOT = Path(__file__).parents[2]
+PRIVATE = fb.Experiment(
+    data=fb.Digits(),
+    partition=fb.Dirichlet(clients=8, alpha=1.0),
+    training=fb.LocalTraining(steps=2, batch_size=None, lr=1.0),
+    strategy=fb.FedAvg(weighting="uniform"),
+    sampling=fb.Poisson(rate=0.7),
+    privacy=fb.ClientLevelDP(epsilon=4, delta=1e-2, noise_seed=3),
+    rounds=3,
+)
+PLAIN = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=2)
+AXES = {"privacy.epsilon": [1.0, math.inf], "seed": range(2)}
+SOON = 60  # seconds by which anything here has happened
+
+
+def idle(
+    experiment: fb.Experiment,
+    axes: dict[str, Any],
+    *,
+    folder: Path | None = None,
+    workers: int = 1,
+    levels: bool = False,
+) -> tuple[Sweep, list[SweepEvent]]:
+    """A sweep that is not started yet, and the list of what it will tell."""
+    found = axes_of(axes)
+    kept = None if folder is None else Kept(folder)
+    made = Sweep(grid(experiment, found), found, kept, workers, levels)
+    events: list[SweepEvent] = []
+    made.subscribe(events.append)
+    return made, events
+
+
+def begun(events: list[SweepEvent]) -> list[int]:
+    return [event.index for event in events if isinstance(event, PointBegun)]
+
+
+def finished(events: list[SweepEvent]) -> list[int]:
+    return [event.index for event in events if isinstance(event, PointFinished)]
+
+
+def pids(going: Sweep) -> list[int]:
+    assert going._crew is not None
+    return [process.pid for process in going._crew.processes]
+
+
+def assert_gone(numbers: list[int]) -> None:
+    """Processes are gone, or go within a moment where nobody waited for them."""
+    known = [psutil.Process(pid) for pid in numbers if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(known, timeout=SOON)
+    assert alive == []
+
+
+def assert_as_by_itself(result: SweepResult) -> None:
+    assert result.error == ""
+    alone = fb.run(result.experiment, progress=False)
+    last = alone.rows[-1]
+    assert result.metrics == last.metrics
+    np.testing.assert_equal(
+        (result.epsilon, result.personal, result.noise_multiplier),
+        (last.epsilon, last.personal, alone.noise_multiplier),
+    )
+    assert (result.rounds, result.ended) == (len(alone), alone.ended)
+    assert result.bytes_up == sum(row.bytes_up for row in alone.rows)
+    assert result.bytes_down == sum(row.bytes_down for row in alone.rows)
+
+
+@pytest.fixture(scope="module")
+def done() -> tuple[Sweep, list[SweepEvent]]:
+    made, events = idle(PRIVATE, AXES, workers=2, levels=True)
+    made.resume()
+    assert made.wait(SOON) == "done"
+    return made, events
+
+
+def test_workers_give_the_bits_of_a_run_by_itself(done: tuple[Sweep, list[SweepEvent]]) -> None:
+    results = done[0].results
+    assert [result.settings for result in results] == [
+        {"privacy.epsilon": budget, "seed": seed} for budget in (1.0, math.inf) for seed in (0, 1)
+    ]
+    for result in results:
+        assert_as_by_itself(result)
+    assert [result.unit for result in results] == ["client", "client", None, None]
+    assert results[0].epsilon == pytest.approx(1.0, rel=1e-3)
+    assert results[0].ledger is not None and results[2].ledger is None
+    assert results[0].ledger.epsilon(1e-2) == results[0].epsilon
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strategy": fb.Ditto(), "sampling": fb.Everyone(), "privacy": fb.NoPrivacy()},
+        {"privacy": fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=2), "model": fb.MLP()},
+        {"privacy": fb.LocalGaussian(noise_multiplier=5.0, noise_seed=2)},
+    ],
+    ids=["own models", "example-level", "local"],
+)
+def test_other_runs_are_the_same_to_the_bit_too(changes: dict[str, Any]) -> None:
+    going = fb.sweep(PRIVATE.replace(**changes), {"seed": [5]})
+    assert going.wait(SOON) == "done"
+    assert_as_by_itself(going.results[0])
+    assert going.levels == {}  # privacy is not swept
+
+
+def test_events_come_in_order(done: tuple[Sweep, list[SweepEvent]]) -> None:
+    going, events = done
+    assert events[0] == SweepChanged("running")
+    assert events[-1] == SweepChanged("done")
+    for index, result in enumerate(going.results):
+        own = [event for event in events[1:-1] if getattr(event, "index", None) == index]
+        first, *rounds, last = own
+        assert first == PointBegun(index)
+        assert last == PointFinished(index, result)
+        assert rounds and all(isinstance(event, PointAdvanced) for event in rounds)
+
+
+def test_levels_are_the_mean_over_the_seeds(done: tuple[Sweep, list[SweepEvent]]) -> None:
+    found = [fb.baselines(PRIVATE.replace(seed=seed)) for seed in (0, 1)]
+    levels = [each.levels for each in found if each is not None]
+    assert done[0].levels == {name: (levels[0][name] + levels[1][name]) / 2 for name in levels[0]}
+    assert list(done[0].levels) == ["pooled", "local-only"]
+
+
+def test_a_table_has_a_row_a_point(done: tuple[Sweep, list[SweepEvent]]) -> None:
+    going, _ = done
+    frame = going.frame()
+    assert frame["privacy.epsilon"].tolist() == [1, 1, math.inf, math.inf]
+    assert frame["seed"].tolist() == [0, 1, 0, 1]
+    assert frame["accuracy"].tolist() == [result.value for result in going.results]
+    assert frame["epsilon"].notna().tolist() == [True, True, False, False]
+    assert frame["example_epsilon"].isna().all()
+    assert frame["rounds_done"].tolist() == [3] * 4
+    assert repr(going) == "<Sweep done, 4 of 4 points>"
+    assert going.progress == (4, 4, 0.0)
+
+
+def test_an_infinite_budget_leaves_everything_else_as_it_is() -> None:
+    finite, infinite = grid(PRIVATE, axes_of({"privacy.epsilon": [4, math.inf]}))
+    assert finite.experiment == PRIVATE
+    assert infinite.experiment == PRIVATE.replace(privacy=fb.NoPrivacy())
+
+
+def test_any_setting_can_be_swept() -> None:
+    axes = {
+        "strategy.mu": [0.5],
+        "strategy": [fb.FedProx(weighting="uniform")],
+        "skews": [(fb.FeatureNoise(std=1),), ()],
+        "partition.alpha": np.array([0.5, 2.0]),
+        "target.value": [0.5],
+    }
+    points = grid(PRIVATE, axes_of(axes))
+    assert len(points) == 4
+    first, second = points[0].experiment, points[1].experiment
+    assert first.strategy == fb.FedProx(mu=0.5, weighting="uniform")
+    assert first.target == fb.Target(value=0.5)
+    assert (first.skews, points[2].experiment.skews) == ((fb.FeatureNoise(std=1),), ())
+    assert (first.partition.alpha, second.partition.alpha) == (0.5, 2.0)  # pyright: ignore
+    (point,) = grid(first, axes_of({"skews.0.std": [3.0]}))
+    assert point.experiment.skews == (fb.FeatureNoise(std=3),)
+    (point,) = grid(PRIVATE, axes_of({"partition.kind": ["IID"]}))
+    assert point.experiment.partition == fb.IID(clients=8)
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({}, "axes: none"),
+        ({"seed": []}, "seed: there are no values"),
+        ({"strategy.kind": "FedAvg"}, "strategy.kind = 'FedAvg': give several values"),
+        ({"seed": 3}, "seed = 3: give several values"),
+        ({"seed": [1, 2, 1]}, "seed = 1: this value is there twice"),
+        ({"sede": [1]}, "no setting is called 'sede'; did you mean 'seed'"),
+        ({"training.lrr": [1]}, "LocalTraining has no field 'lrr'; did you mean 'lr'"),
+        (
+            {"privacy.epsilon": [1, -1], "seed": [0]},
+            r"privacy.epsilon = -1, seed = 0: privacy.epsilon: Input should be greater than 0",
+        ),
+        ({"data": [fb.Wine(), fb.DiabetesProgression()]}, "by accuracy and rmse do not compare"),
+        ({"sampling": [fb.FixedCohort(size=99)]}, r"sampling = FixedCohort\(size=99\): sampling"),
+    ],
+)
+def test_axes_that_cannot_be_are_refused_before_anything_starts(
+    axes: dict[str, Any], message: str
+) -> None:
+    before = {thread.name for thread in threading.enumerate()}
+    with pytest.raises(ValueError, match=message):
+        fb.sweep(PRIVATE, axes)
+    assert {thread.name for thread in threading.enumerate()} == before
+
+
+def test_other_arguments_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="is not an Experiment"):
+        fb.sweep({}, {"seed": [1]})  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="workers = 0"):
+        fb.sweep(PLAIN, {"seed": [1]}, workers=0)
+    (tmp_path / "file").touch()
+    with pytest.raises(fb.SweepError, match="cannot be written to"):
+        fb.sweep(PLAIN, {"seed": [1]}, folder=tmp_path / "file")
+
+
+def test_points_that_come_to_the_same_share_a_run() -> None:
+    axes = {"privacy.epsilon": [math.inf], "privacy.clip": [0.5, 1.0]}
+    made, events = idle(PRIVATE, axes)
+    made.resume()
+    assert made.wait(SOON) == "done"
+    first, second = made.results
+    assert first.metrics == second.metrics and first.seconds == second.seconds
+    assert (begun(events), finished(events)) == ([0, 1], [0, 1])
+
+
+def test_what_only_this_process_has_is_run_in_it(tmp_path: Path) -> None:
+    trained: list[int] = []
+
+    class Noted(fb.FedAvg):
+        def update(self, params: Tree, payload: Tree, server: Tree, info: Any) -> Any:
+            trained.append(os.getpid())
+            return super().update(params, payload, server, info)
+
+    going = fb.sweep(PLAIN, {"strategy": [Noted(), fb.FedAvg()]}, folder=tmp_path)
+    assert going.wait(SOON) == "done"
+    assert trained == [os.getpid()] * PLAIN.rounds
+    own, usual = going.results
+    assert own.error == usual.error == "" and own.metrics == usual.metrics
+    # its text does not say what it does: in another process nobody could tell it from another
+    assert len(list(tmp_path.iterdir())) == 1
+
+    x = np.random.default_rng(0).standard_normal(40)
+    frame = pd.DataFrame({"x": x, "y": np.arange(40) % 2})
+    table = PLAIN.replace(data=fb.Table(frame, target="y"))
+    going = fb.sweep(table, {"seed": [0]})
+    assert going.wait(SOON) == "done"
+    assert_as_by_itself(going.results[0])
+
+
+def test_a_run_that_diverges_is_a_result_and_is_tried_again() -> None:
+    made, events = idle(PLAIN, {"training.lr": [0.1, 1e38, 0.2]})
+    made.resume()
+    assert made.wait(SOON) == "done"
+    good, bad, other = made.results
+    assert good.error == other.error == "" and good.rounds == other.rounds == 2
+    assert "the loss is no longer finite" in bad.error and bad.ended == f"failed: {bad.error}"
+    assert (bad.rounds, bad.metrics) == (0, {}) and math.isnan(bad.value)
+    assert "training.lr = 1e+38" in repr(bad)
+    events.clear()
+    made.resume()
+    assert made.wait(SOON) == "done"
+    assert begun(events) == finished(events) == [1]
+
+
+def test_what_is_cancelled_goes_on_with_what_is_missing() -> None:
+    made, events = idle(PLAIN, {"seed": range(5)})
+    alive: list[int] = []
+
+    def cancel(event: SweepEvent) -> None:
+        if isinstance(event, PointFinished) and event.index == 1:
+            alive.extend(pids(made))
+            made.cancel()
+
+    end = made.subscribe(cancel)
+    made.resume()
+    assert made.wait(SOON) == "cancelled"
+    assert_gone(alive)
+    assert len(alive) == 1
+    assert made.progress == (2, 5, None) and len(made.results) == 2
+    assert events[-1] == SweepChanged("cancelled")
+    kept = made.results
+    end()
+    events.clear()
+    made.resume()
+    made.resume()  # it goes on already
+    assert asyncio.run(made.wait_async(SOON)) == "done"
+    assert begun(events) == [2, 3, 4]
+    assert [r.seconds for r in made.results[:2]] == [r.seconds for r in kept]  # not run again
+    made.cancel()
+    assert made.state == "done"
+
+
+def test_a_folder_serves_later_sweeps(tmp_path: Path) -> None:
+    first = fb.sweep(PRIVATE, AXES, folder=tmp_path, workers=1)
+    assert first.wait(SOON) == "done"
+    assert first.folder == tmp_path
+    wider = {"privacy.epsilon": [1.0, 2.0, math.inf], "seed": range(2)}
+    second, events = idle(PRIVATE, wider, folder=tmp_path, levels=True)
+    second.resume()
+    assert second.wait(SOON) == "done"
+    assert begun(events) == [2, 3]
+    assert sorted(finished(events)) == list(range(6))
+    assert [r.metrics for r in second.results[:2]] == [r.metrics for r in first.results[:2]]
+    assert second.results[0].ledger == first.results[0].ledger
+    assert second.levels == first.levels
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path: Path) -> None:
+    axes = {"seed": [0, 1]}
+    assert fb.sweep(PLAIN, axes, folder=tmp_path, workers=1).wait(SOON) == "done"
+    path, other = sorted(tmp_path.iterdir())
+    sound = path.read_text()
+    broken = json.loads(sound)
+    broken["result"]["metrics"] = 3
+    for text in ("{", "[]", other.read_text(), json.dumps(broken)):
+        path.write_text(text)
+        with pytest.raises(fb.SweepError, match=path.name):
+            fb.sweep(PLAIN, axes, folder=tmp_path, workers=1)
+    path.write_text(sound)
+    assert fb.sweep(PLAIN, axes, folder=tmp_path, workers=1).wait(SOON) == "done"
+
+
+def test_a_worker_that_dies_is_replaced_and_a_second_death_is_the_result() -> None:
+    longer = PLAIN.replace(rounds=200)
+    made, events = idle(longer, {"seed": range(3)})
+    deaths = {0: 1, 1: 2}
+
+    def kill(event: SweepEvent) -> None:
+        if isinstance(event, PointAdvanced) and event.round < 50 and deaths.get(event.index):
+            deaths[event.index] -= 1
+            os.kill(pids(made)[0], signal.SIGKILL)
+
+    made.subscribe(kill)
+    made.resume()
+    assert made.wait(SOON) == "done"
+    once, twice, never = made.results
+    assert begun(events) == [0, 0, 1, 1, 2]
+    assert_as_by_itself(once)
+    assert "its worker process ended twice (exit code -9, as happens when memory" in twice.error
+    assert (never.error, never.rounds) == ("", 200)
+
+
+def test_a_listener_that_raises_hears_no_more() -> None:
+    made, events = idle(PLAIN, {"seed": [0]})
+
+    def fail(event: SweepEvent) -> None:
+        raise OSError("no screen")
+
+    made.subscribe(fail)
+    made.resume()
+    assert made.wait(SOON) == "done"
+    cautions = [event for event in events if isinstance(event, Cautioned)]
+    assert cautions == [Cautioned("a listener raised OSError('no screen') and hears no more")]
+
+
+def test_a_worker_that_dies_idle_is_replaced() -> None:
+    made, _ = idle(PLAIN, {"seed": range(2)})
+    pid: list[int] = []
+
+    def kill(event: SweepEvent) -> None:
+        if isinstance(event, PointFinished) and event.index == 0:
+            pid.extend(pids(made))
+            os.kill(pid[0], signal.SIGKILL)
+
+    made.subscribe(kill)
+    made.resume()
+    assert made.wait(SOON) == "done"
+    assert [result.error for result in made.results] == ["", ""]
+
+
+def test_a_noise_that_all_seeds_share_is_cautioned_against() -> None:
+    made, _ = idle(PRIVATE, AXES)
+    assert len([text for text in made.cautions() if "the same for every seed" in text]) == 1
+    made, _ = idle(PRIVATE, {"seed": [0]})
+    assert not [text for text in made.cautions() if "the same for every seed" in text]
+
+
+def test_levels_that_fail_are_told_of_and_left_out() -> None:
+    lost = PRIVATE.replace(**{"training.lr": 1e38})
+    made, events = idle(lost, {"privacy.epsilon": [1.0]}, levels=True)
+    made.resume()
+    assert made.wait(SOON) == "done"
+    (caution,) = [event for event in events if isinstance(event, Cautioned)]
+    assert caution.text.startswith("levels to compare with: round 1: the loss")
+    assert made.levels == {}
+
+
+def test_a_sweep_that_nobody_holds_ends() -> None:
+    made, events = idle(PLAIN.replace(rounds=1_000_000), {"seed": range(2)}, workers=2)
+    going = threading.Event()
+    made.subscribe(lambda event: going.set() if isinstance(event, PointAdvanced) else None)
+    made.resume()
+    assert going.wait(SOON)
+    numbers = pids(made)
+    assert len(numbers) == 2
+    del made
+    gc.collect()
+    assert_gone(numbers)
+    assert SweepChanged("cancelled") not in events
+
+
+@pytest.mark.parametrize("leaving", ["sys.exit()", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_nothing_is_left_when_the_interpreter_goes(leaving: str) -> None:
+    program = f"""
+        import os, signal, sys, threading
+        import fedbench as fb
+
+        class Own(fb.FedAvg):
+            pass
+
+        experiment = fb.Experiment(data=fb.Wine(), rounds=1_000_000)
+        going = fb.sweep(experiment, {{"strategy": [Own(), fb.FedAvg()]}}, workers=1)
+        trained = set()
+        here = threading.Event()
+
+        def note(event):
+            if hasattr(event, "round"):
+                trained.add(event.index)
+            if len(trained) == 2:
+                here.set()
+
+        going.subscribe(note)
+        assert here.wait({SOON})
+        print(*(process.pid for process in going._crew.processes), flush=True)
+        {leaving}
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=SOON,
+    )
+    assert done.stderr == ""
+    numbers = [int(word) for word in done.stdout.split()]
+    assert len(numbers) == 1
+    assert_gone(numbers)
+
+
+def test_no_worker_of_the_sweeps_above_is_left() -> None:
+    children = psutil.Process().children(recursive=True)
+    lines = [" ".join(child.cmdline()) for child in children if child.is_running()]
+    assert not [line for line in lines if "sweep_worker" in line]
