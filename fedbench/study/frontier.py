@@ -31,6 +31,7 @@ class FrontierPoint:
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
     Student's t over `runs` seeds, NaN with one; all on the same test set, whose size adds to what
     is not known. Of `failed` further runs there is no final metric.
+    `attack_auc` is the mean AUC of a membership inference: 0.5 is guessing.
     `epsilon` is the mean of what was spent, at `delta` and for `unit`; NaN without privacy. `best`
     says that no other point of the same unit and δ is better for as little ε, or as good for less.
     `experiment` is that of the first run.
@@ -46,6 +47,7 @@ class FrontierPoint:
     epsilon: float
     unit: str | None
     delta: float | None
+    attack_auc: float = math.nan
     best: bool = False
 
 
@@ -131,12 +133,13 @@ class Frontier:
         """Return one row a point.
 
         Columns: the settings but the seed, the metric (mean), low and high (95 % interval), runs,
-        failed, epsilon (client-level), example_epsilon, local_epsilon, delta and best; NaN where
-        something does not apply.
+        failed, epsilon (client-level), example_epsilon, local_epsilon, delta, attack_auc (of a
+        membership inference) and best; NaN where something does not apply.
         """
         import pandas as pd
 
-        columns = [self.metric, "low", "high", "runs", "failed", *spent(0, None), "delta", "best"]
+        columns = [self.metric, "low", "high", "runs", "failed", *spent(0, None), "delta"]
+        columns += ["attack_auc", "best"]
         rows = [
             {
                 **cells(point.settings),
@@ -147,6 +150,7 @@ class Frontier:
                 "failed": point.failed,
                 **spent(point.epsilon, point.unit),
                 "delta": math.nan if point.delta is None else point.delta,
+                "attack_auc": point.attack_auc,
                 "best": point.best,
             }
             for point in self.points
@@ -205,6 +209,7 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
         epsilon=float(np.mean([each.epsilon for each in good])) if good else math.nan,
         unit=first.unit,
         delta=first.delta,
+        attack_auc=float(np.mean([each.attack_auc for each in good])) if good else math.nan,
     )
 
 

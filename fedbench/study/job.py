@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from fedbench.audit import loss_threshold
 from fedbench.channel.privacy import Ledger, Ledgers
 from fedbench.experiment import Experiment
 from fedbench.runs import RoundDone
 from fedbench.study.baselines import baselines
+
+if TYPE_CHECKING:
+    from fedbench.runs.rounds import Progress, Rounds
 
 Result = dict[str, Any]  # plain JSON data
 Advanced = Callable[[int, float], None]  # is told the rounds done and the first metric
@@ -66,6 +72,8 @@ class Outcome:
 
     `metrics` are those of the last round, and `personal` the first of them by the clients' own
     models, NaN without such. `epsilon` is what was spent, NaN without privacy, `ledger` of what.
+    `attack_auc` is how well a membership inference by the loss tells training rows of those who
+    took part from test rows, NaN where it cannot be told: `fedbench.audit` says what it proves.
     `noise_multiplier` was given or solved, None without privacy. `ended` says why the run ended;
     where it failed `error` is the reason, and the rest is about the rounds before that. Seconds and
     bytes are of all rounds together.
@@ -74,6 +82,7 @@ class Outcome:
     metrics: Mapping[str, float] = field(default_factory=dict)
     personal: float = math.nan
     epsilon: float = math.nan
+    attack_auc: float = math.nan
     noise_multiplier: float | None = None
     rounds: int = 0
     seconds: float = 0.0
@@ -97,7 +106,7 @@ class Outcome:
             if ledger is not None:
                 ledger = (Ledgers if "clients" in ledger else Ledger).from_dict(ledger)
             members: Result = {**data, "ledger": ledger}
-            members |= {name: float(data[name]) for name in ("personal", "epsilon")}
+            members |= {name: float(data[name]) for name in ("personal", "epsilon", "attack_auc")}
             members["metrics"] = {name: float(value) for name, value in data["metrics"].items()}
             return cls(**members)
         except (TypeError, KeyError, AttributeError) as error:
@@ -133,6 +142,7 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
         metrics={} if last is None else last.metrics,
         personal=math.nan if last is None else last.personal,
         epsilon=math.nan if last is None else last.epsilon,
+        attack_auc=_attacked(rounds, progress, rows) if rounds and progress else math.nan,
         noise_multiplier=getattr(rounds and rounds.privacy, "noise_multiplier", None),
         rounds=len(rows),
         seconds=sum(row.seconds for row in rows),
@@ -142,6 +152,16 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
         error=error,
         ledger=progress.ledger if progress and last and not math.isnan(last.epsilon) else None,
     )
+
+
+def _attacked(rounds: Rounds, progress: Progress, rows: Sequence[RoundDone]) -> float:
+    """Return the AUC of a membership inference on the model at the end."""
+    clients = np.unique(np.concatenate([np.empty(0, np.int64), *(row.cohort for row in rows)]))
+    module = rounds.module(progress.params)
+    try:
+        return loss_threshold(rounds.experiment.model, module, rounds.data, clients).auc
+    except ValueError:  # nobody took part, or the model ended outside the range of numbers
+        return math.nan
 
 
 def _plain(value: Any) -> Any:

@@ -52,8 +52,9 @@ class SweepResult(Outcome):
         """Return a row of a table.
 
         Columns: the settings by their paths, the task's metrics, personal, epsilon (client-level),
-        example_epsilon, local_epsilon, delta, noise_multiplier, rounds_done, seconds, bytes_up,
-        bytes_down, ended and error. NaN stands where something does not apply.
+        example_epsilon, local_epsilon, delta, attack_auc (of a membership inference),
+        noise_multiplier, rounds_done, seconds, bytes_up, bytes_down, ended and error. NaN stands
+        where something does not apply.
         """
         return {
             **cells(self.settings),
@@ -64,6 +65,7 @@ class SweepResult(Outcome):
             "personal": self.personal,
             **spent(self.epsilon, self.unit),
             "delta": _or_nan(self.delta),
+            "attack_auc": self.attack_auc,
             "noise_multiplier": _or_nan(self.noise_multiplier),
             "rounds_done": self.rounds,
             "seconds": self.seconds,

@@ -94,8 +94,11 @@ def assert_gone(numbers: list[int]) -> None:
 
 def assert_as_by_itself(result: SweepResult) -> None:
     assert result.error == ""
-    alone = fb.run(result.experiment, progress=False)
-    last = alone.rows[-1]
+    session = fb.Session(result.experiment)
+    session.start()
+    session.wait()
+    alone, last = session.history, session.history.rows[-1]
+    assert result.attack_auc == fb.membership_inference(session).auc
     assert result.metrics == last.metrics
     np.testing.assert_equal(
         (result.epsilon, result.personal, result.noise_multiplier),

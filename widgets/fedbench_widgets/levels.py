@@ -42,7 +42,7 @@ class Levels:
         if isinstance(found, str):
             return {"wanted": True, "words": found, "lines": []}
         lines = [
-            {"label": f"{word} {_short(found.metric, value)}", "value": value}
+            {"label": f"{word} {short(found.metric, value)}", "value": value}
             for word, value in _words(found).items()
         ]
         return {"wanted": True, "words": "", "lines": lines}
@@ -100,5 +100,6 @@ def _words(found: Baselines) -> dict[str, float]:
     return {"pooled": found.pooled, "alone": found.local, **best}
 
 
-def _short(metric: str, value: float) -> str:
+def short(metric: str, value: float) -> str:
+    """Return a value of a metric as a label."""
     return f"{value:.1%}" if metric == "accuracy" else f"{value:.3g}"

@@ -32,6 +32,7 @@ from fedbench_widgets.panel import Panel
 from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
 from fedbench_widgets.publisher import Publisher
+from fedbench_widgets.sweeping import Sweeping
 from fedbench_widgets.toolbar import Toolbar
 from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
 
@@ -66,6 +67,7 @@ class Workbench(widgets.VBox):
         self._planned: tuple[Experiment, float | None] | None = None
         self._trouble = ""  # why the data on the form cannot be dealt out
         self._levels = Levels(self._going, self._changed)
+        self._sweeping = Sweeping(self._changed)
         self.toolbar = Toolbar()
         self.panel = Panel()
         self.form = Form(first, self._edited)
@@ -129,6 +131,7 @@ class Workbench(widgets.VBox):
         self.session.stop()
         leave(self)
         self._levels.close()
+        self._sweeping.close()
         self._publisher.close()
         self.toolbar.status = {**self.toolbar.status, "closed": True}
         self.form.close()
@@ -146,7 +149,9 @@ class Workbench(widgets.VBox):
             if "command" in content:
                 self._obey(str(content["command"]))
             elif "load" in content:
-                self._load(int(content["load"]))
+                self._load(str(content["load"]))
+            elif "sweep" in content:
+                self._sweeping.obey(content["sweep"], self.form.experiment)
             elif "levels" in content:
                 self._levels.wanted = bool(content["levels"])
         except SessionError as error:  # a click that came too late or too early
@@ -170,13 +175,13 @@ class Workbench(widgets.VBox):
             case _:
                 raise SessionError(f"no such command: {command!r}")
 
-    def _load(self, run: int) -> None:
+    def _load(self, point: str) -> None:
         if self._going():
             raise SessionError("cannot load a run while another goes on; stop or reset it first")
-        for known in self.runs:
-            if known.id == run:
-                self.experiment = known.experiment
-                self._note("info", f"Loaded run {run}: {known.experiment.describe()}")
+        known = {str(run.id): run.experiment for run in self.runs}
+        experiment = known[point] if point in known else self._sweeping.experiment(point)
+        self.experiment = experiment
+        self._note("info", f"Loaded run {point}: {experiment.describe()}")
 
     def _edited(self) -> None:
         experiment = self.form.experiment
@@ -301,6 +306,7 @@ class Workbench(widgets.VBox):
                 "run": self._begun,
             }
             self.panel.frontier = frontier(self.runs, session)
+            self.panel.sweep = self._sweeping.shown(experiment)
             self.panel.log = self._log[-LOG_LINES:]
             if experiment is not None and experiment is not self._written:
                 self._written = experiment

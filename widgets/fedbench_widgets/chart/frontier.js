@@ -22,12 +22,14 @@ import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
  * @property {number | null} [personal] the value by the clients' own models
  * @property {number | string | null} [seed]
  * @property {boolean} [current]
+ * @property {number | null} [auc] of an attacker who guesses who was trained on
  * @property {string} [metric] what the value measures
  * @property {string} [data] name of the data set
  */
 /**
  * @typedef {object} FrontierDrawing
  * @property {Point[]} points
+ * @property {{label: string, value: number}[]} [levels] to compare with
  * @property {(value: number) => string} format
  * @property {(value: number) => string} yTick
  * @property {boolean} percent
@@ -103,7 +105,8 @@ export class FrontierChart {
     const right = Math.max(160, this.width - MARGIN.right);
     const plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR };
     const x = (this.x = log(epsilonDomain(this.priv), [plot.left, plot.right]));
-    const y = (this.y = linear(valueDomain(finite, drawing.percent), [FLOOR, MARGIN.top]));
+    const levels = (drawing.levels ?? []).map((level) => level.value);
+    const y = (this.y = linear(valueDomain(finite, levels, drawing.percent), [FLOOR, MARGIN.top]));
     this.renderAxes(drawing, x, y, plot);
     this.renderLevels(drawing, open, y, plot);
     const best = pareto(this.priv, drawing.minimize ?? false);
@@ -137,16 +140,19 @@ export class FrontierChart {
    */
   renderLevels(drawing, open, y, plot) {
     const best = pickBest(open, drawing.minimize ?? false);
-    const labels = best ? [`no privacy ${drawing.format(best.value)}`] : [];
+    const bare = best
+      ? [{ label: `no privacy ${drawing.format(best.value)}`, value: best.value }]
+      : [];
+    const lines = [...bare, ...(drawing.levels ?? [])];
+    const places = spread(lines.map((line) => y(line.value)), 14, [MARGIN.top, FLOOR]);
     this.levels.start();
     this.labels.start();
-    if (best) {
-      const at = y(best.value).toFixed(1);
+    lines.forEach((line, i) => {
+      const at = y(line.value).toFixed(1);
       this.levels.next({ d: `M${plot.left} ${at}H${plot.right}`, stroke: "var(--fb-mute)" });
-      const [place] = spread([y(best.value)], 14, [MARGIN.top, FLOOR]);
-      const attributes = { x: plot.right + 8, y: (place + 3.5).toFixed(1), fill: "var(--fb-mute)" };
-      this.labels.next(attributes, labels[0]);
-    }
+      const attributes = { x: plot.right + 8, y: (places[i] + 3.5).toFixed(1) };
+      this.labels.next({ ...attributes, fill: "var(--fb-mute)" }, line.label);
+    });
     this.levels.finish();
     this.labels.finish();
   }
@@ -294,9 +300,15 @@ function epsilonDomain(points) {
   return [low / 1.35, high * 1.35];
 }
 
-/** @param {Point[]} points @param {boolean} fraction @returns {[number, number]} */
-function valueDomain(points, fraction) {
-  const ends = points.flatMap((point) => [point.value, point.low, point.high]).filter(isNumber);
+/**
+ * @param {Point[]} points
+ * @param {number[]} levels
+ * @param {boolean} fraction
+ * @returns {[number, number]}
+ */
+function valueDomain(points, levels, fraction) {
+  const own = points.flatMap((point) => [point.value, point.low, point.high]);
+  const ends = [...own, ...levels].filter(isNumber);
   if (ends.length === 0) return [0, 1];
   const low = Math.min(...ends);
   const high = Math.max(...ends);
@@ -328,5 +340,6 @@ function describe(point, drawing) {
   if (isNumber(point.personal)) lines.push(`own models ${format(point.personal)}`);
   lines.push(point.label);
   if (point.rounds) lines.push(`${point.rounds} rounds`);
+  if (isNumber(point.auc)) lines.push(`attack AUC ${point.auc.toFixed(3)}`);
   return point.current ? [...lines, "this run"] : lines;
 }

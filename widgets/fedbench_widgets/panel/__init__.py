@@ -19,7 +19,8 @@ class Panel(anywidget.AnyWidget):
     `series` is float32, little-endian, row-major, [points × columns] with `snapshot["columns"]`
     among round, metric, loss, train_loss, p10, p90, epsilon, update_norm, clipped, bytes_up and
     seconds; the last two are totals up to that round. NaN stands for an absent value.
-    The browser sends `{"load": id}` for a chosen run.
+    `frontier` has the runs as points, `sweep` what can be swept and what sweeps came to. The browser
+    sends `{"load": id}` for a chosen run, and `{"sweep": ...}`, see `Sweeping.obey`.
     """
 
     _esm = esm.load(_HERE / "panel.js")
@@ -28,6 +29,7 @@ class Panel(anywidget.AnyWidget):
     snapshot: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     series = traitlets.Bytes(b"").tag(sync=True)
     frontier: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    sweep: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     code: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     log: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
 

@@ -5,8 +5,13 @@ import { html, set, text } from "../chart/dom.js";
 import { FrontierChart, isNumber, isPrivate } from "../chart/frontier.js";
 import { percentTick, power, tick } from "../chart/scale.js";
 import { epsilonName, format } from "./drawings.js";
+import { NONE, controls, heatMap } from "./sweep.js";
 
 /** @typedef {import("../chart/frontier.js").Point} Point */
+const AUC =
+  "Membership inference by the loss: how well an attacker tells rows that were trained on from " +
+  "others. 0.5 is guessing; near it nothing is proved, as better attacks may do better.";
+
 /** @typedef {{unit?: string | null, delta?: number | null}} Promised unit and δ of an ε */
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
@@ -24,6 +29,7 @@ export function frontier(context) {
     cost,
     html("th", { scope: "col" }, "δ"),
     metric,
+    html("th", { scope: "col", title: AUC }, "attack AUC"),
     html("th", { scope: "col" }, "rounds"),
     html("th", { scope: "col" }, "seed"),
   );
@@ -32,14 +38,20 @@ export function frontier(context) {
   const table = html("table", { class: "fb-table" }, caption, html("thead", {}, head), body);
   const title = html("div", { class: "fb-chart-head" }, heading, subtitle);
   const scroll = html("div", { class: "fb-scroll" }, table);
-  const el = html("div", {}, title, chart.el, scroll);
+  const bar = controls((asked) => context.model.send({ sweep: asked }));
+  const map = heatMap(() => format(context.table()));
+  const el = html("div", {}, bar.el, title, chart.el, map.el, scroll);
   /** @type {Map<string, Line>} kept by run, so that focus stays while others arrive */
   const lines = new Map();
 
   function draw() {
     const data = context.table();
     /** @type {Point[]} */
-    const runs = context.model.get("frontier") ?? [];
+    const finished = context.model.get("frontier") ?? [];
+    /** @type {import("./sweep.js").Sweep} */
+    const sweep = { ...NONE, ...context.model.get("sweep") };
+    const runs = [...finished, ...sweep.points];
+    bar.show(sweep);
     const { info } = data;
     const alike = runs.filter((point) => isPrivate(point) && comparable(point, info, null));
     /** @type {Promised} */
@@ -47,7 +59,7 @@ export function frontier(context) {
     const points = runs.filter((point) => comparable(point, info, promised));
     const others = runs.length - points.length;
     const apart = others > 0 ? `; ${others} with other data, unit of privacy or δ not shown` : "";
-    text(subtitle, `a point per finished run; choose one to load its experiment${apart}`);
+    text(subtitle, `a point per run, or mean of seeds; choose one to load it${apart}`);
     const show = format(data);
     text(heading, `${info.metric.label} against privacy`);
     text(metric, info.metric.label.toLowerCase());
@@ -56,6 +68,7 @@ export function frontier(context) {
     text(cost, name);
     chart.draw({
       points,
+      levels: points.some((point) => sweep.points.includes(point)) ? sweep.levels : [],
       format: show,
       yTick: info.metric.percent ? percentTick : tick,
       percent: info.metric.percent,
@@ -63,8 +76,9 @@ export function frontier(context) {
       name: info.metric.label,
       cost: name,
       xName: `${at} (less is more private)`,
-      empty: "Every finished run becomes a point here: press Start.",
+      empty: "Every finished run becomes a point here: press Start, or run a sweep.",
     });
+    map.show(sweep.map, info.metric.minimize ?? !info.metric.percent, info.metric.label);
     set(scroll, { hidden: points.length === 0 });
     const order = [...points].sort((a, b) => (a.epsilon ?? Infinity) - (b.epsilon ?? Infinity));
     const ids = new Set(order.map((point) => point.id));
@@ -106,7 +120,7 @@ class Line {
     this.button.addEventListener("click", load);
     this.name = html("span");
     this.mark = html("small");
-    this.cells = Array.from({ length: 5 }, () => html("td"));
+    this.cells = Array.from({ length: 6 }, () => html("td"));
     const name = html("th", { scope: "row" }, this.button, this.name, this.mark);
     this.el = html("tr", {}, name, ...this.cells);
   }
@@ -131,6 +145,7 @@ class Line {
       known ? tick(Number((point.epsilon ?? 0).toPrecision(3))) : "∞",
       known && point.delta ? power(point.delta) : "–",
       `${show(point.value)}${interval}${own}`,
+      isNumber(point.auc) ? point.auc.toFixed(3) : "–",
       String(point.rounds ?? "–"),
       String(point.seed ?? "–"),
     ];

@@ -21,7 +21,7 @@ import { Table } from "./table.js";
 
 /** @type {((context: Context) => Tab)[]} */
 const TABS = [live, frontier, code, log];
-const TRAITS = ["snapshot", "series", "frontier", "code", "log"];
+const TRAITS = ["snapshot", "series", "frontier", "sweep", "code", "log"];
 
 /** @param {import("../chart/model.js").View} view */
 function render(view) {

@@ -1,0 +1,232 @@
+"""Sweeps that a person starts from the page: what can be swept, and what they came to so far."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from fedbench.channel.privacy import Private
+from fedbench.experiment import Experiment
+from fedbench.overrides import several
+from fedbench.spec import Part, Spec
+from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
+from fedbench.study.grid import label
+from fedbench_widgets.levels import short
+from fedbench_widgets.picture import session_title
+
+BUDGET, BUDGETS = "privacy.epsilon", "0.5, 1, 2, 4, 8, ∞"
+AROUND = (0.25, 0.5, 1, 2)  # what is offered beside a number as it is now
+MOST_SEEDS = 50
+
+
+class Sweeping:
+    """The sweeps of a workbench, the last of which can be cancelled and go on.
+
+    Holds its owner's `changed` weakly, and calls it whenever there is something new.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = weakref.WeakMethod(changed)
+        self._sweeps: list[Sweep] = []
+        self._words = ""  # what is wrong with what was asked for
+        self._drawn: dict[int, tuple[object, dict[str, Any]]] = {}
+
+    def start(self, experiment: Experiment, over: dict[str, str], seeds: int) -> Sweep:
+        """Start a sweep of `experiment` over settings, whose values are given as text.
+
+        A sweep that still goes on is cancelled; its points stay. Raises ValueError for values that
+        cannot be.
+        """
+        asked = (f"{path}={text.replace('∞', 'inf')}" for path, text in over.items())
+        axes: dict[str, Any] = dict(map(several, asked))
+        if not 1 <= seeds <= MOST_SEEDS:
+            raise ValueError(f"seeds = {seeds}: give a number from 1 to {MOST_SEEDS}")
+        privacy = experiment.privacy
+        fixed = isinstance(privacy, Private) and privacy.noise_multiplier is not None
+        if BUDGET in axes and fixed:
+            raise ValueError(
+                "privacy.noise_multiplier is given, so that a budget would only say when a run "
+                "stops; let the noise follow from ε"
+            )
+        axes["seed"] = range(experiment.seed, experiment.seed + seeds)
+        started = sweep(experiment, axes)
+        self.cancel()
+        self._sweeps.append(started)
+        heard = self._changed
+        started.subscribe(lambda _: _call(heard))
+        return started
+
+    def obey(self, asked: Any, experiment: Experiment | None) -> None:
+        """Do what the page asks for; what is wrong with it is said beside it."""
+        self._words = ""
+        try:
+            if asked == "cancel":
+                self.cancel()
+            elif asked == "resume" and self._sweeps:
+                self._sweeps[-1].resume()
+            elif isinstance(asked, dict):
+                if experiment is None:
+                    raise ValueError("something in the form is wrong: see the red lines")
+                over = {str(path): str(text) for path, text in asked["over"].items()}
+                self.start(experiment, over, int(asked["seeds"]))
+        except (ValueError, RuntimeError) as error:
+            self._words = str(error)
+
+    def cancel(self) -> None:
+        """End the sweep that goes on, if any; its points stay."""
+        if self._sweeps:
+            self._sweeps[-1].cancel()
+
+    def experiment(self, id: str) -> Experiment:
+        """Return the experiment of a point, of the first of its seeds. Raises KeyError."""
+        number, _, place = id.removeprefix("sweep-").partition("-")
+        return self._sweeps[int(number)].frontier().points[int(place)].experiment
+
+    def shown(self, experiment: Experiment | None) -> dict[str, Any]:
+        """Return what the page draws; `experiment` is what the form holds."""
+        last = self._sweeps[-1] if self._sweeps else None
+        drawn = [self._draw(number, each) for number, each in enumerate(self._sweeps)]
+        done, total, eta = last.progress if last else (0, 0, None)
+        failed = [each.error for each in last.results if each.error] if last else []
+        words = self._words or (f"{len(failed)} failed: {failed[0]}" if failed else "")
+        return {
+            "fields": [] if experiment is None else list(_fields(experiment)),
+            "state": last.state if last else "none",
+            "done": done,
+            "total": total,
+            "eta": eta,
+            "words": words,
+            "cautions": last.cautions() if last else [],
+            "points": [point for each in drawn for point in each["points"]],
+            "levels": drawn[-1]["levels"] if drawn else [],
+            "map": drawn[-1]["map"] if drawn else None,
+        }
+
+    def close(self) -> None:
+        """Cancel what goes on."""
+        self.cancel()
+
+    def _draw(self, number: int, one: Sweep) -> dict[str, Any]:
+        """Return the points, levels and map of a sweep; made anew only when there is more."""
+        version = len(one.results), len(one.levels), one.state
+        known, drawn = self._drawn.get(number, (None, {}))
+        if version != known:
+            frontier = one.frontier()
+            drawn = {
+                "points": [
+                    _point(f"sweep-{number}-{place}", point, frontier)
+                    for place, point in enumerate(frontier.points)
+                    if math.isfinite(point.value)
+                ],
+                "levels": [
+                    {"label": f"{_WORDS.get(name, name)} {short(frontier.metric, value)}"}
+                    | {"value": value}
+                    for name, value in frontier.levels.items()
+                    if name != "non-private"  # drawn from the points themselves
+                ],
+                "map": _map(one, frontier),
+            }
+            self._drawn[number] = version, drawn
+        return drawn
+
+
+_WORDS = {"local-only": "alone", "oracle": "best possible"}
+
+
+def _call(method: weakref.WeakMethod[Any]) -> None:
+    changed = method()
+    if changed is not None:
+        changed()
+
+
+def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
+    experiment = point.experiment
+    privacy = experiment.privacy
+    return {
+        "id": id,
+        "label": label(point.settings) or session_title(experiment),
+        "data": session_title(experiment),
+        "epsilon": _number(point.epsilon),
+        "unit": privacy.level if isinstance(privacy, Private) else None,
+        "value": point.value,
+        "low": _number(point.low),
+        "high": _number(point.high),
+        "metric": frontier.metric,
+        "delta": point.delta,
+        "auc": _number(point.attack_auc),
+        "rounds": experiment.rounds,
+        "seed": f"{point.runs} seed{'' if point.runs == 1 else 's'}",
+        "current": False,
+    }
+
+
+def _map(one: Sweep, frontier: Frontier) -> dict[str, Any] | None:
+    """Return the mean for each pair of values of the first two settings, if two were swept."""
+    paths = [path for path in one.axes if path != "seed" and len(one.axes[path]) > 1]
+    if len(paths) != 2:
+        return None
+    across, down = paths
+    found = {
+        (point.settings[down], point.settings[across]): point.value
+        for point in frontier.points
+        if math.isfinite(point.value)
+    }
+    return {
+        "across": across,
+        "down": down,
+        "columns": [label({"": value}).removeprefix(" = ") for value in one.axes[across]],
+        "rows": [label({"": value}).removeprefix(" = ") for value in one.axes[down]],
+        "values": [[found.get((y, x)) for x in one.axes[across]] for y in one.axes[down]],
+    }
+
+
+def _fields(experiment: Experiment) -> Iterator[dict[str, str]]:
+    """Yield every number, and every choice, of what the form holds: path, name, values to offer."""
+    fields = list(_numbers(experiment, "", ""))
+    fields.sort(key=lambda field: field["path"] != BUDGET)  # the first one is offered first
+    return iter(fields)
+
+
+def _numbers(spec: Spec, prefix: str, group: str) -> Iterator[dict[str, str]]:
+    for name, field in type(spec).model_fields.items():
+        value, path = getattr(spec, name), f"{prefix}{name}"
+        title = f"{group}{field.title}"
+        if path == "seed" or name.endswith("_seed"):
+            continue
+        if isinstance(value, Spec):
+            if isinstance(value, Part) and not prefix:
+                kinds = ", ".join(_choices(value))
+                yield {"path": f"{path}.kind", "name": title, "values": kinds}
+            yield from _numbers(value, f"{path}.", f"{field.title} · ")
+        elif _is_number(field):
+            yield {"path": path, "name": title, "values": _offered(path, value)}
+
+
+def _choices(part: Part) -> list[str]:
+    """Return the kind of a part, and those of the next of its family."""
+    own = part.kind()
+    others = [kind for kind in type(part).choices() if kind != own]
+    return [own, *others[:2]]
+
+
+def _is_number(field: FieldInfo) -> bool:
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return any(kind in (int, float) for kind in kinds) and bool not in kinds
+
+
+def _offered(path: str, value: float | None) -> str:
+    if path == BUDGET:
+        return BUDGETS
+    if not value:
+        return ""
+    whole = isinstance(value, int)
+    found = dict.fromkeys(max(1, round(value * by)) if whole else value * by for by in AROUND)
+    return ", ".join(f"{each:.12g}" for each in found)
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
