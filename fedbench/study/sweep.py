@@ -35,7 +35,7 @@ SweepState = Literal["running", "cancelled", "done"]
 
 @dataclass(frozen=True)
 class PointBegun:
-    """Somebody was given a point, by its place in `Sweep.points`."""
+    """Somebody was given a point, by its place in `Sweep.points`; again if it is tried again."""
 
     index: int
 
