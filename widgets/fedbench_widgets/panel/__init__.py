@@ -19,8 +19,8 @@ class Panel(anywidget.AnyWidget):
     `series` is float32, little-endian, row-major, [points × columns] with `snapshot["columns"]`
     among round, metric, loss, train_loss, p10, p90, epsilon, update_norm, clipped, bytes_up and
     seconds; the last two are totals up to that round. NaN stands for an absent value.
-    `frontier` has the runs as points, `sweep` what can be swept and what sweeps came to. The browser
-    sends `{"load": id}` for a chosen run, and `{"sweep": ...}`, see `Sweeping.obey`.
+    `frontier` has the runs as points, `sweep` what can be swept and what sweeps came to. The
+    browser sends `{"load": id}` for a chosen run, and `{"sweep": ...}`, see `Sweeping.obey`.
     """
 
     _esm = esm.load(_HERE / "panel.js")
