@@ -58,7 +58,7 @@ def test_a_sweep_fills_the_tab_is_cancelled_and_goes_on(lab: Lab) -> None:
         expect(chart.get_by_text(re.compile(rf"^{words} \d+\.\d%$"))).to_be_visible()
     rows = workbench.root.get_by_role("tabpanel").get_by_role("row")
     expect(rows).to_have_count(4)
-    expect(rows.nth(1)).to_contain_text(re.compile(r"privacy\.epsilon = 1.*\(.* to .*\).*2 seeds"))
+    expect(rows.nth(1)).to_contain_text(re.compile(r"ε ≤ 1.*\(.* to .*\).*2 seeds"))
     found = lab.run("print(wb._sweeping._sweeps[-1].frontier().frame().to_json())")
     assert found.count("attack_auc") == 1
     assert (
@@ -66,14 +66,22 @@ def test_a_sweep_fills_the_tab_is_cancelled_and_goes_on(lab: Lab) -> None:
         .run(lab.page, context={"include": [["[data-fedbench=workbench]"]]})
         .violations_count
     )
-    if os.environ.get("FEDBENCH_PICTURES"):
-        workbench.root.screenshot(path=str(PICTURE))
     # a point is an experiment
     chart.get_by_role("button").first.focus()
     lab.page.keyboard.press("Enter")
     workbench.tab("Code")
     expect(workbench.root.get_by_text("epsilon=1").first).to_be_visible()
     assert lab.errors == []
+
+
+@pytest.mark.skipif("FEDBENCH_PICTURES" not in os.environ, reason="only makes a picture")
+def test_a_picture_of_what_is_offered_first(lab: Lab) -> None:
+    workbench = opened(lab)
+    workbench.tab("Privacy–utility")
+    sweep = bar(workbench)
+    sweep.get_by_role("button", name="Run sweep").click()
+    expect(sweep.get_by_role("status")).to_have_text("30 of 30 runs done", timeout=120_000)
+    workbench.root.screenshot(path=str(PICTURE))
 
 
 def test_two_settings_make_a_map(lab: Lab) -> None:

@@ -119,6 +119,7 @@ def status(
         "budget": privacy.epsilon if isinstance(privacy, Private) else None,
         "delta": privacy.delta if isinstance(privacy, Private) else None,
         "unit": level(experiment),
+        "promise": promise(session.history) if rows else promise(History(experiment)),
         "bytes_up": sum(row.bytes_up for row in rows),
         "bytes_down": sum(row.bytes_down for row in rows),
         "simulated": _number(sum(row.simulated for row in rows)) if rows else None,
@@ -152,6 +153,7 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         # only there it is a bound on what the chart beside it shows: the norms of updates
         "clip": privacy.clip if isinstance(privacy, ClientLevelDP) else None,
         "unit": level(experiment),
+        "promise": promise(history),
         "personal": type(experiment.strategy).personal is not Strategy.personal,
         "loss_label": "cross-entropy" if history.metric == "accuracy" else "squared error",
         "note": note(history),
@@ -208,6 +210,18 @@ def level(experiment: Experiment) -> str | None:
     """Return what the experiment's ε is called, such as "client-level"; None without privacy."""
     privacy = experiment.privacy
     return privacy.level if isinstance(privacy, Private) else None
+
+
+def promise(history: History) -> str:
+    """Return what the ε of a run means and rests on; nothing without privacy."""
+    card = history.privacy_card()
+    words = dict(card.lines)
+    if not words:
+        return ""
+    told = (
+        f"{name}: {words[name]}." for name in ("Neighbours differ in that", "Sampling", "Noise")
+    )
+    return " ".join((card.statement, *told))
 
 
 def _point(id: int, experiment: Experiment, history: History, current: bool) -> dict[str, Any]:

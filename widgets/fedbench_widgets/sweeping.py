@@ -11,10 +11,12 @@ from pydantic.fields import FieldInfo
 
 from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
+from fedbench.figures import SHARES
 from fedbench.overrides import several
 from fedbench.spec import Part, Spec
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
-from fedbench.study.grid import label
+from fedbench.study.grid import shown
+from fedbench.template import group_of
 from fedbench_widgets.levels import short
 from fedbench_widgets.picture import session_title
 
@@ -148,13 +150,13 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
     privacy = experiment.privacy
     return {
         "id": id,
-        "label": label(point.settings) or session_title(experiment),
+        "label": _label(point) or session_title(experiment),
         "data": session_title(experiment),
         "epsilon": _number(point.epsilon),
         "unit": privacy.level if isinstance(privacy, Private) else None,
         "value": point.value,
-        "low": _number(point.low),
-        "high": _number(point.high),
+        "low": _within(point.low, frontier.metric),
+        "high": _within(point.high, frontier.metric),
         "metric": frontier.metric,
         "delta": point.delta,
         "auc": _number(point.attack_auc),
@@ -164,22 +166,50 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
     }
 
 
+def _within(end: float, metric: str) -> float | None:
+    """Return an end of an interval as far as the metric goes: Student's t knows no bounds."""
+    return _number(min(max(end, 0.0), 1.0) if metric in SHARES else end)
+
+
+def _label(point: FrontierPoint) -> str:
+    """Return what tells a point from the others, in the words of the form."""
+    return ", ".join(
+        _words(point.experiment, path, value) for path, value in point.settings.items()
+    )
+
+
+def _words(experiment: Experiment, path: str, value: Any) -> str:
+    if path == BUDGET:
+        return "no privacy" if value == math.inf else f"ε ≤ {shown(value)}"
+    return f"{_title(experiment, path)} {shown(value)}"
+
+
+def _title(experiment: Experiment, path: str) -> str:
+    """Return what the form calls a setting; of a kind the group's name says it."""
+    *groups, name = path.removesuffix(".kind").split(".")
+    holder: Any = experiment
+    for group in groups:
+        holder = holder[int(group)] if group.isdecimal() else getattr(holder, group)
+    return str(type(holder).model_fields[name].title)
+
+
 def _map(one: Sweep, frontier: Frontier) -> dict[str, Any] | None:
     """Return the mean for each pair of values of the first two settings, if two were swept."""
     paths = [path for path in one.axes if path != "seed" and len(one.axes[path]) > 1]
     if len(paths) != 2:
         return None
     across, down = paths
+    some = one.points[0].experiment
     found = {
         (point.settings[down], point.settings[across]): point.value
         for point in frontier.points
         if math.isfinite(point.value)
     }
     return {
-        "across": across,
-        "down": down,
-        "columns": [label({"": value}).removeprefix(" = ") for value in one.axes[across]],
-        "rows": [label({"": value}).removeprefix(" = ") for value in one.axes[down]],
+        "across": _title(some, across),
+        "down": _title(some, down),
+        "columns": [shown(value).replace("inf", "∞") for value in one.axes[across]],
+        "rows": [shown(value).replace("inf", "∞") for value in one.axes[down]],
         "values": [[found.get((y, x)) for x in one.axes[across]] for y in one.axes[down]],
     }
 
@@ -199,18 +229,18 @@ def _numbers(spec: Spec, prefix: str, group: str) -> Iterator[dict[str, str]]:
             continue
         if isinstance(value, Spec):
             if isinstance(value, Part) and not prefix:
-                kinds = ", ".join(_choices(value))
+                kinds = ", ".join(_choices(value, group_of(field)))
                 yield {"path": f"{path}.kind", "name": title, "values": kinds}
             yield from _numbers(value, f"{path}.", f"{field.title} · ")
         elif _is_number(field):
             yield {"path": path, "name": title, "values": _offered(path, value)}
 
 
-def _choices(part: Part) -> list[str]:
-    """Return the kind of a part, and those of the next of its family."""
+def _choices(part: Part, family: type[Spec] | None) -> list[str]:
+    """Return the kind of a part, and the first others of its family."""
     own = part.kind()
-    others = [kind for kind in type(part).choices() if kind != own]
-    return [own, *others[:2]]
+    known = family.choices() if family is not None and issubclass(family, Part) else {}
+    return [own, *[kind for kind in known if kind != own][:2]]
 
 
 def _is_number(field: FieldInfo) -> bool:

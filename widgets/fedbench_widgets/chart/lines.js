@@ -125,9 +125,11 @@ export class LineChart {
   /**
    * @param {string} title
    * @param {string} subtitle
+   * @param {string} [meaning] what the numbers mean and rest on
    */
-  title(title, subtitle) {
+  title(title, subtitle, meaning = "") {
     text(this.heading, title);
+    set(this.heading, { title: meaning || null });
     text(this.subtitle, subtitle);
   }
 

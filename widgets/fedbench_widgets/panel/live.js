@@ -16,6 +16,14 @@ const PREVIEW =
   "After each round: how good the global model is on held-out data, how evenly the clients " +
   "share in it, and what it costs.";
 
+const MEANING = {
+  metric:
+    "Of the global model on rows that were held out from training. The band is over clients with " +
+    "such rows of their own, from the 10th to the 90th percentile.",
+  loss: "Mean over held-out rows, and over the batches that the cohort trained on.",
+  norm: "Euclidean, of what a client would send, before it is clipped.",
+};
+
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function live(context) {
   const cursor = new Cursor();
@@ -72,12 +80,12 @@ export function live(context) {
     end = shared.xDomain[1];
     text(note, info.note || (table.rows === 0 ? PREVIEW : ""));
     set(note, { hidden: note.textContent === "" });
-    charts.accuracy.title(info.metric.label, "");
+    charts.accuracy.title(info.metric.label, "", MEANING.metric);
     charts.accuracy.draw(accuracy(table, shared, kind));
-    charts.loss.title("Loss", info.loss_label);
+    charts.loss.title("Loss", info.loss_label, MEANING.loss);
     charts.loss.draw(loss(table, shared, kind));
     drawEpsilon(table, shared);
-    charts.norm.title("Update norm", "median over the cohort");
+    charts.norm.title("Update norm", "median over the cohort", MEANING.norm);
     const unmeasured = table.rows > 0 && table.column("update_norm") === null;
     charts.norm.unavailable(unmeasured ? "This run does not record update norms." : null);
     charts.norm.draw(norm(table, shared, kind));
@@ -89,7 +97,7 @@ export function live(context) {
     const { delta, unit } = table.info;
     const known = isPrivate(table);
     const at = `${epsilonName(unit)}${delta === null ? "" : ` at δ = ${power(delta)}`}`;
-    charts.epsilon.title("Privacy spent", known ? at : "");
+    charts.epsilon.title("Privacy spent", known ? at : "", known ? table.info.promise : "");
     charts.epsilon.unavailable(
       known ? null : "No privacy mechanism: there is no ε to spend. Choose one under Privacy.",
     );

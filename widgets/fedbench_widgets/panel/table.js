@@ -15,6 +15,7 @@
  * @property {number | null} delta
  * @property {number | null} clip
  * @property {string | null} unit what ε protects: "client-level" or "example-level"
+ * @property {string} promise what ε means and rests on
  * @property {boolean} personal clients use models of their own
  * @property {string} loss_label
  * @property {string} note
@@ -39,6 +40,7 @@ const BLANK = {
   delta: null,
   clip: null,
   unit: null,
+  promise: "",
   personal: false,
   loss_label: "",
   note: "",

@@ -18,6 +18,7 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {number | null} budget
  * @property {number | null} delta
  * @property {string | null} unit
+ * @property {string} [promise] what ε means and rests on; older notebooks have none
  * @property {number} bytes_up
  * @property {number} bytes_down
  * @property {number | null} simulated seconds by the clock of the devices

@@ -64,6 +64,14 @@ export function announce(status) {
   }
 }
 
+/** What a number means and rests on: its chip's tooltip. */
+const MEANING = {
+  rounds: "Rounds that are done, of those planned.",
+  time: "Seconds spent in rounds, pauses left out; the time left if rounds go on as they did.",
+  sent: "Bytes that all clients have sent to the server so far: four for each number of an update.",
+  simulated: "Time by the clock of the simulated devices: training, transfers and waiting.",
+};
+
 /**
  * The chips as [text, is it emphasised] pieces.
  * @param {Status} status
@@ -120,6 +128,16 @@ export function chips(status) {
     });
   }
   return found;
+}
+
+/**
+ * What the number on a chip means and rests on.
+ * @param {string} key
+ * @param {Status} status
+ */
+export function meaning(key, status) {
+  if (key === "privacy") return status.promise ?? "";
+  return MEANING[/** @type {keyof typeof MEANING} */ (key)] ?? "";
 }
 
 /** @param {import("../chart/model.js").View} view */
@@ -250,8 +268,9 @@ function drawChips(list, status) {
       }),
     );
   }
-  wanted.forEach(({ pieces, over }, i) => {
+  wanted.forEach(({ key, pieces, over }, i) => {
     const chip = list.children[i];
+    set(chip, { title: meaning(key, status) });
     chip.classList.toggle("fb-warn", over ?? false);
     pieces.forEach(([words], j) => text(chip.children[j], words));
   });

@@ -1,0 +1,149 @@
+"""Sweeps of a workbench without a page: what is offered, what is refused, what is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+import fedbench as fb
+from fedbench_widgets.sweeping import Sweeping
+
+EXPERIMENT = fb.Experiment(
+    data=fb.Wine(),
+    partition=fb.Dirichlet(clients=6, alpha=1.0),
+    strategy=fb.FedAvg(weighting="uniform"),
+    privacy=fb.ClientLevelDP(epsilon=3, delta=1e-2),
+    rounds=2,
+)
+
+
+class Page:
+    """Counts how often there is something new."""
+
+    def __init__(self) -> None:
+        self.news = 0
+        self.sweeping = Sweeping(self.changed)
+
+    def changed(self) -> None:
+        self.news += 1
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    made = Page()
+    yield made
+    made.sweeping.close()
+
+
+def ask(page: Page, over: dict[str, str], seeds: int = 1, experiment: Any = EXPERIMENT) -> str:
+    page.sweeping.obey({"over": over, "seeds": seeds}, experiment)
+    return page.sweeping.shown(experiment)["words"]
+
+
+def test_every_number_and_every_choice_can_be_swept_the_budget_first(page: Page) -> None:
+    shown = page.sweeping.shown(EXPERIMENT)
+    assert shown["state"] == "none" and shown["points"] == []
+    fields = {field["path"]: field for field in shown["fields"]}
+    assert next(iter(fields)) == "privacy.epsilon"
+    assert fields["privacy.epsilon"]["values"] == "0.5, 1, 2, 4, 8, ∞"
+    assert fields["partition.alpha"]["values"] == "0.25, 0.5, 1, 2"
+    assert fields["partition.clients"]["values"] == "2, 3, 6, 12"
+    assert fields["strategy.kind"]["values"].startswith("FedAvg, ")
+    assert {"training.lr", "rounds", "privacy.clip", "sampling.rate"} <= set(fields)
+    assert not any("seed" in path for path in fields)
+    for path, field in fields.items():  # each of them is a setting, by its name
+        assert field["name"], path
+    plain = EXPERIMENT.replace(privacy=fb.NoPrivacy())
+    assert "privacy.epsilon" not in {
+        field["path"] for field in page.sweeping.shown(plain)["fields"]
+    }
+
+
+def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> None:
+    assert ask(page, {"privacy.epsilon": "1, 4, ∞"}, seeds=2) == ""
+    (one,) = page.sweeping._sweeps
+    assert one.wait(90) == "done"
+    shown = page.sweeping.shown(EXPERIMENT)
+    assert (shown["done"], shown["total"], shown["state"]) == (6, 6, "done")
+    assert page.news > 6
+    frontier = one.frontier()
+    points = shown["points"]
+    assert [point["label"] for point in points] == ["ε ≤ 1", "ε ≤ 4", "no privacy"]
+    for point, known in zip(points, frontier.points, strict=True):
+        assert point["value"] == known.value
+        assert point["auc"] == known.attack_auc
+        assert 0 <= point["low"] <= point["value"] <= point["high"] <= 1
+        assert point["seed"] == "2 seeds"
+    assert points[0]["unit"] == "client-level" and points[2]["epsilon"] is None
+    assert [level["label"].split()[0] for level in shown["levels"]] == ["pooled", "alone"]
+    loaded = page.sweeping.experiment(points[1]["id"])
+    assert loaded == EXPERIMENT.replace(**{"privacy.epsilon": 4.0})
+
+
+def test_two_settings_are_a_map_by_value(page: Page) -> None:
+    ask(page, {"partition.alpha": "0.1, 10", "strategy.kind": "FedAvg, FedProx"})
+    (one,) = page.sweeping._sweeps
+    one.wait(90)
+    grid = page.sweeping.shown(EXPERIMENT)["map"]
+    assert (grid["across"], grid["down"]) == ("α", "Strategy")
+    assert (grid["columns"], grid["rows"]) == (["0.1", "10"], ["FedAvg", "FedProx"])
+    means = {tuple(point.settings.values()): point.value for point in one.frontier().points}
+    assert grid["values"] == [
+        [means[0.1, "FedAvg"], means[10, "FedAvg"]],
+        [means[0.1, "FedProx"], means[10, "FedProx"]],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("over", "seeds", "words"),
+    [
+        ({"privacy.epsilon": "1, 1"}, 1, "this value is there twice"),
+        ({"privacy.epsilon": "-1"}, 1, "greater than 0"),
+        ({"privacy.epsilon": " "}, 1, "has no values"),
+        ({"privacy.epsilom": "1"}, 1, "privacy.epsilom"),
+        ({"privacy.epsilon": "1"}, 0, "seeds = 0: give a number from 1 to 50"),
+        ({"training.lr": "fast"}, 1, "training.lr"),
+    ],
+)
+def test_what_cannot_be_is_said_and_starts_nothing(
+    page: Page, over: dict[str, str], seeds: int, words: str
+) -> None:
+    assert words in ask(page, over, seeds)
+    assert page.sweeping._sweeps == []
+    assert page.sweeping.shown(EXPERIMENT)["state"] == "none"
+
+
+def test_a_budget_over_fixed_noise_is_refused(page: Page) -> None:
+    fixed = EXPERIMENT.replace(**{"privacy.noise_multiplier": 1.0})
+    assert "let the noise follow from ε" in ask(page, {"privacy.epsilon": "1, 2"}, 1, fixed)
+    assert "something in the form is wrong" in ask(page, {"privacy.epsilon": "1"}, 1, None)
+
+
+def test_cancel_and_go_on_and_close(page: Page) -> None:
+    slow = EXPERIMENT.replace(rounds=2000)
+    ask(page, {"privacy.epsilon": "1, 2, 4"}, 2, slow)
+    (one,) = page.sweeping._sweeps
+    page.sweeping.obey("cancel", slow)
+    assert page.sweeping.shown(slow)["state"] == "cancelled"
+    page.sweeping.obey("resume", slow)
+    assert page.sweeping.shown(slow)["state"] == "running"
+    assert one._crew is not None
+    pids = [process.pid for process in one._crew.processes]
+    page.sweeping.close()
+    assert one.state == "cancelled"
+    known = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    assert psutil.wait_procs(known, timeout=20)[1] == []
+
+
+def test_failures_are_told_and_not_drawn(page: Page) -> None:
+    plain = EXPERIMENT.replace(privacy=fb.NoPrivacy())
+    assert ask(page, {"training.lr": "0.1, 1e38"}, 1, plain) == ""
+    page.sweeping._sweeps[0].wait(90)
+    shown = page.sweeping.shown(EXPERIMENT)
+    assert shown["words"].startswith("1 failed: round 1: the loss is no longer finite")
+    assert [point["label"] for point in shown["points"]] == ["Learning rate 0.1"]
+    assert all(math.isfinite(point["value"]) for point in shown["points"])
