@@ -140,10 +140,11 @@ def test_cancel_and_go_on_and_close(page: Page) -> None:
 
 
 def test_failures_are_told_and_not_drawn(page: Page) -> None:
-    plain = EXPERIMENT.replace(privacy=fb.NoPrivacy())
+    plain = EXPERIMENT.replace(privacy=fb.NoPrivacy(), sampling=fb.Everyone(), rounds=9)
     assert ask(page, {"training.lr": "0.1, 1e38"}, 1, plain) == ""
     page.sweeping._sweeps[0].wait(90)
     shown = page.sweeping.shown(EXPERIMENT)
-    assert shown["words"].startswith("1 failed: round 1: the loss is no longer finite")
+    assert shown["words"].startswith("1 failed: round ")
+    assert "the loss is no longer finite; training diverged" in shown["words"]
     assert [point["label"] for point in shown["points"]] == ["Learning rate 0.1"]
     assert all(math.isfinite(point["value"]) for point in shown["points"])
