@@ -136,11 +136,13 @@ from .strategies import (
 )
 from .study import (
     Baselines as Baselines,
+    Forecast as Forecast,
     Frontier as Frontier,
     PrivacyPlan as PrivacyPlan,
     Sweep as Sweep,
     SweepError as SweepError,
     baselines as baselines,
+    forecast as forecast,
     oracle as oracle,
     plan as plan,
     sweep as sweep,

@@ -1,6 +1,7 @@
 """Studies: what several runs say together."""
 
 from fedbench.study.baselines import Baselines, alternative, baselines
+from fedbench.study.forecast import Forecast, expected, forecast
 from fedbench.study.frontier import Frontier, FrontierPoint
 from fedbench.study.kept import SweepError
 from fedbench.study.oracle import oracle
@@ -20,6 +21,7 @@ from fedbench.study.sweep import (
 
 __all__ = [
     "Baselines",
+    "Forecast",
     "Frontier",
     "FrontierPoint",
     "PointAdvanced",
@@ -35,6 +37,8 @@ __all__ = [
     "SweepState",
     "alternative",
     "baselines",
+    "expected",
+    "forecast",
     "oracle",
     "plan",
     "sweep",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from fedbench.study.forecast import Forecast
+
 CONFIDENCE = 0.95
 
 
@@ -104,6 +106,12 @@ class Frontier:
             raise ValueError(f"epsilon = {epsilon:g}: no point spends as little")
         sign = 1 if self.higher_is_better else -1
         return max(within, key=lambda point: sign * point.value)
+
+    def expected(self, epsilon: float, unit: str | None = None) -> Forecast:
+        """Return what these points say of another budget; see `fedbench.study.forecast`."""
+        from fedbench.study.forecast import expected
+
+        return expected(self, epsilon, unit)
 
     def total_epsilon(self, delta: float | None = None) -> dict[str, float]:
         """Return the ε of publishing all private runs together, by unit, each composed once.

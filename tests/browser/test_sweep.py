@@ -81,6 +81,7 @@ def test_a_picture_of_what_is_offered_first(lab: Lab) -> None:
     sweep = bar(workbench)
     sweep.get_by_role("button", name="Run sweep").click()
     expect(sweep.get_by_role("status")).to_have_text("30 of 30 runs done", timeout=120_000)
+    lab.page.set_viewport_size({"width": 1440, "height": 1400})
     workbench.root.screenshot(path=str(PICTURE))
 
 

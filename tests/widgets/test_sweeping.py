@@ -80,6 +80,12 @@ def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> N
         assert point["seed"] == "2 seeds"
     assert points[0]["unit"] == "client-level" and points[2]["epsilon"] is None
     assert [level["label"].split()[0] for level in shown["levels"]] == ["pooled", "alone"]
+    # the budget between two that were swept has an expectation, of the same experiment alone
+    between = EXPERIMENT.replace(**{"privacy.epsilon": 2.0, "seed": 9})
+    assert page.sweeping.expected(between) == f" Expect {frontier.expected(2.0)}."
+    assert "between 2 runs at ε = 1 and 2 runs at ε = 4" in page.sweeping.expected(between)
+    assert page.sweeping.expected(between.replace(rounds=3)) == ""
+    assert page.sweeping.expected(EXPERIMENT.replace(**{"privacy.epsilon": 9.0})) == ""
     loaded = page.sweeping.experiment(points[1]["id"])
     assert loaded == EXPERIMENT.replace(**{"privacy.epsilon": 4.0})
 

@@ -283,9 +283,9 @@ def test_an_edit_in_a_drag_is_hinted_roughly_and_the_last_one_exactly(workbench:
     other = PRIVATE.replace(**{"privacy.epsilon": 2.5})
     workbench._hint(other)
     assert workbench.form.hint.value.startswith("Noise z ≈ ")
-    assert workbench._hinted is not other
+    assert workbench._hinted != (other, 0)
     # and then for the exact one
     workbench._publisher._dirty.clear()
     workbench._hint(other)
     assert workbench.form.hint.value == privacy_hint(other)
-    assert workbench._hinted is other
+    assert workbench._hinted == (other, 0)

@@ -83,6 +83,24 @@ class Sweeping:
         if self._sweeps:
             self._sweeps[-1].cancel()
 
+    def expected(self, experiment: Experiment) -> str:
+        """Return what a sweep of the same but for budget and seed tells to expect, or nothing."""
+        privacy = experiment.privacy
+        if not isinstance(privacy, Private) or privacy.epsilon is None:
+            return ""
+        for one in reversed(self._sweeps):
+            swept = (point.experiment for point in one.points)
+            first = next((each for each in swept if isinstance(each.privacy, Private)), None)
+            if set(one.axes) != {BUDGET, "seed"} or first is None:
+                continue
+            if type(first.privacy) is not type(privacy) or _bare(first) != _bare(experiment):
+                continue
+            try:
+                return f" Expect {one.frontier().expected(privacy.epsilon)}."
+            except ValueError:  # a budget beyond those that were swept, or none is done yet
+                continue
+        return ""
+
     def experiment(self, id: str) -> Experiment:
         """Return the experiment of a point, of the first of its seeds. Raises KeyError."""
         number, _, place = id.removeprefix("sweep-").partition("-")
@@ -107,6 +125,11 @@ class Sweeping:
             "levels": drawn[-1]["levels"] if drawn else [],
             "map": drawn[-1]["map"] if drawn else None,
         }
+
+    @property
+    def news(self) -> int:
+        """Return how many results there are: what is expected may be another with each."""
+        return sum(len(one.results) for one in self._sweeps)
 
     def close(self) -> None:
         """Cancel what goes on."""
@@ -134,6 +157,11 @@ class Sweeping:
             }
             self._drawn[number] = version, drawn
         return drawn
+
+
+def _bare(experiment: Experiment) -> Experiment:
+    """Return an experiment with any budget and seed: what has to be the same to compare."""
+    return experiment.replace(**{BUDGET: 1.0, "seed": 0})
 
 
 _WORDS = {"local-only": "alone", "oracle": "best possible"}

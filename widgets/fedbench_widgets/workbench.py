@@ -60,7 +60,8 @@ class Workbench(widgets.VBox):
         self._series = Series(self.session.history)
         self._written: Experiment | None = None  # what the Code tab shows
         self._dealt: object = None  # what the map of the partition shows
-        self._hinted: Experiment | None = None  # what the privacy hint speaks of
+        # what the privacy hint speaks of, and what sweeps had told by then
+        self._hinted: tuple[Experiment, int] | None = None
         self._hint_took = 0.0  # seconds, the last time
         self._plan: Plan | None = None  # ε to the end of what the session runs
         # what that plan was made for, and by which noise
@@ -272,7 +273,8 @@ class Workbench(widgets.VBox):
         session = self.session
         if not warmed() or (session.state == "running" and not len(session.history)):
             return
-        if experiment is not self._hinted:
+        known = experiment, self._sweeping.news
+        if known != self._hinted:
             self._hint(experiment)
             prepare(self, experiment)
         planned = session.experiment, session.history.noise_multiplier
@@ -287,9 +289,9 @@ class Workbench(widgets.VBox):
             if self._publisher.pending:
                 return
         began = time.perf_counter()
-        self.form.hint.value = privacy_hint(experiment)
+        self.form.hint.value = privacy_hint(experiment) + self._sweeping.expected(experiment)
         self._hint_took = time.perf_counter() - began
-        self._hinted = experiment
+        self._hinted = experiment, self._sweeping.news
 
     def _show_session(self) -> None:
         session = self.session

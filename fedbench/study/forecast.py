@@ -1,0 +1,105 @@
+"""Which accuracy to expect of a budget: from runs that were made, or from some that are now."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fedbench.experiment import Experiment
+
+if TYPE_CHECKING:
+    from fedbench.study.frontier import Frontier, FrontierPoint
+
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A value of `metric` to expect, from `low` to `high` (95 %, NaN if unknown), and `how` so.
+
+    It is about the mean over seeds; a single run varies more.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    how: str
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        from fedbench.figures import SHARES
+
+        share = self.metric in SHARES
+        value, low, high = (
+            f"{each:.1%}" if share else f"{each:.3g}" for each in (self.value, self.low, self.high)
+        )
+        band = f" ({low} to {high})" if math.isfinite(self.low + self.high) else ""
+        return f"{self.metric} {value}{band}, {self.how}"
+
+
+def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> Forecast:
+    """Return what a frontier's points say of a budget, by a straight line in log ε between two.
+
+    `unit`, such as "client", is needed where several occur. Raises ValueError for a budget beyond
+    the points on either side, and where other settings than the budget were swept.
+    """
+    known = [
+        point
+        for point in frontier.points
+        if point.unit and unit in (None, point.unit) and math.isfinite(point.value)
+    ]
+    if len({(point.unit, point.delta) for point in known}) > 1:
+        raise ValueError("unit: the ε of different units or δ do not compare; choose one of them")
+    if any(set(point.settings) - {"privacy.epsilon"} for point in known):
+        raise ValueError("points differ by more than their budget: sweep that and the seed alone")
+    known.sort(key=lambda point: point.epsilon)
+    if not known or not known[0].epsilon * (1 - 1e-3) <= epsilon <= known[-1].epsilon * (1 + 1e-3):
+        ends = f" from {known[0].epsilon:.3g} to {known[-1].epsilon:.3g}" if known else ", none"
+        raise ValueError(f"epsilon = {epsilon:g}: it is not among the points there are{ends}")
+    after = next((k for k, point in enumerate(known) if point.epsilon >= epsilon), len(known) - 1)
+    right, left = known[after], known[max(0, after - 1)]
+    if right is left or abs(math.log(right.epsilon / epsilon)) < 1e-3:
+        how = f"from {_runs(right)} at ε = {right.epsilon:.3g}"
+        return Forecast(frontier.metric, right.value, right.low, right.high, how)
+    share = math.log(epsilon / left.epsilon) / math.log(right.epsilon / left.epsilon)
+
+    def between(a: float, b: float) -> float:
+        return (1 - share) * a + share * b
+
+    how = (
+        f"between {_runs(left)} at ε = {left.epsilon:.3g} and {_runs(right)} at "
+        f"ε = {right.epsilon:.3g}"
+    )
+    return Forecast(
+        frontier.metric,
+        between(left.value, right.value),
+        between(left.low, right.low),
+        between(left.high, right.high),
+        how,
+    )
+
+
+def forecast(experiment: Experiment, *, seeds: int = SEEDS, workers: int | None = None) -> Forecast:
+    """Return what to expect of an experiment by running it with some seeds, all of its rounds.
+
+    It blocks until these runs are done, side by side in `workers` processes. Raises ValueError for
+    no seeds, and RuntimeError where every run fails.
+    """
+    from fedbench.study.sweep import sweep
+
+    if seeds < 1:
+        raise ValueError(f"seeds = {seeds}: one at least is needed")
+    first = experiment.seed
+    made = sweep(experiment, {"seed": range(first, first + seeds)}, workers=workers, levels=False)
+    made.wait()
+    (point,) = made.frontier().points
+    if not point.runs:
+        raise RuntimeError(f"every run failed: {made.results[0].error}")
+    how = f"from {_runs(point)} of {experiment.rounds} rounds"
+    return Forecast(experiment.metric, point.value, point.low, point.high, how)
+
+
+def _runs(point: FrontierPoint) -> str:
+    return f"{point.runs} run{'' if point.runs == 1 else 's'}"

@@ -1,0 +1,89 @@
+"""What to expect of a budget: by hand between points, and from runs that are made."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import fedbench as fb
+from fedbench.study import FrontierPoint
+
+PRIVATE = fb.Experiment(
+    data=fb.Wine(),
+    partition=fb.Dirichlet(clients=6, alpha=1.0),
+    strategy=fb.FedAvg(weighting="uniform"),
+    sampling=fb.Poisson(rate=0.5),
+    privacy=fb.ClientLevelDP(epsilon=3, delta=1e-2, noise_seed=1),
+    rounds=2,
+)
+
+
+def point(epsilon: float, value: float, unit: str | None = "client", **more) -> FrontierPoint:
+    return FrontierPoint(
+        settings={"privacy.epsilon": epsilon},
+        experiment=PRIVATE,
+        value=value,
+        low=value - 0.1,
+        high=value + 0.05,
+        runs=5,
+        failed=0,
+        epsilon=epsilon,
+        unit=unit,
+        delta=None if unit is None else 1e-2,
+        **more,
+    )
+
+
+FRONTIER = fb.Frontier("accuracy", (point(4, 0.9), point(1, 0.6), point(math.inf, 0.95, None)))
+
+
+def test_between_two_budgets_the_line_is_straight_in_its_logarithm() -> None:
+    found = FRONTIER.expected(2)
+    assert found.value == pytest.approx(0.75)
+    assert (found.low, found.high) == (pytest.approx(0.65), pytest.approx(0.8))
+    assert str(found) == (
+        "accuracy 75.0% (65.0% to 80.0%), between 5 runs at ε = 1 and 5 runs at ε = 4"
+    )
+
+
+@pytest.mark.parametrize(("epsilon", "value"), [(1, 0.6), (4, 0.9), (3.9999, 0.9)])
+def test_at_a_point_it_is_that(epsilon: float, value: float) -> None:
+    found = FRONTIER.expected(epsilon)
+    assert found.value == value
+    assert found.how == f"from 5 runs at ε = {round(epsilon)}"
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    for beyond in (0.9, 4.1):
+        with pytest.raises(ValueError, match="not among the points there are from 1 to 4"):
+            FRONTIER.expected(beyond)
+    with pytest.raises(ValueError, match="there are, none"):
+        fb.Frontier("accuracy", ()).expected(1)
+    mixed = fb.Frontier("accuracy", (point(1, 0.5), point(2, 0.6, "example")))
+    with pytest.raises(ValueError, match="different units"):
+        mixed.expected(1.5)
+    assert mixed.expected(2, "example").value == 0.6
+    other = point(1, 0.5)
+    other = FrontierPoint(**{**vars(other), "settings": {"privacy.epsilon": 1, "rounds": 3}})
+    with pytest.raises(ValueError, match="sweep that and the seed alone"):
+        fb.Frontier("accuracy", (other,)).expected(1)
+
+
+def test_a_forecast_is_the_mean_of_runs_that_are_made() -> None:
+    found = fb.forecast(PRIVATE, seeds=2)
+    runs = [fb.run(PRIVATE.replace(seed=seed), progress=False) for seed in (0, 1)]
+    values = [run.rows[-1].metrics["accuracy"] for run in runs]
+    assert found.value == pytest.approx(sum(values) / 2)
+    assert found.low <= found.value <= found.high
+    assert found.how == "from 2 runs of 2 rounds"
+
+
+def test_a_forecast_of_nothing() -> None:
+    with pytest.raises(ValueError, match="seeds = 0"):
+        fb.forecast(PRIVATE, seeds=0)
+    bad = PRIVATE.replace(
+        privacy=fb.NoPrivacy(), sampling=fb.Everyone(), rounds=9, **{"training.lr": 1e38}
+    )
+    with pytest.raises(RuntimeError, match="every run failed: round"):
+        fb.forecast(bad, seeds=1)
