@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from dp_accounting import (
     ComposedDpEvent,
@@ -124,6 +125,32 @@ def test_a_rate_close_to_nothing_is_answered_and_still_bounded(rate: float) -> N
     # each round alone loses at most log(1 + rate (e^l - 1)) of the loss l without sampling
     alone = epsilon(1.0, 1.0, 1, 1e-6 / (200 * rate)) if 200 * rate > 1e-6 else 0.0
     assert 0 <= few <= 200 * math.log1p(rate * math.expm1(alone)) + 1e-9
+
+
+def test_lies_in_the_interval_of_the_prv_accountant_wherever_one_looks() -> None:
+    """Fifty configurations drawn at random: rates, noise, steps and δ of all sizes."""
+    prv = pytest.importorskip("prv_accountant")
+    rng, answered = np.random.default_rng(2106), 0
+    for _ in range(80):
+        rate = float(10 ** rng.uniform(-2.5, -0.1))
+        steps = int(10 ** rng.uniform(0, 2.7))
+        delta = float(10 ** rng.uniform(-8, -2))
+        noise = noise_multiplier(rate, steps, float(10 ** rng.uniform(-0.7, 1)), delta)
+        try:
+            accountant = prv.PRVAccountant(
+                prvs=[prv.PoissonSubsampledGaussianMechanism(rate, noise)],
+                max_self_compositions=[steps],
+                eps_error=0.05,
+                delta_error=delta / 1000,
+            )
+        except RuntimeError:  # its own grid is too coarse for this one, as it says
+            continue
+        low, _, high = accountant.compute_epsilon(delta, [steps])
+        assert low <= epsilon(rate, noise, steps, delta) <= high, (rate, noise, steps, delta)
+        answered += 1
+        if answered == 50:
+            break
+    assert answered == 50
 
 
 def test_subsampling_tends_to_the_exact_gaussian() -> None:
