@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import os
 import sys
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, NoReturn
 from urllib.parse import quote
@@ -16,14 +17,14 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 import fedbench
-from fedbench import scenarios
+from fedbench import printed, scenarios
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, several
-from fedbench.runs import History, Session
+from fedbench.runs import Session
 from fedbench.runs.rounds import Rounds
-from fedbench.runs.store import StoreError, outcome, prepare, save
+from fedbench.runs.store import StoreError, prepare, resume as resumed, save
 from fedbench.spec import problems
-from fedbench.study import Frontier, Sweep, SweepError
+from fedbench.study import Sweep, SweepError
 from fedbench.study.grid import label
 from fedbench.study.plan import plan as make_plan
 from fedbench.study.sweep import sweep as make_sweep
@@ -128,25 +129,52 @@ def run(
         folder = prepare(out or _free(Path("runs") / file.stem), experiment)
     except StoreError as error:
         _refuse(str(error))
-    session = Session(experiment)
+    _carry_out(Session(experiment), folder, quiet, profile)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(help="The results of a run; see `fedbench run`.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="Change a setting for the rounds to come, as in --set rounds=100.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the results; FOLDER-2 or the next that is free."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Say what the time of a round went into.")
+    ] = False,
+    allow_imports: Annotated[
+        bool,
+        typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
+    ] = False,
+) -> None:
+    """Go on with a saved run: what it spent of its privacy stays spent."""
+    if allow_imports:
+        sys.path.insert(0, str(Path.cwd()))
     try:
-        interrupted = _watch(session, quiet)
-        save(session, folder)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except (StoreError, OSError) as error:
-        _stop(f"the results cannot be saved: {error}", FAILED)
-    _report(session, folder)
-    if profile:
-        _profile(session.history)
-    if session.failure is not None:
-        _stop(session.failure.message, FAILED)
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-    typer.echo(
-        f"\nNext: change a setting with --set, or read the run back in Python with\n"
-        f"  fedbench.runs.store.load({str(folder)!r})"
-    )
+        now = resumed(folder, allow_imports=allow_imports).experiment
+        data, wanted = now.to_dict(), {}
+        for change in changes or []:
+            override(data, change, allow_imports=allow_imports)
+        asked = Experiment.from_dict(data, allow_imports=allow_imports)
+        for change in changes or []:
+            path = change.partition("=")[0].strip().removesuffix(".kind")
+            wanted[path] = reduce(getattr, path.split("."), asked)
+        session = resumed(folder, allow_imports=allow_imports, **wanted)
+        place = prepare(out or _free(folder), session.history.experiment)
+    except ValidationError as error:
+        _refuse(*map(str, problems(error)))
+    except (StoreError, OverrideError) as error:
+        _refuse(str(error))
+    _carry_out(session, place, quiet, profile)
 
 
 @app.command()
@@ -191,7 +219,7 @@ def sweep(
     for text in going.cautions():
         typer.echo(f"caution: {text}", err=True)
     interrupted = _follow(going, quiet)
-    _compare(going.frontier())
+    printed.compare(going.frontier())
     for result in going.results:
         if result.error:
             typer.echo(f"failed: {label(result.settings)}: {result.error}", err=True)
@@ -289,6 +317,28 @@ def _read(file: Path, changes: list[str], allow_imports: bool) -> Experiment:
 # Running -----------------------------------------------------------------------------------------
 
 
+def _carry_out(session: Session, folder: Path, quiet: bool, profiled: bool) -> None:
+    """Run a session to its end, save it and print what it came to."""
+    try:
+        interrupted = _watch(session, quiet)
+        save(session, folder)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except (StoreError, OSError) as error:
+        _stop(f"the results cannot be saved: {error}", FAILED)
+    printed.report(session, folder)
+    if profiled:
+        printed.profile(session.history)
+    if session.failure is not None:
+        _stop(session.failure.message, FAILED)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    typer.echo(
+        f"\nNext: change a setting with --set, go on with `fedbench resume {folder}`, or read the "
+        f"run back in Python with\n  fedbench.load({str(folder)!r})"
+    )
+
+
 def _free(folder: Path) -> Path:
     number = 1
     while (
@@ -333,79 +383,6 @@ def _follow(going: Sweep, quiet: bool) -> bool:
             going.cancel()
             return True
     return False
-
-
-def _compare(frontier: Frontier) -> None:
-    if not frontier.points:
-        return
-    frame = frontier.frame().dropna(axis="columns", how="all")
-    frame["best"] = ["*" if best else "" for best in frame["best"]]
-    text = frame.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}")
-    typer.echo(text)
-    typer.echo(
-        "\n*: best for at most as much privacy spent; low to high: 95 % interval of the mean"
-    )
-    for name, value in frontier.levels.items():
-        typer.echo(f"  {name:<12}{value:.4f}")
-
-
-def _report(session: Session, folder: Path) -> None:
-    history = session.history
-    found = outcome(history)
-    ended = "failed" if session.failure is not None else found["ended"]
-    lines = {"rounds": f"{found['rounds']} ({ended})"}
-    lines |= {name: f"{value:.4f}" for name, value in found["metrics"].items()}
-    if len(history):
-        last = history.frame().iloc[-1]
-        lines["clients"] = (
-            f"{history.metric} of the worst tenth {last['worst_tenth']:.4f}, 10th to 90th "
-            f"percentile {last['clients_p10']:.4f} to {last['clients_p90']:.4f}"
-        )
-    for key, whom in (("epsilon", "whole clients"), ("example_epsilon", "single examples")):
-        if found[key] is None:
-            continue
-        lines["ε"] = (
-            f"{found[key]:.4f} at δ = {found['delta']:g}, for {whom} "
-            f"(noise z = {found['noise_multiplier']:.4f}, simulated in floating point)"
-        )
-    sent, received = found["bytes_up"] / 1e6, found["bytes_down"] / 1e6
-    lines["traffic"] = f"{sent:.2f} MB up, {received:.2f} MB down"
-    lines["saved in"] = str(folder)
-    typer.echo(f"{found['data']} · {found['experiment']}")
-    for name, value in lines.items():
-        typer.echo(f"  {name:<10}{value}")
-
-
-PHASES = {
-    "sampling": "drawing the cohort",
-    "data": "batches of the clients",
-    "gradients": "forward and backward, with the step where it is in one with them",
-    "noise": "noise for the privacy of examples",
-    "step": "the strategy's hooks and the local steps",
-    "clipping": "attacks, norms of updates and clipping",
-    "aggregation": "adding up, noise on the sum and the server's step",
-    "evaluation": "the held-out test set",
-    "accounting": "the privacy ledger",
-    "rest": "between the phases, and waiting for workers",
-}
-
-
-def _profile(history: History) -> None:
-    rows = history.snapshot()
-    if not rows:
-        return
-    first, rows = rows[0], rows[1:] or rows  # what torch does once belongs to nobody's round
-    whole = sum(row.seconds for row in rows)
-    spent = {phase: sum(row.profile.get(phase, 0.0) for row in rows) for phase in PHASES}
-    spent["rest"] = whole - sum(spent.values())
-    typer.echo(
-        f"\nthe first round took {1000 * first.seconds:.2f} ms; the {len(rows)} after it, each, on "
-        f"average {1000 * whole / len(rows):.2f} ms, evaluation included"
-    )
-    for phase, seconds in spent.items():
-        if seconds > 0:
-            each = f"{1000 * seconds / len(rows):.2f} ms"
-            typer.echo(f"  {phase:<12}{seconds / whole:>6.1%}  {each:>11}  {PHASES[phase]}")
 
 
 # The workbench notebook --------------------------------------------------------------------------

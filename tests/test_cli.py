@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 import fedbench as fb
+from fedbench.channel.privacy import accounting
 from fedbench.cli import app, workbench_notebook
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import store
@@ -58,6 +60,8 @@ def in_a_process(*words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": paths},
+        # a background job of a plain shell is started with Ctrl-C ignored, and so are its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -479,3 +483,39 @@ def test_ctrl_c_keeps_the_runs_that_were_done_and_the_same_command_goes_on() -> 
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()[:3]] == ["rounds", "2", "5"]
     assert kept.stat().st_mtime_ns == before and len(list(Path("o").iterdir())) == 2
+
+
+def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
+    assert call("new").exit_code == 0
+    small = ["--set", "partition.clients=10", "--set", "privacy.noise_multiplier=1.0"]
+    done = call("run", "experiment.toml", *small, "--set", "rounds=2", "--quiet", "--out", "first")
+    assert done.exit_code == 0, done.output
+    assert "go on with `fedbench resume first`" in done.output
+    more = call("resume", "first", "--set", "rounds=5", "--quiet")
+    assert more.exit_code == 0, more.output
+    assert "5 (all 5 rounds done)" in more.output
+    saved = fb.load("first-2")
+    assert len(saved.frame) == 5
+    pd.testing.assert_frame_equal(saved.frame.head(2), fb.load("first").frame)
+    assert saved.summary["amendments"] == [{"round": 3, "changes": {"rounds": 5}}]
+    assert saved.frame["epsilon"].iloc[-1] == pytest.approx(
+        accounting.epsilon(0.5, 1.0, 5, 1e-3), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["nowhere"], "nowhere holds no run: experiment.toml is missing"),
+        (["first", "--set", "seed=4"], "seed cannot change when a run goes on"),
+        (["first", "--set", "rounds=0"], "rounds: Input should be greater than or equal to 1"),
+        (["first", "--set", "roundz=3"], "no setting is called 'roundz'"),
+        (["first", "--out", "first"], "first holds a run already"),
+    ],
+)
+def test_what_cannot_go_on_says_why(words: list[str], reason: str) -> None:
+    call("new")
+    call("run", "experiment.toml", "--set", "rounds=1", "--quiet", "--out", "first")
+    refused = call("resume", *words)
+    assert refused.exit_code == 2
+    assert reason in refused.output

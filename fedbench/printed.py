@@ -1,0 +1,93 @@
+"""What the command line prints of runs and sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from fedbench.runs import History, Session
+from fedbench.runs.store import outcome
+from fedbench.study import Frontier
+
+PROTECTED = {
+    "epsilon": "whole clients",
+    "example_epsilon": "single examples",
+    "local_epsilon": "each update, against the server too",
+}
+
+
+def report(session: Session, folder: Path) -> None:
+    """Print what a run came to and where it is saved."""
+    history = session.history
+    found = outcome(history)
+    ended = "failed" if session.failure is not None else found["ended"]
+    lines = {"rounds": f"{found['rounds']} ({ended})"}
+    lines |= {name: f"{value:.4f}" for name, value in found["metrics"].items()}
+    if len(history):
+        last = history.frame().iloc[-1]
+        lines["clients"] = (
+            f"{history.metric} of the worst tenth {last['worst_tenth']:.4f}, 10th to 90th "
+            f"percentile {last['clients_p10']:.4f} to {last['clients_p90']:.4f}"
+        )
+    for key, whom in PROTECTED.items():
+        if found[key] is None:
+            continue
+        lines["ε"] = (
+            f"{found[key]:.4f} at δ = {found['delta']:g}, for {whom} "
+            f"(noise z = {found['noise_multiplier']:.4f}, simulated in floating point)"
+        )
+    sent, received = found["bytes_up"] / 1e6, found["bytes_down"] / 1e6
+    lines["traffic"] = f"{sent:.2f} MB up, {received:.2f} MB down"
+    lines["saved in"] = str(folder)
+    typer.echo(f"{found['data']} · {found['experiment']}")
+    for name, value in lines.items():
+        typer.echo(f"  {name:<10}{value}")
+
+
+def compare(frontier: Frontier) -> None:
+    """Print the points of a sweep and the levels to compare them with."""
+    if not frontier.points:
+        return
+    frame = frontier.frame().dropna(axis="columns", how="all")
+    frame["best"] = ["*" if best else "" for best in frame["best"]]
+    text = frame.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}")
+    typer.echo(text)
+    typer.echo(
+        "\n*: best for at most as much privacy spent; low to high: 95 % interval of the mean"
+    )
+    for name, value in frontier.levels.items():
+        typer.echo(f"  {name:<12}{value:.4f}")
+
+
+PHASES = {
+    "sampling": "drawing the cohort",
+    "data": "batches of the clients",
+    "gradients": "forward and backward, with the step where it is in one with them",
+    "noise": "noise for the privacy of examples",
+    "step": "the strategy's hooks and the local steps",
+    "clipping": "attacks, norms of updates and clipping",
+    "aggregation": "adding up, noise on the sum and the server's step",
+    "evaluation": "the held-out test set",
+    "accounting": "the privacy ledger",
+    "rest": "between the phases, and waiting for workers",
+}
+
+
+def profile(history: History) -> None:
+    """Print what the time of a round went into."""
+    rows = history.snapshot()
+    if not rows:
+        return
+    first, rows = rows[0], rows[1:] or rows  # what torch does once belongs to nobody's round
+    whole = sum(row.seconds for row in rows)
+    spent = {phase: sum(row.profile.get(phase, 0.0) for row in rows) for phase in PHASES}
+    spent["rest"] = whole - sum(spent.values())
+    typer.echo(
+        f"\nthe first round took {1000 * first.seconds:.2f} ms; the {len(rows)} after it, each, on "
+        f"average {1000 * whole / len(rows):.2f} ms, evaluation included"
+    )
+    for phase, seconds in spent.items():
+        if seconds > 0:
+            each = f"{1000 * seconds / len(rows):.2f} ms"
+            typer.echo(f"  {phase:<12}{seconds / whole:>6.1%}  {each:>11}  {PHASES[phase]}")
