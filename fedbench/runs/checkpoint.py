@@ -45,7 +45,12 @@ class Checkpoint:
 
         joined = _joined(self.progress)
         state = {name: leaf.detach().clone().contiguous() for name, leaf in joined.items()}
+        lines = "".join(json.dumps(_plain(row), allow_nan=False) + "\n" for row in self.rows)
+        ledger = json.dumps(self.progress.ledger.to_dict(), indent=2) + "\n"
+        (folder / ROUNDS).write_text(lines, encoding="utf-8")
+        (folder / LEDGER).write_text(ledger, encoding="utf-8")
         about = {
+            "files": {ROUNDS: _digest(lines), LEDGER: _digest(ledger)},
             "began": _digest(began),
             "experiment": self.experiment.to_toml(),
             "round": self.progress.round,
@@ -54,10 +59,6 @@ class Checkpoint:
             "leaves": list(state),  # noise is drawn in their order, which the file does not keep
         }
         save_file(state, folder / STATE, metadata={"fedbench": json.dumps(about)})
-        lines = (json.dumps(_plain(row), allow_nan=False) + "\n" for row in self.rows)
-        (folder / ROUNDS).write_text("".join(lines), encoding="utf-8")
-        ledger = self.progress.ledger.to_dict()
-        (folder / LEDGER).write_text(json.dumps(ledger, indent=2) + "\n", encoding="utf-8")
 
 
 def read(folder: Path, began: str, *, allow_imports: bool = False) -> Checkpoint:
@@ -81,6 +82,12 @@ def read(folder: Path, began: str, *, allow_imports: bool = False) -> Checkpoint
                 f"{folder}: experiment.toml is not what the run began with; a run goes on as what "
                 "it was, and takes changes when it is resumed"
             )
+        for name, digest in about["files"].items():
+            if _digest((folder / name).read_text(encoding="utf-8")) != digest:
+                raise CheckpointError(
+                    f"{folder}: {name} does not match its run: it was changed since; without the "
+                    "true ledger no budget can be kept"
+                )
         lines = (folder / ROUNDS).read_text(encoding="utf-8").splitlines()
         rows = tuple(_row(json.loads(line)) for line in lines)
         experiment = Experiment.from_toml(about["experiment"], allow_imports=allow_imports)
@@ -103,22 +110,15 @@ def _refuse_strange(
 ) -> None:
     """Raise CheckpointError where the files do not tell of the same run."""
     numbers = [row.round for row in rows]
-    if numbers != list(range(1, progress.round + 1)):
-        raise CheckpointError(
-            f"{folder}: {ROUNDS} tells of rounds {numbers[:1]} to {numbers[-1:]}, and the state is "
-            f"that after round {progress.round}"
-        )
     privacy = experiment.privacy
     owed = rows[-1].epsilon if rows and isinstance(privacy, Private) else 0.0
     spent = progress.ledger.epsilon(privacy.delta) if isinstance(privacy, Private) else 0.0
-    if not isinstance(privacy, Private) and progress.ledger.steps:
-        spent = math.inf
-    if isinstance(progress.ledger, Ledgers) != experiment.own_accounts or not (
+    if numbers != list(range(1, progress.round + 1)) or not (
         spent == owed or math.isclose(spent, owed, rel_tol=CLOSE)
     ):
         raise CheckpointError(
-            f"{folder}: {LEDGER} does not match its run: it comes to ε = {spent:.6g}, and round "
-            f"{progress.round} had spent {owed:.6g}; without the true ledger no budget can be kept"
+            f"{folder}: {LEDGER} and {ROUNDS} do not match their run: the ledger comes to "
+            f"ε = {spent:.6g}, and round {progress.round} had spent {owed:.6g}"
         )
 
 

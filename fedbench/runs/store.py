@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 EXPERIMENT, HISTORY, CLIENTS = "experiment.toml", "history.csv", "clients.csv"
 SUMMARY, MODEL, CARD = "summary.json", "model.safetensors", "privacy.md"
 RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, CARD, *FILES)
-# What may be different when a run goes on: not what its states were made by.
+# What may be different when a run goes on: not what its states and its promise were made by.
 CHANGEABLE = (
-    *("rounds", "target", "training", "privacy", "sampling", "aggregator", "attack"),
-    *("devices", "engine"),
+    *("rounds", "target", "training", "sampling", "aggregator", "attack", "devices", "engine"),
+    *("privacy.epsilon", "privacy.noise_multiplier"),
 )
 
 
@@ -160,16 +160,15 @@ def resume(folder: str | Path, *, allow_imports: bool = False, **changes: Any) -
 
 def _changed(start: Checkpoint, changes: dict[str, Any]) -> Checkpoint:
     for path in changes:
-        if path.partition(".")[0] not in CHANGEABLE:
+        if path not in CHANGEABLE and path.partition(".")[0] not in CHANGEABLE:
             raise StoreError(
                 f"{path} cannot change when a run goes on; {', '.join(CHANGEABLE)} can"
             )
     before, now = start.experiment, start.experiment.replace(**changes)
-    if before.privacy.kind() != now.privacy.kind() or before.own_accounts != now.own_accounts:
+    if before.own_accounts != now.own_accounts:
         raise StoreError(
-            f"privacy: what was spent is accounted as {before.privacy.kind()} with "
-            f"{before.sampling.kind()} sampling, and {now.privacy.kind()} with "
-            f"{now.sampling.kind()} sampling would count otherwise"
+            f"sampling: what was spent is accounted for {before.sampling.kind()} sampling, and "
+            f"{now.sampling.kind()} would count otherwise"
         )
     asked = getattr(now.privacy, "noise_multiplier", None)
     return replace(start, experiment=now, noise_multiplier=asked or start.noise_multiplier)
