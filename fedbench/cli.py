@@ -25,7 +25,7 @@ from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, prepare, resume as resumed, save
 from fedbench.spec import problems
 from fedbench.study import Sweep, SweepError
-from fedbench.study.grid import label
+from fedbench.study.grid import label, refuse_code
 from fedbench.study.plan import plan as make_plan
 from fedbench.study.sweep import sweep as make_sweep
 from fedbench.template import template
@@ -213,6 +213,8 @@ def sweep(
         axes = dict(map(several, over))
         if len(axes) < len(over):
             _refuse("--over: a setting is there twice; give all of its values at once")
+        if not allow_imports:
+            refuse_code(axes)
         going = make_sweep(experiment, axes, folder=folder, workers=workers)
     except (ValueError, SweepError) as error:
         _refuse(str(error))

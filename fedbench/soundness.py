@@ -12,6 +12,7 @@ from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Pri
 from fedbench.models import METRICS
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
 from fedbench.spec import refuse
+from fedbench.strategies import Strategy
 
 if TYPE_CHECKING:
     from fedbench.experiment import Experiment
@@ -63,7 +64,8 @@ def _device_errors(experiment: Experiment) -> list[InitErrorDetails]:
         given = getattr(experiment.devices.availability, name)
         return [refuse(f"devices.availability.{name}", reason, given)]
     over = experiment.devices.over_selection
-    if over == 1 or experiment.sampling.needed is not None:
+    central = isinstance(experiment.privacy, ClientLevelDP)
+    if over == 1 or (experiment.sampling.needed is not None and not central):
         return []
     return [
         refuse(
@@ -134,6 +136,16 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
                 privacy.evaluation_share,
             )
         )
+    target, metric = experiment.target, experiment.metric
+    if privacy.evaluation_share and target is not None and target.metric != metric:
+        errors.append(
+            refuse(
+                "target.metric",
+                f"{metric} alone is measured under privacy; choose it, or set "
+                "privacy.evaluation_share to 0",
+                target.metric,
+            )
+        )
     spent = privacy.evaluation_share + privacy.clipping.spends()
     if spent >= 1:
         errors.append(
@@ -196,10 +208,11 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
                 "client spends in every round that it is in; Poisson sampling needs less noise "
                 "for the same ε"
             )
-    if not isinstance(privacy, ClientLevelDP) and experiment.strategy.companion() is not None:
+    strategy = experiment.strategy
+    if type(strategy).personal is not Strategy.personal:
         found.append(
-            f"{experiment.strategy.kind()} trains a second model without noise: its privacy "
-            "lasts only as long as it stays with its client"
+            f"{strategy.kind()}: models that clients keep for themselves have no noise; their "
+            "privacy lasts only as long as they stay with their clients"
         )
     if experiment.target is not None and not getattr(privacy, "evaluation_share", 0):
         found.append(

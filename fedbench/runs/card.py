@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
 from fedbench.experiment import Experiment
+from fedbench.runs.events import Amended
 from fedbench.sampling import Poisson, Sampling
+from fedbench.strategies import Strategy
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,19 @@ class PrivacyCard:
 
 
 def privacy_card(
-    experiment: Experiment, *, epsilon: float, rounds: int, noise_multiplier: float | None
+    experiment: Experiment,
+    *,
+    epsilon: float,
+    rounds: int,
+    noise_multiplier: float | None,
+    amendments: Sequence[Amended] = (),
+    went_on_from: int = 0,
 ) -> PrivacyCard:
-    """Return the card of a run that has spent `epsilon` in `rounds` rounds, with its noise z."""
+    """Return the card of a run that has spent `epsilon` in `rounds` rounds, with its noise z.
+
+    `experiment` and the noise are those at the end, `amendments` what changed on the way, and
+    `went_on_from` the rounds that were done when it was resumed from files, if it was.
+    """
     privacy = experiment.privacy
     if not isinstance(privacy, Private):
         return PrivacyCard(
@@ -61,7 +74,7 @@ def privacy_card(
         privacy = privacy.replace(noise_multiplier=noise_multiplier)
     spent = 0.0 if math.isnan(epsilon) else epsilon
     statement = (
-        f"After {_count(rounds)} the run is ({spent:.4g}, {privacy.delta:g})-differentially "
+        f"After {_count(rounds)} the run is ({_upward(spent)}, {privacy.delta:g})-differentially "
         f"private for each {_UNITS[privacy.unit]}."
     )
     if privacy.noise_seed is not None:
@@ -79,7 +92,28 @@ def privacy_card(
         ("Sampling", _sampling(experiment, privacy)),
         ("Accounting", _accounting(experiment, privacy)),
     )
-    return PrivacyCard(statement, lines, tuple(_not_covered(experiment, privacy)))
+    changes = "; ".join(
+        f"from round {note.round} on {path} = {getattr(value, 'code', lambda v=value: v)()}"
+        for note in amendments
+        for path, value in note.changes.items()
+    )
+    if changes:
+        lines = (*lines, ("Changed on the way", f"{changes}. The lines above are of the end"))
+    missing = _not_covered(experiment, privacy)
+    if went_on_from:
+        missing.append(
+            f"Other runs that went on from the same files after round {went_on_from}: what they "
+            "spent counts together with what this one did."
+        )
+    return PrivacyCard(statement, lines, tuple(missing))
+
+
+def _upward(epsilon: float) -> str:
+    """ε with four digits, never less than it is."""
+    if not (epsilon and math.isfinite(epsilon)):
+        return f"{epsilon:g}"
+    unit = 10.0 ** (math.floor(math.log10(epsilon)) - 3)
+    return f"{math.ceil(epsilon / unit * (1 - 1e-12)) * unit:.4g}"
 
 
 def _count(rounds: int) -> str:
@@ -142,7 +176,8 @@ def _sampling(experiment: Experiment, privacy: Private) -> str:
     sampling: Sampling = experiment.sampling
     kind = sampling.kind()
     if isinstance(sampling, Poisson) and not experiment.own_accounts:
-        return f"clients by Poisson sampling at rate {sampling.rate:g}, kept secret"
+        hidden = "kept secret" if privacy.noise_seed is None else "by a public seed"
+        return f"clients by Poisson sampling at rate {sampling.rate:g}, {hidden}"
     if experiment.own_accounts:
         return f"{kind}; no amplification is claimed"
     return f"{kind}; every client in every round"
@@ -170,7 +205,11 @@ def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
         found.append("Which clients take part, and when.")
     else:
         found.append("A server that does not add the noise, or looks before it does.")
-    if experiment.strategy.companion() is not None:
-        found.append("Models that clients keep for themselves: they are trained without noise.")
+    if type(experiment.strategy).personal is not Strategy.personal:
+        found.append("Models that clients keep for themselves: they have no noise.")
+    found.append(
+        "Scaling features by all training rows, and exact curves of training loss, norms and "
+        "cohorts: these files are the simulator's, and only the model and this card are private."
+    )
     found.append("How long a client takes; what floating-point noise gives away (Mironov 2012).")
     return found

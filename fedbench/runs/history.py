@@ -39,6 +39,7 @@ class History:
     rows: list[RoundDone] = field(default_factory=list)
     amendments: list[Amended] = field(default_factory=list)
     ended: str = ""
+    went_on_from: int = 0  # rounds that had been done when the run was last resumed from files
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def append(self, row: RoundDone) -> None:
@@ -155,6 +156,8 @@ class History:
             epsilon=rows[-1].epsilon if rows else 0.0,
             rounds=len(rows),
             noise_multiplier=self.noise_multiplier,
+            amendments=self.amendments,
+            went_on_from=self.went_on_from,
         )
 
     def figure(self, levels: Mapping[str, float] | None = None) -> go.Figure:

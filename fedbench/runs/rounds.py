@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, Ledger, Ledgers, Private
+from fedbench.channel.privacy import ClientLevelDP, Ledger, Ledgers, LocalDP, Private
 from fedbench.channel.stage import Bounds, Leg
 from fedbench.data import FederatedDataset
 from fedbench.devices import Answers, Load
@@ -111,9 +111,9 @@ class Rounds:
         target = experiment.target
         if target is not None and last is not None:
             better = METRICS[experiment.data.task][target.metric]
-            value = last.metrics[target.metric]
-            if target.metric == experiment.metric and not math.isnan(last.released):
-                value = last.released  # all that whoever decides may look at
+            measured = getattr(self.privacy, "evaluation_share", 0) > 0
+            # where accuracy is measured under privacy, whoever decides may look at nothing else
+            value = last.released if measured else last.metrics[target.metric]
             if target.reached(value, better):
                 return f"target reached: {target.metric} {value:.4g}"
         if progress.round >= experiment.rounds:
@@ -163,6 +163,10 @@ class Rounds:
         states = {**progress.clients, **gathered.clients}
         metrics, clients, personal = self.evaluate(params, states)
         losses = gathered.losses
+        if isinstance(self.privacy, ClientLevelDP | LocalDP):
+            # a client whose update is not finite counts as nothing: whether a run goes on must not
+            # tell of it
+            losses = losses[losses.isfinite()]
         finite = all(bool(leaf.isfinite().all()) for leaf in params.values())
         if not (finite and math.isfinite(metrics["loss"]) and bool(losses.isfinite().all())):
             raise Diverged(
@@ -262,7 +266,7 @@ class Rounds:
             return math.nan
         shares = clients[ids[ids < len(clients)]].astype(np.float64)
         known = shares[np.isfinite(shares)]
-        return self.privacy.measured(known, info.expected_cohort, info.round)
+        return self.privacy.measured(known, info.round)
 
     def _answers(self, progress: Progress, info: RoundInfo) -> Answers:
         """Return who answers in a round; without devices all that are asked, in no time."""

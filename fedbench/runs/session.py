@@ -74,7 +74,11 @@ class Session:
         """
         session = cls(checkpoint.experiment)
         session.history = History(
-            began, checkpoint.noise_multiplier, list(checkpoint.rows), list(amendments)
+            began,
+            checkpoint.noise_multiplier,
+            list(checkpoint.rows),
+            list(amendments),
+            went_on_from=checkpoint.progress.round,
         )
         session.seconds = sum(row.seconds for row in checkpoint.rows)
         session._checkpoint = checkpoint

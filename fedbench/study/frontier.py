@@ -32,10 +32,10 @@ class FrontierPoint:
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
     Student's t over `runs` seeds, NaN with one; all on the same test set, whose size adds to what
-    is not known. Of `failed` further runs there is no final metric.
-    `attack_auc` is the mean AUC of a membership inference: 0.5 is guessing.
-    `epsilon` is the mean of what was spent, at `delta` and for `unit`; NaN without privacy. `best`
-    says that no other point of the same unit and δ is better for as little ε, or as good for less.
+    is not known. Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC of
+    a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
+    `delta` and for `unit`; NaN without privacy. `best` says that no other point of the same unit
+    and δ is better for as little ε, or as good for less.
     `experiment` is that of the first run.
     """
 
@@ -214,7 +214,7 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
         high=mean + margin,
         runs=len(good),
         failed=len(group) - len(good),
-        epsilon=float(np.mean([each.epsilon for each in good])) if good else math.nan,
+        epsilon=max((each.epsilon for each in good), default=math.nan),
         unit=first.unit,
         delta=first.delta,
         attack_auc=float(np.mean([each.attack_auc for each in good])) if good else math.nan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,27 @@ def axes_of(given: Mapping[str, Iterable[Any]]) -> Axes:
             if value in axes[path][:k]:
                 raise ValueError(f"{path} = {shown(value)}: this value is there twice")
     return axes
+
+
+def refuse_code(axes: Mapping[str, Iterable[Any]]) -> None:
+    """Raise ValueError for a value that names code, as in kind = 'module:Class'.
+
+    For values from outside: what they name would be imported.
+    """
+
+    def named(value: Any) -> Iterator[str]:
+        if isinstance(value, str) and ":" in value:
+            yield value
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                yield from named(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                yield from named(item)
+
+    for path, values in axes.items():
+        for code in named(list(values)):
+            raise ValueError(f"{path} = {code!r}: only what is built in can be chosen here")
 
 
 def grid(experiment: Experiment, axes: Axes) -> tuple[Point, ...]:

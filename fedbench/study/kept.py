@@ -47,6 +47,8 @@ class Kept:
         named = isinstance(held, dict) and (held.get("kind"), held.get("experiment"))
         if named != (job.kind, job.toml):
             raise SweepError(f"{path} belongs to another experiment than its name says; remove it")
+        if held.get("versions", {}).get("fedbench") != fedbench.__version__:
+            return None  # what another version came to is computed anew, and written over
         try:
             return _checked(job, held["result"])
         except (TypeError, KeyError, ValueError) as error:

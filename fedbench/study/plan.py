@@ -56,7 +56,10 @@ class PrivacyPlan:
         }
         first = words.pop("rate" if self.found == "clients" else self.found)
         crowd = f", {self.clients:,} clients" if self.clients is not None else ""
-        return f"{first}{crowd}; with {', '.join(words.values())}"
+        weak = ""
+        if self.clients is not None and self.delta >= 1 / self.clients:
+            weak = "; caution: δ is not below 1/clients, and publishing one whole would satisfy it"
+        return f"{first}{crowd}; with {', '.join(words.values())}{weak}"
 
 
 def plan(
@@ -77,6 +80,8 @@ def plan(
     Raises ValueError where other than one is left out, or where nothing would do.
     """
     rate, by_cohort = _rate(rate, clients, cohort)
+    if rounds is not None and (rounds < 0 or rounds != int(rounds)):
+        raise ValueError(f"rounds = {rounds!r} is no number of rounds; give a whole one")
     given = {
         "epsilon": epsilon,
         "noise_multiplier": noise_multiplier,

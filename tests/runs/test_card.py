@@ -25,7 +25,7 @@ def test_a_client_level_card(private: fb.Experiment) -> None:
     assert lines["ε spent"] == "1.5 in 3 rounds"
     assert lines["Noise"] == "z = 2; drawn from a fixed seed, in floating point"
     assert lines["Clipping"] == "each update to Euclidean norm 1 (FlatClipping)"
-    assert lines["Sampling"] == "clients by Poisson sampling at rate 0.5, kept secret"
+    assert lines["Sampling"] == "clients by Poisson sampling at rate 0.5, by a public seed"
     assert lines["Budget"] == "none"
     assert "A server that does not add the noise" in lines["rest"]
 
@@ -59,7 +59,7 @@ def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
         (
             {"privacy": fb.ExampleLevelDP(), "strategy": fb.Ditto(weighting="uniform")},
             "rest",
-            "trained without noise",
+            "have no noise",
         ),
     ],
 )
@@ -92,7 +92,30 @@ def test_an_amended_run_is_told_as_it_is_now(private: fb.Experiment) -> None:
     session.amend(rounds=2)
     session.resume()
     session.wait()
-    assert dict(session.history.privacy_card().lines)["ε spent"].endswith("in 2 rounds")
+    lines = dict(session.history.privacy_card().lines)
+    assert lines["ε spent"].endswith("in 2 rounds")
+    assert lines["Changed on the way"].startswith("from round 2 on rounds = 2")
+
+
+def test_a_run_that_went_on_says_so(private: fb.Experiment, tmp_path: Path) -> None:
+    session = fb.Session(private.replace(rounds=1))
+    session.start()
+    session.wait()
+    fb.save(session, tmp_path)
+    more = fb.resume(tmp_path, rounds=2, **{"privacy.noise_multiplier": 3.0})
+    more.start()
+    more.wait()
+    made = more.history.privacy_card()
+    assert dict(made.lines)["Noise"].startswith("z = 3;")
+    changed = dict(made.lines)["Changed on the way"]
+    assert "from round 2 on privacy.noise_multiplier = 3.0" in changed
+    assert any("Other runs that went on from the same files" in each for each in made.not_covered)
+
+
+def test_epsilon_is_never_rounded_down(private: fb.Experiment) -> None:
+    for epsilon, words in ((2.27216, "(2.273,"), (8.0, "(8,"), (0.00012344, "(0.0001235,")):
+        made = privacy_card(private, epsilon=epsilon, rounds=1, noise_multiplier=1.0)
+        assert words in made.statement
 
 
 class Pipes(fb.Poisson):

@@ -91,6 +91,7 @@ def test_the_signal_beside_the_noise() -> None:
         (KNOWN | {"epsilon": 3}, "left out here: none"),
         ({"epsilon": 3, "delta": 1e-5}, "left out here: noise_multiplier, rounds, rate"),
         (KNOWN | {"cohort": 5}, "give one of them"),
+        (KNOWN | {"rounds": 2.5}, "rounds = 2.5 is no number of rounds"),
         (
             {**KNOWN, "rate": None, "cohort": 20, "clients": 10},
             "more than the 10 clients there are",
@@ -105,3 +106,10 @@ def test_the_signal_beside_the_noise() -> None:
 def test_what_cannot_be_planned_says_why(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         fb.plan(**given)
+
+
+def test_a_delta_that_promises_nothing_is_said() -> None:
+    assert "caution: δ is not below 1/clients" in str(
+        fb.plan(**KNOWN | {"delta": 0.01}, clients=100)
+    )
+    assert "caution" not in str(fb.plan(**KNOWN, clients=100))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,6 +114,10 @@ def test_two_settings_are_a_map_by_value(page: Page) -> None:
         ({"privacy.epsilom": "1"}, 1, "privacy.epsilom"),
         ({"privacy.epsilon": "1"}, 0, "seeds = 0: give a number from 1 to 50"),
         ({"training.lr": "fast"}, 1, "training.lr"),
+        ({"seed": "1, 2"}, 1, "give the number of seeds instead"),
+        ({}, 1, "choose a setting to go through"),
+        ({"model.kind": "antigravity:Model"}, 1, "only what is built in can be chosen here"),
+        ({"model": '{kind = "antigravity:Model"}'}, 1, "only what is built in"),
     ],
 )
 def test_what_cannot_be_is_said_and_starts_nothing(
@@ -121,6 +126,12 @@ def test_what_cannot_be_is_said_and_starts_nothing(
     assert words in ask(page, over, seeds)
     assert page.sweeping._sweeps == []
     assert page.sweeping.shown(EXPERIMENT)["state"] == "none"
+
+
+@pytest.mark.parametrize("asked", [{}, {"over": None}, {"over": {"rounds": "1"}, "seeds": None}])
+def test_a_message_that_is_none_is_answered_in_words(page: Page, asked: dict[str, Any]) -> None:
+    page.sweeping.obey(asked, EXPERIMENT)
+    assert re.search("choose a setting|seeds = None", page.sweeping.shown(EXPERIMENT)["words"])
 
 
 def test_a_budget_over_fixed_noise_is_refused(page: Page) -> None:

@@ -15,7 +15,7 @@ from fedbench.figures import SHARES
 from fedbench.overrides import several
 from fedbench.spec import Part, Spec
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
-from fedbench.study.grid import shown
+from fedbench.study.grid import refuse_code, shown
 from fedbench.template import group_of
 from fedbench_widgets.levels import short
 from fedbench_widgets.picture import session_title
@@ -45,6 +45,9 @@ class Sweeping:
         """
         asked = (f"{path}={text.replace('∞', 'inf')}" for path, text in over.items())
         axes: dict[str, Any] = dict(map(several, asked))
+        refuse_code(axes)  # text from a page, which a saved notebook may have made up
+        if "seed" in axes:
+            raise ValueError("seed: give the number of seeds instead")
         if not 1 <= seeds <= MOST_SEEDS:
             raise ValueError(f"seeds = {seeds}: give a number from 1 to {MOST_SEEDS}")
         privacy = experiment.privacy
@@ -73,8 +76,13 @@ class Sweeping:
             elif isinstance(asked, dict):
                 if experiment is None:
                     raise ValueError("something in the form is wrong: see the red lines")
-                over = {str(path): str(text) for path, text in asked["over"].items()}
-                self.start(experiment, over, int(asked["seeds"]))
+                over, seeds = asked.get("over"), asked.get("seeds")
+                if not isinstance(over, dict) or not over:
+                    raise ValueError("choose a setting to go through")
+                if not isinstance(seeds, int):
+                    raise ValueError(f"seeds = {seeds}: give a number from 1 to {MOST_SEEDS}")
+                texts = {str(path): str(text) for path, text in over.items()}
+                self.start(experiment, texts, seeds)
         except (ValueError, RuntimeError) as error:
             self._words = str(error)
 

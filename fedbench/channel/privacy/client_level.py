@@ -9,7 +9,7 @@ from pydantic import Field
 
 from fedbench import tree
 from fedbench.channel.privacy import accounting
-from fedbench.channel.privacy.clipping import Clipping, FlatClipping
+from fedbench.channel.privacy.clipping import Clipping, FlatClipping, held
 from fedbench.channel.privacy.privacy import Private
 from fedbench.channel.stage import Bounds, Encoded, Leg
 from fedbench.tree import Tree
@@ -94,8 +94,7 @@ class ClientLevelDP(Private):
         for names, bound in zip(groups, bounds, strict=True):
             group = {name: payloads[name] for name in names}
             norms.append(tree.norms(group))
-            factors = (bound / norms[-1].clamp(min=1e-12)).clamp(max=1.0)
-            sent |= tree.scale(group, factors)
+            sent |= held(group, norms[-1], bound)
             within.append(norms[-1] <= bound)
         sent = {name: sent[name] for name in payloads}  # sums go by the order of the leaves
         inside = torch.stack(within, dim=1)
@@ -128,18 +127,22 @@ class ClientLevelDP(Private):
         within = 0.5 + mean + std * rng.standard_normal(len(bounds))
         return noisy, self.clipping.move(bounds, within.tolist())
 
-    def measured(self, shares: np.ndarray, divisor: float, round: int) -> float:
-        """Return the noisy mean of what the cohort's clients get right, NaN if that is not asked.
+    def measured(self, shares: np.ndarray, round: int) -> float:
+        """Return the noisy mean of `shares`, one in [0, 1] for each client of the cohort with one.
 
-        `shares` are between 0 and 1; clients without test rows are left out of it. As with updates,
-        the sum is divided by the expected number of clients.
+        Both their sum and their number are released, as not every client has test rows. NaN where
+        it is not asked for, and where the noisy number is less than one client.
         """
         noise = self.noises().get("evaluation")
         if noise is None:
             return math.nan
-        # taken from a half on, one client changes the sum by a half at most
-        drawn = noise / 2 * float(self.source(round, 1).standard_normal())
-        return 0.5 + (float((shares - 0.5).sum()) + drawn) / divisor
+        # Taken from a half on, one client changes the sum by a half at most, and half its number by
+        # a half: √½ in all.
+        first, second = noise * math.sqrt(0.5) * self.source(round, 1).standard_normal(2)
+        number = 2 * (len(shares) / 2 + second)
+        if number < 1:
+            return math.nan
+        return min(1.0, max(0.0, float(0.5 + ((shares - 0.5).sum() + first) / number)))
 
     def noise(self, round: int) -> np.random.Generator:
         """Return the source of the noise on the sum of `round`; see `source`."""

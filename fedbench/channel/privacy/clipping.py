@@ -12,6 +12,8 @@ from fedbench.channel.stage import Bounds
 from fedbench.spec import Part
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from fedbench.tree import Tree
 
 
@@ -107,6 +109,26 @@ class AdaptiveClipping(Clipping):
             bound * math.exp(-self.rate * (min(max(inside, 0.0), 1.0) - self.quantile))
             for bound, inside in zip(bounds, within, strict=True)
         )
+
+
+def held(payloads: Tree, norms: Tensor, bound: float) -> dict[str, Tensor]:
+    """Return payloads [C, ...] scaled down to `bound` where their norms [C] are larger.
+
+    A payload that is not finite becomes nothing: whatever a client sends, it is within the bound.
+    """
+    import torch
+
+    from fedbench import tree
+
+    factors = (bound / norms.clamp(min=1e-12)).clamp(max=1.0)
+    scaled = tree.scale(payloads, factors)
+    sound = norms.isfinite()
+    if bool(sound.all()):
+        return scaled
+    return {
+        name: torch.where(sound.view(-1, *[1] * (leaf.dim() - 1)), leaf, torch.zeros_like(leaf))
+        for name, leaf in scaled.items()
+    }
 
 
 def layers(payload: Tree) -> list[list[str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fedbench import tree
 from fedbench.channel.privacy.accounting import Kind
+from fedbench.channel.privacy.clipping import held
 from fedbench.channel.privacy.privacy import Private
 from fedbench.channel.stage import Encoded, Leg
 from fedbench.tree import Tree
@@ -40,8 +41,7 @@ class LocalDP(Private, family=True):
     def clipped(self, payloads: Tree) -> Encoded:
         """Scale each client's payload down to norm C."""
         norms = self.norms(payloads)
-        factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0)
-        return Encoded(tree.scale(payloads, factors), norms, norms > self.clip)
+        return Encoded(held(payloads, norms, self.clip), norms, ~(norms <= self.clip))
 
     def encode(self, payloads: Tree, leg: Leg) -> Encoded:
         """Scale each client's payload down to norm C and add its own noise to it."""

@@ -172,22 +172,78 @@ def test_accuracy_is_measured_under_the_same_budget(private: fb.Experiment, trai
     _, plain = train(private.replace(sampling=fb.Everyone()), 3)
     assert [row.epsilon for row in rows] == pytest.approx([row.epsilon for row in plain], rel=1e-9)
     assert all(math.isnan(row.released) for row in plain)
-    std = experiment.privacy.noises()["evaluation"] / 2 / 6
     for row in rows:
         known = row.clients[np.isfinite(row.clients)]
-        centre = 0.5 + (known - 0.5).sum() / 6
-        assert 0 < abs(row.released - centre) < 6 * std
+        # noise of about z √½ / 6 on the mean, with the z that is left to it
+        std = experiment.privacy.noises()["evaluation"] * math.sqrt(0.5) / len(known)
+        assert math.isnan(row.released) or 0 <= row.released <= 1
+        assert math.isnan(row.released) or abs(row.released - known.mean()) < 8 * std
+    assert any(row.released not in (0.0, 1.0) for row in rows)
 
 
 def test_the_noise_on_measured_accuracy_is_as_promised() -> None:
     stage = fb.ClientLevelDP(noise_multiplier=1.0, evaluation_share=0.25, noise_seed=2)
-    shares = np.array([0.9, 0.7, 0.5])
-    draws = np.array([stage.measured(shares, 4.0, number) for number in range(1, 2001)])
-    # half of a client's share is what one of them changes, and z = 2 is left for it
-    noise = (draws - 0.5 - 0.6 / 4) * 4 / (2.0 / 2)
+    # z = 2 is left for it; one client changes sum and half number by at most √½ together
+    count, above = 1_000_000, 0.3
+    shares = np.full(count, 0.5 + above)
+    draws = np.array([stage.measured(shares, number) for number in range(1, 401)])
+    std = 2.0 * math.sqrt(0.5) * math.sqrt(1 + 4 * above**2) / count
+    noise = (draws - 0.5 - above) / std
     low, high = stats.chi2.interval(1 - 1e-6, len(noise))
     assert low <= float(noise @ noise) <= high
     assert abs(noise.mean()) < 5 / math.sqrt(len(noise))
+
+
+def test_clients_without_test_rows_do_not_pull_accuracy_to_a_half() -> None:
+    stage = fb.ClientLevelDP(noise_multiplier=0.5, evaluation_share=0.5, noise_seed=2)
+    few = [stage.measured(np.full(200, 0.95), number) for number in range(1, 201)]
+    assert np.mean(few) == pytest.approx(0.95, abs=0.005)
+    alone = np.array([stage.measured(np.full(1, 0.95), number) for number in range(1, 201)])
+    assert np.isnan(alone).any()  # too few to tell
+    known = alone[~np.isnan(alone)]
+    assert ((known >= 0) & (known <= 1)).all()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        fb.ClientLevelDP(noise_multiplier=1.0, clip=1.0),
+        fb.ClientLevelDP(noise_multiplier=1.0, clip=1.0, clipping=fb.AdaptiveClipping()),
+        fb.LocalGaussian(noise_multiplier=1.0, clip=1.0, noise_seed=1),
+        fb.LocalLaplace(noise_multiplier=1.0, clip=1.0, noise_seed=1),
+    ],
+)
+def test_an_update_that_is_not_finite_is_nothing(stage: fb.ClientLevelDP, value: float) -> None:
+    bad = {"w": torch.tensor([[0.1, 0.2], [value, 0.5]])}
+    nothing = {"w": torch.tensor([[0.1, 0.2], [0.0, 0.0]])}
+    leg = Leg(1, np.arange(2))
+    encoded, clean = stage.encode(bad, leg), stage.encode(nothing, leg)
+    assert torch.equal(encoded.payloads["w"], clean.payloads["w"])
+    assert encoded.changed is not None and encoded.changed.tolist() == [False, True]
+    if WITHIN in encoded.payloads:
+        assert encoded.payloads[WITHIN].tolist() == [[0.5], [-0.5]]
+
+
+class Broken(fb.FedAvg):
+    """The second client's update is beyond all numbers."""
+
+    def finish(self, delta, anchor, client, server, steps, info):
+        payload, client = super().finish(delta, anchor, client, server, steps, info)
+        return tree.scale(payload, math.inf), client
+
+
+@pytest.mark.parametrize("kind", [fb.ClientLevelDP, fb.LocalGaussian])
+def test_a_run_does_not_end_by_what_a_client_sends(private: fb.Experiment, kind: type) -> None:
+    broken = private.replace(
+        strategy=Broken(weighting="uniform"),
+        sampling=fb.Everyone(),
+        privacy=kind(noise_multiplier=1.0, delta=1e-2, noise_seed=1),
+    )
+    with pytest.warns(UserWarning):
+        history = fb.run(broken, progress=False)
+    assert len(history) == 4
+    assert history.frame()["clipped"].tolist() == [1.0] * 4
 
 
 def test_a_target_is_reached_by_what_was_released(private: fb.Experiment) -> None:
@@ -202,6 +258,12 @@ def test_a_target_is_reached_by_what_was_released(private: fb.Experiment) -> Non
     assert not any("exact scores" in text for text in experiment.cautions())
     exact = experiment.replace(privacy=private.privacy)
     assert any("exact scores of held-out rows" in text for text in exact.cautions())
+
+
+def test_a_target_that_is_not_measured_is_refused(private: fb.Experiment) -> None:
+    measured = private.replace(privacy=private.privacy.replace(evaluation_share=0.1))
+    with pytest.raises(ValidationError, match="accuracy alone is measured under privacy"):
+        measured.replace(target=fb.Target(metric="loss", value=1.0))
 
 
 @pytest.mark.parametrize(
