@@ -180,10 +180,10 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
     found = []
     delta, clients, sampling = privacy.delta, experiment.clients, experiment.sampling
     if isinstance(privacy, ExampleLevelDP):
-        limit = clients / (experiment.data.training_samples or math.inf)
+        limit = 1 / _largest(experiment)
         if 0 < limit <= delta:
             found.append(
-                f"privacy.delta = {delta:g} is not below 1/samples of a client, about "
+                f"privacy.delta = {delta:g} is not below 1/samples of the largest client, "
                 f"{limit:.2g}: publishing one example whole would satisfy it; take a smaller δ"
             )
         if experiment.strategy.weighting == "samples":
@@ -225,6 +225,15 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
             "is predictable and protects nobody"
         )
     return found
+
+
+def _largest(experiment: Experiment) -> float:
+    """Return the examples of the client that has most, or of an average one without the data."""
+    try:
+        return float(experiment.federation().sizes.max())
+    except (ValueError, OSError):  # the run will say what is wrong with them
+        samples = experiment.data.training_samples
+        return samples / experiment.clients if samples else math.inf
 
 
 def _too_many_attackers(experiment: Experiment) -> list[str]:

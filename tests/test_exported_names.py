@@ -44,6 +44,7 @@ def test_an_unknown_name() -> None:
         ("fedbench", ("torch", "numpy", "pydantic")),
         ("fedbench.experiment", ("torch", "sklearn", "scipy.stats", "pandas", "plotly")),
         ("fedbench.scenarios", ("torch", "sklearn", "pandas", "plotly")),
+        ("fedbench_widgets.workbench", ("torch", "sklearn", "scipy.stats", "pandas", "plotly")),
     ],
 )
 def test_what_importing_does_not_load(module: str, absent: tuple[str, ...]) -> None:

@@ -503,3 +503,17 @@ def test_a_seed_replays_a_private_run_and_none_does_not(train: Callable) -> None
     for name, leaf in first.params.items():
         assert torch.equal(leaf, second.params[name])
         assert not torch.equal(third.params[name], fourth.params[name])
+
+
+def test_delta_is_held_against_the_largest_client() -> None:
+    sizes = (1000, 20, 20)
+    experiment = RAGGED.replace(
+        data=fb.Digits(),
+        partition=fb.GivenSizes(sizes=sizes),
+        privacy=fb.ExampleLevelDP(noise_multiplier=1.0, delta=2e-3),
+    )
+    largest = experiment.federation().sizes.max()
+    assert largest > 500
+    assert any("1/samples of the largest client" in text for text in experiment.cautions())
+    fine = experiment.replace(**{"privacy.delta": 0.5 / largest})
+    assert not any("1/samples" in text for text in fine.cautions())
