@@ -50,6 +50,25 @@ app = typer.Typer(
 )
 
 
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change a setting, as in --set training.lr=0.5; 'none' turns one off. "
+        "May be given again.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")]
+Profiled = Annotated[
+    bool, typer.Option("--profile", help="Say what the time of a round went into.")
+]
+Imports = Annotated[
+    bool,
+    typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
+]
+
+
 def main() -> None:
     """Run the command line."""
     app()
@@ -93,27 +112,14 @@ def new(
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(help="An experiment as TOML; see `fedbench new`.")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="PATH=VALUE",
-            help="Change a setting, as in --set training.lr=0.5; 'none' turns one off. "
-            "May be given again.",
-        ),
-    ] = None,
+    changes: Changes = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the results; runs/NAME, the next that is free, if left out."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Say what the time of a round went into.")
-    ] = False,
-    allow_imports: Annotated[
-        bool,
-        typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
-    ] = False,
+    quiet: Quiet = False,
+    profile: Profiled = False,
+    allow_imports: Imports = False,
 ) -> None:
     """Run an experiment and save its results."""
     if allow_imports:
@@ -135,26 +141,14 @@ def run(
 @app.command()
 def resume(
     folder: Annotated[Path, typer.Argument(help="The results of a run; see `fedbench run`.")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="PATH=VALUE",
-            help="Change a setting for the rounds to come, as in --set rounds=100.",
-        ),
-    ] = None,
+    changes: Changes = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the results; FOLDER-2 or the next that is free."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Say what the time of a round went into.")
-    ] = False,
-    allow_imports: Annotated[
-        bool,
-        typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
-    ] = False,
+    quiet: Quiet = False,
+    profile: Profiled = False,
+    allow_imports: Imports = False,
 ) -> None:
     """Go on with a saved run: what it spent of its privacy stays spent."""
     if allow_imports:
@@ -199,11 +193,8 @@ def sweep(
     workers: Annotated[
         int | None, typer.Option(help="Processes that run side by side; one a core if left out.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")] = False,
-    allow_imports: Annotated[
-        bool,
-        typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
-    ] = False,
+    quiet: Quiet = False,
+    allow_imports: Imports = False,
 ) -> None:
     """Run an experiment with all combinations of some values, and compare them."""
     if allow_imports:

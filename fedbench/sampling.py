@@ -11,6 +11,16 @@ from pydantic import Field
 
 from fedbench.spec import Part
 
+Cohort = Annotated[
+    int,
+    Field(
+        ge=1,
+        title="Cohort",
+        description="clients that take part in a round",
+        json_schema_extra={"slider": [1, 100, 1], "unit": "clients"},
+    ),
+]
+
 
 class Sampling(Part, family=True):
     """Draws the cohort of a round.
@@ -74,15 +84,7 @@ class Everyone(Sampling):
 class FixedCohort(Sampling):
     """A fixed number of clients, drawn without replacement."""
 
-    size: Annotated[
-        int,
-        Field(
-            ge=1,
-            title="Cohort",
-            description="clients that take part in a round",
-            json_schema_extra={"slider": [1, 100, 1], "unit": "clients"},
-        ),
-    ] = 10
+    size: Cohort = 10
 
     def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
         """Return `size` ids."""
@@ -117,15 +119,7 @@ class Shuffled(Sampling):
     accounted for as that: one release about a client in each pass, and no amplification.
     """
 
-    size: Annotated[
-        int,
-        Field(
-            ge=1,
-            title="Cohort",
-            description="clients that take part in a round",
-            json_schema_extra={"slider": [1, 100, 1], "unit": "clients"},
-        ),
-    ] = 10
+    size: Cohort = 10
 
     def turns(self, clients: int) -> int:
         """Return the rounds of a pass."""

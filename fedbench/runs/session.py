@@ -8,7 +8,6 @@ import threading
 import time
 import traceback
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from fedbench.experiment import Experiment
 from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
 from fedbench.runs.history import History
+from fedbench.runs.listeners import Listeners
 
 if TYPE_CHECKING:
     import torch
@@ -52,16 +52,13 @@ class Session:
         self.seconds = 0.0  # time spent in rounds, pauses left out
         self._checkpoint: Checkpoint | None = None  # what the run goes on from, if not from nothing
         self._changed = threading.Condition(threading.RLock())
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners: Listeners[Event] = Listeners()
         self._thread: threading.Thread | None = None
         self._progress: Progress | None = None
         self._rounds: Rounds | None = None
         self._budget: int | None = None  # rounds to go before pausing; None: no pause asked for
         self._stop = False
         self._changes: dict[str, Any] = {}  # amendments that the next round will go by
-        self._events: deque[Event] = deque()
-        self._delivering = threading.Lock()
-        self._deliverer: int | None = None  # the thread that tells the listeners
         _sessions.add(self)
 
     @classmethod
@@ -99,13 +96,7 @@ class Session:
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with every event from now on; the returned function ends that."""
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+        return self._listeners.subscribe(listener)
 
     # Commands ------------------------------------------------------------------------------------
 
@@ -219,10 +210,7 @@ class Session:
         return self.state
 
     def _settled(self) -> bool:
-        told = not self._events and self._deliverer is None
-        return self.state not in ("running", "stopping") and (
-            told or self._deliverer == threading.get_ident()
-        )
+        return self.state not in ("running", "stopping") and self._listeners.told
 
     def module(self) -> torch.nn.Module:
         """Return the global model as it is now. Raises SessionError before the first round."""
@@ -250,7 +238,8 @@ class Session:
         torch.set_num_threads(1)
         start = self._checkpoint
         experiment = start.experiment if start else self.history.experiment
-        self._events.extend(Cautioned(text) for text in experiment.cautions())
+        for text in experiment.cautions():
+            self._listeners.add(Cautioned(text))
         self._deliver()
         rounds = Rounds(experiment, noise_multiplier=start.noise_multiplier if start else None)
         with self._changed:
@@ -278,7 +267,7 @@ class Session:
             if self._budget == 0:
                 if self.state == "running":
                     self._become("paused")
-                elif not self._events:
+                elif not self._listeners.waiting:
                     self._changed.wait(0.5)
                 return True
         progress, row = rounds.next(progress)
@@ -288,7 +277,7 @@ class Session:
             self.history.append(row)
             if self._budget is not None:
                 self._budget = max(0, self._budget - 1)
-            self._events.append(row)
+            self._listeners.add(row)
         return True
 
     def _apply_changes(self) -> None:
@@ -297,14 +286,14 @@ class Session:
             note = Amended(len(self.history) + 1, self._changes)
             self._changes = {}
             self.history.amendments.append(note)
-            self._events.append(note)
+            self._listeners.add(note)
 
     def _fail(self, error: BaseException) -> None:
         detail = "".join(traceback.format_exception(error))
         with self._changed:
             self.failure = Failed(str(error) or type(error).__name__, detail)
             self.history.ended = f"failed: {self.failure.message}"
-            self._events.append(self.failure)
+            self._listeners.add(self.failure)
             self._become("failed", self.failure.message)
         self._deliver()
 
@@ -315,7 +304,7 @@ class Session:
     def _become(self, state: State, reason: str = "") -> None:
         with self._changed:
             self.state = state
-            self._events.append(StateChanged(state, reason))
+            self._listeners.add(StateChanged(state, reason))
             self._changed.notify_all()
 
     def _require(self, command: str, *states: State) -> None:
@@ -326,25 +315,10 @@ class Session:
             )
 
     def _deliver(self) -> None:
-        """Tell the listeners, in order, one thread at a time, and never under the lock."""
-        while self._events and self._delivering.acquire(blocking=False):
-            self._deliverer = threading.get_ident()
-            try:
-                while self._events:
-                    self._tell(self._events.popleft())
-            finally:
-                self._deliverer = None
-                self._delivering.release()
+        """Tell the listeners, never under the lock."""
+        self._listeners.tell()
         with self._changed:
             self._changed.notify_all()
-
-    def _tell(self, event: Event) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener(event)
-            except Exception as error:  # training must not end by what somebody makes of it
-                self._listeners.remove(listener)
-                self._events.append(Cautioned(f"a listener raised {error!r} and hears no more"))
 
     def __repr__(self) -> str:
         return f"<Session {self.state}, {len(self.history)} of {self.experiment.rounds} rounds>"

@@ -17,6 +17,7 @@ from fedbench.channel.privacy import Private
 from fedbench.engine.pool import cores
 from fedbench.experiment import Experiment
 from fedbench.runs import Cautioned
+from fedbench.runs.listeners import Listeners
 from fedbench.soundness import MANY
 from fedbench.study.baselines import alternative
 from fedbench.study.crew import Crew, Hand, Here, Process
@@ -24,7 +25,6 @@ from fedbench.study.frontier import Frontier
 from fedbench.study.grid import SEED, Axes, Point, axes_of, grid
 from fedbench.study.job import Job, Outcome, Result
 from fedbench.study.kept import Kept
-from fedbench.study.listeners import Listeners
 from fedbench.study.result import SweepResult, table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from fedbench.runs import Cautioned
+from fedbench.runs.events import Cautioned
 
 E = TypeVar("E")
 Listener = Callable[[E | Cautioned], None]
@@ -37,6 +37,11 @@ class Listeners(Generic[E]):
         self._events.append(event)
 
     @property
+    def waiting(self) -> bool:
+        """Whether there is something to be told."""
+        return bool(self._events)
+
+    @property
     def told(self) -> bool:
         """Whether everybody has heard of everything; a listener who asks is not waited for."""
         here = self._teller == threading.get_ident()
@@ -57,6 +62,6 @@ class Listeners(Generic[E]):
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception as error:  # a sweep must not end by what somebody makes of it
+            except Exception as error:  # nothing must end by what somebody makes of it
                 self._listeners.remove(listener)
                 self.add(Cautioned(f"a listener raised {error!r} and hears no more"))
