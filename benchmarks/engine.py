@@ -28,7 +28,7 @@ from plotly.graph_objects import Figure
 from plotly.subplots import make_subplots
 
 from benchmarks.workloads import ROUNDS, WORKLOADS, Workload, load
-from fedbench.figures import BLUE, FONT, GRID, INK, ORANGE, QUIET
+from fedbench.figures.theme import BLUE, FONT, GRID, INK, ORANGE, QUIET
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "benchmarks" / "peers"

@@ -34,7 +34,7 @@ from benchmarks.workloads import CLASSES
 from fedbench.data import Card, Dataset, GivenSplit
 from fedbench.engine import StackedEngine
 from fedbench.engine.pool import close_workers, cores, pool
-from fedbench.figures import BLUE, FONT, GRID, INK, ORANGE, QUIET
+from fedbench.figures.theme import BLUE, FONT, GRID, INK, ORANGE, QUIET
 from fedbench.runs.rounds import Rounds
 from fedbench.sampling import FixedCohort
 

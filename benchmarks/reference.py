@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import fedbench as fb
 from fedbench.channel.privacy import Ledger, accounting
+from fedbench.channel.privacy.events import gaussian, laplace
 
 DELTA = 1e-5
 # name, sampling rate, noise multiplier, steps, ε by privacy loss distributions
@@ -32,9 +33,9 @@ def main() -> None:
     print(f"{'':<52}{'expected':>10}{'ours':>10}{'difference':>12}")
     for name, rate, noise, steps, expected in ACCOUNTING:
         _row(name, expected, accounting.epsilon(rate, noise, steps, DELTA), 4)
-    laplace = accounting.composed([(accounting.laplace(1.0, 10.0), 20)], 1e-6)
-    _row("Laplace noise b = 10, 20 releases, δ = 1e-6", 1.7740, laplace, 4)
-    event = accounting.gaussian(0.1, 1.0)
+    noisy = accounting.composed([(laplace(1.0, 10.0), 20)], 1e-6)
+    _row("Laplace noise b = 10, 20 releases, δ = 1e-6", 1.7740, noisy, 4)
+    event = gaussian(0.1, 1.0)
     resumed = Ledger.from_dict(Ledger().spend(event, 60).to_dict())
     _row("U1b, 60 rounds, saved, and 40 more", 7.0466, resumed.after(event, 40, delta=DELTA), 4)
     spent = accounting.epsilon(0.1, 1.0, 100, DELTA)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from fedbench.figures import (
+from fedbench.figures.theme import (
     BLUE,
     GREEN,
     INK,

@@ -7,16 +7,15 @@ from fedbench.study.kept import SweepError
 from fedbench.study.oracle import oracle
 from fedbench.study.plan import PrivacyPlan, plan
 from fedbench.study.result import SweepResult
-from fedbench.study.sweep import (
+from fedbench.study.sweep import Sweep, sweep
+from fedbench.study.told import (
     PointAdvanced,
     PointBegun,
     PointFinished,
-    Sweep,
     SweepChanged,
     SweepEvent,
     SweepProgress,
     SweepState,
-    sweep,
 )
 
 __all__ = [

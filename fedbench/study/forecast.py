@@ -29,7 +29,7 @@ class Forecast:
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        from fedbench.figures import SHARES
+        from fedbench.figures.theme import SHARES
 
         share = self.metric in SHARES
         value, low, high = (

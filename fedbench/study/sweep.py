@@ -9,9 +9,8 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fedbench.channel.privacy import Private
 from fedbench.engine.pool import cores
@@ -26,54 +25,18 @@ from fedbench.study.grid import SEED, Axes, Point, axes_of, grid
 from fedbench.study.job import Job, Outcome, Result
 from fedbench.study.kept import Kept
 from fedbench.study.result import SweepResult, table
+from fedbench.study.told import (
+    PointAdvanced,
+    PointBegun,
+    PointFinished,
+    SweepChanged,
+    SweepEvent,
+    SweepProgress,
+    SweepState,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SweepState = Literal["running", "cancelled", "done"]
-
-
-@dataclass(frozen=True)
-class PointBegun:
-    """Somebody was given a point, by its place in `Sweep.points`; again if it is tried again."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class PointAdvanced:
-    """A run has come to `round`, and its first metric to `value`; ten times a second at most."""
-
-    index: int
-    round: int
-    value: float
-
-
-@dataclass(frozen=True)
-class PointFinished:
-    """A point has its result, computed or found."""
-
-    index: int
-    result: SweepResult
-
-
-@dataclass(frozen=True)
-class SweepChanged:
-    """The sweep is in another state now; `reason` says why if that is not plain."""
-
-    state: SweepState
-    reason: str = ""
-
-
-SweepEvent = PointBegun | PointAdvanced | PointFinished | SweepChanged | Cautioned
-
-
-class SweepProgress(NamedTuple):
-    """Points that are done, and all; `eta` is the seconds left, None while nobody can tell."""
-
-    done: int
-    total: int
-    eta: float | None
 
 
 class Sweep:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 import fedbench as fb
 from fedbench.channel.privacy import accounting
+from fedbench.channel.privacy.events import gaussian
 from fedbench.runs.store import StoreError
 
 
@@ -104,7 +105,7 @@ def test_the_noise_stays_as_it_was_solved_and_the_budget_holds(
 def test_changed_noise_composes_with_what_was_spent(private: fb.Experiment, tmp_path: Path) -> None:
     ran(private.replace(rounds=3), tmp_path / "a")
     rest = gone_on(tmp_path / "a", rounds=5, **{"privacy.noise_multiplier": 4.0})
-    events = [(accounting.gaussian(0.5, 1.0), 3), (accounting.gaussian(0.5, 4.0), 2)]
+    events = [(gaussian(0.5, 1.0), 3), (gaussian(0.5, 4.0), 2)]
     assert rest.history.rows[-1].epsilon == accounting.composed(events, 1e-2)
     fb.save(rest, tmp_path / "b")
     again = gone_on(tmp_path / "b", rounds=6)

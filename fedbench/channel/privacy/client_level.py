@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from fedbench import tree
-from fedbench.channel.privacy import accounting
 from fedbench.channel.privacy.clipping import Clipping, FlatClipping, held
+from fedbench.channel.privacy.events import gaussian
 from fedbench.channel.privacy.privacy import Private
 from fedbench.channel.stage import Bounds, Encoded, Leg
 from fedbench.tree import Tree
@@ -77,7 +77,7 @@ class ClientLevelDP(Private):
 
     def event(self, rate: float) -> DpEvent:
         """Return one round's releases, all about the same sample of the clients."""
-        return accounting.gaussian(rate, *self.noises().values())
+        return gaussian(rate, *self.noises().values())
 
     def begin(self, payload: Tree) -> Bounds:
         """Return the first norms, whose whole is C."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fedbench.channel.privacy import accounting
-from fedbench.channel.privacy.accounting import EVENTS, Kind
+from fedbench.channel.privacy.events import EVENTS, Kind, mechanism
 
 if TYPE_CHECKING:
     from dp_accounting import DpEvent
@@ -30,7 +30,7 @@ class Ledger:
 
     def spend(self, event: DpEvent, count: int = 1) -> Ledger:
         """The ledger after `count` more releases. Raises ValueError for what has no accounting."""
-        accounting.mechanism(event)
+        mechanism(event)
         if not accounting.whole(count):
             return self
         *head, (last, before) = self.entries or ((event, 0),)
@@ -93,7 +93,7 @@ class Ledgers:
         for ledger in set(self.own.values()):
             if len(ledger.entries) == 1:
                 (event, count) = ledger.entries[0]
-                rate, noise, kind = accounting.mechanism(event)
+                rate, noise, kind = mechanism(event)
                 plain.setdefault((noise, kind), []).append((rate, count))
             else:
                 mixed.append(ledger)
@@ -123,7 +123,7 @@ class Ledgers:
 def _written(event: DpEvent) -> dict[str, Any]:
     from dp_accounting import ComposedDpEvent, PoissonSampledDpEvent
 
-    rate, _, kind = accounting.mechanism(event)
+    rate, _, kind = mechanism(event)
     inner = event.event if isinstance(event, PoissonSampledDpEvent) else event
     each = inner.events if isinstance(inner, ComposedDpEvent) else [inner]
     noises = [part.noise_multiplier for part in each]  # pyright: ignore[reportAttributeAccessIssue]

@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from fedbench import tree
-from fedbench.channel.privacy.accounting import Kind
 from fedbench.channel.privacy.clipping import held
+from fedbench.channel.privacy.events import Kind
 from fedbench.channel.privacy.privacy import Private
 from fedbench.channel.stage import Encoded, Leg
 from fedbench.tree import Tree

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from fedbench.channel.privacy import accounting
-from fedbench.channel.privacy.accounting import Kind
+from fedbench.channel.privacy.events import EVENTS, Kind
 from fedbench.channel.stage import Release, Stage
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Private(Privacy, family=True):
 
     def event(self, rate: float) -> DpEvent:
         """Return one release about a unit that takes part with probability `rate`."""
-        return accounting.EVENTS[self.kind_of_noise](rate, self.solved())
+        return EVENTS[self.kind_of_noise](rate, self.solved())
 
     def spent(self, releases: Iterable[Release]) -> float:
         """Return the largest ε among units with these releases; the noise must be known."""

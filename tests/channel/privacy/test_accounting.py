@@ -20,13 +20,8 @@ from dp_accounting.pld import PLDAccountant
 from hypothesis import given, settings, strategies as st
 
 from fedbench.channel.privacy import Ledger, accounting
-from fedbench.channel.privacy.accounting import (
-    composed,
-    epsilon,
-    gaussian,
-    laplace,
-    noise_multiplier,
-)
+from fedbench.channel.privacy.accounting import composed, epsilon, noise_multiplier
+from fedbench.channel.privacy.events import Mechanism, gaussian, laplace
 
 DELTA = 1e-5
 SAVED = {"mechanism": "gaussian", "rate": 0.1, "noise_multipliers": [1.0], "steps": 1}
@@ -82,7 +77,7 @@ def test_upper_bound_close_to_a_finer_grid(
 ) -> None:
     ours = epsilon(rate, noise, steps, delta)
     finer = accounting._epsilon(
-        ((accounting.Mechanism(rate, noise), steps),), delta, cells=4 * accounting.FINE
+        ((Mechanism(rate, noise), steps),), delta, cells=4 * accounting.FINE
     )
     assert finer * (1 - 1e-9) <= ours <= finer * (1 + 1e-4)
 

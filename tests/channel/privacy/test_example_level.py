@@ -16,7 +16,8 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench.channel.privacy import ExampleLevelDP, Ledger, Ledgers, accounting
-from fedbench.channel.privacy.accounting import epsilon, gaussian, noise_multiplier
+from fedbench.channel.privacy.accounting import epsilon, noise_multiplier
+from fedbench.channel.privacy.events import gaussian
 from fedbench.channel.privacy.example_level import seeded
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine import Engine, Task

@@ -15,7 +15,10 @@ from scipy import stats
 import fedbench as fb
 from fedbench import tree
 from fedbench.channel.privacy import LocalDP, accounting
+from fedbench.channel.privacy.events import EVENTS
 from fedbench.channel.stage import Leg
+from fedbench.engine.pool import pool
+from fedbench.runs.rounds import Rounds
 
 MECHANISMS = [fb.LocalGaussian, fb.LocalLaplace]
 
@@ -86,7 +89,7 @@ def test_each_client_pays_for_the_rounds_that_it_is_in(
     progress, seen = train(experiment, 5)
     drawn = np.bincount(np.concatenate([row.cohort for row in seen]), minlength=6)
     assert 1 < drawn.max() < 5  # sampling buys nothing, but who was not there does not pay
-    event = accounting.EVENTS[kind.kind_of_noise](1.0, 3.0)
+    event = EVENTS[kind.kind_of_noise](1.0, 3.0)
     assert seen[-1].epsilon == accounting.composed([(event, int(drawn.max()))], 1e-3)
     assert {client: own.steps for client, own in progress.ledger.own.items()} == {
         client: count for client, count in enumerate(drawn.tolist()) if count
@@ -145,3 +148,30 @@ def test_one_seed_gives_one_history_with_workers_or_without(
         assert torch.equal(leaf, workers.params[name])
         torch.testing.assert_close(leaf, loop.params[name], rtol=0, atol=1e-5)
     assert tree.size(plain.params) > 0
+
+
+def test_no_noise_is_used_twice_by_workers_rounds_or_a_run_that_goes_on(
+    private: fb.Experiment,
+) -> None:
+    """By correlation over what clients really send, with noise from the system."""
+    hidden = private.replace(
+        privacy=fb.LocalGaussian(noise_multiplier=1e4, clip=1e-4, delta=1e-3),
+        aggregator=fb.CoordinateMedian(),  # which needs each client's payload by itself
+        model=fb.MLP(hidden=(40,)),
+        engine=fb.StackedEngine(workers=2, chunk=1),
+    )
+    sent = []
+    for _ in range(2):  # a run, and another that begins with the same state
+        rounds = Rounds(hidden)
+        progress = rounds.begin()
+        pool(2).wait()
+        for number in (1, 2):
+            info = rounds._info(number)
+            for report in hidden.engine.reports(
+                rounds.task, progress.params, progress.server, {}, np.arange(6), info
+            ):
+                sent.append(rows(report.payload).copy())
+    every = np.concatenate(sent)
+    assert len(every) == 2 * 2 * 6
+    correlation = np.corrcoef(every) - np.eye(len(every))
+    assert np.abs(correlation).max() < 5.5 / math.sqrt(every.shape[1])
