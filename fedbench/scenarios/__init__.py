@@ -1,5 +1,9 @@
-"""Scenarios: one case study per file; each is a function that returns an Experiment."""
+"""Scenarios: one case study per file; calling one returns an Experiment."""
 
 from fedbench.scenarios.digits import digits
+from fedbench.scenarios.scenario import Scenario
 
-__all__ = ["digits"]
+# In the order in which they are offered.
+SCENARIOS: tuple[Scenario, ...] = (digits,)
+
+__all__ = ["SCENARIOS", "Scenario", "digits"]

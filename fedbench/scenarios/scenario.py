@@ -1,0 +1,35 @@
+"""What a scenario is: a whole experiment with its story and with questions to ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fedbench.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A federation that somebody might really want, ready to run.
+
+    `made` gives the experiment on data that are embedded or simulated, so that it runs anywhere;
+    `real` the one on the real set, where there is one. `story` is one paragraph, `questions` are
+    what to try first. Calling a scenario gives the experiment.
+    """
+
+    name: str
+    title: str
+    story: str
+    questions: tuple[str, ...]
+    made: Callable[[], Experiment]
+    real: Callable[[], Experiment] | None = None
+
+    def __call__(self, real: bool = False) -> Experiment:
+        """Return the experiment; raises ValueError for real data where the scenario has none."""
+        if not real:
+            return self.made()
+        if self.real is None:
+            raise ValueError(
+                f"real = True: the scenario {self.name!r} has no real set that may be passed on"
+            )
+        return self.real()
