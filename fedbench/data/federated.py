@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from fedbench.data.card import Card
 from fedbench.data.heterogeneity import Heterogeneity, heterogeneity
 from fedbench.data.partition import Choosing, Deal, Partitioner
 from fedbench.data.skews import Skew, skewed
-from fedbench.data.source import Source
+from fedbench.data.source import Column, Source
 from fedbench.data.values import Features
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class FederatedDataset:
     Where a `choice` is given, client i holds that many rows of its own choosing, which others may
     hold too. `strata` is the class, or the tenth of a regression target, of each training row. The
     test rows are ordered by client too; together they are the held-out test set of the federation.
-    Clients beyond `test_offsets` have none. `names` are those of the clients, if they have any.
+    Clients beyond `test_offsets` have none, and `test_columns` tell test rows apart otherwise.
+    `names` are those of the clients, if they have any.
     """
 
     card: Card
@@ -57,6 +58,7 @@ class FederatedDataset:
     strata_names: tuple[str, ...]
     choice: Choosing | None = None
     names: tuple[str, ...] = ()
+    test_columns: Mapping[str, Column] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -230,6 +232,7 @@ def _build(
         strata_names=data.strata_names,
         choice=deal.choice,
         names=deal.names,
+        test_columns={name: each[deal.test_order] for name, each in data.test_columns.items()},
     )
 
 

@@ -221,23 +221,33 @@ class Rounds:
         last number is that metric over all test rows, each by its client's own model. It is NaN
         where everybody uses the global model.
         """
-        task, strategy, card = self.task, self.experiment.strategy, self.data.card
-        offsets = self.data.test_offsets
-        engine = self.experiment.engine
-        outputs = engine.evaluate(task, params, 0, len(self.data.y_test))
+        task, card, offsets = self.task, self.data.card, self.data.test_offsets
+        outputs, own = self.outputs(params, states)
         metrics, clients = scores(card, outputs, task.y_test, task.losses(outputs), offsets)
-        start = strategy.init_client(params)
-        if strategy.personal(params, start) is None:
+        if own is None:
             return metrics, clients, math.nan
+        personal, clients = scores(card, own, task.y_test, task.losses(own), offsets)
+        return metrics, clients, personal[self.experiment.metric]
+
+    def outputs(self, params: Tree, states: Mapping[int, Tree]) -> tuple[Tensor, Tensor | None]:
+        """Return what the global model gives for each test row, and each client's own for its rows.
+
+        The latter is None where everybody uses the global model.
+        """
+        task, strategy, engine = self.task, self.experiment.strategy, self.experiment.engine
+        offsets = self.data.test_offsets
+        outputs = engine.evaluate(task, params, 0, len(self.data.y_test))
+        if strategy.personal(params, strategy.init_client(params)) is None:
+            return outputs, None
+        personal = outputs.clone()
         for client, state in states.items():
             if client >= self.data.tested:
                 continue
             first, last = int(offsets[client]), int(offsets[client + 1])
             own = strategy.personal(params, state)
             if own is not None and first < last:
-                outputs[first:last] = engine.evaluate(task, own, first, last)
-        personal, clients = scores(card, outputs, task.y_test, task.losses(outputs), offsets)
-        return metrics, clients, personal[self.experiment.metric]
+                personal[first:last] = engine.evaluate(task, own, first, last)
+        return outputs, personal
 
     def module(self, params: Tree) -> torch.nn.Module:
         """Return a torch module of its own with these parameters."""

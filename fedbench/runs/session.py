@@ -20,6 +20,7 @@ from fedbench.runs.listeners import Listeners
 if TYPE_CHECKING:
     import torch
 
+    from fedbench.runs.predictions import Predictions
     from fedbench.runs.rounds import Progress, Rounds
 
 LIVE = ("rounds", "target", "training.lr")  # what may change between two rounds of a run
@@ -218,6 +219,20 @@ class Session:
             if self._rounds is None or self._progress is None:
                 raise SessionError("there is no model before the run has begun")
             return self._rounds.module(self._progress.params)
+
+    def predictions(self) -> Predictions:
+        """Return what is said of each held-out test row as of now.
+
+        Raises SessionError before the first round, and while rounds go on: pause first.
+        """
+        from fedbench.runs.predictions import predictions
+
+        with self._changed:
+            self._require("tell predictions", "paused", "done", "failed")
+            if self._rounds is None or self._progress is None:
+                raise SessionError("there are no predictions before the run has begun")
+            rounds, progress = self._rounds, self._progress
+        return predictions(rounds, progress)
 
     # The training thread -------------------------------------------------------------------------
 
