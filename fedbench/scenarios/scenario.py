@@ -48,5 +48,5 @@ class Scenario:
         unpacked = f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
         return (
             f"{data.kind()} is not on this machine: fedbench.{data.kind()}().load() fetches it "
-            f"({unpacked} unpacked), or set {VARIABLE} to a folder that has it"
+            f"({unpacked}), or {VARIABLE} names the folder that has it"
         )

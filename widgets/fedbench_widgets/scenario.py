@@ -36,6 +36,7 @@ class Chooser:
             options=self._options(),
             description="Scenario",
             tooltip="sets the whole form",
+            classes=["fb-whole"],
         )
         self.about = made(widgets.HTML, classes=["fb-story"])
         self.data = made(
