@@ -11,6 +11,8 @@ import fedbench as fb
 from fedbench.data.files import VARIABLE
 from fedbench.scenarios import SCENARIOS, Scenario, digits, finance, medical
 from fedbench_widgets import Workbench
+from fedbench_widgets.controls import Slider
+from fedbench_widgets.fields import Leaf
 from fedbench_widgets.form import Form
 from fedbench_widgets.scenario import OWN
 
@@ -73,7 +75,9 @@ def test_an_edit_shows_and_is_taken_back() -> None:
 
 def test_a_bad_value_is_a_change_too() -> None:
     shown = form(medical())
-    shown._fields["rounds"].control.number.value = "many"
+    rounds = shown._fields["rounds"]
+    assert isinstance(rounds, Leaf) and isinstance(rounds.control, Slider)
+    rounds.control.number.value = "many"
     assert shown.experiment is None
     assert head(shown) == f"changed · {medical.title}"
     shown.scenario.back.click()
