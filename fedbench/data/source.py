@@ -174,6 +174,11 @@ class Source(Part, family=True):
         return ()
 
     @property
+    def missing(self) -> tuple[File, ...]:
+        """Return the files that would have to be fetched; looks for them and reads nothing."""
+        return tuple(file for file in self.files if file.cached is None)
+
+    @property
     def training_samples(self) -> int | None:
         """Return how many rows are left for clients; None where that is known only by reading."""
         return None

@@ -24,7 +24,7 @@ from fedbench.runs import (
     StateChanged,
 )
 from fedbench.runs.session import LIVE
-from fedbench.scenarios import digits
+from fedbench.scenarios import SCENARIOS, Scenario, digits
 from fedbench_widgets.cells import close_all, made, replace_previous
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
@@ -43,14 +43,18 @@ PATIENCE = 0.03  # seconds that the exact noise may take before a rough one is s
 class Workbench(widgets.VBox):
     """Configure a federation, train it in the background and watch it live.
 
-    `experiment` is what the form starts with, by default a first look at handwritten digits.
+    `experiment` is what the form starts with, an experiment or a scenario; by default a first look
+    at handwritten digits.
     Showing the same cell again closes the workbench that it made before.
     """
 
     _closing = True  # until there is something to close
 
-    def __init__(self, experiment: Experiment | None = None) -> None:
-        first = experiment or digits()
+    def __init__(self, experiment: Experiment | Scenario | None = None) -> None:
+        start = digits if experiment is None else experiment
+        first = start() if isinstance(start, Scenario) else start
+        more = {start: None} if isinstance(start, Scenario) else {}
+        scenarios = tuple(dict.fromkeys(SCENARIOS) | more)  # one of the person's own is the last
         self.session = Session(first)
         self.runs: list[Run] = []
         self._numbers = itertools.count(1)
@@ -71,7 +75,7 @@ class Workbench(widgets.VBox):
         self._sweeping = Sweeping(self._changed)
         self.toolbar = Toolbar()
         self.panel = Panel()
-        self.form = Form(first, self._edited)
+        self.form = Form(first, self._edited, self._choose, scenarios)
         body = made(widgets.Box, [self.form.widget, self.panel], classes=["fedbench-body"])
         super().__init__([self.toolbar, body], _dom_classes=("fedbench-workbench",))
         self.toolbar.on_msg(self._heard)
@@ -183,6 +187,18 @@ class Workbench(widgets.VBox):
         experiment = known[point] if point in known else self._sweeping.experiment(point)
         self.experiment = experiment
         self._note("info", f"Loaded run {point}: {experiment.describe()}")
+
+    def _choose(self, experiment: Experiment) -> None:
+        """Put a scenario on the form, unless that would leave a run without what it is of."""
+        if self._going():
+            self._note(
+                "warning",
+                "cannot change the scenario while a run goes on; stop or reset it first",
+            )
+            self._changed()
+            return
+        self.experiment = experiment
+        self._note("info", f"Scenario: {experiment.describe()}")
 
     def _edited(self) -> None:
         experiment = self.form.experiment
