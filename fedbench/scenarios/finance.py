@@ -33,8 +33,8 @@ finance = Scenario(
     story=(
         "Ten banks of different regions foretell which credits default, without showing one "
         "another a customer. Defaults are rare, some 9 % of the credits that are tested, so that "
-        "who grants every credit is right nine times in ten: the loss tells what is learnt, not "
-        "the accuracy. The credits that are tested are the latest, and the signs of trouble drift."
+        "who grants every credit is right nine times in ten: the AUC tells what is learnt, not the "
+        "accuracy. The credits that are tested are the latest, and the signs of trouble drift."
     ),
     questions=(
         "Let three of the ten banks lie (Attack: LabelFlip by 0.3): does CoordinateMedian help?",
