@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from pydantic.fields import FieldInfo
 
 from fedbench_widgets.cells import made, show, unlabelled
+from fedbench_widgets.explaining import about_field
 
 Changed = Callable[[], None]
 LOG_STEP = 0.001  # decades; coarser steps would show 8 as 7.94
@@ -75,7 +76,6 @@ class Slider(Control):
             _digits(kind(low)),
             classes=["fb-number"],
             continuous_update=False,
-            tooltip=shown["tooltip"],
         )
         super().__init__(made(widgets.HBox, [slider, self.number], classes=["fb-slider"]))
         slider.observe(lambda _: self._slid(), "value")
@@ -321,11 +321,7 @@ def _first(field: FieldInfo, kind: Any) -> Any:
 
 
 def _shown(field: FieldInfo) -> dict[str, Any]:
-    unit = _extra(field).get("unit")
-    return {
-        "description": field.title,
-        "tooltip": f"{field.description}{f' ({unit})' if unit else ''}",
-    }
+    return {"description": field.title, "tooltip": about_field(field)}
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
