@@ -153,7 +153,7 @@ def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None
                 le=10,
                 title="μ",
                 description="strength of the pull",
-                json_schema_extra={"slider": [0, 10, 0.1]},
+                json_schema_extra={"slider": [0, 10, 0.1], "formula": "g + μ(w − θ)"},
             ),
         ] = 0.5
 
@@ -164,7 +164,7 @@ def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None
         2.5,
         0,
         10,
-        "strength of the pull",
+        "Strength of the pull.\ng + μ(w − θ)\n0 or more, at most 10; default 0.5",
     )
     slider.value = 3.0
     assert shown.experiment == fb.Experiment(strategy=Pulled(mu=3.0))

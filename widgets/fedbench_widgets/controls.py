@@ -10,7 +10,6 @@ import ipywidgets as widgets
 from pydantic.fields import FieldInfo
 
 from fedbench_widgets.cells import made, show, unlabelled
-from fedbench_widgets.explaining import about_field
 
 Changed = Callable[[], None]
 LOG_STEP = 0.001  # decades; coarser steps would show 8 as 7.94
@@ -321,7 +320,8 @@ def _first(field: FieldInfo, kind: Any) -> Any:
 
 
 def _shown(field: FieldInfo) -> dict[str, Any]:
-    return {"description": field.title, "tooltip": about_field(field)}
+    # the page explains it in place; without a text of its own ipywidgets would show "null"
+    return {"description": field.title, "tooltip": ""}
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
+import zlib
 
 from pydantic.fields import FieldInfo
 
 from fedbench.spec import Spec
 from fedbench.template import limits
 
+# Every explanation that a form carries, by the class that its control has in the page: ipywidgets
+# shows the tooltips of few controls, and none of lists and texts.
+KNOWN: dict[str, str] = {}
 SOURCE = re.compile(r"\bSource: (.+?(?<!\bal))\.(?:\s|$)", re.S)
+
+
+def says(explanation: str) -> str:
+    """Return the class of what is explained so; the page looks it up in `KNOWN`."""
+    name = f"fb-says-{zlib.crc32(explanation.encode()):08x}"
+    KNOWN[name] = explanation
+    return name
 
 
 def about_field(field: FieldInfo) -> str:
     """Return three lines: one sentence, the formula or nothing, and unit, bounds and default.
 
-    The page takes them from the control's tooltip; `_` and `^` in a formula lower and raise.
+    `_` and `^` in a formula lower and raise a letter or a {group}.
     """
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     facts, default = limits(field), field.default

@@ -14,18 +14,20 @@ from fedbench.spec import Part, Problem, Spec
 from fedbench.template import several_of
 from fedbench_widgets.cells import HIDDEN, close_all, made, show
 from fedbench_widgets.controls import Changed, Control, control
-from fedbench_widgets.explaining import about_field, about_part
+from fedbench_widgets.explaining import about_field, about_part, says
 
 
 class Leaf:
     """A field with one value: reads and writes plain data, shows what is wrong beneath."""
 
-    def __init__(self, path: str, control: Control, changed: Changed) -> None:
+    def __init__(self, path: str, field: FieldInfo, control: Control, changed: Changed) -> None:
         self.path = path
         self.control = control
         self.reason = _reason()
         self.widget = made(
-            widgets.VBox, [control.widget, self.reason], classes=["fb-field", place(path)]
+            widgets.VBox,
+            [control.widget, self.reason],
+            classes=["fb-field", place(path), says(about_field(field))],
         )
         control.on_change(changed)
 
@@ -55,7 +57,7 @@ class Group:
         self, path: str, family: type[Spec], title: str, changed: Changed, about: str | None = None
     ) -> None:
         self.path, self.family, self.title = path, family, title
-        self._about = about
+        self._about, self._said = about, ""
         self._changed = changed
         self._still = False  # while fields are made or written, nobody hears of it
         self._kinds = family.choices() if issubclass(family, Part) else {}
@@ -135,7 +137,9 @@ class Group:
             self._still = False
         self._fields = self._kept[key]
         if self.choice is not None:
-            self.choice.tooltip = about_part(cls, self._about)
+            self.choice.remove_class(self._said)
+            self._said = says(about_part(cls, self._about))
+            self.choice.add_class(self._said)
         head = [self.choice] if self.choice is not None else []
         self.widget.children = [
             *head,
@@ -162,7 +166,7 @@ class Absent:
             widgets.Checkbox,
             description=field.title or path,
             indent=False,
-            tooltip=about_field(field),
+            classes=[says(about_field(field))],
         )
         self.tick.observe(lambda _: (self._arrange(), changed()), "value")
         self.path = path
@@ -205,7 +209,7 @@ class Several:
             widgets.Dropdown,
             options=[(_words(kind), kind) for kind in family.choices()],
             description=title,
-            tooltip=about_field(field),
+            classes=[says(about_field(field))],
         )
         self.add = made(widgets.Button, description="Add", tooltip=f"Add to: {title}")
         self.add.on_click(lambda _: self._added())
@@ -295,7 +299,7 @@ def make(path: str, field: FieldInfo, changed: Changed) -> Field:
         if optional:
             return Absent(path, field, kind, changed)
         return Group(path, kind, field.title or path, changed, field.description)
-    return Leaf(path, control(field, kind, optional), changed)
+    return Leaf(path, field, control(field, kind, optional), changed)
 
 
 def place(path: str) -> str:
