@@ -26,7 +26,7 @@ class GeometricMedian(Aggregator):
             ge=1,
             title="Steps",
             description=(
-                "Weiszfeld steps at most: more come nearer to the median, and they end "
+                "steps of Weiszfeld at most: more come nearer to the median, and they end "
                 "once nothing moves"
             ),
             json_schema_extra={"slider": [1, 200, 1]},

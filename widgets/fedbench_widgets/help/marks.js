@@ -10,7 +10,7 @@ import { html, set } from "../chart/dom.js";
  * @param {...(Node | string)} children
  */
 export function about(words, attributes = {}, ...children) {
-  const all = { type: "button", tabindex: -1, "data-help": words, ...attributes };
+  const all = { type: "button", tabindex: 0, "data-help": words, ...attributes };
   return html("button", { ...all, class: `fb-about ${attributes.class ?? ""}`.trim() }, ...children);
 }
 
