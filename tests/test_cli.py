@@ -204,7 +204,8 @@ def test_a_place_that_a_list_does_not_have_is_refused(change: str, reason: str) 
 
 def test_a_template_describes_every_field() -> None:
     text = template(digits())
-    assert "# Rate: probability that a client takes part in a round (above 0, at most 1)" in text
+    assert "# Rate: probability q that a client takes part in a round: " in text
+    assert "for the same noise (above 0, at most 1)" in " ".join(text.replace("\n#", " ").split())
     assert "one of samples, uniform" in " ".join(text.replace("\n#", " ").split())
     assert "#   IID: Equal shares of a random order" in text
     for part in (*digits().parts(), fb.Target()):

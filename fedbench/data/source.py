@@ -195,7 +195,10 @@ TestShare = Annotated[
         gt=0,
         lt=1,
         title="Test share",
-        description="share of the rows that is held out and never trained on",
+        description=(
+            "share of the rows that is held out and never trained on: more measure "
+            "better and train worse"
+        ),
         json_schema_extra={"slider": [0.05, 0.5, 0.05]},
     ),
 ]
@@ -212,7 +215,8 @@ class RandomSplit(Source, family=True):
     strata_sizes: ClassVar[tuple[int, ...]] = ()
     test_fraction: TestShare = 0.2
     split_seed: Annotated[
-        int, Field(ge=0, title="Split seed", description="which rows are held out")
+        int,
+        Field(ge=0, title="Split seed", description="number that decides which rows are held out"),
     ] = 0
 
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:

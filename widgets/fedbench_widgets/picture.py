@@ -132,6 +132,20 @@ def status(
     }
 
 
+def tour(run: int, form: Experiment | None, ran: Experiment) -> dict[str, Any]:
+    """Return what the guided first run goes by: the run's number, what is set and what it was."""
+    return {"run": run, "form": form and _settings(form), "ran": _settings(ran)}
+
+
+def _settings(experiment: Experiment) -> dict[str, Any]:
+    privacy = experiment.privacy if isinstance(experiment.privacy, Private) else None
+    return {
+        "alpha": getattr(experiment.partition, "alpha", None),
+        "epsilon": privacy and privacy.epsilon,
+        "private": privacy is not None,
+    }
+
+
 def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]:
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment

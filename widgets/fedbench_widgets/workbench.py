@@ -26,10 +26,11 @@ from fedbench.runs import (
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import SCENARIOS, Scenario, digits
 from fedbench_widgets.cells import close_all, made, replace_previous
+from fedbench_widgets.explaining import KNOWN
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
 from fedbench_widgets.panel import Panel
-from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status
+from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status, tour
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.sweeping import Sweeping
@@ -333,7 +334,12 @@ class Workbench(widgets.VBox):
                     "toml": experiment.to_toml(),
                     "replays": "yes" if experiment.replays else "no",
                 }
-        self.toolbar.status = status(session, experiment, self._pending(), self._trouble)
+        if len(KNOWN) != len(self.toolbar.help):
+            self.toolbar.help = dict(KNOWN)
+        self.toolbar.status = {
+            **status(session, experiment, self._pending(), self._trouble),
+            "tour": tour(self._begun, experiment, session.experiment),
+        }
 
     def _beat(self) -> None:
         self.toolbar.send({"beat": len(self.session.history)})

@@ -95,7 +95,10 @@ class Banks(TimeSplit):
     ] = 0.5
     drift: Annotated[
         float,
-        knob("Drift", "how far the signs of trouble turn by the last month: 0 not, 1 by half"),
+        knob(
+            "Drift",
+            "how far the signs of trouble turn by the last month: 0 is not at all, 1 by half",
+        ),
     ] = 0.3
     world_seed: SimulationSeed = 0
 
