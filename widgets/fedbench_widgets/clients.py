@@ -18,7 +18,7 @@ MOST_COLUMNS = 200  # rounds, likewise
 ABSENT = 0xFFFF  # a client without a value
 LASTING = 1.25  # rows change places when there are so many times the rounds
 SCALE = (0.02, 0.98)  # shares of the values between which colours tell apart
-ORDINALS = dict(enumerate("first second third fourth fifth sixth seventh eighth ninth".split(), 1))
+ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 8: "eighth", 10: "tenth"}
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -182,26 +182,29 @@ def who_gains(values: Floats, alone: Floats, metric: str, higher: bool) -> str:
     ours, theirs = values[both], alone[both]
     better = int(np.count_nonzero(ours > theirs if higher else ours < theirs))
     equal = int(np.count_nonzero(ours == theirs))
-    text = f"{better} of {_clients(count, len(values))} {'does' if better == 1 else 'do'} "
-    text += "better in the federation than alone"
+    whole = f"{count} clients{'' if count == len(values) else ' with test rows'}"
+    text = f"{better or 'None'} of {whole} {'do' if better > 1 else 'does'} better in the "
+    text += "federation than alone"
     if equal:
         text += f", {equal} just as well"
     worst, bare = (summary(each, higher)["worst_tenth"] for each in (ours, theirs))
     who = "the worst tenth" if count >= 20 else "the worst"
     return (
         f"{text}; {who} is at {_said(metric, worst)}, "
-        f"alone {who} would be at {_said(metric, bare)}."
+        f"alone {who} would be at {_said(metric, bare)}{_less(metric, higher)}."
     )
 
 
 def spread(values: Floats, took: Ids, data: FederatedDataset, metric: str) -> str:
     """Return a sentence on the worst, the middle and the best client, and who never took part."""
-    order = ranked(values, METRICS[data.card.task][metric])
+    higher = METRICS[data.card.task][metric]
+    order = ranked(values, higher)
     if len(order):
         first, last = int(order[0]), int(order[-1])
         middle = _said(metric, float(np.median(values[order])))
         text = f"From {_said(metric, values[last])} ({_short(data.name(last))}) to "
         text += f"{_said(metric, values[first])} ({_short(data.name(first))}), median {middle}"
+        text += _less(metric, higher)
         if len(order) < data.clients:
             text += f", over {len(order)} of {data.clients:,} clients, those with test rows"
     else:
@@ -218,12 +221,12 @@ def ordinal(number: int) -> str:
     return ORDINALS.get(number, f"{number}{tail or 'th'}")
 
 
-def _clients(count: int, whole: int) -> str:
-    return f"{count} clients" if count == whole else f"{count} clients with test rows"
-
-
 def _said(metric: str, value: float) -> str:
     return f"{value:.0%}" if metric == "accuracy" else f"{value:.3g}"
+
+
+def _less(metric: str, higher: bool) -> str:
+    return "" if higher else f" ({metric.upper()}, less is better)"
 
 
 def _short(name: str) -> str:

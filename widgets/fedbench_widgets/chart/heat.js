@@ -14,7 +14,8 @@ import { step } from "./scale.js";
  * @property {(row: number, column: number) => number} shade -1 for none
  * @property {(row: number, column: number) => boolean} dot
  * @property {(row: number) => string} name untrusted text
- * @property {(column: number) => number} at what a column is called
+ * @property {number} every units that a column stands for
+ * @property {number} done units so far
  * @property {[string, string]} ends what the first and the last row are
  * @property {string} unit of the columns
  * @property {(row: number, column: number) => string} read
@@ -30,6 +31,8 @@ const NAMED = 12; // pixels that a name needs
 const WIDEST = 34;
 const TOP = 5; // half of a name
 const BELOW = 24;
+const NEXT = 64; // pixels that the first name below takes
+const APART = 32;
 
 export class HeatMap {
   /**
@@ -184,22 +187,11 @@ export class HeatMap {
       beside(rows.length - 1, drawing.ends[1]);
     }
     if (columns > 0) {
-      const room = Math.max(1, Math.floor((columns * wide) / 48));
-      const by = step(columns, room, true);
-      const marked = [0];
-      for (let j = by - 1; j < columns - 1; j += by) if (j * wide > 60) marked.push(j);
-      if (columns > 1 && wide * (columns - 1) > 60) {
-        while (marked.length > 1 && (columns - 1 - marked[marked.length - 1]) * wide < 30) {
-          marked.pop();
-        }
-        marked.push(columns - 1);
-      }
-      for (const j of marked) {
-        const first = j === 0;
-        const x = round(LEFT + (first ? 0 : (j + 0.5) * wide));
-        const said = first ? `${drawing.unit} ${drawing.at(j)}` : String(drawing.at(j));
-        const place = { x, y: this.floor + 16, "text-anchor": first ? "start" : "middle" };
-        this.names.next(place, said);
+      const y = this.floor + 16;
+      this.names.next({ x: LEFT, y, "text-anchor": "start" }, `${drawing.unit} 1`);
+      for (const value of marks(drawing.done, drawing.every, wide)) {
+        const x = round(LEFT + centre(value, drawing.every, wide));
+        this.names.next({ x, y, "text-anchor": "middle" }, String(value));
       }
     }
     this.names.finish();
@@ -282,6 +274,29 @@ export class HeatMap {
     this.renderMarks();
     if (other) this.point(row);
   }
+}
+
+/**
+ * The moments that are named below the map beside the first: round numbers, and the latest.
+ * @param {number} done
+ * @param {number} every
+ * @param {number} wide pixels of a column
+ */
+export function marks(done, every, wide) {
+  const last = centre(done, every, wide);
+  if (last < NEXT) return [];
+  const by = step(done, Math.max(1, Math.floor(last / 48)), true);
+  const found = [];
+  for (let value = by; value < done; value += by) {
+    const at = centre(value, every, wide);
+    if (at >= NEXT && at <= last - APART) found.push(value);
+  }
+  return [...found, done];
+}
+
+/** @param {number} value @param {number} every @param {number} wide */
+function centre(value, every, wide) {
+  return (Math.ceil(value / every) - 0.5) * wide;
 }
 
 /**

@@ -89,7 +89,7 @@ export class Mix {
     set(this.whole, { d: own.length > 0 ? marks.join("") : "" });
     this.names.start();
     const room = Math.floor(slot / 6.6);
-    const names = brief(classes);
+    const names = distinct(brief(classes));
     const by = Math.max(1, Math.ceil(20 / slot));
     names.forEach((name, k) => {
       if (own.length === 0 || k % by !== 0) return;
@@ -106,6 +106,21 @@ export class Mix {
     }
     this.empty.finish();
   }
+}
+
+/**
+ * Without the words that all names begin with: they tell nothing apart.
+ * @param {string[]} names
+ */
+export function distinct(names) {
+  const [first = "", ...others] = names;
+  for (let at = first.lastIndexOf(" "); at > 0; at = first.lastIndexOf(" ", at - 1)) {
+    const head = first.slice(0, at + 1);
+    if (others.length > 0 && others.every((name) => name.startsWith(head))) {
+      return names.map((name) => name.slice(head.length));
+    }
+  }
+  return names;
 }
 
 /** @param {string} name @param {number} room */

@@ -29,6 +29,7 @@ const HEIGHT = 232;
 const MARGIN = { top: 10, right: 22, bottom: 42, left: 44 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const NEAR = 26; // pixels that a pointer may miss by
+const INNER = 14; // pixels, so that no mark lies on an axis
 const THICKEST = 26;
 
 export class Scatter {
@@ -105,8 +106,8 @@ export class Scatter {
     const right = Math.max(140, this.width - MARGIN.right);
     const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
     const scale = drawing.xLog ? log : linear;
-    const x = scale(drawing.xDomain, [plot.left, plot.right]);
-    const y = linear(drawing.yDomain, [FLOOR, MARGIN.top]);
+    const x = scale(drawing.xDomain, [plot.left + INNER, plot.right - INNER]);
+    const y = linear(drawing.yDomain, [FLOOR - INNER / 2, MARGIN.top + INNER / 2]);
     const room = Math.max(2, Math.floor((plot.right - plot.left) / 56));
     const [low, high] = drawing.xDomain;
     const across = drawing.xLog ? logTicks(low, high, room) : ticks(low, high, Math.min(room, 5));
@@ -152,12 +153,10 @@ export class Scatter {
    * @param {Scale} y
    */
   renderMarks(drawing, x, y) {
-    const inside = (/** @type {Scale} */ s, /** @type {number} */ v) =>
-      s(Math.max(s.domain[0], Math.min(s.domain[1], v)));
-    const places = drawing.marks.map(({ row, x: across, y: up, color }) => {
-      const low = drawing.xLog ? Math.max(across, drawing.xDomain[0]) : inside(x, across);
-      return { row, color, x: pixel(drawing.xLog ? x(low) : low), y: pixel(inside(y, up)) };
-    });
+    const places = drawing.marks.map(({ row, x: across, y: up, color }) => ({
+      ...{ row, color },
+      ...{ x: pixel(inside(x, across, drawing.xDomain)), y: pixel(inside(y, up, drawing.yDomain)) },
+    }));
     /** @type {Map<string, number>} */
     const piles = new Map();
     for (const { x: left, y: top, color } of places) {
@@ -247,6 +246,11 @@ export class Scatter {
     const same = this.places.filter((place) => place.x === at?.x && place.y === at?.y).length;
     return same > 1 ? [...lines, `and ${same - 1} more here`] : lines;
   }
+}
+
+/** @param {Scale} scale @param {number} value @param {[number, number]} domain */
+function inside(scale, value, domain) {
+  return scale(Math.max(domain[0], Math.min(domain[1], value)));
 }
 
 /** @param {number} value */

@@ -25,7 +25,9 @@ class Panel(anywidget.AnyWidget):
     """
 
     _esm = esm.load(_HERE / "panel.js")
-    _css = esm.style(_HERE.parent / "chart" / "theme.css", _HERE / "panel.css", _HERE / "clients.css")
+    _css = esm.style(
+        _HERE.parent / "chart" / "theme.css", _HERE / "panel.css", _HERE / "clients.css"
+    )
 
     snapshot: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     series = traitlets.Bytes(b"").tag(sync=True)

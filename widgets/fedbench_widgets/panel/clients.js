@@ -9,7 +9,7 @@ import { Mix } from "../chart/mix.js";
 import { percentTick, tick } from "../chart/scale.js";
 import { Scatter } from "../chart/scatter.js";
 import { format } from "./drawings.js";
-import { Grid, SHADES, cell, colours, shade, subtitle } from "./grid.js";
+import { Grid, SHADES, cell, colours, samples, shade, subtitle } from "./grid.js";
 import { alone, curve, mix, sizes } from "./portraits.js";
 
 /** @typedef {import("./grid.js").Order} Order */
@@ -100,7 +100,8 @@ export function clients(context) {
       shade: (client, column) => shade(grid.value(row(client), column), hues, info.minimize),
       dot: (client, column) => grid.took(row(client), column),
       name,
-      at: (column) => info.rounds[column],
+      every: info.every,
+      done: info.done,
       ends: ORDERS[order].ends,
       unit: "round",
       read: (client, column) => cell(grid, row(client), column, show),
@@ -124,7 +125,8 @@ export function clients(context) {
     const took = `took part in ${info.took[at]} of ${info.done} rounds`;
     own.title(who, at < 0 ? "" : took);
     own.draw(curve(picture, at));
-    held.title(at < 0 ? "Its data" : `Data of ${info.names[at]}`, at < 0 ? "" : `${info.sizes[at]} samples; line: whole federation`);
+    const content = `${samples(info.sizes[at])} by ${info.kind}; line: everybody's`;
+    held.title(at < 0 ? "Its data" : `Data of ${info.names[at]}`, at < 0 ? "" : content);
     held.draw(mix(grid, at));
   }
 

@@ -55,6 +55,7 @@ const BLANK = {
 };
 const ABSENT = 0xffff;
 export const SHADES = 16;
+const DOTTED = 100;
 
 export class Grid {
   /**
@@ -207,7 +208,8 @@ export function subtitle(info, personal) {
     info.which ? `${info.which}, sorted` : `${info.ids.length} clients`,
     untested > 0 ? `${untested} without test rows left out` : "",
     info.every > 1 ? `a column is ${info.every} rounds, by the last` : "",
-    "a dot: took part in the round",
+    // elsewhere cells have no room for one
+    info.every === 1 && info.ids.length <= DOTTED ? "a dot: took part in the round" : "",
   ];
   return whose + parts.filter(Boolean).join("; ");
 }

@@ -91,12 +91,12 @@ export function sizes(picture) {
   }
   const held = marks.map(({ x }) => Math.max(1, x));
   const [least, most] = [Math.min(...held), Math.max(...held)];
-  // room at either side, also where all have the same size
-  const room = marks.length > 0 ? Math.max(1.12, (most / least) ** 0.06) : 1;
+  const wide = most >= 10 * least;
+  const one = least === most ? 1 : 0;
   return {
     marks,
-    xDomain: marks.length > 0 ? [least / room, most * room] : [1, 100],
-    xLog: true,
+    xDomain: marks.length > 0 ? [least - one, most + one] : [0, 100],
+    xLog: wide && marks.length > 0,
     yDomain: ends(marks.map(({ y }) => y), picture.percent),
     xTick: tick,
     yTick: axisTick,
