@@ -6,6 +6,7 @@ import { step } from "./scale.js";
 
 /**
  * @typedef {object} HeatDrawing
+ * @property {string} key another one where the cells are others
  * @property {number[]} rows who each row is, from top to bottom; all below go by that
  * @property {number} columns drawn so far
  * @property {number} planned columns there is room for
@@ -44,6 +45,7 @@ export class HeatMap {
     this.choose = choose;
     this.point = point;
     this.width = 0;
+    this.drawn = "";
     /** @type {HeatDrawing | null} */
     this.drawing = null;
     /** the cell that is read out; it stays with whom it is about when rows move
@@ -136,6 +138,9 @@ export class HeatMap {
    * @param {number} wide
    */
   renderCells(drawing, tall, wide) {
+    const key = [drawing.key, tall, wide].join();
+    if (key === this.drawn) return;
+    this.drawn = key;
     const [gap, below] = [wide >= 6 ? 1 : 0, tall >= 8 ? 1 : 0];
     const dotted = tall >= 4 && wide >= 4;
     /** @type {string[][]} */

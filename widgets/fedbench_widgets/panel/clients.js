@@ -35,6 +35,9 @@ export function clients(context) {
   /** @type {Order} */
   let order = "last";
   let grid = new Grid(null, null, null);
+  /** @type {unknown[]} what the grid was made of */
+  let seen = [];
+  let version = 0;
   const choose = (/** @type {number} */ client) => {
     selected = selected === client ? null : client;
     draw();
@@ -53,7 +56,7 @@ export function clients(context) {
   const lead = html("strong");
   const words = html("span");
   const note = html("p", { class: "fb-note" }, lead, words);
-  const hint = html("p", { class: "fb-readout" });
+  const hint = html("p", { class: "fb-hint" });
   const heading = html("h3", { class: "fb-chart-title" });
   const small = html("small", { class: "fb-chart-subtitle" });
   const legend = scale();
@@ -74,7 +77,12 @@ export function clients(context) {
     const table = context.table();
     const { metric, state, rounds, personal, levels } = table.info;
     const { model } = context;
-    grid = new Grid(model.get("clients"), model.get("values"), model.get("mixes"));
+    const sent = [model.get("clients"), model.get("values"), model.get("mixes")];
+    if (sent.some((each, i) => each !== seen[i])) {
+      seen = sent;
+      version += 1;
+      grid = new Grid(sent[0], sent[1], sent[2]);
+    }
     const { info } = grid;
     if (selected !== null && grid.columns > 0 && !grid.rowOf.has(selected)) selected = null;
     const show = format(table);
@@ -92,6 +100,7 @@ export function clients(context) {
     const name = (/** @type {number} */ client) => info.names[row(client)] ?? "";
     const untested = info.done > 0 && info.tested === 0;
     map.draw({
+      key: [version, order, hues, end].join(),
       rows: grid.columns > 0 ? grid.order(order).map((i) => info.ids[i]) : [],
       columns: grid.columns,
       planned: Math.ceil(end / info.every),
