@@ -163,7 +163,7 @@ def test_names_of_clients_are_text(lab: Lab) -> None:
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_the_tab_keeps_the_rules_of_accessibility(lab: Lab, theme: str) -> None:
-    workbench = trained(lab)
+    workbench = trained(lab, "wb.experiment = wb.experiment.replace(rounds=10)", 10)
     lab.theme(f"JupyterLab {theme}")
     chart = workbench.chart("clients")
     chart.focus()

@@ -56,7 +56,7 @@ export function clients(context) {
   const lead = html("strong");
   const words = html("span");
   const note = html("p", { class: "fb-note" }, lead, words);
-  const hint = html("p", { class: "fb-hint" });
+  const hint = html("p", { class: "fb-hint" }, HINT);
   const heading = html("h3", { class: "fb-chart-title" });
   const small = html("small", { class: "fb-chart-subtitle" });
   const legend = scale();
@@ -68,7 +68,7 @@ export function clients(context) {
   ask.addEventListener("click", () => context.model.send({ levels: true }));
   const asking = html("div", { class: "fb-ask", hidden: true }, ask);
   together.el.append(asking);
-  const head = html("div", { class: "fb-chart-head" }, heading, small, legend.el);
+  const head = html("div", { class: "fb-chart-head fb-map-head" }, heading, small, legend.el);
   const bar = html("div", { class: "fb-live-bar" }, hint, sort.el);
   const pairs = html("div", { class: "fb-grid-two" }, together.el, bySize.el, own.el, held.el);
   const el = html("div", { class: "fb-clients" }, note, bar, head, map.el, pairs);
@@ -90,7 +90,6 @@ export function clients(context) {
     const end = going || info.done === 0 ? Math.max(rounds, info.done) : info.done;
     text(lead, info.head ? `${info.head} ` : "");
     text(words, info.note || PREVIEW);
-    text(hint, grid.columns > 0 ? HINT : "");
     text(heading, `${metric.label} per client`);
     text(small, subtitle(info, personal));
     const hues = colours(info.scale, metric.percent);
