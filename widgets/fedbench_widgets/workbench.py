@@ -26,6 +26,7 @@ from fedbench.runs import (
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import SCENARIOS, Scenario, digits
 from fedbench_widgets.cells import close_all, made, replace_previous
+from fedbench_widgets.clients import Clients
 from fedbench_widgets.explaining import KNOWN
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
@@ -63,6 +64,7 @@ class Workbench(widgets.VBox):
         self._version = itertools.count(1)
         self._log: list[dict[str, str]] = []
         self._series = Series(self.session.history)
+        self._clients = Clients(self.session.history)
         self._written: Experiment | None = None  # what the Code tab shows
         self._dealt: object = None  # what the map of the partition shows
         # what the privacy hint speaks of, and what sweeps had told by then
@@ -232,6 +234,7 @@ class Workbench(widgets.VBox):
     def _reset(self) -> None:
         self.session.reset(self.form.experiment)
         self._series = Series(self.session.history)
+        self._clients = Clients(self.session.history)
         self._begun += 1
 
     def _happened(self, event: Event) -> None:
@@ -316,6 +319,8 @@ class Workbench(widgets.VBox):
         experiment = self.form.experiment
         # a plan of another experiment would promise something else, and spoil the scale
         plan = self._plan if self._planned and self._planned[0] == session.experiment else None
+        levels = self._levels.found(session.experiment)
+        clients, values, mixes = self._clients.shown(session.state == "running", levels)
         with self.panel.hold_sync():
             self.panel.series = series.tobytes()
             self.panel.snapshot = {
@@ -324,6 +329,7 @@ class Workbench(widgets.VBox):
                 "version": next(self._version),
                 "run": self._begun,
             }
+            self.panel.clients, self.panel.values, self.panel.mixes = clients, values, mixes
             self.panel.frontier = frontier(self.runs, session)
             self.panel.sweep = self._sweeping.shown(experiment)
             self.panel.log = self._log[-LOG_LINES:]

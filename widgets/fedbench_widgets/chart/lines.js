@@ -46,7 +46,7 @@ import { linear, nice, ticks } from "./scale.js";
 
 const HEIGHT = 196;
 // the same for all charts and all runs: axes line up, and nothing jumps when a label grows
-const MARGIN = { top: 10, right: 86, bottom: 24, left: 40 };
+const MARGIN = { top: 10, right: 92, bottom: 24, left: 40 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
 const CHARACTER = 6.6;

@@ -7,6 +7,7 @@ import { percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
 import { epsilonName, format } from "./drawings.js";
 import { MEANING, ofMetric } from "./meaning.js";
+import { minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
 /** @typedef {import("../chart/frontier.js").Point} Point */
@@ -75,13 +76,13 @@ export function frontier(context) {
       format: show,
       yTick: info.metric.percent ? percentTick : tick,
       percent: info.metric.percent,
-      minimize: info.metric.minimize ?? !info.metric.percent,
+      minimize: minimizes(info.metric),
       name: info.metric.label,
       cost: name,
       xName: `${at} (less is more private)`,
       empty: "Every finished run becomes a point here: press Start, or run a sweep.",
     });
-    map.show(sweep.map, info.metric.minimize ?? !info.metric.percent, info.metric.label);
+    map.show(sweep.map, minimizes(info.metric), info.metric.label);
     set(scroll, { hidden: points.length === 0 });
     const order = [...points].sort((a, b) => (a.epsilon ?? Infinity) - (b.epsilon ?? Infinity));
     const ids = new Set(order.map((point) => point.id));

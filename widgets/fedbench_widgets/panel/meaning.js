@@ -1,6 +1,8 @@
 // @ts-check
 /** What the numbers of the panel mean: a sentence, a formula and what else is to know, a line each. */
 
+import { minimizes } from "./table.js";
+
 /** @typedef {Pick<import("./table.js").Snapshot, "metric" | "loss_label">} Measured */
 
 const PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ";
@@ -22,6 +24,15 @@ export const MEANING = {
     "P[loss of rows trained on < loss of others]",
     "Near 0.5 nothing is proved: better attacks may do better.",
   ].join("\n"),
+  perClient: "A row a client, a column a round: darker is better, and a dot says who took part.",
+  alone: [
+    "Each client by what it reaches alone, to the right, and in the federation, upwards.",
+    "gain = value in the federation − value alone",
+    "Alone: the same model and training on its own rows, for as many rounds.",
+  ].join("\n"),
+  size: "Each client by how many rows it trains on: whether small ones are left behind.",
+  own: "The chosen client's value over the rounds, by the model that it uses.",
+  mix: "Which classes the chosen client holds, in shares, beside those of the whole federation.",
   rounds: "Rounds that the run took.",
   seed: "Number that decides the partition, the first weights, the cohorts and the batches.",
   levels:
@@ -34,6 +45,12 @@ const BAND =
 
 /** The metric that the charts show first. @param {Measured} info */
 export function ofMetric({ metric }) {
+  if (metric.name === "auc") {
+    const words =
+      "How often a held-out row of the second class is given a higher risk than one of the first: " +
+      "0.5 is guessing, 1 is always.";
+    return `${words}\nP[score of a positive > score of a negative]\n${BAND}`;
+  }
   if (metric.percent) {
     const words = "Share of the held-out rows that the global model tells right: more is better.";
     return `${words}\n1/n Σ [ŷ_i = y_i]\n${BAND}`;
@@ -43,14 +60,14 @@ export function ofMetric({ metric }) {
 }
 
 /** @param {Measured} info */
-export function ofLoss({ metric }) {
+export function ofLoss({ loss_label }) {
   const words = "What training lowers: the mean over held-out rows, and over the cohort's batches.";
-  return `${words}\n${metric.percent ? "−1/n Σ log p(y_i | x_i)" : "1/n Σ (ŷ_i − y_i)²"}`;
+  return `${words}\n${loss_label === "cross-entropy" ? "−1/n Σ log p(y_i | x_i)" : "1/n Σ (ŷ_i − y_i)²"}`;
 }
 
 /** The sentence above the charts. @param {Measured} info */
 export function ofNote({ metric }) {
-  const order = metric.percent ? "smallest" : "largest";
+  const order = minimizes(metric) ? "largest" : "smallest";
   return [
     "The test set was held out from training; the worst tenth are the clients on whose own test " +
       "rows the model does worst.",
