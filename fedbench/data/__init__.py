@@ -31,7 +31,16 @@ from fedbench.data.real import (
     SentimentSentences,
     TinyShakespeare,
 )
-from fedbench.data.simulated import Banks, CityLoad, Fleet, Hospitals
+from fedbench.data.simulated import (
+    Banks,
+    CityLoad,
+    Fleet,
+    Hospitals,
+    Payments,
+    Ratings,
+    Reviews,
+    Traffic,
+)
 from fedbench.data.skews import (
     FeatureNoise,
     LabelNoise,
@@ -98,10 +107,13 @@ __all__ = [
     "PJMLoad",
     "Partitioner",
     "Pathological",
+    "Payments",
     "Plan",
     "Population",
     "RandomSplit",
+    "Ratings",
     "Raw",
+    "Reviews",
     "Rotation",
     "Scaling",
     "SentimentSentences",
@@ -116,5 +128,6 @@ __all__ = [
     "TableFacts",
     "TimeSplit",
     "TinyShakespeare",
+    "Traffic",
     "Wine",
 ]

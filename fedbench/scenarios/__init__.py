@@ -2,10 +2,14 @@
 
 from fedbench.scenarios.digits import digits
 from fedbench.scenarios.finance import finance
+from fedbench.scenarios.fraud import fraud
 from fedbench.scenarios.machine_health import machine_health
 from fedbench.scenarios.medical import medical
+from fedbench.scenarios.recommendation import recommendation
 from fedbench.scenarios.scenario import Scenario
+from fedbench.scenarios.sentiment import sentiment
 from fedbench.scenarios.smart_city import smart_city
+from fedbench.scenarios.traffic import traffic
 
 # In the order in which they are offered.
 SCENARIOS: tuple[Scenario, ...] = (
@@ -14,6 +18,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     finance,
     smart_city,
     machine_health,
+    traffic,
+    fraud,
+    recommendation,
+    sentiment,
 )
 
 __all__ = [
@@ -21,7 +29,11 @@ __all__ = [
     "Scenario",
     "digits",
     "finance",
+    "fraud",
     "machine_health",
     "medical",
+    "recommendation",
+    "sentiment",
     "smart_city",
+    "traffic",
 ]
