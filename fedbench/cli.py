@@ -1,4 +1,4 @@
-"""The command line: `fedbench new`, `run`, `sweep`, `plan` and `lab`."""
+"""The command line: `fedbench new`, `run`, `sweep`, `plan`, `lab` and `app`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 from urllib.parse import quote
 
 import tomlkit
@@ -67,6 +67,7 @@ Imports = Annotated[
     bool,
     typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
 ]
+Theme = Literal["light", "dark"]
 
 
 def main() -> None:
@@ -282,6 +283,27 @@ def lab(
         command.append("--allow-root")  # containers often run as root, which Jupyter takes if told
     # Jupyter takes this process's place, so that Ctrl-C and its question reach it undisturbed.
     os.execv(sys.executable, command)
+
+
+@app.command("app")
+def page(
+    file: Annotated[
+        Path | None, typer.Argument(help="An experiment as TOML to begin with; see `fedbench new`.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    theme: Annotated[Theme, typer.Option(help="Colours of the page.")] = "light",
+) -> None:
+    """Serve the workbench as a plain web page."""
+    if importlib.util.find_spec("voila") is None:
+        _stop("Voila is not installed; get it with: pip install 'fedbench-workbench[app]'", FAILED)
+    from fedbench.page import serve
+
+    experiment = None if file is None else _read(file, [], allow_imports=False)
+    try:
+        serve(experiment, port, browser, theme)
+    except OSError as error:
+        _stop(f"port {port} cannot be had: {error.strerror or error}", FAILED)
 
 
 # Reading an experiment ---------------------------------------------------------------------------
