@@ -25,7 +25,7 @@ help:
 	@echo "make clean  remove everything that these commands made"
 
 lab: $(INSTALLED)
-	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/notebooks/workbench.ipynb $(LAB_FLAGS)
+	JUPYTER_CONFIG_PATH=$(CURDIR)/fedbench/jupyter $(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/notebooks/workbench.ipynb $(LAB_FLAGS)
 
 # pytest comes last: its closing line is the verdict of the whole run.
 test: lint

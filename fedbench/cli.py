@@ -30,6 +30,7 @@ from fedbench.study.plan import plan as make_plan
 from fedbench.study.sweep import sweep as make_sweep
 from fedbench.template import template
 
+JUPYTER = Path(__file__).parent / "jupyter"  # JupyterLab's settings where we start it
 WRONG, FAILED, INTERRUPTED = 2, 1, 130  # exit codes; 130 is the shell's own for Ctrl-C
 
 ABOUT = """\
@@ -273,6 +274,9 @@ def lab(
     if importlib.util.find_spec("jupyterlab") is None:
         _stop("JupyterLab is not installed; get it with: python -m pip install jupyterlab", FAILED)
     notebook = _workbench()
+    # What was trained stays in the saved notebook: by default Jupyter leaves widgets out of it.
+    folders = [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     command = [sys.executable, "-m", "jupyterlab"]
     command.append(f"--LabApp.default_url=/lab/tree/{quote(notebook.as_posix())}")
     if port is not None:

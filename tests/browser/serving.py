@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
     "--no-sandbox",
@@ -69,6 +70,7 @@ def jupyterlab(home: Path) -> Iterator[Served]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_CONFIG_PATH": str(ROOT / "fedbench" / "jupyter"),  # as `make lab` has it
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "XDG_CACHE_HOME": str(home / "cache"),  # where uploads are kept
     }

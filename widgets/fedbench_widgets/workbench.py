@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,7 @@ from fedbench.runs import (
 )
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import digits
-from fedbench_widgets.cells import close_all, made, replace_previous
+from fedbench_widgets.cells import close_all, in_notebook, made, replace_previous
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
 from fedbench_widgets.panel import Panel
@@ -37,6 +38,10 @@ from fedbench_widgets.toolbar import Toolbar
 from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
 
 LOG_LINES = 500
+NOWHERE = (
+    "there is no notebook here to show the workbench in; open one with `fedbench lab` or `make lab`, "
+    "have it as a web page by `fedbench app`, or run an experiment without it by `fedbench run`"
+)
 PATIENCE = 0.03  # seconds that the exact noise may take before a rough one is shown first
 
 
@@ -50,6 +55,8 @@ class Workbench(widgets.VBox):
     _closing = True  # until there is something to close
 
     def __init__(self, experiment: Experiment | None = None) -> None:
+        if not in_notebook():
+            warnings.warn(NOWHERE, stacklevel=2)
         first = experiment or digits()
         self.session = Session(first)
         self.runs: list[Run] = []
