@@ -299,10 +299,12 @@ def page(
     theme: Annotated[Theme, typer.Option(help="Colours of the page.")] = "light",
 ) -> None:
     """Serve the workbench as a plain web page."""
-    if importlib.util.find_spec("voila") is None:
+    try:
+        from fedbench.page import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "voila":
+            raise
         _stop("Voila is not installed; get it with: pip install 'fedbench-workbench[app]'", FAILED)
-    from fedbench.page import serve
-
     experiment = None if file is None else _read(file, [], allow_imports=False)
     try:
         serve(experiment, port, browser, theme)

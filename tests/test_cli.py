@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,20 @@ def test_new_never_overwrites_unless_forced() -> None:
     assert Path("experiment.toml").read_text() == "mine"
     assert call("new", "--force").exit_code == 0
     assert fb.Experiment.from_toml(Path("experiment.toml").read_text()).rounds == 30
+
+
+def test_app_refuses_a_port_that_is_taken_and_a_file_that_is_wrong() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = call("app", "--no-browser", "--port", str(port))
+    assert refused.exit_code == 1
+    assert f"port {port} cannot be had: Address already in use" in refused.stderr
+    refused = call("app", write(SMALL.replace("4", "0")), "--no-browser")
+    assert refused.exit_code == 2
+    assert "partition.clients" in refused.stderr
+    assert "light" in call("app", "--theme", "grey").stderr
 
 
 def test_new_names_the_nearest_scenario_and_an_impossible_place() -> None:

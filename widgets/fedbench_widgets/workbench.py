@@ -39,8 +39,8 @@ from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
 
 LOG_LINES = 500
 NOWHERE = (
-    "there is no notebook here to show the workbench in; open one with `fedbench lab` or `make lab`, "
-    "have it as a web page by `fedbench app`, or run an experiment without it by `fedbench run`"
+    "there is no notebook here to show the workbench in; open one with `fedbench lab` or `make "
+    "lab`, have it as a web page by `fedbench app`, or run an experiment by `fedbench run`"
 )
 PATIENCE = 0.03  # seconds that the exact noise may take before a rough one is shown first
 
