@@ -43,6 +43,11 @@ def main() -> None:
             workbench.wait_state("done")
         with phase("after it", server):
             pass
+        lab.run(WORKERS)
+        with phase("a run in two workers", server):
+            workbench.button("Start").click()
+            workbench.wait_state("running")
+            workbench.wait_state("done")
         workbench.tab("Privacy–utility")
         sweep = workbench.root.get_by_role("group", name="Sweep", exact=True)
         sweep.get_by_label("Sweep: values").fill("1, 4, ∞")
@@ -53,11 +58,6 @@ def main() -> None:
             expect(status).to_have_text("6 of 6 runs done", timeout=300_000)
         with phase("after it", server):
             pass
-        lab.run(WORKERS)
-        with phase("a run in two workers", server):
-            workbench.button("Start").click()
-            workbench.wait_state("running")
-            workbench.wait_state("done")
         lab.shut_down()
         context.close()
 
