@@ -282,8 +282,10 @@ class Workbench(widgets.VBox):
             return
         known = experiment, self._sweeping.news
         if known != self._hinted:
+            edited = self._hinted is None or self._hinted[0] != experiment
             self._hint(experiment)
-            prepare(self, experiment)
+            if edited:  # news of a sweep ask for no workers: it has every core
+                prepare(self, experiment)
         planned = session.experiment, session.history.noise_multiplier
         if planned != self._planned:
             self._planned, self._plan = planned, epsilon_plan(*planned)
