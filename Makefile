@@ -25,6 +25,7 @@ help:
 	@echo "make clean  remove everything that these commands made"
 
 lab: $(INSTALLED)
+	JUPYTER_CONFIG_PATH=$(CURDIR)/fedbench/jupyter \
 	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/notebooks/workbench.ipynb $(LAB_FLAGS)
 
 # pytest comes last: its closing line is the verdict of the whole run.
@@ -41,6 +42,7 @@ lint: $(INSTALLED) $(TYPESCRIPT)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.reference
 	$(BIN)/python -m benchmarks.ui
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.data
 	$(BIN)/python -m benchmarks.frontier
 	$(BIN)/python -m benchmarks.engine

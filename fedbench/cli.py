@@ -1,4 +1,4 @@
-"""The command line: `fedbench new`, `scenarios`, `run`, `sweep`, `plan` and `lab`."""
+"""The command line: `fedbench new`, `scenarios`, `run`, `sweep`, `plan`, `lab` and `app`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 from urllib.parse import quote
 
 import tomlkit
@@ -31,6 +31,7 @@ from fedbench.study.plan import plan as make_plan
 from fedbench.study.sweep import sweep as make_sweep
 from fedbench.template import template
 
+JUPYTER = Path(__file__).parent / "jupyter"  # JupyterLab's settings where we start it
 WRONG, FAILED, INTERRUPTED = 2, 1, 130  # exit codes; 130 is the shell's own for Ctrl-C
 
 ABOUT = """\
@@ -68,6 +69,7 @@ Imports = Annotated[
     bool,
     typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
 ]
+Theme = Literal["light", "dark"]
 
 
 def main() -> None:
@@ -288,6 +290,9 @@ def lab(
     if importlib.util.find_spec("jupyterlab") is None:
         _stop("JupyterLab is not installed; get it with: python -m pip install jupyterlab", FAILED)
     notebook = _workbench()
+    # What was trained stays in the saved notebook: by default Jupyter leaves widgets out of it.
+    folders = [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     command = [sys.executable, "-m", "jupyterlab"]
     command.append(f"--LabApp.default_url=/lab/tree/{quote(notebook.as_posix())}")
     if port is not None:
@@ -298,6 +303,29 @@ def lab(
         command.append("--allow-root")  # containers often run as root, which Jupyter takes if told
     # Jupyter takes this process's place, so that Ctrl-C and its question reach it undisturbed.
     os.execv(sys.executable, command)
+
+
+@app.command("app")
+def page(
+    file: Annotated[
+        Path | None, typer.Argument(help="An experiment as TOML to begin with; see `fedbench new`.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    theme: Annotated[Theme, typer.Option(help="Colours of the page.")] = "light",
+) -> None:
+    """Serve the workbench as a plain web page."""
+    try:
+        from fedbench.page import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "voila":
+            raise
+        _stop("Voila is not installed; get it with: pip install 'fedbench-workbench[app]'", FAILED)
+    experiment = None if file is None else _read(file, [], allow_imports=False)
+    try:
+        serve(experiment, port, browser, theme)
+    except OSError as error:
+        _stop(f"port {port} cannot be had: {error.strerror or error}", FAILED)
 
 
 # Reading an experiment ---------------------------------------------------------------------------

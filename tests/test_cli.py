@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,20 @@ def test_a_scenario_says_whether_its_real_set_is_at_hand(
         place.touch()
     line = next(each for each in call("scenarios").stdout.splitlines() if "medical" in each)
     assert line.endswith(" HeartDisease")
+
+
+def test_app_refuses_a_port_that_is_taken_and_a_file_that_is_wrong() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = call("app", "--no-browser", "--port", str(port))
+    assert refused.exit_code == 1
+    assert f"port {port} cannot be had: Address already in use" in refused.stderr
+    refused = call("app", write(SMALL.replace("4", "0")), "--no-browser")
+    assert refused.exit_code == 2
+    assert "partition.clients" in refused.stderr
+    assert "light" in call("app", "--theme", "grey").stderr
 
 
 def test_new_names_the_nearest_scenario_and_an_impossible_place() -> None:

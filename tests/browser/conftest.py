@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.lab import Lab
 from tests.browser.serving import CHROMIUM, Served, chromium, jupyterlab
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 15_000  # milliseconds that anything may take on a busy machine
 FAILED = pytest.StashKey[bool]()
 
 
@@ -47,7 +48,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def lab(server: Served, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Yield a fresh page with a notebook and a kernel of its own; check what the page did."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page: Page = context.new_page()
     opened = Lab(page, server)
     yield opened

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
     "--no-sandbox",
@@ -38,10 +39,11 @@ SETTINGS = {
 
 
 class Served(NamedTuple):
-    """A running JupyterLab: its address and the folder that it shows."""
+    """A running JupyterLab: its address, the folder that it shows, and its process."""
 
     address: str
     root: Path
+    pid: int
 
     def copy(self) -> str:
         """Copy the notebooks to a new folder and return its name.
@@ -69,6 +71,7 @@ def jupyterlab(home: Path) -> Iterator[Served]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_CONFIG_PATH": str(ROOT / "fedbench" / "jupyter"),  # as `make lab` has it
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "XDG_CACHE_HOME": str(home / "cache"),  # where uploads are kept
     }
@@ -76,13 +79,14 @@ def jupyterlab(home: Path) -> Iterator[Served]:
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
     command += ["--ServerApp.port_retries=0", "--IdentityProvider.token="]
     command += [f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
     log = home / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_until_served(address, process, log)
-            yield Served(address, root)
+            yield Served(address, root, process.pid)
         finally:
             process.terminate()
             process.wait(30)
@@ -96,6 +100,29 @@ def _wait_until_served(address: str, process: subprocess.Popen[bytes], log: Path
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             continue
     raise RuntimeError(f"JupyterLab ended: {log.read_text()[-2000:]}")
+
+
+@contextmanager
+def web_page(folder: Path, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `fedbench app` in `folder`; yield the address that it prints, and the process."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "widgets")])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fedbench", "app", "--no-browser", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if "http" not in line:
+            raise RuntimeError(f"the app ended: {line}{process.stdout.read()}")
+        yield line[line.index("http") :].strip(), process
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @contextmanager

@@ -83,13 +83,22 @@ def replace_previous(made: Closable) -> None:
     _made[cell, f"{execution}/{id(made)}"] = made
 
 
-def _running_cell() -> tuple[str, str] | None:
-    """Return the ids of the running cell and of this execution; None outside a notebook page."""
+def in_notebook() -> bool:
+    """Return whether a page may show widgets: not in a script or in IPython's terminal."""
+    return getattr(_shell(), "kernel", None) is not None
+
+
+def _shell() -> Any:
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:
         return None
-    shell: Any = get_ipython()
+    return get_ipython()
+
+
+def _running_cell() -> tuple[str, str] | None:
+    """Return the ids of the running cell and of this execution; None outside a notebook page."""
+    shell = _shell()
     if shell is None or not hasattr(shell, "get_parent"):
         return None
     parent = shell.get_parent() or {}

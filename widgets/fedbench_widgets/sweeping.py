@@ -18,6 +18,7 @@ from fedbench.study.grid import refuse_code, shown
 from fedbench.template import group_of
 from fedbench_widgets.levels import short
 from fedbench_widgets.picture import session_title
+from fedbench_widgets.warming import dismiss
 
 BUDGET, BUDGETS = "privacy.epsilon", "0.5, 1, 2, 4, 8, ∞"
 AROUND = (0.25, 0.5, 1, 2)  # what is offered beside a number as it is now
@@ -58,6 +59,7 @@ class Sweeping:
             )
         axes["seed"] = range(experiment.seed, experiment.seed + seeds)
         started = sweep(experiment, axes)
+        dismiss()
         self.cancel()
         self._sweeps.append(started)
         heard = self._changed

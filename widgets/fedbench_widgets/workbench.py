@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,7 @@ from fedbench.runs import (
 )
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import SCENARIOS, Scenario, digits
-from fedbench_widgets.cells import close_all, made, replace_previous
+from fedbench_widgets.cells import close_all, in_notebook, made, replace_previous
 from fedbench_widgets.clients import Clients
 from fedbench_widgets.explaining import KNOWN
 from fedbench_widgets.form import Form
@@ -39,6 +40,10 @@ from fedbench_widgets.toolbar import Toolbar
 from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
 
 LOG_LINES = 500
+NOWHERE = (
+    "there is no notebook here to show the workbench in; open one with `fedbench lab` or `make "
+    "lab`, have it as a web page by `fedbench app`, or run an experiment by `fedbench run`"
+)
 PATIENCE = 0.03  # seconds that the exact noise may take before a rough one is shown first
 
 
@@ -53,6 +58,8 @@ class Workbench(widgets.VBox):
     _closing = True  # until there is something to close
 
     def __init__(self, experiment: Experiment | Scenario | None = None) -> None:
+        if not in_notebook():
+            warnings.warn(NOWHERE, stacklevel=2)
         start = digits if experiment is None else experiment
         first = start() if isinstance(start, Scenario) else start
         more = {start: None} if isinstance(start, Scenario) else {}
@@ -295,8 +302,10 @@ class Workbench(widgets.VBox):
             return
         known = experiment, self._sweeping.news
         if known != self._hinted:
+            edited = self._hinted is None or self._hinted[0] != experiment
             self._hint(experiment)
-            prepare(self, experiment)
+            if edited:  # news of a sweep ask for no workers: it has every core
+                prepare(self, experiment)
         planned = session.experiment, session.history.noise_multiplier
         if planned != self._planned:
             self._planned, self._plan = planned, epsilon_plan(*planned)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { buttons } from "../../../widgets/fedbench_widgets/toolbar/buttons.js";
-import { Heartbeat } from "../../../widgets/fedbench_widgets/toolbar/life.js";
+import { Heartbeat, watch } from "../../../widgets/fedbench_widgets/toolbar/life.js";
 import { announce, chips } from "../../../widgets/fedbench_widgets/toolbar/toolbar.js";
 
 const STATUS = {
@@ -136,4 +136,28 @@ test("a page that was hidden does not accuse the kernel", () => {
   heart.wake(60000);
   heart.tick(60000);
   assert.ok(!heart.lost);
+});
+
+test("only a state that no kernel was ever behind is called saved", (context) => {
+  context.mock.timers.enable({ apis: ["setInterval", "Date"] });
+  globalThis.document = { hidden: false, addEventListener() {} };
+  const cut = new Set();
+  const said = [];
+  const heard = {};
+  const model = { on: (name, call) => (heard[name] = call), off() {}, send() {} };
+  const el = { classList: { contains: (name) => cut.has(name) } };
+  const begin = () =>
+    watch(model, el, new AbortController().signal, (lost, saved) => said.push([lost, saved]));
+
+  cut.add("jupyter-widgets-disconnected");
+  begin();
+  assert.deepEqual(said.splice(0), [[true, true]]);
+
+  cut.clear();
+  begin();
+  heard["msg:custom"]();
+  cut.add("jupyter-widgets-disconnected");
+  context.mock.timers.tick(500);
+  assert.deepEqual(said.splice(0), [[true, false]]);
+  delete globalThis.document;
 });

@@ -48,17 +48,21 @@ export class Heartbeat {
  * @param {import("../chart/model.js").Model} model
  * @param {HTMLElement} el the view's element, which ipywidgets marks when the comm closes
  * @param {AbortSignal} signal
- * @param {(lost: boolean) => void} verdict called on every change
+ * @param {(lost: boolean, saved: boolean) => void} verdict called on every change; `saved` where
+ *   no kernel was ever behind the model, whose state is a notebook's
  */
 export function watch(model, el, signal, verdict) {
   const heart = new Heartbeat(Date.now());
   let said = false;
+  let heard = false;
   let number = 0;
   const judge = () => {
-    const lost = heart.lost || el.classList.contains("jupyter-widgets-disconnected");
-    if (lost !== said) verdict((said = lost));
+    const cut = el.classList.contains("jupyter-widgets-disconnected");
+    const lost = heart.lost || cut;
+    if (lost !== said) verdict((said = lost), cut && !heard);
   };
   const life = () => {
+    heard = true;
     heart.life(Date.now());
     judge();
   };

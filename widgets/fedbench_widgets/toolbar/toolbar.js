@@ -17,6 +17,9 @@ import { adopt, foldForm, nameControls, whenAttached } from "./root.js";
 const LOST =
   "The kernel does not answer: it is busy with another cell, or it was restarted. " +
   "Re-run the cell to get a live workbench.";
+const SAVED =
+  "This is what the notebook saved, with no kernel behind it. " +
+  "Run the cell to get a live workbench.";
 const REPLACED = "This workbench was replaced: the cell was run again.";
 
 /** @type {Status} */
@@ -165,6 +168,7 @@ function render(view) {
   /** @type {HTMLElement | null} */
   let root = null;
   let lost = false;
+  let saved = false;
 
   const send = (/** @type {string} */ command) => model.send({ command });
   const row = new ButtonRow(send);
@@ -218,12 +222,13 @@ function render(view) {
       "aria-valuenow": status.round,
       "aria-valuetext": `round ${status.round} of ${status.rounds}`,
     });
-    text(state, status.closed ? "Replaced" : lost ? "No answer" : announce(status));
+    const silent = saved ? "Saved" : "No answer";
+    text(state, status.closed ? "Replaced" : lost ? silent : announce(status));
     drawChips(list, status);
     settle();
     set(el, { "data-state": status.state, "data-dead": dead });
     if (root) set(root, { "data-state": status.state });
-    kernel.say(lost && !status.closed ? LOST : "");
+    kernel.say(lost && !status.closed ? (saved ? SAVED : LOST) : "");
     closed.say(status.closed ? REPLACED : "");
     failure.say(status.error?.message ?? "");
     text(detail, status.error?.detail ?? "");
@@ -239,8 +244,8 @@ function render(view) {
   model.on("change:status", draw);
   signal.addEventListener("abort", () => model.off("change:status", draw));
   draw();
-  watch(model, el, signal, (verdict) => {
-    lost = verdict;
+  watch(model, el, signal, (...verdict) => {
+    [lost, saved] = verdict;
     draw();
   });
   whenAttached(el, signal, (found) => {

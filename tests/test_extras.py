@@ -1,0 +1,52 @@
+"""What needs an extra that is not installed says how to get it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+APP = "from fedbench.cli import main; sys.argv[1:] = ['app', '--no-browser']; main()"
+PARQUET = "import fedbench as fb; fb.Table('rows.parquet', target='y').table()"
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "code"), [("voila", "app", APP), ("pyarrow", "parquet", PARQUET)]
+)
+def test_an_absent_extra_is_named_with_its_install_line(
+    module: str, extra: str, code: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.modules[{module!r}] = None; {code}"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    said = done.stderr.splitlines()[-1]
+    assert module in said.lower()
+    assert f"pip install 'fedbench-workbench[{extra}]'" in said
+
+
+def test_outside_a_notebook_the_workbench_says_where_to_go(tmp_path: Path) -> None:
+    program = "from fedbench_widgets import Workbench\nprint(repr(Workbench()))\n"
+    (tmp_path / "mine.py").write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "mine.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "fedbench workbench\n")
+    first, line = done.stderr.splitlines()
+    assert "mine.py:2: UserWarning: there is no notebook here" in first
+    assert line.strip() == "print(repr(Workbench()))"
+    for way in ("fedbench lab", "make lab", "fedbench app", "fedbench run"):
+        assert f"`{way}`" in first
