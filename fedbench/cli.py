@@ -1,4 +1,4 @@
-"""The command line: `fedbench new`, `run`, `sweep`, `plan` and `lab`."""
+"""The command line: `fedbench new`, `run`, `resume`, `report`, `sweep`, `plan` and `lab`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 import fedbench
-from fedbench import printed, scenarios
+from fedbench import command_report, printed, scenarios
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import Session
@@ -169,6 +169,9 @@ def resume(
     except (StoreError, OverrideError) as error:
         _refuse(str(error))
     _carry_out(session, place, quiet, profile)
+
+
+app.command()(command_report.report)
 
 
 @app.command()

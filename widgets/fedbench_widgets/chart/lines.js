@@ -4,6 +4,7 @@
 import { Axes } from "./axes.js";
 import { Cursor, nearest } from "./cursor.js";
 import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { saveButtons } from "./export.js";
 import { spread } from "./labels.js";
 import { Legend } from "./legend.js";
 import { bandPath, linePath } from "./path.js";
@@ -88,12 +89,20 @@ export class LineChart {
       this.reading.group,
       this.empty.group,
     );
+    this.from = ""; // what the data are called, for the name of a file
+    this.save = saveButtons(() => ({
+      target: this.el,
+      parts: [this.from, name],
+      title: this.heading.textContent ?? "",
+      words: this.svg.getAttribute("aria-label") ?? "",
+    }));
     const head = html(
       "div",
       { class: "fb-chart-head" },
       this.heading,
       this.subtitle,
       this.legend.el,
+      this.save.el,
     );
     this.el = html("div", { class: "fb-chart" }, head, this.svg, this.note);
     this.listen();
@@ -131,6 +140,7 @@ export class LineChart {
     text(this.heading, title);
     set(this.heading, { title: meaning || null });
     text(this.subtitle, subtitle);
+    this.save.label();
   }
 
   /**
@@ -140,6 +150,7 @@ export class LineChart {
   unavailable(sentence) {
     set(this.svg, { hidden: sentence !== null });
     set(this.legend.el, { hidden: sentence !== null });
+    set(this.save.el, { hidden: sentence !== null });
     set(this.note, { hidden: sentence === null });
     text(this.note, sentence ?? "");
   }

@@ -1,4 +1,4 @@
-"""The workbench's tabs: live charts, privacy against utility, code and log."""
+"""The workbench's tabs: live charts, privacy against utility, runs side by side, code and log."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ _HERE = Path(__file__).parent
 
 
 class Panel(anywidget.AnyWidget):
-    """Live, Privacy–utility, Code and Log, each redrawn from full snapshots.
+    """Live, Privacy–utility, Compare, Code and Log, each redrawn from full snapshots.
 
     `series` is float32, little-endian, row-major, [points × columns] with `snapshot["columns"]`
     among round, metric, loss, train_loss, p10, p90, epsilon, update_norm, clipped, bytes_up and
     seconds; the last two are totals up to that round. NaN stands for an absent value.
-    `frontier` has the runs as points, `sweep` what can be swept and what sweeps came to. The
-    browser sends `{"load": id}` for a chosen run, and `{"sweep": ...}`, see `Sweeping.obey`.
+    `frontier` has the runs as points, `sweep` what can be swept and what sweeps came to.
+    `compare` has the runs as rows, see `Comparing.shown`, and `pins` the pinned ones as lines. The
+    browser sends `{"load": id}` for a chosen run, `{"sweep": ...}`, see `Sweeping.obey`,
+    `{"compare": ...}`, see `Comparing.obey`, and `{"share": {"what", "token"}}` for a file, which
+    comes in answers that carry the token; see `sharing.deliver`.
     """
 
     _esm = esm.load(_HERE / "panel.js")
-    _css = esm.style(_HERE.parent / "chart" / "theme.css", _HERE / "panel.css")
+    _css = esm.style(
+        _HERE.parent / "chart" / "theme.css", _HERE / "panel.css", _HERE / "compare.css"
+    )
 
     snapshot: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     series = traitlets.Bytes(b"").tag(sync=True)
     frontier: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     sweep: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    compare: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    pins: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     code: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     log: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
 

@@ -4,6 +4,7 @@
 import { html, set, uid } from "../chart/dom.js";
 import { lifetime } from "../chart/model.js";
 import { code } from "./code.js";
+import { compare } from "./compare.js";
 import { frontier } from "./frontier.js";
 import { live } from "./live.js";
 import { log } from "./log.js";
@@ -20,8 +21,8 @@ import { Table } from "./table.js";
  */
 
 /** @type {((context: Context) => Tab)[]} */
-const TABS = [live, frontier, code, log];
-const TRAITS = ["snapshot", "series", "frontier", "sweep", "code", "log"];
+const TABS = [live, frontier, compare, code, log];
+const TRAITS = ["snapshot", "series", "frontier", "sweep", "compare", "pins", "code", "log"];
 
 /** @param {import("../chart/model.js").View} view */
 function render(view) {
@@ -31,7 +32,8 @@ function render(view) {
   let table = null;
   const context = {
     model,
-    table: () => (table ??= new Table(model.get("snapshot"), model.get("series"))),
+    table: () =>
+      (table ??= new Table(model.get("snapshot"), model.get("series"), model.get("pins"))),
   };
   const tabs = TABS.map((make) => make(context));
   let chosen = tabs[0];
