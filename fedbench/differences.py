@@ -10,7 +10,7 @@ from fedbench.experiment import Experiment
 from fedbench.spec import Part, Spec
 
 BUDGET = "privacy.epsilon"
-NAMED = 3  # settings that a name has room for
+NAMED = 2  # settings that a name has room for
 
 
 def differences(specs: Sequence[Any], prefix: str = "") -> list[str]:

@@ -48,7 +48,7 @@ def summary(histories: list[History], names: Sequence[str], differing: Sequence[
         if values:
             rises = METRICS[_with(histories, metric).experiment.data.task][metric]
             best = (max if rises else min)(values, key=lambda name: values[name])
-            words += f" The best {_called(metric)} is {_shown(metric, values[best])}, by {best}."
+            words += f" The best {_called(metric)} is {_shown(metric, values[best])}, by “{best}”."
     return tag("p", words, class_="lead")
 
 

@@ -81,8 +81,8 @@ class Comparing:
 
     def delete(self, run: Run) -> None:
         """Take a run out; one at a time can be brought back."""
-        name = dict(zip(self.runs, self.names(self.runs), strict=True))[run]
-        self._deleted = self.runs.index(run), run, name
+        place = self.runs.index(run)
+        self._deleted = place, run, self.names(self.runs)[place]
         self.runs.remove(run)
 
     def undo(self) -> None:
@@ -98,12 +98,11 @@ class Comparing:
         return self._looks.setdefault(run.id, Looks(color))
 
     def names(self, runs: list[Run]) -> list[str]:
-        """Return the names of some runs: those given, else what tells a run from the others."""
-        found = names([run.experiment for run in runs], [run.id for run in runs])
-        return [
-            self.looks(run).name or name if run.id else "this run"
-            for run, name in zip(runs, found, strict=True)
-        ]
+        """Return the names of runs: those given, else what tells those that have ended apart."""
+        ended = [run for run in runs if run.id]
+        found = names([run.experiment for run in ended], [run.id for run in ended])
+        called = [self.looks(run).name or name for run, name in zip(ended, found, strict=True)]
+        return called + ["this run"] * (len(runs) - len(ended))
 
     def colors(self) -> dict[int, str]:
         """Return the colours of the runs that are pinned: there they mean a run."""

@@ -53,7 +53,7 @@ class Shared(NamedTuple):
             case "report":
                 return File(f"{title}-report.html", "text/html", self.report([history]))
             case "compare.report":
-                runs = self.comparing.runs
+                runs = list(self.comparing.runs)
                 if not runs:
                     raise ValueError("nothing to report: no run has ended yet")
                 called = self.comparing.names(runs)

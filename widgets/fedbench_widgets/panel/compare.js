@@ -51,7 +51,7 @@ export function compare(context) {
   const caption = html("caption", { class: "fb-hidden" }, "Runs of this workbench");
   const table = html("table", { class: "fb-table fb-runs" }, caption, html("thead", {}, top), body);
   const scroll = html("div", { class: "fb-scroll" }, table);
-  const el = html("div", {}, note, head, deleted, scroll);
+  const el = html("div", { class: "fb-compare" }, note, head, deleted, scroll);
 
   /** @type {Order} */
   let order = { key: "", down: false };

@@ -78,7 +78,7 @@ export function columnsOf(settings, rows) {
       meaning: "Time by the clock of the simulated devices.",
       words: (row) => (row.simulated === null ? "–" : duration(row.simulated)),
     }),
-    result("rounds", "rounds", (row) => row.rounds, { words: (row) => String(row.rounds) }),
+    result("rounds", "rounds done", (row) => row.rounds, { words: (row) => String(row.rounds) }),
   ].map((column) => ({ ...column, known: rows.some((row) => column.value(row) !== null) }));
   const name = result("name", "run", (row) => row.name, { words: (row) => row.name });
   return [name, ...configured, ...results.filter(({ known }) => known)];

@@ -41,7 +41,7 @@ export function frontier(context) {
     target: figure,
     parts: [context.table().info.data, "privacy-utility"],
     title: heading.textContent ?? "",
-    words: chart.svg.getAttribute("aria-label") ?? "",
+    words: subtitle.textContent ?? "",
   }));
   const title = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
   const figure = html("div", {}, title, chart.el);
