@@ -2,6 +2,7 @@
 /** Files that a page hands to the person: named after what they show, made without a server. */
 
 const LONGEST = 80;
+const WORD = /[\p{L}\p{N}]+(?:\.[\p{L}\p{N}]+)*/gu; // a dot only inside: no hidden files, no paths
 
 /**
  * A file name that every system takes: words joined by hyphens, whatever the data are called.
@@ -9,8 +10,8 @@ const LONGEST = 80;
  * @param {string} ending such as "svg"
  */
 export function fileName(parts, ending) {
-  const words = parts.join(" ").normalize("NFC").match(/[\p{L}\p{N}.]+/gu) ?? [];
-  const name = words.join("-").toLowerCase().replace(/^\.+|\.+$/g, "");
+  const words = parts.join(" ").normalize("NFC").match(WORD) ?? [];
+  const name = words.join("-").toLowerCase();
   return `${[...name].slice(0, LONGEST).join("") || "fedbench"}.${ending}`;
 }
 
