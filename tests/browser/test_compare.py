@@ -30,8 +30,9 @@ def two_runs(lab: Lab) -> WorkbenchPage:
     workbench.button("Start").click()
     workbench.wait_state("done")
     workbench.type("Budget ε", 2)
+    section = workbench.root.get_by_role("button", name=re.compile(r"\bPrivacy\b"))
+    expect(section).to_contain_text("client-level ε ≤ 2")
     workbench.button("Start").click()
-    workbench.tab("Compare")
     expect(rows(workbench)).to_have_count(2, timeout=15_000)
     workbench.wait_state("done")
     return workbench
