@@ -107,6 +107,9 @@ from .models import (
     MatrixFactorisation as MatrixFactorisation,
     TextClassifier as TextClassifier,
 )
+from .reporting import (
+    report as report,
+)
 from .runs import (
     History as History,
     Session as Session,

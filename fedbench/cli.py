@@ -1,4 +1,4 @@
-"""The command line: `fedbench new`, `scenarios`, `run`, `sweep`, `plan`, `lab` and `app`."""
+"""The command line: every command of `fedbench`, a short function each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 import fedbench
-from fedbench import printed
+from fedbench import command_report, printed
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import Session
@@ -187,6 +187,9 @@ def resume(
     except (StoreError, OverrideError) as error:
         _refuse(str(error))
     _carry_out(session, place, quiet, profile)
+
+
+app.command()(command_report.report)
 
 
 @app.command()

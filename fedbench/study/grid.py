@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from fedbench.channel.privacy import NoPrivacy
+from fedbench.differences import shown
 from fedbench.experiment import Experiment
 from fedbench.overrides import assign
 from fedbench.spec import Spec, problems
@@ -87,13 +88,6 @@ def grid(experiment: Experiment, axes: Axes) -> tuple[Point, ...]:
             f"points by {' and '.join(metrics)} do not compare; sweep classes and numbers apart"
         )
     return points
-
-
-def shown(value: Any) -> str:
-    """Return a setting as short text: a part by its name and what is not as usual."""
-    if isinstance(value, Spec):
-        return value.code().removeprefix("fb.").removesuffix("()")
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def label(settings: Mapping[str, Any]) -> str:

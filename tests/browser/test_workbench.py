@@ -15,7 +15,7 @@ from tests.browser.lab import ROOT, Lab, WorkbenchPage
 pytestmark = pytest.mark.browser
 
 DOCS = Path(__file__).parents[2] / "docs"
-TABS = ("Live", "Clients", "Privacy–utility", "Code", "Log")
+TABS = ("Live", "Clients", "Privacy–utility", "Compare", "Code", "Log")
 LONG = 500  # rounds: long enough to be met in the middle
 
 

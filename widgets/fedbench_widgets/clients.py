@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data import FederatedDataset
-from fedbench.models import METRICS
+from fedbench.models import metrics_of
 from fedbench.runs import History, RoundDone
 from fedbench.runs.history import summary
 from fedbench.study import Baselines
@@ -34,7 +34,7 @@ class Clients:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self._higher = METRICS[history.experiment.data.task][history.metric]
+        self._higher = history.experiment.metrics[history.metric]
         self._took = np.zeros(0, dtype=np.int64)  # rounds that each client took part in
         self._seen = 0
         self._chosen: Ids = np.zeros(0, dtype=np.int64)
@@ -197,7 +197,7 @@ def who_gains(values: Floats, alone: Floats, metric: str, higher: bool) -> str:
 
 def spread(values: Floats, took: Ids, data: FederatedDataset, metric: str) -> str:
     """Return a sentence on the worst, the middle and the best client, and who never took part."""
-    higher = METRICS[data.card.task][metric]
+    higher = metrics_of(data.card)[metric]
     order = ranked(values, higher)
     if len(order):
         first, last = int(order[0]), int(order[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from fedbench.channel.privacy import ClientLevelDP, Private
 from fedbench.experiment import Experiment
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
+from fedbench.runs.note import note
 from fedbench.strategies import Strategy
 from fedbench_widgets.preview import Plan
 
@@ -172,52 +174,21 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "loss_label": "squared error" if experiment.data.task == "regression" else "cross-entropy",
         "note": note(history),
         "epsilon_plan": {"rounds": plan[0], "epsilon": plan[1]} if plan else None,
-        "pinned": [],
     }
 
 
-def frontier(runs: list[Run], session: Session) -> list[dict[str, Any]]:
-    """Return a point for each run that has ended and for the one that goes on."""
-    points = [_point(run.id, run.experiment, run.history, False) for run in runs]
+def frontier(
+    runs: list[Run], session: Session, colors: Mapping[int, str] | None = None
+) -> list[dict[str, Any]]:
+    """Return a point for each run that has ended, with its colour if any, and one that goes on."""
+    points = [
+        {**_point(run.id, run.experiment, run.history, False), "color": (colors or {}).get(run.id)}
+        for run in list(runs)
+    ]
     done = any(run.history is session.history for run in runs)
-    if not done and len(session.history) and session.state != "failed":
+    if not done and len(session.history) and session.state in ("running", "paused", "stopping"):
         points.append(_point(0, session.experiment, session.history, True))
     return points
-
-
-def note(history: History) -> str:
-    """Return a sentence that says what the numbers mean so far."""
-    rows = history.snapshot()
-    if not rows:
-        return ""
-    last, name = rows[-1], history.metric
-    value = last.metrics[name]
-    if not math.isfinite(value):
-        return ""
-    own = _number(last.personal)
-    worst = summary(last.clients, history.experiment.metrics[name])["worst_tenth"]
-    if name == "accuracy":
-        right = f"right on {value:.1%} of the held-out test set"
-        if own is None:
-            text = f"After round {last.round} the model is {right}"
-        else:
-            text = f"After round {last.round} the global model is {right}, the clients' own models "
-            text += f"on {own:.1%}"
-        tail = f"; on the worst tenth of the clients on {worst:.0%}"
-    elif name == "auc":
-        text = f"After round {last.round} the model's AUC on the held-out test set is {value:.3f}"
-        if own is not None:
-            text += f", with the clients' own models {own:.3f}"
-        tail = f"; on the worst tenth of the clients {worst:.3f}"
-    else:
-        text = f"After round {last.round} the error on the held-out test set is {value:.4g} (RMSE)"
-        if own is not None:
-            text += f", with the clients' own models {own:.4g}"
-        tail = f"; on the worst tenth of the clients {worst:.4g}"
-    text += f"{tail if math.isfinite(worst) else ''}."
-    # a failure has a banner of its own
-    quiet = not history.ended or history.ended.startswith("failed")
-    return text if quiet else f"{text} The run ended: {history.ended}."
 
 
 def session_title(experiment: Experiment) -> str:

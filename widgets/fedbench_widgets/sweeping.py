@@ -10,11 +10,12 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from fedbench.channel.privacy import Private
+from fedbench.differences import shown, title_of
 from fedbench.experiment import Experiment
 from fedbench.overrides import several
 from fedbench.spec import Part, Spec
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
-from fedbench.study.grid import refuse_code, shown
+from fedbench.study.grid import refuse_code
 from fedbench.template import group_of
 from fedbench_widgets.levels import short
 from fedbench_widgets.picture import session_title
@@ -135,6 +136,11 @@ class Sweeping:
             "map": drawn[-1]["map"] if drawn else None,
         }
 
+    def frontier(self) -> Frontier | None:
+        """Return what the last sweep has come to, None where there is nothing yet."""
+        found = self._sweeps[-1].frontier() if self._sweeps else None
+        return found if found is not None and found.points else None
+
     @property
     def news(self) -> int:
         """Return how many results there are: what is expected may be another with each."""
@@ -218,16 +224,7 @@ def _label(point: FrontierPoint) -> str:
 def _words(experiment: Experiment, path: str, value: Any) -> str:
     if path == BUDGET:
         return "no privacy" if value == math.inf else f"ε ≤ {shown(value)}"
-    return f"{_title(experiment, path)} {shown(value)}"
-
-
-def _title(experiment: Experiment, path: str) -> str:
-    """Return what the form calls a setting; of a kind the group's name says it."""
-    *groups, name = path.removesuffix(".kind").split(".")
-    holder: Any = experiment
-    for group in groups:
-        holder = holder[int(group)] if group.isdecimal() else getattr(holder, group)
-    return str(type(holder).model_fields[name].title)
+    return f"{title_of(experiment, path)} {shown(value)}"
 
 
 def _map(one: Sweep, frontier: Frontier) -> dict[str, Any] | None:
@@ -243,8 +240,8 @@ def _map(one: Sweep, frontier: Frontier) -> dict[str, Any] | None:
         if math.isfinite(point.value)
     }
     return {
-        "across": _title(some, across),
-        "down": _title(some, down),
+        "across": title_of(some, across),
+        "down": title_of(some, down),
         "columns": [shown(value).replace("inf", "∞") for value in one.axes[across]],
         "rows": [shown(value).replace("inf", "∞") for value in one.axes[down]],
         "values": [[found.get((y, x)) for x in one.axes[across]] for y in one.axes[down]],

@@ -8,10 +8,11 @@ import traceback
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from fedbench.differences import at, differences
 from fedbench.experiment import Experiment
 from fedbench.runs import (
     Amended,
@@ -28,6 +29,7 @@ from fedbench.runs.session import LIVE
 from fedbench.scenarios import SCENARIOS, Scenario, digits
 from fedbench_widgets.cells import close_all, in_notebook, made, replace_previous
 from fedbench_widgets.clients import Clients
+from fedbench_widgets.comparing import Comparing
 from fedbench_widgets.explaining import KNOWN
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
@@ -35,9 +37,13 @@ from fedbench_widgets.panel import Panel
 from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status, tour
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
 from fedbench_widgets.publisher import Publisher
+from fedbench_widgets.sharing import Shared, deliver
 from fedbench_widgets.sweeping import Sweeping
 from fedbench_widgets.toolbar import Toolbar
 from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOG_LINES = 500
 NOWHERE = (
@@ -65,8 +71,7 @@ class Workbench(widgets.VBox):
         more = {start: None} if isinstance(start, Scenario) else {}
         scenarios = tuple(dict.fromkeys(SCENARIOS) | more)  # one of the person's own is the last
         self.session = Session(first)
-        self.runs: list[Run] = []
-        self._numbers = itertools.count(1)
+        self._comparing = Comparing()
         self._begun = 0  # runs and resets so far
         self._version = itertools.count(1)
         self._log: list[dict[str, str]] = []
@@ -117,6 +122,15 @@ class Workbench(widgets.VBox):
     def history(self) -> History:
         """Return the history of the run that is shown."""
         return self.session.history
+
+    @property
+    def runs(self) -> list[Run]:
+        """Return the runs that have ended, as the Compare tab lists them."""
+        return self._comparing.runs
+
+    def compare(self) -> pd.DataFrame:
+        """Return the table of the Compare tab; see `Comparing.frame` for its columns."""
+        return self._comparing.frame(self.session)
 
     def start(self) -> None:
         """Start a run of what the form holds; after a run that ended, a new one.
@@ -169,6 +183,11 @@ class Workbench(widgets.VBox):
                 self._sweeping.obey(content["sweep"], self.form.experiment)
             elif "levels" in content:
                 self._levels.wanted = bool(content["levels"])
+            elif "compare" in content:
+                self._comparing.obey(content["compare"])
+            elif "share" in content:
+                shared = Shared(self._comparing, self.session, self._sweeping.frontier())
+                deliver(self.panel.send, content["share"], shared)
         except SessionError as error:  # a click that came too late or too early
             self._note("warning", str(error))
         except Exception as error:  # a click must never end in silence
@@ -193,8 +212,7 @@ class Workbench(widgets.VBox):
     def _load(self, point: str) -> None:
         if self._going():
             raise SessionError("cannot load a run while another goes on; stop or reset it first")
-        known = {str(run.id): run.experiment for run in self.runs}
-        experiment = known[point] if point in known else self._sweeping.experiment(point)
+        experiment = self._comparing.experiment(point) or self._sweeping.experiment(point)
         self.experiment = experiment
         self._note("info", f"Loaded run {point}: {experiment.describe()}")
 
@@ -222,9 +240,7 @@ class Workbench(widgets.VBox):
 
     def _amend(self, wanted: Experiment) -> None:
         current = self.session.experiment
-        changes = {
-            path: _at(wanted, path) for path in LIVE if _at(wanted, path) != _at(current, path)
-        }
+        changes = {path: at(wanted, path) for path in LIVE if at(wanted, path) != at(current, path)}
         if changes:
             self.session.amend(**changes)
 
@@ -264,7 +280,7 @@ class Workbench(widgets.VBox):
             words = session_title(experiment), experiment.model.kind(), experiment.describe()
             self._note("info", f"Started: {' · '.join(words)}")
         if state == "done" and len(history):
-            self.runs.append(Run(next(self._numbers), history.experiment, history))
+            self._comparing.add(history)
         if state in ("paused", "done"):
             why = f": {reason}" if reason else ""
             self._note("info", f"{state.capitalize()} after round {len(history)}{why}")
@@ -339,7 +355,9 @@ class Workbench(widgets.VBox):
                 "run": self._begun,
             }
             self.panel.clients, self.panel.values, self.panel.mixes = clients, values, mixes
-            self.panel.frontier = frontier(self.runs, session)
+            self.panel.frontier = frontier(self.runs, session, self._comparing.colors())
+            self.panel.compare = self._comparing.shown(session)
+            self.panel.pins = self._comparing.pins()
             self.panel.sweep = self._sweeping.shown(experiment)
             self.panel.log = self._log[-LOG_LINES:]
             if experiment is not None and experiment is not self._written:
@@ -366,7 +384,7 @@ class Workbench(widgets.VBox):
         wanted, current = self.form.experiment, self.session.experiment
         if wanted is None or not self._going():
             return []
-        return [path for path in _paths(wanted, current) if path not in LIVE]
+        return [path for path in differences([wanted, current]) if path not in LIVE]
 
     def _note(self, level: str, text: str, detail: str = "") -> None:
         line = {"time": time.strftime("%H:%M:%S"), "level": level, "text": text}
@@ -402,23 +420,3 @@ def _pass_on(method: weakref.WeakMethod[Any], event: Event) -> None:
     call = method()
     if call is not None:
         call(event)
-
-
-def _at(experiment: Experiment, path: str) -> Any:
-    value: Any = experiment
-    for step in path.split("."):
-        value = getattr(value, step)
-    return value
-
-
-def _paths(a: Any, b: Any, prefix: str = "") -> list[str]:
-    """Return the dotted paths in which two specs differ."""
-    if a == b:
-        return []
-    if type(a) is not type(b) or not hasattr(type(a), "model_fields"):
-        return [prefix]
-    found = []
-    for name in type(a).model_fields:
-        path = f"{prefix}.{name}" if prefix else name
-        found += _paths(getattr(a, name), getattr(b, name), path)
-    return found

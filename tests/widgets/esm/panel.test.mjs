@@ -153,14 +153,38 @@ test("the planned privacy is a line of its own, by round alone", () => {
   assert.deepEqual([line.x, line.y], [plan.rounds, plan.epsilon]);
 });
 
-test("pinned runs appear where they have the axis that is shown", () => {
-  const run = { label: "no DP", columns: { round: [1, 2], metric: [0.4, 0.9] } };
-  const found = table(ROWS, { pinned: [run] });
-  const names = (kind) =>
-    accuracy(found, axis(kind, found, 0), kind).series.map((series) => series.name);
-  assert.deepEqual(names("round"), ["global", "no DP"]);
-  assert.deepEqual(names("bytes"), ["global"]);
+const packed = (values) => pack([values]);
+
+function pinning(pin, more = {}) {
+  const columns = { round: packed([1, 2, 30]), metric: packed([0.4, 0.9, 0.95]), ...pin.columns };
+  const run = { id: "3", label: "no DP", color: "s3", metric: "accuracy", ...pin, columns };
+  const snapshot = { columns: COLUMNS, points: 3, rounds: 10, ...more };
+  return new Table(snapshot, pack(ROWS), [{ unit: null, delta: null, ...run }]);
+}
+
+test("pinned runs are dashed lines as far as the axis goes", () => {
+  const found = pinning({});
+  const lines = (kind) => accuracy(found, axis(kind, found, 0), kind).series.slice(1);
+  const [line] = lines("round");
+  assert.deepEqual([line.key, line.label, line.color, line.dash], ["pin3", "no DP", "s3", "5 4"]);
+  assert.deepEqual([...line.x], [1, 2]); // round 30 is beyond the plan
+  assert.deepEqual([...line.y], [0.4, 0.9].map(Math.fround));
+  assert.deepEqual(lines("bytes"), []);
   assert.equal(loss(found, axis("round", found, 0), "round").series.length, 1);
+});
+
+test("a pinned run is never drawn against another measure or another promise", () => {
+  const other = pinning({ metric: "rmse" });
+  assert.equal(accuracy(other, axis("round", other, 0), "round").series.length, 1);
+  const columns = { epsilon: packed([1, 2, 3]) };
+  const promise = { unit: "client-level", delta: 1e-3 };
+  const drawn = (pin) => {
+    const found = pinning({ columns, ...pin }, promise);
+    return epsilon(found, axis("round", found, 0), "round").series.map(({ key }) => key);
+  };
+  assert.deepEqual(drawn(promise), ["spent", "pin3"]);
+  assert.deepEqual(drawn({ ...promise, delta: 1e-5 }), ["spent"]);
+  assert.deepEqual(drawn({ ...promise, unit: "example-level" }), ["spent"]);
 });
 
 test("the readout is one sentence over all charts", () => {

@@ -25,6 +25,7 @@ import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
  * @property {number | null} [auc] of an attacker who guesses who was trained on
  * @property {string} [metric] what the value measures
  * @property {string} [data] name of the data set
+ * @property {string | null} [color] name of the theme colour of a pinned run
  */
 /**
  * @typedef {object} FrontierDrawing
@@ -191,6 +192,7 @@ export class FrontierChart {
         r: point.current ? 6 : 4.6,
         class: point.current ? "fb-point fb-current" : "fb-point",
         "data-best": best.has(point),
+        style: point.color ? `stroke: var(--fb-${point.color})` : null,
         tabindex: point.id === this.focused ? 0 : -1,
         "aria-label": describe(point, drawing).join(", "),
       });

@@ -1,10 +1,11 @@
 // @ts-check
 /** A line chart at real pixel width: band, levels, direct labels, legend and shared cursor. */
 
+import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
 import { Cursor, nearest } from "./cursor.js";
 import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { about } from "../help/marks.js";
+import { saveButtons } from "./export.js";
 import { spread } from "./labels.js";
 import { Legend } from "./legend.js";
 import { bandPath, linePath } from "./path.js";
@@ -90,12 +91,20 @@ export class LineChart {
       this.reading.group,
       this.empty.group,
     );
+    this.from = ""; // what the data are called, for the name of a file
+    this.save = saveButtons(() => ({
+      target: this.el,
+      parts: [this.from, name],
+      title: this.heading.textContent ?? "",
+      words: this.svg.getAttribute("aria-label") ?? "",
+    }));
     const head = html(
       "div",
       { class: "fb-chart-head" },
       this.heading,
       this.subtitle,
       this.legend.el,
+      this.save.el,
     );
     this.el = html("div", { class: "fb-chart" }, head, this.svg, this.note);
     this.listen();
@@ -133,6 +142,7 @@ export class LineChart {
     text(this.name, title);
     set(this.name, { "data-help": meaning });
     text(this.subtitle, subtitle);
+    this.save.label();
   }
 
   /**
@@ -142,6 +152,7 @@ export class LineChart {
   unavailable(sentence) {
     set(this.svg, { hidden: sentence !== null });
     set(this.legend.el, { hidden: sentence !== null });
+    set(this.save.el, { hidden: sentence !== null });
     set(this.note, { hidden: sentence === null });
     text(this.note, sentence ?? "");
   }

@@ -1,19 +1,22 @@
 // @ts-check
-/** The Code tab: the experiment as Python and as TOML, to copy. */
+/** The Code tab: the experiment as Python and as TOML, to copy or save, and the run to take away. */
 
+import { fileName, download } from "../chart/download.js";
 import { html, text } from "../chart/dom.js";
+import { share } from "./share.js";
 
 const REPLAYS = "running this gives the same history, to the bit";
 const DIFFERS = "the same set-up; the noise differs each time: set a noise seed to replay";
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function code(context) {
-  const python = block("Python", "");
-  const toml = block("TOML", "the same experiment as a file");
+  const from = () => context.table().info.data;
+  const python = block("Python", "", "py", from);
+  const toml = block("TOML", "the same experiment as a file", "toml", from);
   return {
     id: "code",
     label: "Code",
-    el: html("div", {}, python.el, toml.el),
+    el: html("div", {}, python.el, toml.el, share(context)),
     draw() {
       const source = context.model.get("code") ?? {};
       python.show(source.python ?? "");
@@ -26,8 +29,10 @@ export function code(context) {
 /**
  * @param {string} language
  * @param {string} subtitle
+ * @param {string} ending of a file
+ * @param {() => string} from what the data are called
  */
-function block(language, subtitle) {
+function block(language, subtitle, ending, from) {
   const source = html("code");
   const pre = html(
     "pre",
@@ -41,13 +46,21 @@ function block(language, subtitle) {
     text(said, done ? "Copied" : "Selected: press Ctrl+C");
     setTimeout(() => text(said, ""), 2000);
   });
+  const save = html("button", { type: "button", "aria-label": `Save ${language}` }, "Save");
+  save.addEventListener("click", () => {
+    const blob = new Blob([source.textContent ?? ""], { type: "text/plain" });
+    const name = fileName([from()], ending);
+    download(blob, name);
+    text(said, `Saved ${name}`);
+    setTimeout(() => text(said, ""), 2000);
+  });
   const words = html("small", { class: "fb-chart-subtitle" }, subtitle);
   const head = html(
     "div",
     { class: "fb-chart-head" },
     html("h3", { class: "fb-chart-title" }, language),
     words,
-    html("span", { class: "fb-end" }, said, button),
+    html("span", { class: "fb-end" }, said, button, save),
   );
   const el = html("section", { class: "fb-block", "aria-label": language }, head, pre);
   return {

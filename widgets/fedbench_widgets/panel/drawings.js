@@ -37,20 +37,27 @@ function own(table) {
 }
 
 /**
- * Finished runs pinned behind the current one.
+ * Finished runs pinned behind the current one, as far as the axis goes: those that measure the same,
+ * and of ε those that promise the same.
  * @param {Table} table
+ * @param {Axis} axis
  * @param {AxisKind} kind
  * @param {string} column
  * @returns {Series[]}
  */
-function pinned(table, kind, column) {
-  return table.info.pinned.flatMap((run, i) => {
+function pinned(table, axis, kind, column) {
+  const { metric, unit, delta } = table.info;
+  return table.pins.flatMap((run) => {
     const x = run.columns[COLUMN[kind]];
     const y = run.columns[column];
-    if (!x || !y) return [];
-    const color = i === 0 ? "mute" : `s${1 + (i % 5)}`;
-    const style = { color, dash: "5 4", width: 1.4 };
-    return [{ key: `pin${i}`, name: run.label, label: run.label, x, y, ...style }];
+    if (!x || !y || run.metric !== metric.name) return [];
+    if (column === "epsilon" && (run.unit !== unit || run.delta !== delta)) return [];
+    const far = x.findIndex((value) => !(value <= axis.xDomain[1]));
+    const end = far < 0 ? x.length : far;
+    if (!y.slice(0, end).some(Number.isFinite)) return [];
+    const style = { color: run.color, dash: "5 4", width: 1.6, quiet: true };
+    const name = { key: `pin${run.id}`, name: run.label, label: run.label };
+    return [{ ...name, x: x.slice(0, end), y: y.slice(0, end), ...style }];
   });
 }
 
@@ -95,7 +102,7 @@ export function accuracy(table, axis, kind) {
     label: spoken(metric.label, latest, table),
     yTick: metric.percent ? percentTick : tick,
     yDomain: metric.percent ? [0, 1] : undefined,
-    series: [...series, ...pinned(table, kind, "metric")],
+    series: [...series, ...pinned(table, axis, kind, "metric")],
     levels: table.info.levels.lines.map((line) => ({ ...line, color: "mute" })),
     band,
     empty: waiting(table),
@@ -148,7 +155,7 @@ export function loss(table, axis, kind) {
     ...axis,
     label: spoken("Loss", latest, table),
     yTick: tick,
-    series: [...series, ...pinned(table, kind, "loss")],
+    series: [...series, ...pinned(table, axis, kind, "loss")],
     read(row) {
       const lines = [`test ${number(table.at("loss", row))}`];
       if (train) lines.push(`train ${number(table.at("train_loss", row))}`);
@@ -183,6 +190,7 @@ export function epsilon(table, axis, kind) {
     const style = { color: "s0", dash: "2 4", width: 1.4, quiet: true };
     series.push({ key: "plan", name: "planned", x: plan.rounds, y: plan.epsilon, ...style });
   }
+  series.push(...pinned(table, axis, kind, "epsilon"));
   const levels =
     budget === null ? [] : [{ value: budget, label: `budget ${tick(budget)}`, color: "bad" }];
   return {
@@ -211,7 +219,7 @@ export function norm(table, axis, kind) {
     yTick: tick,
     series: [
       { key: "norm", name: "median", color: "s1", y: values, label, width: 2.2 },
-      ...pinned(table, kind, "update_norm"),
+      ...pinned(table, axis, kind, "update_norm"),
     ],
     levels,
     read(row) {

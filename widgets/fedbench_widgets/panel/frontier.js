@@ -2,6 +2,7 @@
 /** The Privacy–utility tab: every run as a point, and the same runs as a table. */
 
 import { html, set, text } from "../chart/dom.js";
+import { saveButtons } from "../chart/export.js";
 import { FrontierChart, isNumber, isPrivate } from "../chart/frontier.js";
 import { percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
@@ -38,11 +39,21 @@ export function frontier(context) {
   const body = html("tbody");
   const caption = html("caption", { class: "fb-hidden" }, "Finished runs");
   const table = html("table", { class: "fb-table" }, caption, html("thead", {}, head), body);
-  const title = html("div", { class: "fb-chart-head" }, heading, subtitle);
+  const save = saveButtons(() => ({
+    target: figure,
+    parts: [context.table().info.data, "privacy-utility"],
+    title: heading.textContent ?? "",
+    words: subtitle.textContent ?? "",
+  }));
+  const title = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
+  const figure = html("div", {}, title, chart.el);
   const scroll = html("div", { class: "fb-scroll" }, table);
   const bar = controls((asked) => context.model.send({ sweep: asked }));
-  const map = heatMap(() => format(context.table()));
-  const el = html("div", {}, bar.el, title, chart.el, map.el, scroll);
+  const map = heatMap(
+    () => format(context.table()),
+    () => context.table().info.data,
+  );
+  const el = html("div", {}, bar.el, figure, map.el, scroll);
   /** @type {Map<string, Line>} kept by run, so that focus stays while others arrive */
   const lines = new Map();
 
@@ -64,6 +75,7 @@ export function frontier(context) {
     text(subtitle, `a point per run, or mean of seeds; choose one to load it${apart}`);
     const show = format(data);
     text(heading, `${info.metric.label} against privacy`);
+    save.label();
     text(metric, info.metric.label.toLowerCase());
     set(metric, { "data-help": ofMetric(info) });
     settle();

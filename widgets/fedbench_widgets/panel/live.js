@@ -74,6 +74,7 @@ export function live(context) {
       for (const chart of Object.values(charts)) chart.forget();
     }
     run = info.run;
+    for (const chart of Object.values(charts)) chart.from = info.data;
     levels.show(info.levels);
     const shared = axis(kind, table, end);
     end = shared.xDomain[1];

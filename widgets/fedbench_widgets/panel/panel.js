@@ -5,6 +5,7 @@ import { html, set, uid } from "../chart/dom.js";
 import { lifetime } from "../chart/model.js";
 import { clients } from "./clients.js";
 import { code } from "./code.js";
+import { compare } from "./compare.js";
 import { frontier } from "./frontier.js";
 import { live } from "./live.js";
 import { log } from "./log.js";
@@ -21,10 +22,10 @@ import { Table } from "./table.js";
  */
 
 /** @type {((context: Context) => Tab)[]} */
-const TABS = [live, clients, frontier, code, log];
+const TABS = [live, clients, frontier, compare, code, log];
 const TRAITS = [
   ...["snapshot", "series", "clients", "values", "mixes"],
-  ...["frontier", "sweep", "code", "log"],
+  ...["frontier", "sweep", "compare", "pins", "code", "log"],
 ];
 
 /** @param {import("../chart/model.js").View} view */
@@ -35,7 +36,8 @@ function render(view) {
   let table = null;
   const context = {
     model,
-    table: () => (table ??= new Table(model.get("snapshot"), model.get("series"))),
+    table: () =>
+      (table ??= new Table(model.get("snapshot"), model.get("series"), model.get("pins"))),
   };
   const tabs = TABS.map((make) => make(context));
   let chosen = tabs[0];

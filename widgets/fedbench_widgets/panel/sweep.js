@@ -2,6 +2,7 @@
 /** Many runs at once: what to go through, how far it is, and a map where two settings vary. */
 
 import { html, set, text, uid } from "../chart/dom.js";
+import { saveButtons } from "../chart/export.js";
 
 /** @typedef {{path: string, name: string, values: string}} Field */
 /**
@@ -145,12 +146,18 @@ function axis(name, optional) {
 /**
  * The mean for each pair of values, darker where it is better.
  * @param {() => (value: number) => string} format
+ * @param {() => string} from what the data are called
  */
-export function heatMap(format) {
+export function heatMap(format, from) {
   const id = uid("map");
   const caption = html("caption", { id });
   const table = html("table", { class: "fb-heat", "data-chart": "sweep-map" }, caption);
-  const el = html("div", { class: "fb-scroll", hidden: true }, table);
+  const save = saveButtons(() => ({
+    target: table,
+    parts: [from(), "sweep"],
+    title: caption.textContent ?? "",
+  }));
+  const el = html("div", { class: "fb-scroll fb-saved", hidden: true }, table, save.el);
   let drawn = "";
   return {
     el,
@@ -162,6 +169,7 @@ export function heatMap(format) {
       drawn = key;
       const known = grid.values.flat().filter((value) => value !== null);
       text(caption, `${metric} by ${grid.down} (down) and ${grid.across} (across)`);
+      save.label();
       const corner = html("td");
       const head = html("tr", {}, corner, ...grid.columns.map((name) => scope("col", name)));
       const rows = grid.rows.map((name, i) => {

@@ -20,11 +20,21 @@
  * @property {string} loss_label
  * @property {string} note
  * @property {Levels} levels pooled and local-only, if they are wanted
- * @property {Pinned[]} pinned
  * @property {{rounds: number[], epsilon: number[]} | null} epsilon_plan to the end of the plan
  */
 /** @typedef {{wanted: boolean, words: string, lines: {label: string, value: number}[]}} Levels */
-/** @typedef {{label: string, columns: Record<string, number[]>}} Pinned */
+/**
+ * A pinned run; its columns are float32, little-endian.
+ * @typedef {object} Pin
+ * @property {string} id
+ * @property {string} label
+ * @property {string} color name of a theme colour
+ * @property {string} metric
+ * @property {string | null} unit
+ * @property {number | null} delta
+ * @property {Record<string, DataView>} columns
+ */
+/** @typedef {Omit<Pin, "columns"> & {columns: Record<string, Float32Array>}} Pinned */
 
 /** Notebooks saved by earlier versions do not say it. @param {Snapshot["metric"]} metric */
 export function minimizes(metric) {
@@ -51,17 +61,19 @@ const BLANK = {
   note: "",
   epsilon_plan: null,
   levels: { wanted: false, words: "", lines: [] },
-  pinned: [],
 };
 
 export class Table {
   /**
    * @param {Partial<Snapshot> | null} snapshot
    * @param {DataView | null} series float32, little-endian, row-major
+   * @param {Pin[] | null} [pins]
    */
-  constructor(snapshot, series) {
+  constructor(snapshot, series, pins = []) {
     /** @type {Snapshot} */
     this.info = { ...BLANK, ...snapshot };
+    /** @type {Pinned[]} */
+    this.pins = (pins ?? []).map((pin) => ({ ...pin, columns: columnsOf(pin) }));
     const wide = this.info.columns.length;
     const floats = series ? Math.floor(series.byteLength / 4) : 0;
     // the snapshot and its bytes travel as two traits: never read past the shorter one
@@ -105,4 +117,21 @@ export class Table {
       if (Number.isFinite(values[i])) return values[i];
     return NaN;
   }
+}
+
+/** @type {WeakMap<DataView, Float32Array>} columns stay the same while rounds go by */
+const READ = new WeakMap();
+
+/** @param {Pin} pin @returns {Record<string, Float32Array>} */
+function columnsOf(pin) {
+  return Object.fromEntries(
+    Object.entries(pin.columns).map(([name, view]) => {
+      const known = READ.get(view);
+      if (known) return [name, known];
+      const values = new Float32Array(view.byteLength / 4);
+      for (let i = 0; i < values.length; i += 1) values[i] = view.getFloat32(4 * i, true);
+      READ.set(view, values);
+      return [name, values];
+    }),
+  );
 }

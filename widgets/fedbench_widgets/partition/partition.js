@@ -2,6 +2,7 @@
 /** The partition at once: which client holds how much of which class, and a hand to change it. */
 
 import { html, set, text, uid } from "../chart/dom.js";
+import { saveButtons } from "../chart/export.js";
 import { ClientMap, SHOWN } from "../chart/map.js";
 import { lifetime } from "../chart/model.js";
 import { add, remove, sentence } from "./counts.js";
@@ -124,7 +125,14 @@ function render(view) {
   set(buttons, { "aria-label": "Change the partition" });
   const said = html("p", { class: "fb-hint" }, shown, words);
   el.classList.add("fb-root", "fb-partition");
-  el.append(map.el, said, buttons, help);
+  const save = saveButtons(() => ({
+    target: map.el,
+    parts: ["partition"],
+    title: "Partition",
+    words: map.svg.getAttribute("aria-label") ?? "",
+  }));
+  save.label();
+  el.append(map.el, save.el, said, buttons, help);
 
   const hooks = {
     counts: () => (editable() ? now() : null),

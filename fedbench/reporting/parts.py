@@ -1,0 +1,250 @@
+"""The parts of a report: sentences, tables and figures of runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+from fedbench.differences import cells, titles
+from fedbench.experiment import Experiment
+from fedbench.figures import comparison_figure
+from fedbench.reporting.markup import Html, folded, table, tag, together
+from fedbench.runs import History
+from fedbench.runs.history import SPENT
+from fedbench.runs.note import note
+from fedbench.runs.store import outcome
+
+if TYPE_CHECKING:
+    from fedbench.study import Frontier
+
+LISTED = 20  # clients of a run that have a line of their own, the worst first
+COLUMNS = {
+    "clients_mean": "mean of the clients",
+    "clients_p10": "10th percentile",
+    "clients_p90": "90th percentile",
+    "worst_tenth": "worst tenth",
+}
+
+
+def summary(histories: list[History], names: Sequence[str], differing: Sequence[str]) -> Html:
+    """Return what the runs say, in a sentence or two."""
+    if len(histories) == 1:
+        return tag("p", note(histories[0]) or "The run gave no finite result.", class_="lead")
+    apart = f" They share everything but {_listed(differing)}." if differing else ""
+    words = f"{len(histories)} runs.{apart}"
+    for metric in dict.fromkeys(history.metric for history in histories):
+        values = {
+            name: _last(history, metric)
+            for history, name in zip(histories, names, strict=True)
+            if history.metric == metric and math.isfinite(_last(history, metric))
+        }
+        if values:
+            rises = _with(histories, metric).experiment.metrics[metric]
+            best = (max if rises else min)(values, key=lambda name: values[name])
+            words += f" The best {_called(metric)} is {_shown(metric, values[best])}, by “{best}”."
+    return tag("p", words, class_="lead")
+
+
+def together_drawn(
+    histories: list[History], names: Sequence[str], figures: list[go.Figure]
+) -> list[Html]:
+    """Return a figure of all runs for each metric: such of different ones do not compare."""
+    found = []
+    for metric in dict.fromkeys(history.metric for history in histories):
+        frames = [
+            (name, history.frame())
+            for history, name in zip(histories, names, strict=True)
+            if history.metric == metric
+        ]
+        figure = comparison_figure(frames, metric)
+        found.append(_figure(figure, f"{_called(metric)} of the runs, round by round", figures))
+    return found
+
+
+def frontier(found: Frontier, figures: list[go.Figure]) -> Html:
+    """Return the frontier of a sweep as a figure."""
+    drawn = _figure(found.figure(), f"{_called(found.metric)} of a sweep", figures)
+    return tag("section", tag("h2", "Sweep"), drawn)
+
+
+def results(histories: list[History], names: Sequence[str], paths: Sequence[str]) -> Html:
+    """Return a line for each run: what tells it apart first, then what it came to."""
+    experiments = [history.experiment for history in histories]
+    head = ["run", *(titles(experiments[0], paths))]
+    head += ["result", "worst tenth", "privacy", "MB up", "seconds", "rounds", "simulated s"]
+    columns = [cells(experiments, path) for path in paths]
+    rows = []
+    for k, (history, name) in enumerate(zip(histories, names, strict=True)):
+        found, last = outcome(history), history.frame().iloc[-1]
+        spent = next((found[key] for key in SPENT.values() if found[key] is not None), None)
+        promised = (
+            "none" if spent is None else f"{history.level} ε {spent:.4g}, δ {found['delta']:g}"
+        )
+        took = found["simulated_seconds"]
+        rows.append(
+            [
+                name,
+                *(column[k] for column in columns),
+                f"{_shown(history.metric, last[history.metric])} {_called(history.metric)}",
+                _shown(history.metric, last["worst_tenth"]),
+                promised,
+                f"{found['bytes_up'] / 1e6:.2f}",
+                f"{found['seconds']:.2f}",
+                found["rounds"],
+                "–" if took is None else f"{took:.4g}",
+            ]
+        )
+    if all(row[-1] == "–" for row in rows):  # nobody had a clock of devices
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    return tag("section", tag("h2", "Results"), table(head, rows, "At the end of each run"))
+
+
+def run(history: History, name: str, figures: list[go.Figure], alone: bool) -> Html:
+    """Return all about one run."""
+    experiment = history.experiment
+    described = f"{experiment.data.kind()} · {experiment.model.kind()} · {experiment.describe()}"
+    parts = [tag("h2", "The run" if alone else name), tag("p", described, class_="quiet")]
+    if not alone:
+        parts.append(tag("p", note(history)))
+    figure = history.figure()
+    figure.update_layout(title_text="", margin_t=48)  # the heading above says it
+    parts.append(_figure(figure, f"{_called(history.metric)}, loss and privacy spent", figures))
+    parts += [*_warnings(history), *_clients(history), *_privacy(history)]
+    parts.append(folded("The experiment as TOML", tag("pre", experiment.to_toml())))
+    parts.append(folded("The experiment as Python", tag("pre", experiment.to_python())))
+    return tag("section", together(parts))
+
+
+def provenance(histories: list[History]) -> Html:
+    """Return what the runs were made with, and how to make them again."""
+    experiments = [history.experiment for history in histories]
+    seeds = ", ".join(str(seed) for seed in dict.fromkeys(each.seed for each in experiments))
+    made = ", ".join(f"{name} {at}" for name, at in outcome(histories[0])["versions"].items())
+    exact = [each.replays for each in experiments]
+    again = "Running its code again gives the same numbers, to the bit, on the same machine."
+    if not all(exact):
+        again = (
+            "The noise of a private run comes from the operating system: running its code again "
+            "gives the same set-up, and other noise."
+        )
+    how = (
+        "To run one again, save its TOML as experiment.toml and call fedbench run experiment.toml, "
+        f"or run its Python. {again}"
+    )
+    lines = [("Seed", seeds), ("Versions", made), ("Again", how)]
+    rows = [tag("div", tag("dt", name), tag("dd", words)) for name, words in lines]
+    return tag("section", tag("h2", "How it was made"), tag("dl", *rows))
+
+
+def policy(*scripts: str) -> str:
+    """Return a content security policy under which these scripts run and nothing is fetched."""
+    hashes = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    ]
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    rest = "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; script-src {allowed}; {rest}"
+
+
+def data(figure: go.Figure) -> Html:
+    """Return a figure as JSON that can stand in a page, as wide as the page lets it be."""
+    figure.update_layout(width=None, autosize=True)
+    return Html(str(figure.to_json()).replace("<", "\\u003c"))
+
+
+def _figure(figure: go.Figure, label: str, figures: list[go.Figure]) -> Html:
+    figures.append(figure)
+    height = f"height: {figure.layout.height or 340}px"
+    return tag("div", class_="figure", role="img", aria_label=label, style=height)
+
+
+def _warnings(history: History) -> list[Html]:
+    words = history.experiment.cautions()
+    for amended in history.amendments:
+        changes = ", ".join(f"{path} = {value}" for path, value in amended.changes.items())
+        words = [*words, f"From round {amended.round} on: {changes}"]
+    if not words:
+        return []
+    return [tag("h3", "To be known"), tag("ul", *(tag("li", each) for each in words))]
+
+
+def _clients(history: History) -> list[Html]:
+    """Return how the last round was for the clients: as a whole, and for the worst of them."""
+    last, metric = history.frame().iloc[-1], history.metric
+    whole = [(words, _shown(metric, last[name])) for name, words in COLUMNS.items()]
+    scores = history.clients().iloc[:, -1].to_numpy(dtype=float)
+    known = np.flatnonzero(np.isfinite(scores))
+    if not len(known):
+        return []
+    took_part = history.participation().sum(axis=1)
+    rises = history.experiment.metrics[metric]
+    order = sorted(known, key=lambda client: scores[client] if rises else -scores[client])
+    names = _names(history.experiment)
+    rows = [
+        (
+            names[client] if client < len(names) else f"client {client}",
+            _shown(metric, scores[client]),
+            int(took_part.iloc[client]),
+        )
+        for client in order[:LISTED]
+    ]
+    left = len(known) - len(rows)
+    more = f"; {left} more do better than these" if left else ""
+    caption = f"Clients with test rows of their own, the worst first{more}"
+    each = table(["client", _called(metric), "rounds taken part in"], rows, caption)
+    head = ["over clients", _called(metric)]
+    return [
+        tag("h3", "Clients"),
+        table(head, whole, f"After round {int(last['round'])}"),
+        folded(f"The {len(rows)} worst of {len(known)} clients" if left else "Each client", each),
+    ]
+
+
+def _names(experiment: Experiment) -> tuple[str, ...]:
+    """Return what clients are called; none where their data are not here."""
+    try:
+        return experiment.federation().names
+    except (ValueError, OSError):
+        return ()
+
+
+def _privacy(history: History) -> list[Html]:
+    card = history.privacy_card()
+    lines = [tag("div", tag("dt", name), tag("dd", words)) for name, words in card.lines]
+    left_out = tag("ul", *(tag("li", each) for each in card.not_covered))
+    return [
+        tag("h3", "Privacy"),
+        tag("p", card.statement),
+        *([tag("dl", *lines)] if lines else []),
+        tag("p", "Not covered:"),
+        left_out,
+    ]
+
+
+def _with(histories: list[History], metric: str) -> History:
+    return next(history for history in histories if history.metric == metric)
+
+
+def _last(history: History, metric: str) -> float:
+    return history.snapshot()[-1].metrics[metric]
+
+
+def _called(metric: str) -> str:
+    return {"rmse": "RMSE"}.get(metric, metric)
+
+
+def _shown(metric: str, value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.1%}" if metric == "accuracy" else f"{value:.4g}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last

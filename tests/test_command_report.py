@@ -1,0 +1,73 @@
+"""`fedbench report`, as a person at a terminal meets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import fedbench as fb
+from fedbench.cli import app
+
+WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=2)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(app, ["report", *words])
+
+
+def saved(folder: str, experiment: fb.Experiment = WINES, rounds: bool = True) -> fb.Session:
+    session = fb.Session(experiment)
+    if rounds:
+        session.start()
+        assert session.wait() == "done"
+    fb.save(session, folder)
+    return session
+
+
+def test_saved_runs_become_one_page() -> None:
+    one, other = saved("a"), saved("b", WINES.replace(rounds=3))
+    result = invoke("a", "b", "--title", "Wines")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "Wrote report.html: 2 runs. Open it in any browser.\n"
+    text = Path("report.html").read_text("utf-8")
+    assert "<h1>Wines</h1>" in text
+    for session in (one, other):
+        assert f"{session.history.frame()['accuracy'].iloc[-1]:.1%} accuracy" in text
+    assert "all 2 rounds done" in text
+    assert "all 3 rounds done" in text
+
+
+def test_what_is_wrong_is_said() -> None:
+    saved("empty", rounds=False)
+    result = invoke("empty")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "nothing to report: the run in empty has no rounds yet\n",
+    )
+    assert not Path("report.html").exists()
+    result = invoke("nowhere")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "nowhere holds no run: experiment.toml is missing\n",
+    )
+
+
+def test_a_file_that_is_no_report_is_kept() -> None:
+    saved("a")
+    Path("mine.html").write_text("mine")
+    result = invoke("a", "--out", "mine.html")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "mine.html is there already and is no report; choose another name, or overwrite it with "
+        "--force\n",
+    )
+    assert Path("mine.html").read_text() == "mine"
+    assert invoke("a", "--out", "mine.html", "--force").exit_code == 0
+    assert invoke("a", "--out", "mine.html").exit_code == 0  # now it is one

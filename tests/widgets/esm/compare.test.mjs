@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileName } from "../../../widgets/fedbench_widgets/chart/download.js";
+import { literal } from "../../../widgets/fedbench_widgets/chart/export.js";
+import { sentence } from "../../../widgets/fedbench_widgets/panel/compare.js";
+import {
+  best,
+  columnsOf,
+  promised,
+  sorted,
+} from "../../../widgets/fedbench_widgets/panel/compared.js";
+
+const ACCURACY = { name: "accuracy", label: "Test accuracy", percent: true };
+const RMSE = { name: "rmse", label: "Test RMSE", percent: false };
+
+function row(id, more = {}) {
+  return {
+    id,
+    name: `run ${id}`,
+    color: "s1",
+    pinned: false,
+    current: false,
+    cells: [],
+    data: "Wine",
+    metric: ACCURACY,
+    value: 0.5,
+    worst: 0.25,
+    epsilon: null,
+    unit: null,
+    delta: null,
+    bytes_up: 2e6,
+    seconds: 1.5,
+    simulated: null,
+    rounds: 3,
+    amended: false,
+    ...more,
+  };
+}
+
+const titles = (rows, settings = []) => columnsOf(settings, rows).map(({ title }) => title);
+const words = (key, rows) => {
+  const column = columnsOf([], rows).find((each) => each.key === key);
+  return rows.map((each) => column.words(each));
+};
+
+test("settings come first, and what nobody has is left out", () => {
+  const found = titles([row("1", { cells: ["4"] })], [{ path: "privacy.epsilon", title: "Budget ε" }]);
+  assert.deepEqual(found, [
+    ...["run", "Budget ε", "test accuracy", "worst tenth"],
+    ...["sent up", "took", "rounds done"],
+  ]);
+  assert.ok(titles([row("1", { simulated: 9 })]).includes("simulated"));
+});
+
+test("ε is called by its unit, in the head if all runs have the same", () => {
+  const client = row("1", { epsilon: 4, unit: "client-level", delta: 1e-3 });
+  const example = row("2", { epsilon: 2, unit: "example-level", delta: 1e-5 });
+  assert.ok(titles([client, row("3")]).includes("client-level ε"));
+  assert.deepEqual(words("epsilon", [client, row("3")]), ["4.00", "–"]);
+  assert.ok(titles([client, example]).includes("ε"));
+  assert.deepEqual(words("epsilon", [client, example]), ["4.00 client-level", "2.00 example-level"]);
+  assert.equal(promised(client), "client-level ε at δ = 1e-3");
+  assert.equal(promised(row("3")), "");
+});
+
+test("results of different measures say which they are", () => {
+  const mixed = [row("1"), row("2", { metric: RMSE, value: 12.5 })];
+  assert.ok(titles(mixed).includes("result"));
+  assert.deepEqual(words("value", mixed), ["50.0% Test accuracy", "12.5 Test RMSE"]);
+});
+
+test("rows are sorted by numbers as numbers, with gaps last either way", () => {
+  const rows = [
+    row("1", { cells: ["10"], epsilon: null }),
+    row("2", { cells: ["0.25"], epsilon: 8 }),
+    row("3", { cells: ["9"], epsilon: 2 }),
+  ];
+  const columns = columnsOf([{ path: "p", title: "P" }], rows);
+  const ids = (key, down) => sorted(rows, columns, { key, down }).map(({ id }) => id);
+  assert.deepEqual(ids("p", false), ["2", "3", "1"]);
+  assert.deepEqual(ids("p", true), ["1", "3", "2"]);
+  assert.deepEqual(ids("epsilon", false), ["3", "2", "1"]);
+  assert.deepEqual(ids("epsilon", true), ["2", "3", "1"]);
+  assert.deepEqual(ids("", false), ["1", "2", "3"]);
+  assert.deepEqual(ids("gone", true), ["1", "2", "3"]);
+});
+
+test("the best is the greatest accuracy and the least error among runs that compare", () => {
+  const rows = [row("1"), row("2", { value: 0.9 }), row("3", { metric: RMSE, value: 0.95 })];
+  const value = columnsOf([], rows).find(({ key }) => key === "value");
+  assert.deepEqual(rows.map((each) => best(each, value, rows)), [false, true, false]);
+  const errors = [row("1", { metric: RMSE, value: 3 }), row("2", { metric: RMSE, value: 2 })];
+  assert.deepEqual(errors.map((each) => best(each, value, errors)), [false, true]);
+  const twins = [row("1"), row("2")];
+  assert.deepEqual(twins.map((each) => best(each, value, twins)), [false, false]);
+});
+
+test("the sentence says what runs share, and which never meet on a chart", () => {
+  const two = [row("1"), row("2")];
+  assert.match(sentence([], two), /same settings/);
+  assert.equal(
+    sentence([{ title: "Strategy" }, { title: "Budget ε" }], two),
+    "These 2 runs share everything but Strategy and Budget ε.",
+  );
+  const mixed = [row("1"), row("2", { metric: RMSE })];
+  assert.match(sentence([{ title: "Data" }], mixed), /but Data\..*never drawn on one chart/);
+});
+
+test("file names hold nothing that a system would take amiss", () => {
+  assert.equal(fileName(["Digits", "accuracy"], "svg"), "digits-accuracy.svg");
+  assert.equal(fileName(["../../etc/passwd\u0000", "<b>"], "csv"), "etc-passwd-b.csv");
+  assert.equal(fileName(["Größe α", "ε"], "png"), "größe-α-ε.png");
+  assert.equal(fileName(["///"], "svg"), "fedbench.svg");
+  assert.equal(fileName(["x".repeat(500)], "svg").length, 84);
+});
+
+test("colours become literal", () => {
+  assert.deepEqual(literal("rgb(0, 114, 178)"), ["#0072b2", 1]);
+  assert.deepEqual(literal("rgba(0, 114, 178, 0.5)"), ["#0072b2", 0.5]);
+  assert.deepEqual(literal("color(srgb 1 0.5 0)"), ["#ff8000", 1]);
+  assert.deepEqual(literal("color(srgb 1 0.5 0 / 0.25)"), ["#ff8000", 0.25]);
+  assert.deepEqual(literal("rgba(0, 0, 0, 0)"), ["#000000", 0]);
+});

@@ -1,0 +1,154 @@
+// @ts-check
+/** The Compare tab: runs side by side, what tells them apart first, and which are pinned. */
+
+import { html, set, text } from "../chart/dom.js";
+import { saveFromKernel, saying } from "./asking.js";
+import { RunRow } from "./runrow.js";
+import { columnsOf, sorted } from "./compared.js";
+
+/** @typedef {import("./compared.js").Row} Row */
+/** @typedef {import("./compared.js").Column} Column */
+/** @typedef {import("./compared.js").Order} Order */
+/**
+ * @typedef {object} Compared
+ * @property {{path: string, title: string}[]} columns settings in which some runs differ
+ * @property {Row[]} rows
+ * @property {string} deleted name of the run that can be brought back, or nothing
+ */
+
+/** @type {Compared} */
+const NONE = { columns: [], rows: [], deleted: "" };
+const EMPTY =
+  "Runs that have ended are listed here. Press Start, change something, press Start again.";
+
+/** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
+export function compare(context) {
+  const { model } = context;
+  const ask = (/** @type {unknown} */ wanted) => model.send({ compare: wanted });
+  const load = (/** @type {string} */ id) => model.send({ load: id });
+
+  const note = html("p", { class: "fb-note" });
+  const said = html("span", { role: "status" });
+  const say = saying(said);
+  const save = (/** @type {string} */ name, /** @type {string} */ what) => {
+    const button = html("button", { type: "button" }, name);
+    button.addEventListener("click", () => saveFromKernel(model, what, say));
+    return button;
+  };
+  const buttons = [save("Save CSV", "compare.csv"), save("Save report", "compare.report")];
+  const title = html("h3", { class: "fb-chart-title" }, "Runs");
+  const hint = html("small", { class: "fb-chart-subtitle" });
+  const end = html("span", { class: "fb-end" }, said, ...buttons);
+  const head = html("div", { class: "fb-chart-head" }, title, hint, end);
+
+  const gone = html("span");
+  const undo = html("button", { type: "button" }, "Undo");
+  undo.addEventListener("click", () => ask("undo"));
+  const deleted = html("p", { class: "fb-undo", role: "status" }, gone, undo);
+
+  const top = html("tr");
+  const body = html("tbody");
+  const caption = html("caption", { class: "fb-hidden" }, "Runs of this workbench");
+  const table = html("table", { class: "fb-table fb-runs" }, caption, html("thead", {}, top), body);
+  const scroll = html("div", { class: "fb-scroll" }, table);
+  const el = html("div", { class: "fb-compare" }, note, head, deleted, scroll);
+
+  /** @type {Order} */
+  let order = { key: "", down: false };
+  let heads = "";
+  /** @type {Map<string, RunRow>} kept by run, so that focus stays while others change */
+  const lines = new Map();
+
+  function draw() {
+    /** @type {Compared} */
+    const { columns: settings, rows, deleted: lost } = { ...NONE, ...model.get("compare") };
+    const columns = columnsOf(settings, rows);
+    const none = rows.length === 0;
+    text(note, none ? EMPTY : sentence(settings, rows));
+    text(hint, none ? "" : "tick a run to keep it as a dashed line behind the live charts");
+    const ended = rows.some((row) => !row.current);
+    for (const button of buttons) set(button, { disabled: !ended });
+    set(head, { hidden: none });
+    set(scroll, { hidden: none });
+    set(deleted, { hidden: lost === "" });
+    text(gone, lost === "" ? "" : `Deleted ${lost}.`);
+    drawHead(columns);
+    drawRows(sorted(rows, columns, order), columns);
+  }
+
+  /** @param {Column[]} columns */
+  function drawHead(columns) {
+    const names = JSON.stringify([columns.map((column) => [column.key, column.title]), order]);
+    if (names === heads) return;
+    heads = names;
+    const focused = top.querySelector("button:focus")?.parentElement?.dataset.key;
+    top.replaceChildren(
+      html("th", { scope: "col" }, html("span", { class: "fb-hidden" }, "pin and colour")),
+      ...columns.map((column) => heading(column)),
+      html("th", { scope: "col" }, html("span", { class: "fb-hidden" }, "load or delete")),
+    );
+    if (focused === undefined) return;
+    for (const button of top.querySelectorAll("button")) {
+      if (button.parentElement?.dataset.key === focused) button.focus();
+    }
+  }
+
+  /** @param {Column} column */
+  function heading(column) {
+    const on = order.key === column.key;
+    const button = html("button", { type: "button", title: column.meaning }, column.title);
+    button.addEventListener("click", () => {
+      // a third click brings the order of the runs back
+      if (order.key !== column.key) order = { key: column.key, down: column.falls };
+      else if (order.down === column.falls) order = { ...order, down: !order.down };
+      else order = { key: "", down: false };
+      draw();
+    });
+    const sort = on ? (order.down ? "descending" : "ascending") : "none";
+    const kind = column.setting ? "fb-setting" : null;
+    return html(
+      "th",
+      { scope: "col", "aria-sort": sort, "data-key": column.key, class: kind },
+      button,
+    );
+  }
+
+  /** @param {Row[]} rows @param {Column[]} columns */
+  function drawRows(rows, columns) {
+    const ids = new Set(rows.map((row) => row.id));
+    for (const [id, line] of lines) {
+      if (ids.has(id)) continue;
+      if (line.el.contains(document.activeElement)) queueMicrotask(() => undo.focus());
+      line.el.remove();
+      lines.delete(id);
+    }
+    const { metric } = context.table().info;
+    rows.forEach((row, i) => {
+      const line = lines.get(row.id) ?? new RunRow(row.id, ask, load);
+      lines.set(row.id, line);
+      line.show(row, columns, rows, row.metric.name === metric.name ? "" : metric.label);
+      if (body.children[i] !== line.el) body.insertBefore(line.el, body.children[i] ?? null);
+    });
+  }
+
+  return { id: "compare", label: "Compare", el, draw };
+}
+
+/**
+ * What the runs share and where they differ.
+ * @param {{title: string}[]} settings
+ * @param {Row[]} rows
+ */
+export function sentence(settings, rows) {
+  const metrics = new Set(rows.map((row) => row.metric.name));
+  const apart =
+    metrics.size > 1 ? " Those that measure something else are never drawn on one chart." : "";
+  if (rows.length === 1) return `One run so far: change something and press Start to compare.`;
+  if (settings.length === 0) {
+    return `These ${rows.length} runs have the same settings; only their noise differs, if any.`;
+  }
+  const names = settings.map((setting) => setting.title);
+  const last = names.pop();
+  const list = names.length > 0 ? `${names.join(", ")} and ${last}` : last;
+  return `These ${rows.length} runs share everything but ${list}.${apart}`;
+}

@@ -1,0 +1,164 @@
+// @ts-check
+/** Runs as the rows of a table: its columns, their order and their words. Runs in node as well. */
+
+import { bytes, duration, number, percent, power } from "../chart/scale.js";
+
+/**
+ * @typedef {object} Row
+ * @property {string} id "0" for the run that goes on
+ * @property {string} name
+ * @property {string} color name of a theme colour
+ * @property {boolean} pinned
+ * @property {boolean} current
+ * @property {string[]} cells the settings in which some runs differ
+ * @property {string} data name of the data set
+ * @property {{name: string, label: string, percent: boolean}} metric
+ * @property {number | null} value
+ * @property {number | null} worst
+ * @property {number | null} epsilon
+ * @property {string | null} unit
+ * @property {number | null} delta
+ * @property {number} bytes_up
+ * @property {number} seconds
+ * @property {number | null} simulated
+ * @property {number} rounds
+ * @property {boolean} amended
+ */
+/**
+ * @typedef {object} Column
+ * @property {string} key
+ * @property {string} title
+ * @property {string} [meaning]
+ * @property {boolean} setting whether it is of the configuration
+ * @property {boolean} falls whether the best is the greatest: that end is wanted first
+ * @property {(row: Row) => number | string | null} value
+ * @property {(row: Row) => string} words
+ */
+/** @typedef {{key: string, down: boolean}} Order of rows; as they were run for no key */
+
+const WORST = "Mean over the worst tenth of the clients with test rows of their own, one at least.";
+
+/**
+ * @param {{path: string, title: string}[]} settings
+ * @param {Row[]} rows
+ * @returns {Column[]}
+ */
+export function columnsOf(settings, rows) {
+  const falls = rows.every((row) => row.metric.percent);
+  const metric = one(rows.map((row) => row.metric.label));
+  const unit = one(rows.filter((row) => row.unit !== null).map((row) => row.unit));
+  const configured = settings.map(({ path, title }, i) => ({
+    key: path,
+    title,
+    meaning: path,
+    setting: true,
+    falls: false,
+    value: (/** @type {Row} */ row) => row.cells[i],
+    words: (/** @type {Row} */ row) => row.cells[i],
+  }));
+  /** @type {(Column & {known: boolean})[]} */
+  const results = [
+    result("value", metric?.toLowerCase() ?? "result", (row) => row.value, {
+      falls,
+      words: (row) => `${measured(row, row.value)}${metric ? "" : ` ${row.metric.label}`}`,
+    }),
+    result("worst", "worst tenth", (row) => row.worst, {
+      falls,
+      meaning: WORST,
+      words: (row) => measured(row, row.worst),
+    }),
+    result("epsilon", unit ? `${unit} ε` : "ε", (row) => row.epsilon, {
+      words: (row) => spent(row, unit !== null),
+    }),
+    result("bytes_up", "sent up", (row) => row.bytes_up, {
+      words: (row) => bytes(row.bytes_up).join(" "),
+    }),
+    result("seconds", "took", (row) => row.seconds, { words: (row) => duration(row.seconds) }),
+    result("simulated", "simulated", (row) => row.simulated, {
+      meaning: "Time by the clock of the simulated devices.",
+      words: (row) => (row.simulated === null ? "–" : duration(row.simulated)),
+    }),
+    result("rounds", "rounds done", (row) => row.rounds, { words: (row) => String(row.rounds) }),
+  ].map((column) => ({ ...column, known: rows.some((row) => column.value(row) !== null) }));
+  const name = result("name", "run", (row) => row.name, { words: (row) => row.name });
+  return [name, ...configured, ...results.filter(({ known }) => known)];
+}
+
+/**
+ * @param {string} key
+ * @param {string} title
+ * @param {Column["value"]} value
+ * @param {Partial<Column> & Pick<Column, "words">} more
+ * @returns {Column}
+ */
+function result(key, title, value, more) {
+  return { key, title, value, setting: false, falls: false, ...more };
+}
+
+/**
+ * The rows in an order; those without a value come last either way.
+ * @param {Row[]} rows
+ * @param {Column[]} columns
+ * @param {Order} order
+ */
+export function sorted(rows, columns, order) {
+  const column = columns.find(({ key }) => key === order.key);
+  if (!column) return rows;
+  const sign = order.down ? -1 : 1;
+  return [...rows].sort((a, b) => {
+    const [x, y] = [column.value(a), column.value(b)];
+    if (x === null || y === null) return Number(x === null) - Number(y === null);
+    return sign * between(x, y);
+  });
+}
+
+/** Numbers as numbers, even where they are written out. @param {number | string} x @param {number | string} y */
+function between(x, y) {
+  const [a, b] = [Number(x), Number(y)];
+  if (x !== "" && y !== "" && Number.isFinite(a) && Number.isFinite(b)) return a - b;
+  return String(x).localeCompare(String(y), undefined, { numeric: true });
+}
+
+/**
+ * Whether no other run of the same data and measure is as good in a column.
+ * @param {Row} row
+ * @param {Column} column
+ * @param {Row[]} rows
+ */
+export function best(row, column, rows) {
+  if (column.key !== "value" && column.key !== "worst") return false;
+  const alike = rows.filter(
+    (other) => other.metric.name === row.metric.name && other.data === row.data,
+  );
+  const own = column.value(row);
+  if (own === null || alike.length < 2) return false;
+  return alike.every((other) => {
+    const value = column.value(other);
+    if (other === row || value === null) return true;
+    return row.metric.percent ? Number(own) > Number(value) : Number(own) < Number(value);
+  });
+}
+
+/** @param {Row} row @param {number | null} value */
+function measured(row, value) {
+  if (value === null) return "–";
+  return row.metric.percent ? percent(value) : number(value);
+}
+
+/** @param {Row} row @param {boolean} named whether the column's title says the unit */
+function spent(row, named) {
+  if (row.epsilon === null) return "–";
+  const value = number(row.epsilon);
+  return named ? value : `${value} ${row.unit}`;
+}
+
+/** What an ε rests on. @param {Row} row */
+export function promised(row) {
+  if (row.epsilon === null || row.delta === null) return "";
+  return `${row.unit} ε at δ = ${power(row.delta)}`;
+}
+
+/** The value that all have, null where they differ or there is none. @template T @param {T[]} values */
+function one(values) {
+  return values.length > 0 && values.every((value) => value === values[0]) ? values[0] : null;
+}
