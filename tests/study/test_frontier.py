@@ -71,6 +71,29 @@ def test_means_and_intervals_are_those_of_a_table_of_t() -> None:
     assert five.settings == {"budget": 1.0}
 
 
+def test_seeds_of_the_noise_and_of_the_data_are_repetitions_too() -> None:
+    seeds = ("seed", "privacy.noise_seed", "data.split_seed")
+    results = [
+        result(value, 1.0, **{"clip": 1, seed: k})
+        for seed in seeds
+        for k, value in enumerate((0.5, 0.7))
+    ]
+    (point,) = fb.Frontier.of(results).points
+    assert (point.runs, point.settings) == (6, {"clip": 1})
+    assert point.value == pytest.approx(0.6) and point.low < 0.6 < point.high
+
+
+def test_noise_that_is_drawn_anew_gives_an_interval() -> None:
+    private = BASE.replace(privacy=fb.ExampleLevelDP(epsilon=1), sampling=fb.Everyone(), rounds=3)
+    made = fb.sweep(
+        private, {"privacy.epsilon": [1.0], "privacy.noise_seed": range(3)}, workers=1, levels=True
+    )
+    assert made.wait(120) == "done"
+    (point,) = made.frontier().points
+    assert point.runs == 3 and point.low < point.value < point.high
+    assert made.levels == pytest.approx(fb.baselines(private).levels)
+
+
 def test_a_table_has_a_row_for_all_seeds_together() -> None:
     frame = of_budgets({1.0: [0.5, 0.7], math.inf: [0.9, 0.8]}).frame()
     assert frame["budget"].tolist() == [1.0, math.inf]
