@@ -15,7 +15,7 @@ from fedbench.cohorts import cohort, most_drawn
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.devices import Devices
 from fedbench.engine import Engine, StackedEngine
-from fedbench.models import METRICS, Linear, Model
+from fedbench.models import Linear, Model, metrics_of
 from fedbench.sampling import Everyone, Poisson, Sampling
 from fedbench.soundness import cautions, refusals
 from fedbench.spec import Spec, refuse
@@ -27,7 +27,7 @@ class Target(Spec):
     """A value of a metric that ends the run when it is reached."""
 
     metric: Annotated[
-        Literal["accuracy", "loss", "rmse", "mae", "r2"],
+        Literal["accuracy", "auc", "loss", "rmse", "mae", "r2"],
         Field(title="Metric", description="which score of the held-out test set decides"),
     ] = "accuracy"
     value: Annotated[
@@ -141,9 +141,14 @@ class Experiment(Spec):
         return cautions(self)
 
     @property
+    def metrics(self) -> dict[str, bool]:
+        """Return the metrics of a run in their order, and whether more of each is better."""
+        return metrics_of(self.data)
+
+    @property
     def metric(self) -> str:
-        """Return the metric that is shown first: accuracy, or RMSE for regression."""
-        return next(iter(METRICS[self.data.task]))
+        """Return the metric that is shown first: accuracy, AUC for rare events, else RMSE."""
+        return next(iter(self.metrics))
 
     @property
     def clients(self) -> int:

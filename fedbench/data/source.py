@@ -123,13 +123,14 @@ class Dataset:
 class Source(Part, family=True):
     """A data set: `load()` gives it with its card.
 
-    `task`, `shape` and `vocabulary` of its card are known before anything is read; `files` are what
-    a real set is read from.
+    `task`, `shape`, `vocabulary` and `ranked` of its card are known before anything is read;
+    `files` are what a real set is read from.
     """
 
     task: ClassVar[Task]
     shape: ClassVar[tuple[int, ...]]
     vocabulary: ClassVar[tuple[int, ...]] = ()
+    ranked: ClassVar[bool] = False
     files: ClassVar[tuple[File, ...]] = ()
 
     @abstractmethod
@@ -280,7 +281,8 @@ def _load(source: Source) -> Dataset:
     for rows, kind in ((~held, "training"), (held, "test")):
         if not rows.any():
             raise ValueError(f"{raw.card.name}: no {kind} row is left of {len(held)}")
-    card, x, y = raw.card, source.prepare(raw, held), source.targets(raw, held)
+    card = replace(raw.card, ranked=source.ranked)
+    x, y = source.prepare(raw, held), source.targets(raw, held)
     classification = card.task == "classification"
     if not classification:
         wanted = y[~held].astype(np.float64)

@@ -13,8 +13,8 @@ import numpy as np
 from fedbench.channel.privacy import Ledger, Ledgers
 from fedbench.data import Natural
 from fedbench.experiment import Experiment
-from fedbench.models import METRICS
-from fedbench.study.grid import but_seeds
+from fedbench.models import METRICS, RANKED
+from fedbench.study.grid import REPEATS
 from fedbench.study.result import SweepResult, cells, spent
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """Runs that differ by nothing but their seeds, as one.
+    """Runs that differ by nothing but their seed, or that of their noise, as one.
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
     Student's t over `runs` seeds, NaN with one; all on the same test set, whose size adds to what
@@ -55,7 +55,7 @@ class FrontierPoint:
 
 @dataclass(frozen=True)
 class Frontier:
-    """Privacy against utility: one point for all seeds of the same settings.
+    """Privacy against utility: one point for all seeds, and noise seeds, of the same settings.
 
     `levels` of the `metric` are there to compare with: "non-private", the mean of the runs without
     privacy, and those that a sweep has computed.
@@ -140,7 +140,7 @@ class Frontier:
     def frame(self) -> pd.DataFrame:
         """Return one row a point.
 
-        Columns: the settings but the seeds, the metric (mean), low and high (95 % interval), runs,
+        Columns: the settings but the seed, the metric (mean), low and high (95 % interval), runs,
         failed, epsilon (client-level), example_epsilon, local_epsilon, delta, attack_auc (of a
         membership inference) and best; NaN where something does not apply.
         """
@@ -168,7 +168,7 @@ class Frontier:
     def figure(self) -> go.Figure:
         """Return a plotly figure that fits the axes.
 
-        Two numbers besides the seeds: a map of the mean. Otherwise, where privacy was spent, utility
+        Two numbers besides the seed: a map of the mean. Otherwise, where privacy was spent, utility
         against ε with error bars, a line for each of the other settings, and what is best for at
         most so much as stairs; and where there is none, utility against the first number, or by
         setting. Raises ValueError before the first result, and for more lines than can be told
@@ -184,14 +184,14 @@ class Frontier:
 
 
 def _rises(metric: str) -> bool:
-    return next(known[metric] for known in METRICS.values() if metric in known)
+    return next(known[metric] for known in (*METRICS.values(), RANKED) if metric in known)
 
 
 def _groups(results: Sequence[SweepResult]) -> list[list[SweepResult]]:
     """Results of the same settings but the seeds, in the order of the first of each."""
     found: list[tuple[dict[str, Any], list[SweepResult]]] = []
     for result in results:
-        settings = but_seeds(result.settings)
+        settings = {path: value for path, value in result.settings.items() if path not in REPEATS}
         for known, group in found:  # compared, not looked up: a value need not be hashable
             if known == settings:
                 group.append(result)
@@ -207,7 +207,7 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
     mean = float(values.mean()) if len(good) else math.nan
     margin = _margin(values)
     return FrontierPoint(
-        settings=but_seeds(first.settings),
+        settings={path: value for path, value in first.settings.items() if path not in REPEATS},
         experiment=first.experiment,
         value=mean,
         low=mean - margin,

@@ -16,7 +16,8 @@ from fedbench.experiment import Experiment
 from fedbench.overrides import assign
 from fedbench.spec import Spec, problems
 
-BUDGET = "privacy.epsilon"
+SEED, BUDGET = "seed", "privacy.epsilon"
+REPEATS = (SEED, "privacy.noise_seed")  # settings that are chance, and nobody's choice
 Axes = dict[str, tuple[Any, ...]]
 
 
@@ -26,19 +27,6 @@ class Point:
 
     settings: Mapping[str, Any]
     experiment: Experiment
-
-
-def is_seed(path: str) -> bool:
-    """Return whether a setting is a seed, of which other values mean the same experiment again.
-
-    There are seed, privacy.noise_seed, data.split_seed and the like.
-    """
-    return path.rpartition(".")[2].endswith("seed")
-
-
-def but_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings without their seeds."""
-    return {path: value for path, value in settings.items() if not is_seed(path)}
 
 
 def axes_of(given: Mapping[str, Iterable[Any]]) -> Axes:

@@ -21,7 +21,7 @@ from fedbench.soundness import MANY
 from fedbench.study.baselines import alternative
 from fedbench.study.crew import Crew, Hand, Here, Process
 from fedbench.study.frontier import Frontier
-from fedbench.study.grid import Axes, Point, axes_of, but_seeds, grid
+from fedbench.study.grid import REPEATS, SEED, Axes, Point, axes_of, grid
 from fedbench.study.job import Job, Outcome, Result
 from fedbench.study.kept import Kept
 from fedbench.study.result import SweepResult, table
@@ -118,10 +118,10 @@ class Sweep:
         found = [text for point in self.points for text in point.experiment.cautions()]
         privacies = [point.experiment.privacy for point in self.points]
         fixed = any(isinstance(each, Private) and each.noise_seed is not None for each in privacies)
-        if fixed and len(self.axes.get("seed", ())) > 1 and "privacy.noise_seed" not in self.axes:
+        if fixed and len(self.axes.get(SEED, ())) > 1 and REPEATS[1] not in self.axes:
             found.append(
                 "privacy.noise_seed is the same for every seed: the interval over seeds does not "
-                "know how much the noise varies; sweep privacy.noise_seed"
+                "know how much the noise varies; sweep privacy.noise_seed too"
             )
         return list(dict.fromkeys(found))
 
@@ -299,8 +299,7 @@ def sweep(
     """Run `experiment` with every combination of the values of some settings, in the background.
 
     `axes` gives the values by path, as in `{"privacy.epsilon": [1, 8, math.inf], "seed": range(5)}`
-    where an infinite budget is no privacy. Any seed may be swept, such as privacy.noise_seed or
-    data.split_seed: a frontier takes its values for repetitions. Results are kept in `folder`, if there is one, and not
+    where an infinite budget is no privacy. Results are kept in `folder`, if there is one, and not
     computed again. `workers` processes, one a core if left out, take whole runs; what lives in this
     process only (a class of a notebook's, a DataFrame) is run in it. `levels` to compare with are
     computed at the end, if left out where privacy is swept. Raises ValueError for axes and points
@@ -323,10 +322,14 @@ def sweep(
 
 def _levels(points: tuple[Point, ...]) -> list[Job]:
     """The levels of what the first point has in common with points of other seeds."""
-    first = but_seeds(points[0].settings)
-    alike = [point.experiment for point in points if but_seeds(point.settings) == first]
+    first = _but_seed(points[0])
+    alike = [point.experiment for point in points if _but_seed(point) == first]
     jobs = (Job("levels", alternative(experiment)) for experiment in alike)
     return list({job.key: job for job in jobs}.values())
+
+
+def _but_seed(point: Point) -> dict[str, Any]:
+    return {path: value for path, value in point.settings.items() if path not in REPEATS}
 
 
 def _manage(reference: weakref.ref[Sweep], crew: Crew) -> None:

@@ -71,29 +71,6 @@ def test_means_and_intervals_are_those_of_a_table_of_t() -> None:
     assert five.settings == {"budget": 1.0}
 
 
-def test_seeds_of_the_noise_and_of_the_data_are_repetitions_too() -> None:
-    seeds = ("seed", "privacy.noise_seed", "data.split_seed")
-    results = [
-        result(value, 1.0, **{"clip": 1, seed: k})
-        for seed in seeds
-        for k, value in enumerate((0.5, 0.7))
-    ]
-    (point,) = fb.Frontier.of(results).points
-    assert (point.runs, point.settings) == (6, {"clip": 1})
-    assert point.value == pytest.approx(0.6) and point.low < 0.6 < point.high
-
-
-def test_noise_that_is_drawn_anew_gives_an_interval() -> None:
-    private = BASE.replace(privacy=fb.ExampleLevelDP(epsilon=1), sampling=fb.Everyone(), rounds=3)
-    made = fb.sweep(
-        private, {"privacy.epsilon": [1.0], "privacy.noise_seed": range(3)}, workers=1, levels=True
-    )
-    assert made.wait(120) == "done"
-    (point,) = made.frontier().points
-    assert point.runs == 3 and point.low < point.value < point.high
-    assert made.levels == pytest.approx(fb.baselines(private).levels)
-
-
 def test_a_table_has_a_row_for_all_seeds_together() -> None:
     frame = of_budgets({1.0: [0.5, 0.7], math.inf: [0.9, 0.8]}).frame()
     assert frame["budget"].tolist() == [1.0, math.inf]
@@ -322,3 +299,16 @@ def test_a_point_keeps_its_experiment() -> None:
     (point,) = of_budgets({1.0: [0.5, 0.6]}).points
     assert isinstance(point, FrontierPoint)
     assert point.experiment == BASE.replace(privacy=CLIENT)
+
+
+def test_noise_seeds_are_repeats_of_a_point_as_seeds_are(private: fb.Experiment) -> None:
+    swept = fb.sweep(private, {"rounds": [1, 2], "privacy.noise_seed": range(3)})
+    swept.wait()
+    found = swept.frontier()
+    assert [dict(point.settings) for point in found.points] == [{"rounds": 1}, {"rounds": 2}]
+    for point in found.points:
+        values = [r.value for r in swept.results if r.experiment.rounds == point.settings["rounds"]]
+        assert point.runs == 3
+        assert point.value == pytest.approx(np.mean(values))
+        assert point.high > point.low  # the noise differs
+    assert not [text for text in swept.cautions() if "interval" in text]
