@@ -1,5 +1,6 @@
 """Data: sources, partitioners and the federated data set they give."""
 
+from fedbench.data.arriving import Arriving
 from fedbench.data.by_time import ByTime
 from fedbench.data.card import Card
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
@@ -49,6 +50,7 @@ from fedbench.data.source import (
     RandomSplit,
     Raw,
     Source,
+    Timed,
     TimeSplit,
 )
 from fedbench.data.values import Features
@@ -60,6 +62,7 @@ __all__ = [
     "MNIST",
     "TCGABRCA",
     "AdultIncome",
+    "Arriving",
     "Banks",
     "BeijingAir",
     "BikeSharing",
@@ -115,6 +118,7 @@ __all__ = [
     "TableError",
     "TableFacts",
     "TimeSplit",
+    "Timed",
     "TinyShakespeare",
     "Wine",
 ]
