@@ -21,8 +21,9 @@ class Arriving(Source):
 
     The time that the data span is cut into equal periods. Those that are over are the training set,
     or the last `memory` of them; the one after them is the test set, whatever share of test rows
-    the source would take by itself, and what is later is not there yet. Features and targets are measured by the first periods alone, whatever came since: a model
-    that has learnt must not have its units changed. So a run may go on with a later `seen`, by
+    the source would take by itself; and what is later is not there yet. Features and targets are
+    measured by the first periods alone, whatever came since: a model that has learnt must not have
+    its units changed. So a run may go on with a later `seen`, by
     `session.amend(**{"data.seen": 7})`, where clients are told apart by the data (`Natural`).
     """
 
