@@ -67,8 +67,11 @@ from .data import (
     MovieLens100K as MovieLens100K,
     Natural as Natural,
     Pathological as Pathological,
+    Payments as Payments,
     PJMLoad as PJMLoad,
     Population as Population,
+    Ratings as Ratings,
+    Reviews as Reviews,
     Rotation as Rotation,
     Scaling as Scaling,
     SentimentSentences as SentimentSentences,
@@ -78,6 +81,7 @@ from .data import (
     Table as Table,
     TableError as TableError,
     TinyShakespeare as TinyShakespeare,
+    Traffic as Traffic,
     Wine as Wine,
 )
 from .devices import (

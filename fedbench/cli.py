@@ -1,4 +1,4 @@
-"""The command line: `fedbench new`, `run`, `sweep`, `plan` and `lab`."""
+"""The command line: `fedbench new`, `scenarios`, `run`, `sweep`, `plan` and `lab`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 import fedbench
-from fedbench import printed, scenarios
+from fedbench import printed
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import Session
 from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, prepare, resume as resumed, save
+from fedbench.scenarios import SCENARIOS, Scenario
 from fedbench.spec import problems
 from fedbench.study import Sweep, SweepError
 from fedbench.study.grid import label, refuse_code
@@ -92,13 +93,17 @@ def _root(
 @app.command()
 def new(
     file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.toml"),
-    scenario: Annotated[str, typer.Option(help="The scenario to start from.")] = "digits",
+    scenario: Annotated[
+        str, typer.Option(help="The scenario to start from; see `fedbench scenarios`.")
+    ] = "digits",
+    real: Annotated[bool, typer.Option("--real", help="Take the scenario's real set.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write an experiment file that explains each of its settings."""
-    if scenario not in scenarios.__all__:
-        _refuse(f"no scenario is called {scenario!r}{_nearest(scenario, scenarios.__all__)}")
-    text = template(getattr(scenarios, scenario)())
+    try:
+        text = template(_scenario(scenario)(real=real))
+    except ValueError as error:
+        _refuse(str(error))
     try:
         with file.open("w" if force else "x", encoding="utf-8") as out:
             out.write(text)
@@ -107,6 +112,17 @@ def new(
     except OSError as error:
         _refuse(f"{file} cannot be written: {error.strerror or error}")
     typer.echo(f"Wrote {file}. Next: fedbench run {file}")
+
+
+@app.command()
+def scenarios(
+    name: Annotated[str | None, typer.Argument(help="The scenario to tell about.")] = None,
+) -> None:
+    """List the scenarios, or tell the story of one."""
+    if name is None:
+        printed.scenarios(SCENARIOS)
+    else:
+        printed.story(_scenario(name))
 
 
 @app.command()
@@ -285,6 +301,13 @@ def lab(
 
 
 # Reading an experiment ---------------------------------------------------------------------------
+
+
+def _scenario(name: str) -> Scenario:
+    known = {scenario.name: scenario for scenario in SCENARIOS}
+    if name not in known:
+        _refuse(f"no scenario is called {name!r}{_nearest(name, list(known))}")
+    return known[name]
 
 
 def _read(file: Path, changes: list[str], allow_imports: bool) -> Experiment:

@@ -15,7 +15,7 @@ from fedbench.cohorts import cohort, most_drawn
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.devices import Devices
 from fedbench.engine import Engine, StackedEngine
-from fedbench.models import METRICS, Linear, Model
+from fedbench.models import Linear, Model, metrics_of
 from fedbench.sampling import Everyone, Poisson, Sampling
 from fedbench.soundness import cautions, refusals
 from fedbench.spec import Spec, refuse
@@ -27,14 +27,14 @@ class Target(Spec):
     """A value of a metric that ends the run when it is reached."""
 
     metric: Annotated[
-        Literal["accuracy", "loss", "rmse", "mae", "r2"],
-        Field(title="Metric", description="which score of the held-out test set decides"),
+        Literal["accuracy", "auc", "loss", "rmse", "mae", "r2"],
+        Field(title="Metric", description="which score on the held-out test set decides"),
     ] = "accuracy"
     value: Annotated[
         float,
         Field(
             title="Value",
-            description="the run ends at the first round that is this good",
+            description="how good the model must be, as the run ends at the first round that is",
             json_schema_extra={"slider": [0, 1, 0.01], "live": True},
         ),
     ] = 0.95
@@ -50,7 +50,9 @@ class Experiment(Spec):
     Unsound combinations are refused with the field, the reason and a remedy.
     """
 
-    data: Annotated[Source, Field(title="Data", description="what is learnt from")] = Digits()
+    data: Annotated[Source, Field(title="Data", description="which data are learnt from")] = (
+        Digits()
+    )
     partition: Annotated[
         Partitioner, Field(title="Partition", description="how the data lie with the clients")
     ] = Dirichlet()
@@ -58,22 +60,28 @@ class Experiment(Spec):
         tuple[Skew, ...],
         Field(title="Skews", description="what else makes one client's rows unlike another's"),
     ] = ()
-    model: Annotated[Model, Field(title="Model", description="what is trained")] = Linear()
+    model: Annotated[Model, Field(title="Model", description="what kind of model is trained")] = (
+        Linear()
+    )
     training: Annotated[
         LocalTraining, Field(title="Training", description="what a client does in a round")
     ] = LocalTraining()
     strategy: Annotated[
-        Strategy, Field(title="Strategy", description="the federated algorithm")
+        Strategy,
+        Field(
+            title="Strategy",
+            description="the federated algorithm: what clients and server do in a round",
+        ),
     ] = FedAvg()
     aggregator: Annotated[
-        Aggregator, Field(title="Aggregator", description="how updates become one")
+        Aggregator, Field(title="Aggregator", description="how the clients' updates become one")
     ] = Mean()
     attack: Annotated[
         Attack, Field(title="Attack", description="what corrupt clients do, if any are")
     ] = NoAttack()
-    privacy: Annotated[Privacy, Field(title="Privacy", description="what is promised to whom")] = (
-        NoPrivacy()
-    )
+    privacy: Annotated[
+        Privacy, Field(title="Privacy", description="which privacy is promised, and to whom")
+    ] = NoPrivacy()
     sampling: Annotated[
         Sampling,
         Field(
@@ -93,13 +101,17 @@ class Experiment(Spec):
         Field(
             ge=1,
             title="Rounds",
-            description="rounds at most",
+            description="rounds at most: more learn more, and cost more time, bytes and privacy",
             json_schema_extra={"slider": [1, 500, 1], "scale": "log", "live": True},
         ),
     ] = 30
     target: Annotated[
         Target | None,
-        Field(title="Target", description="ends the run early", json_schema_extra={"live": True}),
+        Field(
+            title="Target",
+            description="score that ends the run early",
+            json_schema_extra={"live": True},
+        ),
     ] = None
     seed: Annotated[
         int,
@@ -107,7 +119,9 @@ class Experiment(Spec):
             ge=0,
             lt=2**31,
             title="Seed",
-            description="decides the partition, the first weights, the cohorts and the batches",
+            description=(
+                "number that decides the partition, the first weights, the cohorts and the batches"
+            ),
         ),
     ] = 0
     engine: Annotated[
@@ -141,9 +155,14 @@ class Experiment(Spec):
         return cautions(self)
 
     @property
+    def metrics(self) -> dict[str, bool]:
+        """Return the metrics of a run in their order, and whether more of each is better."""
+        return metrics_of(self.data)
+
+    @property
     def metric(self) -> str:
-        """Return the metric that is shown first: accuracy, or RMSE for regression."""
-        return next(iter(METRICS[self.data.task]))
+        """Return the metric that is shown first: accuracy, AUC for rare events, else RMSE."""
+        return next(iter(self.metrics))
 
     @property
     def clients(self) -> int:

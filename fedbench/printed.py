@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import typer
 
 from fedbench.runs import History, Session
 from fedbench.runs.store import outcome
+from fedbench.scenarios import Scenario
 from fedbench.study import Frontier
 
+WIDTH = 79
 PROTECTED = {
     "epsilon": "whole clients",
     "example_epsilon": "single examples",
@@ -91,3 +95,31 @@ def profile(history: History) -> None:
         if seconds > 0:
             each = f"{1000 * seconds / len(rows):.2f} ms"
             typer.echo(f"  {phase:<12}{seconds / whole:>6.1%}  {each:>11}  {PHASES[phase]}")
+
+
+def scenarios(known: Iterable[Scenario]) -> None:
+    """Print a line for each scenario: name, title, data, and whether the real set is at hand."""
+    rows = [("name", "title", "data", "real set")]
+    for each in known:
+        rows.append((each.name, each.title, each().data.kind(), _real_set(each)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+    typer.echo("\nNext: `fedbench scenarios NAME` for its story, `fedbench new --scenario NAME`")
+
+
+def story(scenario: Scenario) -> None:
+    """Print what a scenario is about, what to ask of it, and what it takes to read its real set."""
+    typer.echo(f"{scenario.title}\n\n{textwrap.fill(scenario.story, WIDTH)}\n")
+    for question in scenario.questions:
+        typer.echo(textwrap.fill(f"- {question}", WIDTH, subsequent_indent="  "))
+    typer.echo(f"\n  {'data':<10}{scenario().data.kind()}\n  {'real set':<10}{_real_set(scenario)}")
+    if scenario.real is not None and (lacking := scenario.lacks()):
+        typer.echo(textwrap.indent(textwrap.fill(lacking, WIDTH - 12), " " * 12))
+
+
+def _real_set(scenario: Scenario) -> str:
+    if scenario.real is None:
+        return "none"
+    kind = scenario(real=True).data.kind()
+    return kind if not scenario.lacks() else f"{kind} (to be fetched)"

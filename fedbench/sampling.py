@@ -16,7 +16,7 @@ Cohort = Annotated[
     Field(
         ge=1,
         title="Cohort",
-        description="clients that take part in a round",
+        description="clients that take part in a round: more make a better step and cost more",
         json_schema_extra={"slider": [1, 100, 1], "unit": "clients"},
     ),
 ]
@@ -148,8 +148,14 @@ class Poisson(Sampling):
             gt=0,
             le=1,
             title="Rate",
-            description="probability that a client takes part in a round",
-            json_schema_extra={"slider": [0.01, 1, 0.01]},
+            description=(
+                "probability q that a client takes part in a round: less is cheaper, and "
+                "more private for the same noise"
+            ),
+            json_schema_extra={
+                "slider": [0.01, 1, 0.01],
+                "formula": "P[client in cohort] = q, q·N clients expected",
+            },
         ),
     ] = 0.5
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pydantic_core import InitErrorDetails
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
-from fedbench.models import METRICS
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
 from fedbench.spec import refuse
 from fedbench.strategies import Strategy
@@ -84,7 +83,7 @@ def _algorithm_errors(experiment: Experiment) -> list[InitErrorDetails]:
     shape = getattr(data, "shape", None)  # a source of one's own may know it only later
     if shape is not None and (reason := model.refuses(shape, data.vocabulary, data.task)):
         errors.append(refuse("model.kind", f"{data.kind()}: {reason}", model.kind()))
-    known = METRICS[data.task]
+    known = experiment.metrics
     if target is not None and target.metric not in known:
         errors.append(
             refuse(

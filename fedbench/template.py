@@ -89,15 +89,20 @@ def _comment(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _describe(field: FieldInfo) -> str:
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    limits = [*_limits(field), *([str(extra["unit"])] if "unit" in extra else [])]
-    if "none" in extra:
-        limits.append(f"off: {extra['none']}")
     text = f"{field.title}: {field.description}"
-    return f"{text} ({'; '.join(limits)})" if limits else text
+    found = limits(field)
+    return f"{text} ({'; '.join(found)})" if found else text
 
 
-def _limits(field: FieldInfo) -> Iterator[str]:
+def limits(field: FieldInfo) -> list[str]:
+    """Return what a value of the field may be, its unit, and what it means to leave it out."""
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    unit = [str(extra["unit"])] if "unit" in extra else []
+    absent = [f"off: {extra['none']}"] if "none" in extra else []
+    return [*_bounds(field), *unit, *absent]
+
+
+def _bounds(field: FieldInfo) -> Iterator[str]:
     for kind in _kinds(field):
         if get_origin(kind) is Literal:
             yield f"one of {', '.join(map(str, get_args(kind)))}"

@@ -17,7 +17,10 @@ class LocalTraining(Spec):
         Field(
             ge=1,
             title="Epochs",
-            description="passes over the client's data; 1 if neither epochs nor steps is given",
+            description=(
+                "passes over the client's data in a round, 1 if neither epochs nor steps is given: "
+                "more let clients drift further apart"
+            ),
             json_schema_extra={"slider": [1, 20, 1]},
         ),
     ] = None
@@ -26,7 +29,10 @@ class LocalTraining(Spec):
         Field(
             ge=1,
             title="Steps",
-            description="batches in place of whole passes; small clients go round again",
+            description=(
+                "batches in a round, in place of whole passes: all clients take as many, "
+                "small ones go round again"
+            ),
             json_schema_extra={"slider": [1, 50, 1]},
         ),
     ] = None
@@ -35,7 +41,10 @@ class LocalTraining(Spec):
         Field(
             ge=1,
             title="Batch",
-            description="samples per step; none means all of a client's samples",
+            description=(
+                "samples per step: small batches step often and roughly, none means all "
+                "of a client's samples"
+            ),
             json_schema_extra={"slider": [1, 256, 1], "scale": "log", "none": "all samples"},
         ),
     ] = 10
@@ -44,8 +53,13 @@ class LocalTraining(Spec):
         Field(
             gt=0,
             title="Learning rate",
-            description="step size of local SGD",
-            json_schema_extra={"slider": [0.001, 10, 0.001], "scale": "log", "live": True},
+            description="step size of local SGD: small is slow, too large never settles",
+            json_schema_extra={
+                "slider": [0.001, 10, 0.001],
+                "scale": "log",
+                "live": True,
+                "formula": "w ← w − η·g",
+            },
         ),
     ] = 0.1
     momentum: Annotated[
@@ -54,8 +68,11 @@ class LocalTraining(Spec):
             ge=0,
             lt=1,
             title="Momentum",
-            description="share of the last step kept; starts from zero in each round",
-            json_schema_extra={"slider": [0, 0.99, 0.01]},
+            description=(
+                "share of the last step that is kept, from zero in each round: nearer to "
+                "1 is smoother"
+            ),
+            json_schema_extra={"slider": [0, 0.99, 0.01], "formula": "u ← m·u + g, w ← w − η·u"},
         ),
     ] = 0.0
     weight_decay: Annotated[
@@ -63,8 +80,8 @@ class LocalTraining(Spec):
         Field(
             ge=0,
             title="Weight decay",
-            description="pull of the weights towards zero, added to the gradient",
-            json_schema_extra={"slider": [0, 0.1, 0.0001]},
+            description="pull of the weights towards zero: larger keeps the model simpler",
+            json_schema_extra={"slider": [0, 0.1, 0.0001], "formula": "g + λw"},
         ),
     ] = 0.0
     lr_decay: Annotated[
@@ -73,8 +90,11 @@ class LocalTraining(Spec):
             gt=0,
             le=1,
             title="Decay",
-            description="factor on the learning rate after each round",
-            json_schema_extra={"slider": [0.9, 1, 0.001]},
+            description=(
+                "factor on the learning rate after each round: 1 keeps it, smaller ends "
+                "in finer steps"
+            ),
+            json_schema_extra={"slider": [0.9, 1, 0.001], "formula": "η_t = η·d^{t − 1}"},
         ),
     ] = 1.0
 

@@ -16,9 +16,10 @@ from typer.testing import CliRunner, Result
 import fedbench as fb
 from fedbench.channel.privacy import accounting
 from fedbench.cli import app, workbench_notebook
+from fedbench.data.files import VARIABLE
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import store
-from fedbench.scenarios import digits
+from fedbench.scenarios import SCENARIOS, digits, medical
 from fedbench.template import template
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,44 @@ def test_new_never_overwrites_unless_forced() -> None:
     assert fb.Experiment.from_toml(Path("experiment.toml").read_text()).rounds == 30
 
 
+def test_new_starts_from_a_scenario_and_its_real_set() -> None:
+    assert call("new", "a.toml", "--scenario", "medical").exit_code == 0
+    assert call("new", "b.toml", "--scenario", "medical", "--real").exit_code == 0
+    made, real = (fb.Experiment.from_toml(Path(name).read_text()) for name in ("a.toml", "b.toml"))
+    assert (made, real) == (medical(), medical(real=True))
+
+
+def test_scenarios_are_listed_and_told() -> None:
+    lines = call("scenarios").stdout.splitlines()
+    assert lines[0].split() == ["name", "title", "data", "real", "set"]
+    assert [line.split()[0] for line in lines[1 : 1 + len(SCENARIOS)]] == [
+        scenario.name for scenario in SCENARIOS
+    ]
+    told = " ".join(call("scenarios", "medical").stdout.split())
+    for text in (medical.title, medical.story, *medical.questions):
+        assert text in told
+    refused = call("scenarios", "medcal")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == "no scenario is called 'medcal'; did you mean 'medical'?\n"
+
+
+def test_a_scenario_says_whether_its_real_set_is_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    line = next(each for each in call("scenarios").stdout.splitlines() if "medical" in each)
+    assert line.endswith("HeartDisease (to be fetched)")
+    assert "fedbench.HeartDisease().load() fetches it (40 kB)" in " ".join(
+        call("scenarios", "medical").stdout.split()
+    )
+    for file in medical(real=True).data.files:
+        place = tmp_path / "cache" / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    line = next(each for each in call("scenarios").stdout.splitlines() if "medical" in each)
+    assert line.endswith(" HeartDisease")
+
+
 def test_new_names_the_nearest_scenario_and_an_impossible_place() -> None:
     assert "did you mean 'digits'?" in call("new", "--scenario", "digit").stderr
     assert call("new", "absent/e.toml").stderr.startswith(
@@ -165,7 +204,8 @@ def test_a_place_that_a_list_does_not_have_is_refused(change: str, reason: str) 
 
 def test_a_template_describes_every_field() -> None:
     text = template(digits())
-    assert "# Rate: probability that a client takes part in a round (above 0, at most 1)" in text
+    assert "# Rate: probability q that a client takes part in a round: " in text
+    assert "for the same noise (above 0, at most 1)" in " ".join(text.replace("\n#", " ").split())
     assert "one of samples, uniform" in " ".join(text.replace("\n#", " ").split())
     assert "#   IID: Equal shares of a random order" in text
     for part in (*digits().parts(), fb.Target()):

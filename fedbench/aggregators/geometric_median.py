@@ -25,7 +25,10 @@ class GeometricMedian(Aggregator):
         Field(
             ge=1,
             title="Steps",
-            description="Weiszfeld steps at most; they end earlier once nothing moves",
+            description=(
+                "steps of Weiszfeld at most: more come nearer to the median, and they end "
+                "once nothing moves"
+            ),
             json_schema_extra={"slider": [1, 200, 1]},
         ),
     ] = 50
@@ -34,8 +37,14 @@ class GeometricMedian(Aggregator):
         Field(
             gt=0,
             title="Smoothing",
-            description="distances below this count as this, so that no payload gets all weight",
-            json_schema_extra={"slider": [1e-8, 0.1, 1e-8], "scale": "log"},
+            description=(
+                "distances below ν count as ν: the larger, the nearer the result is to the mean"
+            ),
+            json_schema_extra={
+                "slider": [1e-8, 0.1, 1e-8],
+                "scale": "log",
+                "formula": "v ← Σ β_i Δ_i / Σ β_i, β_i = w_i / max(ν, ‖Δ_i − v‖)",
+            },
         ),
     ] = 1e-6
 

@@ -18,8 +18,15 @@ Byzantine = Annotated[
     Field(
         ge=0,
         title="Corrupt",
-        description="clients f that may be corrupt; a cohort needs more than 2f + 2 clients",
-        json_schema_extra={"slider": [0, 50, 1], "unit": "clients"},
+        description=(
+            "clients f that may be corrupt: the more, the fewer neighbours a payload "
+            "is judged by, and a cohort needs more than 2f + 2"
+        ),
+        json_schema_extra={
+            "slider": [0, 50, 1],
+            "unit": "clients",
+            "formula": "score(i) = Σ ‖Δ_i − Δ_j‖² over the n − f − 2 nearest j",
+        },
     ),
 ]
 

@@ -26,8 +26,14 @@ class TrimmedMean(Aggregator):
             ge=0,
             lt=0.5,
             title="Trim",
-            description="share of the clients that is left out at each end",
-            json_schema_extra={"slider": [0, 0.49, 0.01]},
+            description=(
+                "share β of the values that is left out at each end: 0 is the mean, near "
+                "0.5 the median"
+            ),
+            json_schema_extra={
+                "slider": [0, 0.49, 0.01],
+                "formula": "Σ x_{(i)} / (n − 2k) over k < i ≤ n − k, k = ⌊βn⌋",
+            },
         ),
     ] = 0.1
 

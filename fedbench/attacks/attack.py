@@ -22,7 +22,7 @@ Fraction = Annotated[
         ge=0,
         le=1,
         title="Corrupt share",
-        description="share of the clients that attack, the same ones in every round",
+        description="share of the clients that attack, the same ones in every round: 0 is nobody",
         json_schema_extra={"slider": [0, 0.5, 0.01]},
     ),
 ]

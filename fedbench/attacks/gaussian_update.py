@@ -21,8 +21,15 @@ class GaussianUpdate(Attack):
         Field(
             gt=0,
             title="Deviation",
-            description="standard deviation of each coordinate that is sent",
-            json_schema_extra={"slider": [0.001, 100, 0.001], "scale": "log"},
+            description=(
+                "standard deviation s of each coordinate that is sent: the larger, the "
+                "louder the attack"
+            ),
+            json_schema_extra={
+                "slider": [0.001, 100, 0.001],
+                "scale": "log",
+                "formula": "Δ_i ~ N(0, s²)",
+            },
         ),
     ] = 1.0
 

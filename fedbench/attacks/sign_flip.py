@@ -21,8 +21,11 @@ class SignFlip(Attack):
         Field(
             gt=0,
             title="Strength s",
-            description="length of what is sent, in lengths of the honest update",
-            json_schema_extra={"slider": [0.1, 100, 0.1], "scale": "log"},
+            description=(
+                "length s of what is sent, in lengths of the honest update: the larger, "
+                "the louder the attack"
+            ),
+            json_schema_extra={"slider": [0.1, 100, 0.1], "scale": "log", "formula": "−s·Δ_i"},
         ),
     ] = 4.0
 

@@ -32,7 +32,16 @@ from fedbench.data.real import (
     SentimentSentences,
     TinyShakespeare,
 )
-from fedbench.data.simulated import Banks, CityLoad, Fleet, Hospitals
+from fedbench.data.simulated import (
+    Banks,
+    CityLoad,
+    Fleet,
+    Hospitals,
+    Payments,
+    Ratings,
+    Reviews,
+    Traffic,
+)
 from fedbench.data.skews import (
     FeatureNoise,
     LabelNoise,
@@ -101,10 +110,13 @@ __all__ = [
     "PJMLoad",
     "Partitioner",
     "Pathological",
+    "Payments",
     "Plan",
     "Population",
     "RandomSplit",
+    "Ratings",
     "Raw",
+    "Reviews",
     "Rotation",
     "Scaling",
     "SentimentSentences",
@@ -120,5 +132,6 @@ __all__ = [
     "TimeSplit",
     "Timed",
     "TinyShakespeare",
+    "Traffic",
     "Wine",
 ]

@@ -95,6 +95,11 @@ class Arriving(Source):
         return self.data.vocabulary
 
     @property
+    def ranked(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return whether the data tell of a rare event."""
+        return self.data.ranked
+
+    @property
     def files(self) -> tuple[File, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return what the data are read from."""
         return self.data.files
@@ -139,9 +144,9 @@ class Arriving(Source):
         """Return the rows of the periods that are over, and of the next one as the test set."""
         # frozen specs are hashable, which pyright cannot see through pydantic
         raw, known, period = _whole(
-            self.data,
+            self.data,  # pyright: ignore[reportArgumentType]
             self.periods,
-            self.first,  # pyright: ignore[reportArgumentType]
+            self.first,
         )
         oldest = 0 if self.memory is None else self.seen - self.memory
         training, test = (oldest <= period) & (period < self.seen), period == self.seen

@@ -16,7 +16,8 @@ class Card:
     stored standardised: `target_mean` and `target_std` take them back to `target_unit`.
     `vocabulary` is empty for features that are numbers. Features that are ids, 0 to V-1, have the
     number V of distinct ids of each column, or a single V for all places of a sequence of tokens,
-    whose id 0 is padding. `client` names the column that tells who holds a row, if the data say it;
+    whose id 0 is padding. `ranked` says that one of two classes is rare, so that a model is judged
+    by how it ranks rows. `client` names the column that tells who holds a row, if the data say it;
     `traps` are sentences about what goes wrong with these data. Names come from data and are
     untrusted text.
     """
@@ -33,6 +34,7 @@ class Card:
     target_mean: float = 0.0
     target_std: float = 1.0
     vocabulary: tuple[int, ...] = ()
+    ranked: bool = False
     client: str = ""
     traps: tuple[str, ...] = ()
 

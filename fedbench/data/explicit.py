@@ -33,7 +33,7 @@ class Explicit(Split):
     ] = ((1,),)
     names: Annotated[
         tuple[str, ...],
-        Field(title="Names", description="what the clients are called; empty for numbers"),
+        Field(title="Names", description="what the clients are called, empty for numbers"),
     ] = ()
 
     @model_validator(mode="after")

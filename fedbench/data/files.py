@@ -11,6 +11,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 VARIABLE = "FEDBENCH_DATA"
 PACKED = ("", ".gz", ".zip")
 SHOWN = 12  # hexadecimal digits that tell two files apart
@@ -27,9 +29,7 @@ def home() -> Path:
     named = os.environ.get(VARIABLE)
     if named:
         return Path(named).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("fedbench"))
+    return Path(platformdirs.user_cache_dir("fedbench"))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Pathological(ClassSplit):
         Field(
             ge=1,
             title="Classes",
-            description="how many classes each client knows",
+            description="how many classes each client knows: the fewer, the less alike clients are",
             json_schema_extra={"slider": [1, 10, 1]},
         ),
     ] = 2
@@ -104,7 +104,11 @@ class InnerDirichlet(ClassSplit):
             gt=0,
             title="α",
             description="evenness of each client's classes: 100 is even, 0.1 is extreme",
-            json_schema_extra={"slider": [0.01, 100, 0.01], "scale": "log"},
+            json_schema_extra={
+                "slider": [0.01, 100, 0.01],
+                "scale": "log",
+                "formula": "q_i ~ Dir(α, …, α), q_{i,k} the share of class k at client i",
+            },
         ),
     ] = 0.3
     spread: Annotated[
@@ -113,8 +117,14 @@ class InnerDirichlet(ClassSplit):
             ge=0,
             le=5,
             title="Size spread",
-            description="standard deviation of the logarithm of the sizes; 0 makes them equal",
-            json_schema_extra={"slider": [0, 3, 0.05]},
+            description=(
+                "standard deviation s of the logarithm of the sizes: 0 makes them equal, "
+                "3 is extreme"
+            ),
+            json_schema_extra={
+                "slider": [0, 3, 0.05],
+                "formula": "n_i ∝ exp(s·z_i), z_i ~ N(0, 1)",
+            },
         ),
     ] = 0.0
 

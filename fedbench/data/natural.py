@@ -24,7 +24,7 @@ class Natural(Split):
         str,
         Field(
             title="Column",
-            description="which column tells who holds a row; empty for the one that the data name",
+            description="which column tells who holds a row, empty for the one that the data name",
         ),
     ] = ""
 

@@ -20,7 +20,9 @@ Clients = Annotated[
     Field(
         ge=1,
         title="Clients",
-        description="how many clients share the training data",
+        description=(
+            "how many clients share the training data: the more, the less each of them holds"
+        ),
         json_schema_extra={"slider": [2, 500, 1], "scale": "log"},
     ),
 ]
@@ -193,7 +195,11 @@ class Dirichlet(ClassSplit):
             gt=0,
             title="α",
             description="evenness of each class over the clients: 100 is even, 0.1 is extreme",
-            json_schema_extra={"slider": [0.01, 100, 0.01], "scale": "log"},
+            json_schema_extra={
+                "slider": [0.01, 100, 0.01],
+                "scale": "log",
+                "formula": "p_k ~ Dir(α, …, α), p_{k,i} the share of class k at client i",
+            },
         ),
     ] = 0.3
     min_samples: Annotated[

@@ -40,7 +40,7 @@ class Population(Partitioner):
         Field(
             ge=1,
             title="Samples",
-            description="training samples that each client holds",
+            description="training samples that each client holds: with few, each step sees little",
             json_schema_extra={"slider": [1, 200, 1], "unit": "samples"},
         ),
     ] = 20
@@ -50,7 +50,11 @@ class Population(Partitioner):
             gt=0,
             title="α",
             description="evenness of each client's classes: 100 is even, 0.1 is extreme",
-            json_schema_extra={"slider": [0.01, 100, 0.01], "scale": "log"},
+            json_schema_extra={
+                "slider": [0.01, 100, 0.01],
+                "scale": "log",
+                "formula": "q_i ~ Dir(α, …, α), q_{i,k} the share of class k at client i",
+            },
         ),
     ] = 1.0
 

@@ -32,7 +32,10 @@ class Sizes(ClassSplit):
             le=5,
             title="Spread",
             description="how unequal the sizes are: 0 is equal, 1 common, 3 extreme",
-            json_schema_extra={"slider": [0, 3, 0.05]},
+            json_schema_extra={
+                "slider": [0, 3, 0.05],
+                "formula": "n_i ∝ exp(s·z_i) (lognormal), r_i^{−s} (powerlaw), E_i^s (exponential)",
+            },
         ),
     ] = 1.0
     min_samples: Annotated[
@@ -73,7 +76,11 @@ class GivenSizes(Split):
     leaves_out: ClassVar[bool] = True
     sizes: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
-        Field(min_length=1, title="Sizes", description="training samples of each client"),
+        Field(
+            min_length=1,
+            title="Sizes",
+            description="training samples of each client, one number for each",
+        ),
     ] = (100, 50, 25)
 
     @property

@@ -123,13 +123,14 @@ class Dataset:
 class Source(Part, family=True):
     """A data set: `load()` gives it with its card.
 
-    `task`, `shape` and `vocabulary` of its card are known before anything is read; `files` are what
-    a real set is read from.
+    `task`, `shape`, `vocabulary` and `ranked` of its card are known before anything is read;
+    `files` are what a real set is read from.
     """
 
     task: ClassVar[Task]
     shape: ClassVar[tuple[int, ...]]
     vocabulary: ClassVar[tuple[int, ...]] = ()
+    ranked: ClassVar[bool] = False
     files: ClassVar[tuple[File, ...]] = ()
 
     @abstractmethod
@@ -183,6 +184,11 @@ class Source(Part, family=True):
         return ()
 
     @property
+    def missing(self) -> tuple[File, ...]:
+        """Return the files that would have to be fetched; looks for them and reads nothing."""
+        return tuple(file for file in self.files if file.cached is None)
+
+    @property
     def training_samples(self) -> int | None:
         """Return how many rows are left for clients; None where that is known only by reading."""
         return None
@@ -199,7 +205,10 @@ TestShare = Annotated[
         gt=0,
         lt=1,
         title="Test share",
-        description="share of the rows that is held out and never trained on",
+        description=(
+            "share of the rows that is held out and never trained on: more measure "
+            "better and train worse"
+        ),
         json_schema_extra={"slider": [0.05, 0.5, 0.05]},
     ),
 ]
@@ -216,7 +225,8 @@ class RandomSplit(Source, family=True):
     strata_sizes: ClassVar[tuple[int, ...]] = ()
     test_fraction: TestShare = 0.2
     split_seed: Annotated[
-        int, Field(ge=0, title="Split seed", description="which rows are held out")
+        int,
+        Field(ge=0, title="Split seed", description="number that decides which rows are held out"),
     ] = 0
 
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:
@@ -305,7 +315,8 @@ def measured(source: Source, raw: Raw, unknown: NDArray[np.bool_]) -> Measured:
 
     Units and scales are learnt from the rows that are not `unknown`, bool[N].
     """
-    card, x, y = raw.card, source.prepare(raw, unknown), source.targets(raw, unknown)
+    card = replace(raw.card, ranked=source.ranked)
+    x, y = source.prepare(raw, unknown), source.targets(raw, unknown)
     if card.task == "classification":
         return card, x, y.astype(np.int64)
     wanted = y[~unknown].astype(np.float64)

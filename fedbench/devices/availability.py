@@ -53,7 +53,9 @@ class Bernoulli(Availability):
 
     probability: Annotated[
         Share,
-        Field(title="Reachable", description="probability that a client can be reached"),
+        Field(
+            title="Reachable", description="probability that a client can be reached: 1 is always"
+        ),
     ] = 0.8
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
@@ -80,12 +82,23 @@ class Diurnal(Availability):
         Field(
             ge=2,
             title="Day",
-            description="rounds that make a day",
-            json_schema_extra={"slider": [2, 200, 1], "unit": "rounds"},
+            description="rounds that make a day: the more, the slower clients come and go",
+            json_schema_extra={
+                "slider": [2, 200, 1],
+                "unit": "rounds",
+                "formula": "p = (best + worst)/2 + (best − worst)/2·sin 2π(t/day + j/zones)",
+            },
         ),
     ] = 24
     peak: Annotated[
-        Share, Field(title="At best", description="probability at a client's best hour")
+        Share,
+        Field(
+            title="At best",
+            description="probability that a client can be reached at its best hour",
+            json_schema_extra={
+                "formula": "p = (best + worst)/2 + (best − worst)/2·sin 2π(t/day + j/zones)"
+            },
+        ),
     ] = 0.9
     trough: Annotated[
         float,
@@ -93,8 +106,11 @@ class Diurnal(Availability):
             ge=0,
             le=1,
             title="At worst",
-            description="probability at a client's worst hour",
-            json_schema_extra={"slider": [0, 1, 0.01]},
+            description="probability that a client can be reached at its worst hour",
+            json_schema_extra={
+                "slider": [0, 1, 0.01],
+                "formula": "p = (best + worst)/2 + (best − worst)/2·sin 2π(t/day + j/zones)",
+            },
         ),
     ] = 0.1
     zones: Annotated[
@@ -102,7 +118,9 @@ class Diurnal(Availability):
         Field(
             ge=1,
             title="Zones",
-            description="time zones that the clients are spread over",
+            description=(
+                "time zones that the clients are spread over: with one, all come and go together"
+            ),
             json_schema_extra={"slider": [1, 24, 1]},
         ),
     ] = 4
@@ -136,7 +154,8 @@ class Trace(Availability):
     """
 
     path: Annotated[
-        str, Field(title="File", description="CSV with columns client, first, last")
+        str,
+        Field(title="File", description="name of a CSV file with the columns client, first, last"),
     ] = ""
 
     def refuses(self) -> tuple[str, str] | None:

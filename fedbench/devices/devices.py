@@ -15,6 +15,7 @@ from fedbench.spec import Spec
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
+SPREAD = "x_i = median·exp(s·z_i), z_i ~ N(0, 1)"
 
 
 class LogNormal(Spec):
@@ -25,8 +26,12 @@ class LogNormal(Spec):
         Field(
             gt=0,
             title="Median",
-            description="half of the clients have more, half less",
-            json_schema_extra={"slider": [0.01, 1000, 0.01], "scale": "log"},
+            description="value that half of the clients exceed",
+            json_schema_extra={
+                "slider": [0.01, 1000, 0.01],
+                "scale": "log",
+                "formula": SPREAD,
+            },
         ),
     ] = 1.0
     spread: Annotated[
@@ -35,9 +40,9 @@ class LogNormal(Spec):
             ge=0,
             le=5,
             title="Spread",
-            description="standard deviation of the logarithm: 0 is equal, 1 is one in six at "
+            description="standard deviation s of the logarithm: 0 is equal, 1 is one in six at "
             "less than 0.37 of the median",
-            json_schema_extra={"slider": [0, 2, 0.05]},
+            json_schema_extra={"slider": [0, 2, 0.05], "formula": SPREAD},
         ),
     ] = 0.5
 
@@ -74,7 +79,7 @@ class Devices(Spec):
             ge=0,
             lt=1,
             title="Drop-out",
-            description="probability that a client never answers in a round",
+            description="probability that a client never answers in a round: 0 is never",
             json_schema_extra={"slider": [0, 0.9, 0.01]},
         ),
     ] = 0.0
@@ -83,7 +88,10 @@ class Devices(Spec):
         Field(
             gt=0,
             title="Deadline",
-            description="simulated seconds after which answers are not waited for",
+            description=(
+                "simulated seconds after which answers are not waited for: short ones "
+                "lose slow clients"
+            ),
             json_schema_extra={"slider": [1, 600, 1], "scale": "log", "none": "wait for everybody"},
         ),
     ] = None
@@ -93,7 +101,10 @@ class Devices(Spec):
             ge=1,
             le=5,
             title="Over-selection",
-            description="clients asked for each one that is needed; the first to answer count",
+            description=(
+                "clients asked for each one that is needed: more make rounds quicker, as "
+                "the first to answer count"
+            ),
             json_schema_extra={"slider": [1, 3, 0.05]},
         ),
     ] = 1.0

@@ -47,7 +47,10 @@ class StackedEngine(Engine):
         Field(
             ge=1,
             title="Chunk",
-            description="clients trained at once; none fits their weights into the cache",
+            description=(
+                "clients trained at once, a matter of speed alone: none fits their "
+                "weights into the cache"
+            ),
             json_schema_extra={"slider": [1, 128, 1], "none": "by the cache"},
         ),
     ] = None
@@ -58,13 +61,19 @@ class StackedEngine(Engine):
             ge=0,
             le=256,
             title="Workers",
-            description="processes that train side by side; none uses all cores once it pays",
+            description=(
+                "processes that train side by side, a matter of speed alone: none uses "
+                "all cores once it pays"
+            ),
             json_schema_extra={"slider": [0, 16, 1], "none": "as it pays"},
         ),
     ] = None
     device: Annotated[
         Literal["cpu", "cuda"],
-        Field(title="Device", description="where clients train; a GPU does without workers"),
+        Field(
+            title="Device",
+            description="where clients train, a matter of speed: a GPU does without workers",
+        ),
     ] = "cpu"
 
     @property

@@ -33,7 +33,7 @@ SERIES = [
     (color, symbol) for symbol in ("circle", "diamond") for color in (BLUE, ORANGE, GREEN, PURPLE)
 ]
 NAMED = 30  # clients whose names have room in a figure
-NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "accuracy": "Accuracy"}
+NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "accuracy": "Accuracy", "auc": "AUC"}
 
 
 def plain(text: object) -> str:

@@ -5,7 +5,7 @@ from fedbench.models.factorisation import MatrixFactorisation
 from fedbench.models.gru import GRU
 from fedbench.models.linear import Linear
 from fedbench.models.mlp import MLP
-from fedbench.models.model import METRICS, Model, borrowed, scores
+from fedbench.models.model import METRICS, RANKED, Model, borrowed, metrics_of, scores
 from fedbench.models.text import TextClassifier
 
 __all__ = [
@@ -13,10 +13,12 @@ __all__ = [
     "GRU",
     "METRICS",
     "MLP",
+    "RANKED",
     "Linear",
     "MatrixFactorisation",
     "Model",
     "TextClassifier",
     "borrowed",
+    "metrics_of",
     "scores",
 ]

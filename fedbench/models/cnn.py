@@ -32,7 +32,9 @@ class CNN(Model):
         Field(
             min_length=1,
             title="Channels",
-            description="of each convolution, in order; each halves height and width",
+            description=(
+                "channels of each convolution, in order, each of which halves height and width"
+            ),
         ),
     ] = (32, 64)
     hidden: Annotated[
@@ -41,7 +43,10 @@ class CNN(Model):
             ge=1,
             le=65536,
             title="Hidden",
-            description="units of the dense layer after the convolutions",
+            description=(
+                "units of the dense layer after the convolutions: more can tell more and "
+                "cost more bytes"
+            ),
             json_schema_extra={"slider": [8, 1024, 1], "scale": "log"},
         ),
     ] = 512

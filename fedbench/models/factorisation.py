@@ -26,8 +26,11 @@ class MatrixFactorisation(Model):
             ge=1,
             le=65536,
             title="Factors",
-            description="numbers that stand for each user and each item",
-            json_schema_extra={"slider": [1, 64, 1]},
+            description=(
+                "numbers that stand for each user and each item: more can tell more and "
+                "overfit sooner"
+            ),
+            json_schema_extra={"slider": [1, 64, 1], "formula": "p_u·q_i + b_u + b_i + b"},
         ),
     ] = 8
 

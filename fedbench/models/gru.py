@@ -28,7 +28,7 @@ class GRU(Model):
             ge=1,
             le=65536,
             title="Width",
-            description="numbers that stand for each token; sequences of numbers need none",
+            description="numbers that stand for each token, where the data are tokens",
             json_schema_extra={"slider": [2, 512, 1], "scale": "log"},
         ),
     ] = 32
@@ -38,7 +38,7 @@ class GRU(Model):
             ge=1,
             le=65536,
             title="Hidden",
-            description="units of each layer",
+            description="units of each layer: more can tell more and cost more bytes",
             json_schema_extra={"slider": [2, 512, 1], "scale": "log"},
         ),
     ] = 64

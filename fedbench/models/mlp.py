@@ -21,10 +21,17 @@ class MLP(Model):
 
     hidden: Annotated[
         tuple[Width, ...],
-        Field(min_length=1, title="Hidden", description="units of each hidden layer, in order"),
+        Field(
+            min_length=1,
+            title="Hidden",
+            description=(
+                "units of each hidden layer, in order: more can tell more and cost more bytes"
+            ),
+        ),
     ] = (64,)
     activation: Annotated[
-        Literal["relu", "tanh"], Field(title="Activation", description="between the layers")
+        Literal["relu", "tanh"],
+        Field(title="Activation", description="function between the layers"),
     ] = "relu"
     norm: Annotated[
         bool,

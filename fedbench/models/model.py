@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card, Task
+from fedbench.data.source import Source
 from fedbench.spec import Part
 
 if TYPE_CHECKING:
@@ -22,8 +23,15 @@ METRICS: dict[Task, dict[str, bool]] = {
     "classification": {"accuracy": True, "loss": False},
     "regression": {"rmse": False, "mae": False, "r2": True, "loss": False},
 }
+# Where one of two classes is rare, calling every row the other one is accurate and worth nothing.
+RANKED = {"auc": True, "accuracy": True, "loss": False}
 
 _borrowing = threading.Lock()
+
+
+def metrics_of(data: Card | Source) -> dict[str, bool]:
+    """Return the metrics of a data set, the first to be shown first, and whether more is better."""
+    return RANKED if data.ranked else METRICS[data.task]
 
 
 @contextmanager
@@ -140,14 +148,20 @@ def scores(
 ) -> tuple[dict[str, float], NDArray[np.float32]]:
     """Return each metric over all rows, and the first metric per client (NaN without test rows).
 
-    `offsets` marks each client's rows; RMSE and MAE are in the target's own unit.
+    `offsets` marks each client's rows; RMSE and MAE are in the target's own unit. The AUC of a
+    client is NaN too where all its test rows are of one class.
     """
     loss = float(losses.double().mean())
     if card.task == "classification":
         single = outputs.shape[1] == 1
         predicted = (outputs[:, 0] > 0).long() if single else outputs.argmax(1)
         correct = (predicted == targets).double().numpy()
-        return {"accuracy": float(correct.mean()), "loss": loss}, _per_client(correct, offsets)
+        found = {"accuracy": float(correct.mean()), "loss": loss}
+        if not card.ranked:
+            return found, _per_client(correct, offsets)
+        values, positive = outputs[:, 0].double().numpy(), targets.numpy() == 1
+        whole = _auc(values, positive, np.array([0, len(values)]))
+        return {"auc": float(whole[0]), **found}, _auc(values, positive, offsets)
     error = (outputs[:, 0] - targets).double().numpy() * card.target_std
     spread = targets.double().numpy() * card.target_std
     squared = error**2
@@ -167,3 +181,26 @@ def _per_client(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDAr
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # the difference of running sums may leave -1e-12 for an exact zero
         return np.where(sizes > 0, sums.clip(min=0) / sizes, np.nan).astype(np.float32)
+
+
+def _auc(
+    values: NDArray[np.float64], positive: NDArray[np.bool_], offsets: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return how often a positive row stands above a negative one of the same client, ties half."""
+    clients = len(offsets) - 1
+    owner = np.repeat(np.arange(clients), np.diff(offsets))
+    order = np.lexsort((values, owner))
+    sorted_values = values[order]
+    new = np.ones(len(values), dtype=bool)  # the first row of a client and value
+    new[1:] = (sorted_values[1:] != sorted_values[:-1]) | (owner[1:] != owner[:-1])
+    starts = np.flatnonzero(new)
+    ends = np.append(starts[1:], len(values))
+    middle = (starts + ends - 1) / 2  # ties share the mean of their places
+    place = np.empty(len(values))
+    place[order] = np.repeat(middle, ends - starts)
+    place -= offsets[owner]
+    ups = np.bincount(owner, positive, clients)
+    downs = np.diff(offsets) - ups
+    above = np.bincount(owner, np.where(positive, place, 0.0), clients) - ups * (ups - 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (above / (ups * downs)).astype(np.float32)

@@ -26,7 +26,7 @@ class TextClassifier(Model):
             ge=1,
             le=65536,
             title="Width",
-            description="numbers that stand for each token",
+            description="numbers that stand for each token: more can tell more and cost more bytes",
             json_schema_extra={"slider": [2, 512, 1], "scale": "log"},
         ),
     ] = 32
@@ -36,7 +36,7 @@ class TextClassifier(Model):
             ge=1,
             le=65536,
             title="Hidden",
-            description="units of a layer between the mean and the outputs",
+            description="units of a layer between the mean and the outputs, if there is to be one",
             json_schema_extra={"slider": [2, 512, 1], "scale": "log", "none": "no such layer"},
         ),
     ] = None

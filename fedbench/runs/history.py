@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
-from fedbench.models import METRICS
 from fedbench.runs.events import Amended, RoundDone
 
 if TYPE_CHECKING:
@@ -75,9 +74,10 @@ class History:
     def frame(self) -> pd.DataFrame:
         """Return one row a round.
 
-        Columns: round, the task's metrics (accuracy and loss, or rmse, mae, r2 and loss) of the
-        global model, personal (the first metric over all test rows, each by its client's own
-        model), released (accuracy of the cohort as measured under privacy), train_loss, epsilon
+        Columns: round, the metrics (accuracy and loss, before them auc where one of two classes is
+        rare, or rmse, mae, r2 and loss) of the global model, personal (the first metric over all
+        test rows, each by its client's own model), released (accuracy of the cohort as measured
+        under privacy), train_loss, epsilon
         (spent up to this round, client-level), example_epsilon and local_epsilon (likewise, for
         those units), bytes_up, bytes_down, seconds and simulated_seconds of the round, asked
         (clients that were drawn and reached), cohort (those of them whose answers counted),
@@ -91,7 +91,7 @@ class History:
         import pandas as pd
 
         rows = self.snapshot()
-        metrics = list(METRICS[self.experiment.data.task])
+        metrics = list(self.experiment.metrics)
         columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
         for name in metrics:
             columns[name] = [row.metrics[name] for row in rows]
@@ -107,7 +107,7 @@ class History:
         columns["update_norm"] = [row.update_norm for row in rows]
         columns["clip"] = [math.hypot(*row.bounds) if row.bounds else np.nan for row in rows]
         columns["clipped"] = [row.clipped for row in rows]
-        worst_is_low = METRICS[self.experiment.data.task][self.metric]
+        worst_is_low = self.experiment.metrics[self.metric]
         summaries = [summary(row.clients, worst_is_low) for row in rows]
         for name in ("clients_mean", "clients_p10", "clients_p90", "worst_tenth"):
             columns[name] = [each[name] for each in summaries]

@@ -19,7 +19,7 @@ from fedbench.data import FederatedDataset
 from fedbench.devices import Answers, Load
 from fedbench.engine import Clock, Task, memory
 from fedbench.experiment import Experiment
-from fedbench.models import METRICS, scores
+from fedbench.models import scores
 from fedbench.runs.events import RoundDone
 from fedbench.runs.gathered import Gathered
 from fedbench.strategies import RoundInfo
@@ -114,7 +114,7 @@ class Rounds:
         experiment = self.experiment
         target = experiment.target
         if target is not None and last is not None:
-            better = METRICS[experiment.data.task][target.metric]
+            better = experiment.metrics[target.metric]
             measured = getattr(self.privacy, "evaluation_share", 0) > 0
             # where accuracy is measured under privacy, whoever decides may look at nothing else
             value = last.released if measured else last.metrics[target.metric]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fedbench.data.files import VARIABLE
 from fedbench.experiment import Experiment
 
 
@@ -33,3 +34,19 @@ class Scenario:
                 f"real = True: the scenario {self.name!r} has no real set that may be passed on"
             )
         return self.real()
+
+    def lacks(self) -> str:
+        """Return why the real set cannot be read at once and what helps; empty if it can.
+
+        Looks for its files, and neither reads nor fetches any. Raises ValueError without a real
+        set.
+        """
+        data = self(real=True).data
+        if not data.missing:
+            return ""
+        size = sum(file.size for file in data.missing)
+        unpacked = f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
+        return (
+            f"{data.kind()} is not on this machine: fedbench.{data.kind()}().load() fetches it "
+            f"({unpacked}), or {VARIABLE} names the folder that has it"
+        )

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy
+from fedbench.strategies.strategy import RoundInfo, Strategy, server_rate
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-Beta2 = Annotated[
-    float,
-    Field(
+STEP = "θ ← θ + η·m/(√v + τ)"
+
+
+def forgetting(formula: str) -> Any:
+    """Return the field of how long squared updates are remembered; `formula` says how."""
+    return Field(
         ge=0,
         lt=1,
         title="β₂",
-        description="share of the last v that is kept",
-        json_schema_extra={"slider": [0, 0.999, 0.001]},
-    ),
-]
+        description="how slowly v follows the squared updates: nearer to 1 is slower",
+        json_schema_extra={"slider": [0, 0.999, 0.001], "formula": formula},
+    )
 
 
 class Adaptive(Strategy, family=True):
@@ -34,15 +36,20 @@ class Adaptive(Strategy, family=True):
     As in the paper v starts at τ², and neither m nor v is corrected for its start.
     """
 
-    server_lr: ServerRate = 0.03
+    server_lr: Annotated[
+        float,
+        server_rate(STEP, "step η of the server: larger steps move every coordinate further"),
+    ] = 0.03
     beta1: Annotated[
         float,
         Field(
             ge=0,
             lt=1,
             title="β₁",
-            description="share of the last mean update that is kept",
-            json_schema_extra={"slider": [0, 0.99, 0.01]},
+            description=(
+                "share of the earlier mean updates that is kept: nearer to 1 is smoother and slower"
+            ),
+            json_schema_extra={"slider": [0, 0.99, 0.01], "formula": "m ← β₁m + (1 − β₁)Δ"},
         ),
     ] = 0.9
     tau: Annotated[
@@ -51,7 +58,11 @@ class Adaptive(Strategy, family=True):
             gt=0,
             title="τ",
             description="adaptivity: the smaller, the more alike the steps of all coordinates",
-            json_schema_extra={"slider": [1e-6, 1, 1e-6], "scale": "log"},
+            json_schema_extra={
+                "slider": [1e-6, 1, 1e-6],
+                "scale": "log",
+                "formula": STEP,
+            },
         ),
     ] = 0.001
 

@@ -28,8 +28,11 @@ class Ditto(Strategy):
         Field(
             ge=0,
             title="λ",
-            description="strength of the pull of a client's own model towards the global one",
-            json_schema_extra={"slider": [0, 10, 0.01]},
+            description=(
+                "strength of the pull of a client's own model v towards the global one: 0 "
+                "trains alone, large is the federation's"
+            ),
+            json_schema_extra={"slider": [0, 10, 0.01], "formula": "g + λ(v − θ)"},
         ),
     ] = 0.1
 

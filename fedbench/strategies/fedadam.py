@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fedbench.strategies.adaptive import Adaptive, Beta2
+from fedbench.strategies.adaptive import Adaptive, forgetting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class FedAdam(Adaptive):
     """Forget old squared updates at a fixed pace (Reddi et al. 2021, arXiv:2003.00295)."""
 
-    beta2: Beta2 = 0.99
+    beta2: Annotated[float, forgetting("v ← β₂v + (1 − β₂)Δ²")] = 0.99
 
     def second_moment(self, v: Tensor, square: Tensor) -> Tensor:
         """Return β₂v + (1 − β₂)Δ²."""

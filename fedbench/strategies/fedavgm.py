@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy
+from fedbench.strategies.strategy import RoundInfo, Strategy, server_rate
 from fedbench.tree import Tree
 
 
@@ -23,11 +23,17 @@ class FedAvgM(Strategy):
             ge=0,
             lt=1,
             title="β",
-            description="share of the last server step that is kept",
-            json_schema_extra={"slider": [0, 0.99, 0.01]},
+            description=(
+                "share of the last server step that is kept: 0 is none, nearer to 1 is "
+                "smoother and slower"
+            ),
+            json_schema_extra={"slider": [0, 0.99, 0.01], "formula": "v ← βv + Δ"},
         ),
     ] = 0.9
-    server_lr: ServerRate = 1.0
+    server_lr: Annotated[
+        float,
+        server_rate("θ ← θ + ηv", "step η of the server along v: at β = 0, 1 averages the models"),
+    ] = 1.0
 
     def init(self, params: Tree) -> Tree:
         """Return v = 0."""

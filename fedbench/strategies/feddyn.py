@@ -26,8 +26,15 @@ class FedDyn(Strategy):
         Field(
             gt=0,
             title="α",
-            description="strength of the regularisation",
-            json_schema_extra={"slider": [0.001, 1, 0.001], "scale": "log"},
+            description=(
+                "strength of the pull towards the global model: large holds local models "
+                "together, small lets them go"
+            ),
+            json_schema_extra={
+                "slider": [0.001, 1, 0.001],
+                "scale": "log",
+                "formula": "g − λ_i + α(w − θ)",
+            },
         ),
     ] = 0.1
 

@@ -27,7 +27,10 @@ class FedPer(Strategy):
         Field(
             ge=1,
             title="Personal layers",
-            description="layers, counted from the output, that each client keeps to itself",
+            description=(
+                "layers, counted from the output, that each client keeps to itself: more "
+                "are more personal"
+            ),
             json_schema_extra={"slider": [1, 5, 1]},
         ),
     ] = 1

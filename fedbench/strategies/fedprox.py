@@ -22,8 +22,11 @@ class FedProx(Strategy):
         Field(
             ge=0,
             title="μ",
-            description="strength of the pull towards the global model",
-            json_schema_extra={"slider": [0, 10, 0.01]},
+            description=(
+                "strength of the pull towards the global model θ: 0 is FedAvg, large "
+                "keeps local steps short"
+            ),
+            json_schema_extra={"slider": [0, 10, 0.01], "formula": "g + μ(w − θ)"},
         ),
     ] = 0.01
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from fedbench import tree
-from fedbench.strategies.strategy import RoundInfo, ServerRate, Strategy, travelled
+from fedbench.strategies.strategy import RoundInfo, Strategy, server_rate, travelled
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Scaffold(Strategy):
     steps amount to, see `travelled`.
     """
 
-    server_lr: ServerRate = 1.0
+    server_lr: Annotated[float, server_rate("θ ← θ + ηΔ")] = 1.0
 
     def init(self, params: Tree) -> Tree:
         """Return c = 0."""

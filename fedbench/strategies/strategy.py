@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
@@ -57,15 +57,21 @@ def travelled(steps: Tensor, momentum: float) -> Tensor:
     return (steps - momentum * (1 - momentum**steps) / (1 - momentum)) / (1 - momentum)
 
 
-ServerRate = Annotated[
-    float,
-    Field(
+def server_rate(
+    formula: str,
+    description: str = "step η of the server along the mean update: 1 averages the models",
+) -> Any:
+    """Return the field of how far the server steps; `formula` says along what."""
+    return Field(
         gt=0,
         title="Server rate",
-        description="step of the server along the mean update; 1 averages the models",
-        json_schema_extra={"slider": [0.001, 10, 0.001], "scale": "log"},
-    ),
-]
+        description=description,
+        json_schema_extra={
+            "slider": [0.001, 10, 0.001],
+            "scale": "log",
+            "formula": formula,
+        },
+    )
 
 
 class Strategy(Part, family=True):
@@ -81,7 +87,10 @@ class Strategy(Part, family=True):
         Literal["samples", "uniform"],
         Field(
             title="Weights",
-            description="weigh clients by their samples, or all alike (needed for client-level ε)",
+            description=(
+                "whether clients count by their samples, or all alike (needed for client-level ε)"
+            ),
+            json_schema_extra={"formula": "Σ w_i Δ_i / Σ w_i, w_i = n_i or 1"},
         ),
     ] = "samples"
 

@@ -13,8 +13,8 @@ import numpy as np
 from fedbench.channel.privacy import Ledger, Ledgers
 from fedbench.data import Natural
 from fedbench.experiment import Experiment
-from fedbench.models import METRICS
-from fedbench.study.grid import SEED
+from fedbench.models import METRICS, RANKED
+from fedbench.study.grid import REPEATS
 from fedbench.study.result import SweepResult, cells, spent
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """Runs that differ by nothing but their seed, as one.
+    """Runs that differ by nothing but their seed, or that of their noise, as one.
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
     Student's t over `runs` seeds, NaN with one; all on the same test set, whose size adds to what
@@ -55,7 +55,7 @@ class FrontierPoint:
 
 @dataclass(frozen=True)
 class Frontier:
-    """Privacy against utility: one point for all seeds of the same settings.
+    """Privacy against utility: one point for all seeds, and noise seeds, of the same settings.
 
     `levels` of the `metric` are there to compare with: "non-private", the mean of the runs without
     privacy, and those that a sweep has computed.
@@ -184,14 +184,14 @@ class Frontier:
 
 
 def _rises(metric: str) -> bool:
-    return next(known[metric] for known in METRICS.values() if metric in known)
+    return next(known[metric] for known in (*METRICS.values(), RANKED) if metric in known)
 
 
 def _groups(results: Sequence[SweepResult]) -> list[list[SweepResult]]:
-    """Results of the same settings but the seed, in the order of the first of each."""
+    """Results of the same settings but the seeds, in the order of the first of each."""
     found: list[tuple[dict[str, Any], list[SweepResult]]] = []
     for result in results:
-        settings = {path: value for path, value in result.settings.items() if path != SEED}
+        settings = {path: value for path, value in result.settings.items() if path not in REPEATS}
         for known, group in found:  # compared, not looked up: a value need not be hashable
             if known == settings:
                 group.append(result)
@@ -207,7 +207,7 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
     mean = float(values.mean()) if len(good) else math.nan
     margin = _margin(values)
     return FrontierPoint(
-        settings={path: value for path, value in first.settings.items() if path != SEED},
+        settings={path: value for path, value in first.settings.items() if path not in REPEATS},
         experiment=first.experiment,
         value=mean,
         low=mean - margin,

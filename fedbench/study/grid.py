@@ -17,6 +17,7 @@ from fedbench.overrides import assign
 from fedbench.spec import Spec, problems
 
 SEED, BUDGET = "seed", "privacy.epsilon"
+REPEATS = (SEED, "privacy.noise_seed")  # settings that are chance, and nobody's choice
 Axes = dict[str, tuple[Any, ...]]
 
 

@@ -15,7 +15,7 @@ def oracle(source: Source) -> dict[str, float] | None:
 
     Metrics are those of a run: accuracy and loss by the true probability of the second class, or
     RMSE, MAE, R² and loss by the true mean. Only chance beats it. It is known of simulated worlds
-    (`Hospitals`, `Banks`, `CityLoad`, `Fleet`), and holds for rows without skews.
+    (`fedbench.data.simulated`), and holds for rows without skews.
     """
     import torch
 

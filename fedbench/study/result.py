@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
-from fedbench.models import METRICS
 from fedbench.runs.history import SPENT
 from fedbench.spec import Spec
 from fedbench.study.grid import label, shown
@@ -58,10 +57,7 @@ class SweepResult(Outcome):
         """
         return {
             **cells(self.settings),
-            **{
-                name: self.metrics.get(name, math.nan)
-                for name in METRICS[self.experiment.data.task]
-            },
+            **{name: self.metrics.get(name, math.nan) for name in self.experiment.metrics},
             "personal": self.personal,
             **spent(self.epsilon, self.unit),
             "delta": _or_nan(self.delta),

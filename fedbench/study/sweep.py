@@ -21,7 +21,7 @@ from fedbench.soundness import MANY
 from fedbench.study.baselines import alternative
 from fedbench.study.crew import Crew, Hand, Here, Process
 from fedbench.study.frontier import Frontier
-from fedbench.study.grid import SEED, Axes, Point, axes_of, grid
+from fedbench.study.grid import REPEATS, SEED, Axes, Point, axes_of, grid
 from fedbench.study.job import Job, Outcome, Result
 from fedbench.study.kept import Kept
 from fedbench.study.result import SweepResult, table
@@ -118,10 +118,10 @@ class Sweep:
         found = [text for point in self.points for text in point.experiment.cautions()]
         privacies = [point.experiment.privacy for point in self.points]
         fixed = any(isinstance(each, Private) and each.noise_seed is not None for each in privacies)
-        if fixed and len(self.axes.get(SEED, ())) > 1:
+        if fixed and len(self.axes.get(SEED, ())) > 1 and REPEATS[1] not in self.axes:
             found.append(
                 "privacy.noise_seed is the same for every seed: the interval over seeds does not "
-                "know how much the noise varies"
+                "know how much the noise varies; sweep privacy.noise_seed too"
             )
         return list(dict.fromkeys(found))
 
@@ -329,7 +329,7 @@ def _levels(points: tuple[Point, ...]) -> list[Job]:
 
 
 def _but_seed(point: Point) -> dict[str, Any]:
-    return {path: value for path, value in point.settings.items() if path != SEED}
+    return {path: value for path, value in point.settings.items() if path not in REPEATS}
 
 
 def _manage(reference: weakref.ref[Sweep], crew: Crew) -> None:

@@ -145,9 +145,14 @@ class WorkbenchPage:
         """Wait until the run is in one of `states`."""
         self.page.wait_for_selector(", ".join(f"{ROOT}[data-state={state}]" for state in states))
 
+    def section(self, title: str) -> Locator:
+        """Return the heading of a section of the form."""
+        form = self.root.locator(".fedbench-form")
+        return form.get_by_role("button", name=re.compile(rf"\b{title}\b"))
+
     def open_section(self, title: str) -> None:
         """Unfold a section of the form."""
-        header = self.root.get_by_role("button", name=re.compile(rf"\b{title}\b"))
+        header = self.section(title)
         if header.get_attribute("aria-expanded") != "true":
             header.click()
             expect(header).to_have_attribute("aria-expanded", "true")

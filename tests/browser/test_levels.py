@@ -20,7 +20,7 @@ def test_pooled_and_alone_are_lines_of_the_accuracy_chart(lab: Lab) -> None:
     workbench.wait_state("done")
     choice.check()
     chart = workbench.root.locator("svg[data-chart=accuracy]")
-    expect(chart.get_by_text("alone")).to_be_visible()
+    expect(chart.get_by_text("alone")).to_be_visible(timeout=60_000)
     found = lab.run(
         "import fedbench as fb; b = fb.baselines(wb.session.experiment); "
         "print(f'{b.pooled:.1%} {b.local:.1%}')"

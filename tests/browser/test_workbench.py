@@ -15,7 +15,7 @@ from tests.browser.lab import ROOT, Lab, WorkbenchPage
 pytestmark = pytest.mark.browser
 
 DOCS = Path(__file__).parents[2] / "docs"
-TABS = ("Live", "Privacy–utility", "Code", "Log")
+TABS = ("Live", "Clients", "Privacy–utility", "Code", "Log")
 LONG = 500  # rounds: long enough to be met in the middle
 
 
@@ -98,7 +98,7 @@ def test_a_point_of_the_frontier_loads_its_experiment(lab: Lab) -> None:
     workbench.wait_state("done")
     workbench.type("Budget ε", 2)
     # the head goes on saying what the run had
-    section = workbench.root.get_by_role("button", name=re.compile(r"\bPrivacy\b"))
+    section = workbench.section("Privacy")
     expect(section).to_contain_text("client-level ε ≤ 2")
     workbench.tab("Privacy–utility")
     point = workbench.chart("frontier").get_by_role("button").first

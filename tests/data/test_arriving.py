@@ -61,6 +61,7 @@ def test_it_is_as_the_data_are() -> None:
     assert (THIRD.task, THIRD.shape, THIRD.vocabulary) == ("regression", CITY.shape, ())
     assert THIRD.natural == {"district": 3}
     assert Arriving(data=fb.PJMLoad()).files == fb.PJMLoad.files
+    assert Arriving(data=fb.Banks()).ranked and not THIRD.ranked
     assert Arriving.from_toml(THIRD.to_toml()) == THIRD
     assert "[data]" in THIRD.to_toml()
 

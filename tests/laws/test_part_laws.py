@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -144,12 +145,47 @@ def test_an_unknown_field_is_refused(part_class: type[Part]) -> None:
         part_class(qqqq=1)
 
 
+# Fields that mean a formula: all of this name, whatever part they belong to.
+MATHEMATICAL = {
+    *("alpha", "beta", "beta1", "beta2", "lam", "mu", "server_lr", "tau", "weighting"),
+    *("clip", "delta", "epsilon", "evaluation_share", "noise_multiplier", "quantile"),
+    *("byzantine", "factors", "smoothing", "spread", "std", "strength", "trim"),
+    *("lr", "lr_decay", "momentum", "weight_decay"),
+}
+
+
+def texts(cls: type[Spec]) -> None:
+    """Check that every field has a title, one sentence and, if it means one, a formula."""
+    for name, field in cls.model_fields.items():
+        where = f"{cls.__name__}.{name}"
+        assert field.title, f"{where} has no title"
+        words = field.description
+        assert words and len(words.split()) > 2, f"{where}: {words!r} is no sentence"
+        # it follows "Title: " in files and stands alone in the form, which ends it
+        assert not words.endswith((".", ",", ";", ":")), f"{where}: the end of {words!r}"
+        assert not re.search(r"[.!?]\s+[A-Z]", words), f"{where}: {words!r} is two sentences"
+        assert words[0] == words[0].lower(), f"{where}: {words!r} begins with a capital"
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        formula = extra.get("formula", "")
+        assert formula or name not in MATHEMATICAL, f"{where} has no formula"
+        assert formula == str(formula).strip() and "\n" not in formula
+        for left, right in ("{}", "()", "[]"):
+            assert formula.count(left) == formula.count(right), f"{where}: {formula}"
+
+
 def test_docstrings_and_field_texts(part_class: type[Part]) -> None:
     assert part_class.__doc__ and part_class.__doc__ != Part.__doc__
     assert "__doc__" in vars(part_class)
-    for name, field in part_class.model_fields.items():
-        assert field.title, f"{part_class.__name__}.{name} has no title"
-        assert field.description, f"{part_class.__name__}.{name} has no description"
+    texts(part_class)
+
+
+@pytest.mark.parametrize("group", [fb.Experiment, fb.LocalTraining, fb.Target, fb.Devices])
+def test_field_texts_of_groups(group: type[Spec]) -> None:
+    texts(group)
+
+
+def test_field_texts_of_numbers_over_clients() -> None:
+    texts(type(fb.Devices().speed))
 
 
 def test_public_methods_have_docstrings(part_class: type[Part]) -> None:

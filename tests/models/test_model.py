@@ -13,7 +13,7 @@ from torch.nn import functional
 
 import fedbench as fb
 from fedbench.data import Card
-from fedbench.models import METRICS, scores
+from fedbench.models import METRICS, RANKED, scores
 
 CLASSES = Card("x", "here", "none", "classification", (2,), ("a", "b"), "y", ("p", "q", "r"))
 BINARY = replace(CLASSES, classes=("no", "yes"))
@@ -114,3 +114,21 @@ def test_errors_too_large_for_float32_are_infinite_and_no_warning() -> None:
     metrics_found, errors = scores(REGRESSION, far, truth, torch.zeros(60), OFFSETS)
     assert np.isinf(errors[[0, 2, 3]]).all()
     assert metrics_found["rmse"] == pytest.approx(1e30 * REGRESSION.target_std, rel=1e-5)
+
+
+def test_where_a_class_is_rare_rows_are_judged_by_how_they_are_ranked() -> None:
+    rng = np.random.default_rng(0)
+    outputs = torch.from_numpy(rng.normal(size=(300, 1)).round(1))  # with ties
+    targets = torch.from_numpy(rng.random(300) < 0.2).long()
+    offsets = np.array([0, 120, 120, 290, 300])
+    targets[290:] = 0  # a client without a positive row
+    losses = fb.Linear().loss(outputs, targets)
+    found, clients = scores(replace(BINARY, ranked=True), outputs, targets, losses, offsets)
+    assert list(found) == list(RANKED) == ["auc", "accuracy", "loss"]
+    assert found["auc"] == pytest.approx(metrics.roc_auc_score(targets, outputs[:, 0]))
+    for k, (first, last) in enumerate(pairwise(offsets)):
+        if k in (0, 2):
+            own = metrics.roc_auc_score(targets[first:last], outputs[first:last, 0])
+            assert clients[k] == pytest.approx(own)
+        else:
+            assert np.isnan(clients[k])

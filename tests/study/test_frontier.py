@@ -299,3 +299,16 @@ def test_a_point_keeps_its_experiment() -> None:
     (point,) = of_budgets({1.0: [0.5, 0.6]}).points
     assert isinstance(point, FrontierPoint)
     assert point.experiment == BASE.replace(privacy=CLIENT)
+
+
+def test_noise_seeds_are_repeats_of_a_point_as_seeds_are(private: fb.Experiment) -> None:
+    swept = fb.sweep(private, {"rounds": [1, 2], "privacy.noise_seed": range(3)})
+    swept.wait()
+    found = swept.frontier()
+    assert [dict(point.settings) for point in found.points] == [{"rounds": 1}, {"rounds": 2}]
+    for point in found.points:
+        values = [r.value for r in swept.results if r.experiment.rounds == point.settings["rounds"]]
+        assert point.runs == 3
+        assert point.value == pytest.approx(np.mean(values))
+        assert point.high > point.low  # the noise differs
+    assert not [text for text in swept.cautions() if "interval" in text]

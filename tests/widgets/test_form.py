@@ -13,6 +13,7 @@ from pydantic import Field
 import fedbench as fb
 from fedbench.scenarios import digits
 from fedbench.strategies import Strategy
+from fedbench_widgets.explaining import KNOWN
 from fedbench_widgets.form import Form
 
 SAMPLINGS = st.one_of(
@@ -153,19 +154,16 @@ def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None
                 le=10,
                 title="μ",
                 description="strength of the pull",
-                json_schema_extra={"slider": [0, 10, 0.1]},
+                json_schema_extra={"slider": [0, 10, 0.1], "formula": "g + μ(w − θ)"},
             ),
         ] = 0.5
 
     experiment = fb.Experiment(strategy=Pulled(mu=2.5))
     shown = form(experiment)
     slider = control(shown, "μ", widgets.FloatSlider)
-    assert (slider.value, slider.min, slider.max, slider.tooltip) == (
-        2.5,
-        0,
-        10,
-        "strength of the pull",
-    )
+    assert (slider.value, slider.min, slider.max) == (2.5, 0, 10)
+    said = "Strength of the pull.\ng + μ(w − θ)\n0 or more, at most 10; default 0.5"
+    assert said in KNOWN.values()
     slider.value = 3.0
     assert shown.experiment == fb.Experiment(strategy=Pulled(mu=3.0))
 

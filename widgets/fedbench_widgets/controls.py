@@ -75,7 +75,6 @@ class Slider(Control):
             _digits(kind(low)),
             classes=["fb-number"],
             continuous_update=False,
-            tooltip=shown["tooltip"],
         )
         super().__init__(made(widgets.HBox, [slider, self.number], classes=["fb-slider"]))
         slider.observe(lambda _: self._slid(), "value")
@@ -321,11 +320,8 @@ def _first(field: FieldInfo, kind: Any) -> Any:
 
 
 def _shown(field: FieldInfo) -> dict[str, Any]:
-    unit = _extra(field).get("unit")
-    return {
-        "description": field.title,
-        "tooltip": f"{field.description}{f' ({unit})' if unit else ''}",
-    }
+    # the page explains it in place; without a text of its own ipywidgets would show "null"
+    return {"description": field.title, "tooltip": ""}
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

@@ -14,16 +14,21 @@ from fedbench.spec import Part, Problem, Spec
 from fedbench.template import several_of
 from fedbench_widgets.cells import HIDDEN, close_all, made, show
 from fedbench_widgets.controls import Changed, Control, control
+from fedbench_widgets.explaining import about_field, about_part, says
 
 
 class Leaf:
     """A field with one value: reads and writes plain data, shows what is wrong beneath."""
 
-    def __init__(self, path: str, control: Control, changed: Changed) -> None:
+    def __init__(self, path: str, field: FieldInfo, control: Control, changed: Changed) -> None:
         self.path = path
         self.control = control
         self.reason = _reason()
-        self.widget = made(widgets.VBox, [control.widget, self.reason], classes=["fb-field"])
+        self.widget = made(
+            widgets.VBox,
+            [control.widget, self.reason],
+            classes=["fb-field", place(path), says(about_field(field))],
+        )
         control.on_change(changed)
 
     def read(self) -> Any:
@@ -48,8 +53,11 @@ class Leaf:
 class Group:
     """The fields of a Spec; for a family also the choice of its member."""
 
-    def __init__(self, path: str, family: type[Spec], title: str, changed: Changed) -> None:
+    def __init__(
+        self, path: str, family: type[Spec], title: str, changed: Changed, about: str | None = None
+    ) -> None:
         self.path, self.family, self.title = path, family, title
+        self._about, self._said = about, ""
         self._changed = changed
         self._still = False  # while fields are made or written, nobody hears of it
         self._kinds = family.choices() if issubclass(family, Part) else {}
@@ -63,7 +71,7 @@ class Group:
                 widgets.Dropdown,
                 options=[(_words(kind), kind) for kind in self._kinds],
                 description=title,
-                tooltip=_sentence(family.__doc__),
+                classes=[place(path)],
             )
             self.choice.observe(self._chosen, "value")
         self._show_fields(next(iter(self._kinds.values()), family))
@@ -128,6 +136,10 @@ class Group:
             self._kept[key] = dict(self._made(cls))
             self._still = False
         self._fields = self._kept[key]
+        if self.choice is not None:
+            self.choice.remove_class(self._said)
+            self._said = says(about_part(cls, self._about))
+            self.choice.add_class(self._said)
         head = [self.choice] if self.choice is not None else []
         self.widget.children = [
             *head,
@@ -154,7 +166,7 @@ class Absent:
             widgets.Checkbox,
             description=field.title or path,
             indent=False,
-            tooltip=field.description,
+            classes=[says(about_field(field))],
         )
         self.tick.observe(lambda _: (self._arrange(), changed()), "value")
         self.path = path
@@ -197,7 +209,7 @@ class Several:
             widgets.Dropdown,
             options=[(_words(kind), kind) for kind in family.choices()],
             description=title,
-            tooltip=field.description,
+            classes=[says(about_field(field))],
         )
         self.add = made(widgets.Button, description="Add", tooltip=f"Add to: {title}")
         self.add.on_click(lambda _: self._added())
@@ -286,8 +298,13 @@ def make(path: str, field: FieldInfo, changed: Changed) -> Field:
     if isinstance(kind, type) and issubclass(kind, Spec):
         if optional:
             return Absent(path, field, kind, changed)
-        return Group(path, kind, field.title or path, changed)
-    return Leaf(path, control(field, kind, optional), changed)
+        return Group(path, kind, field.title or path, changed, field.description)
+    return Leaf(path, field, control(field, kind, optional), changed)
+
+
+def place(path: str) -> str:
+    """Return the class by which the page finds the field at `path`."""
+    return f"fb-at-{path.replace('.', '-')}"
 
 
 def _type(annotation: Any) -> tuple[Any, bool]:
@@ -318,7 +335,3 @@ def _within(path: str, root: str) -> bool:
 
 def _words(kind: str) -> str:
     return kind.rpartition(":")[2]
-
-
-def _sentence(doc: str | None) -> str:
-    return (doc or "").strip().splitlines()[0] if doc else ""

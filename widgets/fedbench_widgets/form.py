@@ -12,15 +12,18 @@ from pydantic import ValidationError
 from fedbench.channel.privacy import Private
 from fedbench.data import Explicit, Partitioner
 from fedbench.experiment import Experiment
+from fedbench.scenarios import SCENARIOS, Scenario
 from fedbench.spec import Part, Problem, problems
 from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.design import Design, by_hand
 from fedbench_widgets.fields import Field, Group, make
 from fedbench_widgets.own import Own
 from fedbench_widgets.partition import PartitionMap
+from fedbench_widgets.scenario import Chooser
 
 # Where a field stands; one that is not named here, such as a later one, gets a section of its own.
 SECTIONS: dict[str, tuple[str, ...]] = {
+    "Scenario": (),  # sets all fields
     "Data": ("data",),
     "Clients": ("partition", "skews", "sampling"),
     "Model": ("model",),
@@ -29,19 +32,29 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Privacy": ("privacy",),
     "Run": ("rounds", "target", "seed", "engine"),
 }
-OPEN = ("Clients", "Privacy")
+OPEN = ("Scenario", "Clients", "Privacy")
 
 
 class Form:
-    """All fields of an experiment; `experiment` is None while something is wrong with them."""
+    """All fields of an experiment; `experiment` is None while something is wrong with them.
 
-    def __init__(self, experiment: Experiment, changed: Callable[[], None]) -> None:
+    `changed` is called after an edit, `choose` with the experiment of a scenario that is wanted.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        changed: Callable[[], None],
+        choose: Callable[[Experiment], None] | None = None,
+        scenarios: tuple[Scenario, ...] = SCENARIOS,
+    ) -> None:
         self.experiment: Experiment | None = experiment
         self.problems: list[Problem] = []
         self.map = made(PartitionMap)
         self.design = Design(self)
         self.map.on_msg(self.design.heard)
         self.own = Own(self)
+        self.scenario = Chooser(scenarios, choose or self._take)
         self.hint = made(widgets.Label, classes=["fb-hint"])
         self._changed = changed
         self._quiet = True
@@ -59,7 +72,12 @@ class Form:
             for name, field in self._fields.items():
                 field.write(getattr(experiment, name))
         self.experiment = experiment
+        self.scenario.given(experiment)
         self._judge([])
+
+    def _take(self, experiment: Experiment) -> None:
+        self.write(experiment)
+        self._changed()
 
     def _group(self, name: str) -> Group:
         field = self._fields[name]
@@ -133,9 +151,11 @@ class Form:
             names = SECTIONS.get(title, (title.lower(),))
             if any(name in names for name in wrong):
                 section.selected_index = 0  # a reason that is folded away helps nobody
+        self.scenario.show(self.experiment)
         self._title()
 
     def _title(self) -> None:
+        self._summarise("Scenario", self.scenario.summary)
         experiment = self.experiment
         if experiment is None:
             return
@@ -148,15 +168,20 @@ class Form:
             "Privacy": _promise(experiment),
             "Run": f"{experiment.rounds} rounds · seed {experiment.seed}",
         }
-        for title, section in self._sections.items():
+        for title in self._sections.keys() - {"Scenario"}:
             part = getattr(experiment, title.lower(), None)
             words.setdefault(title, part.kind() if isinstance(part, Part) else "")
-            # the en space parts the name from the summary, which the style sheet cannot see
-            section.set_title(0, f"{title}\u2002{words[title].rpartition(':')[2]}")
+            self._summarise(title, words[title].rpartition(":")[2])
+
+    def _summarise(self, title: str, words: str) -> None:
+        # the en space parts the name from the summary, which the style sheet cannot see
+        self._sections[title].set_title(0, f"{title}\u2002{words}")
 
     def _section(self, title: str) -> widgets.Accordion:
         names = SECTIONS.get(title, (title.lower(),))
         inside: list[widgets.Widget] = [self._fields[name].widget for name in names]
+        if title == "Scenario":
+            inside.append(self.scenario.widget)
         if title == "Clients":
             inside.insert(1, self.map)  # beside the partition that it shows
         if title == "Data":

@@ -47,6 +47,11 @@ class Levels:
         ]
         return {"wanted": True, "words": "", "lines": lines}
 
+    def found(self, experiment: Experiment) -> Baselines | None:
+        """Return the levels of an experiment where they are wanted and known."""
+        found = self._known.get(alternative(experiment)) if self.wanted else None
+        return found if isinstance(found, Baselines) else None
+
     def close(self) -> None:
         """Give up what is being worked out."""
         self.wanted = False

@@ -10,7 +10,6 @@ import numpy as np
 
 from fedbench.channel.privacy import ClientLevelDP, Private
 from fedbench.experiment import Experiment
-from fedbench.models import METRICS
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
 from fedbench.strategies import Strategy
@@ -33,7 +32,7 @@ COLUMNS = (
 )
 MOST_POINTS = 2000  # more than a chart has pixels
 WRONG = "Something in the form is wrong: see the red lines"
-LABELS = {"accuracy": "Test accuracy", "rmse": "Test RMSE"}
+LABELS = {"accuracy": "Test accuracy", "auc": "Test AUC", "rmse": "Test RMSE"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Series:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self._higher = METRICS[history.experiment.data.task][history.metric]
+        self._higher = history.experiment.metrics[history.metric]
         self._rows: list[tuple[float, ...]] = []
         self._sent = 0
         self._seconds = 0.0
@@ -133,6 +132,20 @@ def status(
     }
 
 
+def tour(run: int, form: Experiment | None, ran: Experiment) -> dict[str, Any]:
+    """Return what the guided first run goes by: the run's number, what is set and what it was."""
+    return {"run": run, "form": form and _settings(form), "ran": _settings(ran)}
+
+
+def _settings(experiment: Experiment) -> dict[str, Any]:
+    privacy = experiment.privacy if isinstance(experiment.privacy, Private) else None
+    return {
+        "alpha": getattr(experiment.partition, "alpha", None),
+        "epsilon": privacy and privacy.epsilon,
+        "private": privacy is not None,
+    }
+
+
 def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]:
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment
@@ -144,6 +157,7 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
             "name": history.metric,
             "label": LABELS.get(history.metric, history.metric),
             "percent": history.metric == "accuracy",
+            "minimize": not experiment.metrics[history.metric],
         },
         "rounds": experiment.rounds,
         "columns": list(COLUMNS),
@@ -155,7 +169,7 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "unit": level(experiment),
         "promise": promise(history),
         "personal": type(experiment.strategy).personal is not Strategy.personal,
-        "loss_label": "cross-entropy" if history.metric == "accuracy" else "squared error",
+        "loss_label": "squared error" if experiment.data.task == "regression" else "cross-entropy",
         "note": note(history),
         "epsilon_plan": {"rounds": plan[0], "epsilon": plan[1]} if plan else None,
         "pinned": [],
@@ -181,7 +195,7 @@ def note(history: History) -> str:
     if not math.isfinite(value):
         return ""
     own = _number(last.personal)
-    worst = summary(last.clients, METRICS[history.experiment.data.task][name])["worst_tenth"]
+    worst = summary(last.clients, history.experiment.metrics[name])["worst_tenth"]
     if name == "accuracy":
         right = f"right on {value:.1%} of the held-out test set"
         if own is None:
@@ -190,6 +204,11 @@ def note(history: History) -> str:
             text = f"After round {last.round} the global model is {right}, the clients' own models "
             text += f"on {own:.1%}"
         tail = f"; on the worst tenth of the clients on {worst:.0%}"
+    elif name == "auc":
+        text = f"After round {last.round} the model's AUC on the held-out test set is {value:.3f}"
+        if own is not None:
+            text += f", with the clients' own models {own:.3f}"
+        tail = f"; on the worst tenth of the clients {worst:.3f}"
     else:
         text = f"After round {last.round} the error on the held-out test set is {value:.4g} (RMSE)"
         if own is not None:

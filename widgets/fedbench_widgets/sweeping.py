@@ -203,7 +203,7 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
 
 def _within(end: float, metric: str) -> float | None:
     """Return an end of an interval as far as the metric goes: Student's t knows no bounds."""
-    return _number(min(max(end, 0.0), 1.0) if metric == "accuracy" else end)
+    return _number(min(max(end, 0.0), 1.0) if metric in ("accuracy", "auc") else end)
 
 
 def _label(point: FrontierPoint) -> str:

@@ -24,12 +24,14 @@ from fedbench.runs import (
     StateChanged,
 )
 from fedbench.runs.session import LIVE
-from fedbench.scenarios import digits
+from fedbench.scenarios import SCENARIOS, Scenario, digits
 from fedbench_widgets.cells import close_all, made, replace_previous
+from fedbench_widgets.clients import Clients
+from fedbench_widgets.explaining import KNOWN
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
 from fedbench_widgets.panel import Panel
-from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status
+from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status, tour
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.sweeping import Sweeping
@@ -43,14 +45,18 @@ PATIENCE = 0.03  # seconds that the exact noise may take before a rough one is s
 class Workbench(widgets.VBox):
     """Configure a federation, train it in the background and watch it live.
 
-    `experiment` is what the form starts with, by default a first look at handwritten digits.
+    `experiment` is what the form starts with, an experiment or a scenario; by default a first look
+    at handwritten digits.
     Showing the same cell again closes the workbench that it made before.
     """
 
     _closing = True  # until there is something to close
 
-    def __init__(self, experiment: Experiment | None = None) -> None:
-        first = experiment or digits()
+    def __init__(self, experiment: Experiment | Scenario | None = None) -> None:
+        start = digits if experiment is None else experiment
+        first = start() if isinstance(start, Scenario) else start
+        more = {start: None} if isinstance(start, Scenario) else {}
+        scenarios = tuple(dict.fromkeys(SCENARIOS) | more)  # one of the person's own is the last
         self.session = Session(first)
         self.runs: list[Run] = []
         self._numbers = itertools.count(1)
@@ -58,6 +64,7 @@ class Workbench(widgets.VBox):
         self._version = itertools.count(1)
         self._log: list[dict[str, str]] = []
         self._series = Series(self.session.history)
+        self._clients = Clients(self.session.history)
         self._written: Experiment | None = None  # what the Code tab shows
         self._dealt: object = None  # what the map of the partition shows
         # what the privacy hint speaks of, and what sweeps had told by then
@@ -71,7 +78,7 @@ class Workbench(widgets.VBox):
         self._sweeping = Sweeping(self._changed)
         self.toolbar = Toolbar()
         self.panel = Panel()
-        self.form = Form(first, self._edited)
+        self.form = Form(first, self._edited, self._choose, scenarios)
         body = made(widgets.Box, [self.form.widget, self.panel], classes=["fedbench-body"])
         super().__init__([self.toolbar, body], _dom_classes=("fedbench-workbench",))
         self.toolbar.on_msg(self._heard)
@@ -184,6 +191,18 @@ class Workbench(widgets.VBox):
         self.experiment = experiment
         self._note("info", f"Loaded run {point}: {experiment.describe()}")
 
+    def _choose(self, experiment: Experiment) -> None:
+        """Put a scenario on the form, unless that would leave a run without what it is of."""
+        if self._going():
+            self._note(
+                "warning",
+                "cannot change the scenario while a run goes on; stop or reset it first",
+            )
+            self._changed()
+            return
+        self.experiment = experiment
+        self._note("info", f"Scenario: {experiment.describe()}")
+
     def _edited(self) -> None:
         experiment = self.form.experiment
         if experiment is not None:
@@ -215,6 +234,7 @@ class Workbench(widgets.VBox):
     def _reset(self) -> None:
         self.session.reset(self.form.experiment)
         self._series = Series(self.session.history)
+        self._clients = Clients(self.session.history)
         self._begun += 1
 
     def _happened(self, event: Event) -> None:
@@ -299,6 +319,8 @@ class Workbench(widgets.VBox):
         experiment = self.form.experiment
         # a plan of another experiment would promise something else, and spoil the scale
         plan = self._plan if self._planned and self._planned[0] == session.experiment else None
+        levels = self._levels.found(session.experiment)
+        clients, values, mixes = self._clients.shown(session.state == "running", levels)
         with self.panel.hold_sync():
             self.panel.series = series.tobytes()
             self.panel.snapshot = {
@@ -307,6 +329,7 @@ class Workbench(widgets.VBox):
                 "version": next(self._version),
                 "run": self._begun,
             }
+            self.panel.clients, self.panel.values, self.panel.mixes = clients, values, mixes
             self.panel.frontier = frontier(self.runs, session)
             self.panel.sweep = self._sweeping.shown(experiment)
             self.panel.log = self._log[-LOG_LINES:]
@@ -317,7 +340,12 @@ class Workbench(widgets.VBox):
                     "toml": experiment.to_toml(),
                     "replays": "yes" if experiment.replays else "no",
                 }
-        self.toolbar.status = status(session, experiment, self._pending(), self._trouble)
+        if len(KNOWN) != len(self.toolbar.help):
+            self.toolbar.help = dict(KNOWN)
+        self.toolbar.status = {
+            **status(session, experiment, self._pending(), self._trouble),
+            "tour": tour(self._begun, experiment, session.experiment),
+        }
 
     def _beat(self) -> None:
         self.toolbar.send({"beat": len(self.session.history)})

@@ -45,10 +45,13 @@ class ClientLevelDP(Private):
             lt=1,
             title="For evaluation",
             description=(
-                "part of each round's privacy that goes into measuring accuracy on the cohort's "
-                "own test rows; 0: accuracy is exact and outside ε"
+                "part e of each round's privacy that goes into measuring accuracy on the "
+                "cohort's own test rows: at 0 accuracy is exact and outside ε"
             ),
-            json_schema_extra={"slider": [0, 0.5, 0.01]},
+            json_schema_extra={
+                "slider": [0, 0.5, 0.01],
+                "formula": "z_Δ = z/√(1 − e), z_{eval} = z/√e",
+            },
         ),
     ] = 0.0
 

@@ -67,8 +67,14 @@ class AdaptiveClipping(Clipping):
             gt=0,
             lt=1,
             title="Quantile",
-            description="share of updates that the norm should contain",
-            json_schema_extra={"slider": [0.05, 0.95, 0.05]},
+            description=(
+                "share γ of updates that the norm should contain: a small one clips more "
+                "and needs less noise"
+            ),
+            json_schema_extra={
+                "slider": [0.05, 0.95, 0.05],
+                "formula": "C ← C·exp(−η(b − γ)), b the noisy share within C",
+            },
         ),
     ] = 0.5
     rate: Annotated[
@@ -77,8 +83,12 @@ class AdaptiveClipping(Clipping):
             gt=0,
             le=5,
             title="Rate η",
-            description="how fast the norm follows",
-            json_schema_extra={"slider": [0.01, 1, 0.01], "scale": "log"},
+            description="how fast the norm follows: a large rate is quick and unsteady",
+            json_schema_extra={
+                "slider": [0.01, 1, 0.01],
+                "scale": "log",
+                "formula": "C ← C·exp(−η(b − γ)), b the noisy share within C",
+            },
         ),
     ] = 0.2
     share: Annotated[
@@ -87,8 +97,15 @@ class AdaptiveClipping(Clipping):
             gt=0,
             lt=1,
             title="Share",
-            description="part of each round's privacy that goes into learning the norm",
-            json_schema_extra={"slider": [0.001, 0.5, 0.001], "scale": "log"},
+            description=(
+                "part s of each round's privacy that goes into learning the norm: more "
+                "tells it better and adds noise to updates"
+            ),
+            json_schema_extra={
+                "slider": [0.001, 0.5, 0.001],
+                "scale": "log",
+                "formula": "z_Δ = z/√(1 − s), σ_b = z/(2√s)",
+            },
         ),
     ] = 0.05
     per_layer: Annotated[

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from fedbench import tree
 from fedbench.channel.privacy.clipping import held
 from fedbench.channel.privacy.events import Kind
-from fedbench.channel.privacy.privacy import Private
+from fedbench.channel.privacy.privacy import Private, noise_field
 from fedbench.channel.stage import Encoded, Leg
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+
+OWN = (
+    "noise on each client's own update, in the 2C that two updates may be apart: more is more "
+    "private and less accurate, and none solves it from ε and the rounds"
+)
 
 
 class LocalDP(Private, family=True):
@@ -70,6 +75,11 @@ class LocalGaussian(LocalDP):
     at once. C bounds the Euclidean norm.
     """
 
+    noise_multiplier: Annotated[
+        float | None,
+        noise_field(OWN, "Δ_i + N(0, (2zC)²), ‖Δ_i‖ ≤ C"),
+    ] = None
+
     def norms(self, payloads: Tree) -> Tensor:
         """Return the Euclidean norms."""
         return tree.norms(payloads)
@@ -87,6 +97,10 @@ class LocalLaplace(LocalDP):
     """
 
     kind_of_noise: ClassVar[Kind] = "laplace"
+    noise_multiplier: Annotated[
+        float | None,
+        noise_field(OWN, "Δ_i + Laplace(2zC), Σ|Δ_i| ≤ C"),
+    ] = None
 
     def norms(self, payloads: Tree) -> Tensor:
         """Return the sums of absolute values."""

@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from dp_accounting import DpEvent
 
 
+PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ"
+
+
+def noise_field(description: str, formula: str) -> Any:
+    """Return the field of the noise multiplier, which mechanisms count in norms of their own."""
+    return Field(
+        ge=0.01,
+        le=1e4,
+        title="Noise z",
+        description=description,
+        json_schema_extra={
+            "slider": [0.1, 20, 0.01],
+            "scale": "log",
+            "none": "from ε",
+            "formula": formula,
+        },
+    )
+
+
 class Privacy(Stage, family=True):
     """The privacy that a run gives, as a step of the channel."""
 
@@ -42,18 +61,25 @@ class Private(Privacy, family=True):
         Field(
             gt=0,
             title="Budget ε",
-            description="a run stops before the round that would pass it; alone, it sets the noise",
-            json_schema_extra={"slider": [0.1, 20, 0.1], "scale": "log", "none": "no budget"},
+            description=(
+                "most privacy loss ε of a run, smaller is more private: it sets the noise "
+                "where z is left open, and the run stops before the round that would pass "
+                "it"
+            ),
+            json_schema_extra={
+                "slider": [0.1, 20, 0.1],
+                "scale": "log",
+                "none": "no budget",
+                "formula": PROMISE,
+            },
         ),
     ] = None
     noise_multiplier: Annotated[
         float | None,
-        Field(
-            ge=0.01,
-            le=1e4,
-            title="Noise z",
-            description="noise on the sum, in clipping norms; none solves it from ε and the rounds",
-            json_schema_extra={"slider": [0.1, 20, 0.01], "scale": "log", "none": "from ε"},
+        noise_field(
+            "noise on the sum, in clipping norms: more is more private and less accurate, "
+            "and none solves it from ε and the rounds",
+            "Σ x_i + N(0, z²C²), ‖x_i‖ ≤ C",
         ),
     ] = None
     delta: Annotated[
@@ -62,8 +88,15 @@ class Private(Privacy, family=True):
             gt=0,
             lt=1,
             title="δ",
-            description="chance that the guarantee fails; keep it well below 1/units",
-            json_schema_extra={"slider": [1e-9, 0.1, 1e-9], "scale": "log"},
+            description=(
+                "chance that the guarantee fails: keep it well below 1 / the number of "
+                "clients, or of examples"
+            ),
+            json_schema_extra={
+                "slider": [1e-9, 0.1, 1e-9],
+                "scale": "log",
+                "formula": PROMISE,
+            },
         ),
     ] = 1e-3
     clip: Annotated[
@@ -71,8 +104,15 @@ class Private(Privacy, family=True):
         Field(
             gt=0,
             title="Clip C",
-            description="largest norm of one unit's contribution: a client's update, or a gradient",
-            json_schema_extra={"slider": [0.01, 100, 0.01], "scale": "log"},
+            description=(
+                "largest norm of one client's update, or of one example's gradient: small "
+                "clips much of it, large needs more noise"
+            ),
+            json_schema_extra={
+                "slider": [0.01, 100, 0.01],
+                "scale": "log",
+                "formula": "Δ·min(1, C/‖Δ‖)",
+            },
         ),
     ] = 1.0
     noise_seed: Annotated[
@@ -80,7 +120,10 @@ class Private(Privacy, family=True):
         Field(
             ge=0,
             title="Noise seed",
-            description="makes the noise predictable: for tests and notebooks only, never for real",
+            description=(
+                "number that makes the noise predictable: for tests and notebooks only, "
+                "never for real"
+            ),
             json_schema_extra={"none": "from the system"},
         ),
     ] = None

@@ -43,7 +43,10 @@ class Table(RandomSplit, Timed):
 
     path: Annotated[
         str,
-        Field(title="File", description="a CSV or Parquet file, its first row the column names"),
+        Field(
+            title="File",
+            description="name of a CSV or Parquet file, its first row the column names",
+        ),
     ] = ""
     target: Annotated[str, Field(title="Target", description="which column is to be told")] = ""
     client: Annotated[
@@ -52,7 +55,7 @@ class Table(RandomSplit, Timed):
     # Left out, it is inferred from the target when the object is made: from then on it is said.
     task: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride]
         Literal["classification", "regression"],
-        Field(title="Task", description="whether classes or numbers are told"),
+        Field(title="Task", description="whether classes or numbers are to be told"),
     ] = "classification"
     time: Annotated[
         str,
@@ -70,7 +73,7 @@ class Table(RandomSplit, Timed):
         ),
     ] = ""
     ignore: Annotated[
-        tuple[str, ...], Field(title="Ignore", description="columns that are left out")
+        tuple[str, ...], Field(title="Ignore", description="names of the columns that are left out")
     ] = ()
     decimal: Annotated[
         Literal[".", ","],
@@ -81,7 +84,7 @@ class Table(RandomSplit, Timed):
         Field(
             gt=0,
             title="Largest",
-            description="size of a file up to which it is read",
+            description="size of a file up to which it is read, larger ones are refused",
             json_schema_extra={"unit": "GB"},
         ),
     ] = 1.0

@@ -41,6 +41,7 @@ class AI4I2020(RandomSplit):
 
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(NUMBERS) + len(QUALITY),)
+    ranked: ClassVar[bool] = True
     # running and failed, of each quality
     strata_sizes: ClassVar[tuple[int, ...]] = (5765, 235, 2914, 83, 982, 21)
     files: ClassVar[tuple[File, ...]] = (

@@ -113,7 +113,10 @@ class CMAPSS(GivenSplit):
             ge=1,
             le=50,
             title="Window",
-            description="over how many of the last flights each sensor is averaged",
+            description=(
+                "over how many of the last flights each sensor is averaged: more are "
+                "smoother and slower"
+            ),
             json_schema_extra={"slider": [1, 50, 1], "unit": "flights"},
         ),
     ] = 10
@@ -123,8 +126,12 @@ class CMAPSS(GivenSplit):
             ge=1,
             le=1000,
             title="Ceiling",
-            description="remaining life counts at most this",
-            json_schema_extra={"slider": [50, 300, 5], "unit": "flights"},
+            description="remaining life counts at most this, as an engine shows no wear before",
+            json_schema_extra={
+                "slider": [50, 300, 5],
+                "unit": "flights",
+                "formula": "y = min(flights left, ceiling)",
+            },
         ),
     ] = 125
 

@@ -53,6 +53,7 @@ class CreditDefault(RandomSplit):
 
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (29,)
+    ranked: ClassVar[bool] = True
     # paid and in default, of each education
     strata_sizes: ClassVar[tuple[int, ...]] = (8549, 2036, 10700, 3330, 3680, 1237, 435, 33)
     files: ClassVar[tuple[File, ...]] = (

@@ -101,6 +101,7 @@ class Diabetes130(RandomSplit):
 
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (52,)
+    ranked: ClassVar[bool] = True
     files: ClassVar[tuple[File, ...]] = (
         File(
             "diabetes-130us/dataset_diabetes",

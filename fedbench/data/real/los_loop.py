@@ -45,7 +45,7 @@ class LosLoop(TimeSplit):
             ge=1,
             le=12,
             title="Ahead",
-            description="how many steps of five minutes ahead is forecast",
+            description="how many steps of five minutes ahead is forecast: further is harder",
             json_schema_extra={"slider": [1, 12, 1], "unit": "steps of 5 min"},
         ),
     ] = 3

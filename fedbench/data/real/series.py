@@ -29,7 +29,7 @@ Horizon = Annotated[
     Literal[1, 24],
     Field(
         title="Horizon",
-        description="how far ahead is forecast; nothing later than that is used",
+        description="how far ahead is forecast, from nothing later than that: further is harder",
         json_schema_extra={"unit": "hours"},
     ),
 ]

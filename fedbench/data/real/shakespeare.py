@@ -47,7 +47,7 @@ class TinyShakespeare(GivenSplit):
             ge=1,
             le=1000,
             title="Stride",
-            description="every how many characters there is a row",
+            description="every how many characters there is a row: larger steps make fewer rows",
             json_schema_extra={"slider": [1, 50, 1], "unit": "characters"},
         ),
     ] = 8

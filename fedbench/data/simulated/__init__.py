@@ -4,5 +4,18 @@ from fedbench.data.simulated.banks import Banks
 from fedbench.data.simulated.city_load import CityLoad
 from fedbench.data.simulated.fleet import Fleet
 from fedbench.data.simulated.hospitals import Hospitals
+from fedbench.data.simulated.payments import Payments
+from fedbench.data.simulated.ratings import Ratings
+from fedbench.data.simulated.reviews import Reviews
+from fedbench.data.simulated.traffic import Traffic
 
-__all__ = ["Banks", "CityLoad", "Fleet", "Hospitals"]
+__all__ = [
+    "Banks",
+    "CityLoad",
+    "Fleet",
+    "Hospitals",
+    "Payments",
+    "Ratings",
+    "Reviews",
+    "Traffic",
+]

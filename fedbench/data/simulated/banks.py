@@ -38,6 +38,7 @@ FEATURES = (
     "abroad",
 )
 EVENTS = ("default", "fraud")
+BANDS, BAND_EDGES = ("under 35", "35 to 54", "55 and over"), (35, 55)  # of age
 # How each feature, in standard units, raises the log odds of either.
 WEIGHTS = {
     "default": np.array([-0.5, 0.35, 0.2, -0.15, 0.6, 0.8, -0.3, 0.3, 0.0, 0.0, 0.0, 0.0]),
@@ -57,6 +58,7 @@ class Banks(TimeSplit):
 
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(FEATURES),)
+    ranked: ClassVar[bool] = True
     banks: Annotated[
         int,
         Field(
@@ -93,14 +95,17 @@ class Banks(TimeSplit):
     ] = 0.5
     drift: Annotated[
         float,
-        knob("Drift", "how far the signs of trouble turn by the last month: 0 not, 1 by half"),
+        knob(
+            "Drift",
+            "how far the signs of trouble turn by the last month: 0 is not at all, 1 by half",
+        ),
     ] = 0.3
     world_seed: SimulationSeed = 0
 
     @property
     def natural(self) -> Mapping[str, int]:
-        """Return how many banks there are."""
-        return {"bank": self.banks}
+        """Return how many banks and how many bands of age there are."""
+        return {"bank": self.banks, "age band": len(BANDS)}
 
     def refuses(self) -> tuple[str, str] | None:
         """Refuse so few rows that a bank could be left with none."""
@@ -137,11 +142,12 @@ class Banks(TimeSplit):
         y = (rng.random(self.rows) < truth).astype(np.int64)
         shown = _shown(x)
         names = tuple(f"bank {k + 1}" for k in range(self.banks))
+        band = np.searchsorted(BAND_EDGES, shown[:, FEATURES.index("age")], side="right")
         return Raw(
             self._card(),
             shown,
             y,
-            {"bank": Column(names, bank)},
+            {"bank": Column(names, bank), "age band": Column(BANDS, band)},
             time=month.astype(np.float64),
             truth=truth,
         )

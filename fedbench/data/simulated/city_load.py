@@ -74,7 +74,7 @@ class CityLoad(TimeSplit):
     ] = 120
     mix: Annotated[
         float,
-        knob("Mix", "how far districts differ in what is built: 0 alike, 2 of one kind each"),
+        knob("Mix", "how far districts differ in what is built: 0 is alike, 2 of one kind each"),
     ] = 1.0
     events: Annotated[
         float,
@@ -82,7 +82,7 @@ class CityLoad(TimeSplit):
             ge=0,
             le=7,
             title="Events",
-            description="a week, in each district with a stadium (a quarter of them)",
+            description="events in a week, in each district with a stadium (a quarter of them)",
             json_schema_extra={"slider": [0, 7, 0.5], "unit": "a week"},
         ),
     ] = 1.0

@@ -55,7 +55,7 @@ class Fleet(RandomSplit):
             ge=2,
             le=1000,
             title="Machines",
-            description="of each plant",
+            description="machines of each plant, a fleet of their own",
             json_schema_extra={"slider": [2, 100, 1]},
         ),
     ] = 10
@@ -65,17 +65,20 @@ class Fleet(RandomSplit):
             ge=50,
             le=10_000,
             title="Readings",
-            description="of each machine",
+            description="readings of each machine, one after another",
             json_schema_extra={"slider": [50, 1000, 10]},
         ),
     ] = 200
     duty: Annotated[
         float,
-        knob("Duty", "how far plants differ in load and climate: 0 alike"),
+        knob("Duty", "how far plants differ in load and climate: 0 is alike, 2 most unlike"),
     ] = 1.0
     sensors: Annotated[
         float,
-        knob("Sensor shift", "how far a plant's sensors are off, in units of their noise"),
+        knob(
+            "Sensor shift",
+            "how far a plant's sensors are off, in units of their noise: 0 is not at all",
+        ),
     ] = 0.5
     world_seed: SimulationSeed = 0
 

@@ -78,7 +78,7 @@ class Hospitals(RandomSplit):
             ge=100,
             le=1_000_000,
             title="Patients",
-            description="of all hospitals together",
+            description="patients of all hospitals together",
             json_schema_extra={"slider": [100, 100_000, 100], "scale": "log"},
         ),
     ] = 740
@@ -86,7 +86,7 @@ class Hospitals(RandomSplit):
         float,
         knob(
             "Case mix",
-            "how far hospitals differ in age, sex and illness: 0 not at all, 1 as published",
+            "how far hospitals differ in age, sex and illness: 0 is not at all, 1 as published",
         ),
     ] = 1.0
     device_shift: Annotated[

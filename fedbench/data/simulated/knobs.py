@@ -14,7 +14,12 @@ LICENCE = "none needed"
 FEWEST = 30  # rows a client, on average
 
 SimulationSeed = Annotated[
-    int, Field(ge=0, title="World seed", description="which world is made; the split has its own")
+    int,
+    Field(
+        ge=0,
+        title="World seed",
+        description="number that decides which world is made; the split has its own",
+    ),
 ]
 
 

@@ -24,8 +24,14 @@ class FeatureNoise(Skew):
         Field(
             ge=0,
             title="σ",
-            description="standard deviation of the noise at the last client",
-            json_schema_extra={"slider": [0, 3, 0.05]},
+            description=(
+                "standard deviation σ of the noise at the last client: 0 is none, 1 as "
+                "large as a standardised feature"
+            ),
+            json_schema_extra={
+                "slider": [0, 3, 0.05],
+                "formula": "x + N(0, s_k²), s_k = σ·k/(N − 1), k = 0 … N − 1",
+            },
         ),
     ] = 0.5
 

@@ -26,8 +26,14 @@ class LabelNoise(Skew):
             ge=0,
             le=1,
             title="Rate",
-            description="share of the training targets that is wrong at the last client",
-            json_schema_extra={"slider": [0, 1, 0.01]},
+            description=(
+                "share r of the training targets that is wrong at the last client: 0 is "
+                "none, 1 all of them"
+            ),
+            json_schema_extra={
+                "slider": [0, 1, 0.01],
+                "formula": "P[wrong] = r·k/(N − 1) at client k = 0 … N − 1",
+            },
         ),
     ] = 0.4
 

@@ -26,7 +26,9 @@ class LabelPermutation(Skew):
             ge=0,
             le=1,
             title="Share",
-            description="probability that a client's classes are exchanged",
+            description=(
+                "probability that a client's classes are exchanged: 0 is nobody's, 1 everybody's"
+            ),
             json_schema_extra={"slider": [0, 1, 0.01]},
         ),
     ] = 0.3

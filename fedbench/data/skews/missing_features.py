@@ -24,7 +24,9 @@ class MissingFeatures(Skew):
             ge=0,
             le=1,
             title="Share",
-            description="probability that a client lacks a feature",
+            description=(
+                "probability that a client lacks a feature: 0 is none missing, 0.9 nearly all"
+            ),
             json_schema_extra={"slider": [0, 0.9, 0.05]},
         ),
     ] = 0.2

@@ -25,8 +25,8 @@ class Rotation(Skew):
             ge=0,
             le=180,
             title="Degrees",
-            description="the largest angle by which a client's images are turned",
-            json_schema_extra={"slider": [0, 180, 1], "unit": "°"},
+            description="largest angle by which a client's images are turned: 0 leaves all upright",
+            json_schema_extra={"slider": [0, 180, 1], "unit": "°", "formula": "angle_i ~ U(−d, d)"},
         ),
     ] = 30.0
 

@@ -21,8 +21,11 @@ class Scaling(Skew):
             ge=0,
             le=5,
             title="Spread",
-            description="standard deviation, over clients, of the logarithm of the factor",
-            json_schema_extra={"slider": [0, 2, 0.05]},
+            description=(
+                "standard deviation s, over clients, of the logarithm of the factor: 0 "
+                "leaves features as they are"
+            ),
+            json_schema_extra={"slider": [0, 2, 0.05], "formula": "x · exp(s·z_i), z_i ~ N(0, 1)"},
         ),
     ] = 0.3
 

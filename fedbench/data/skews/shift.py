@@ -24,8 +24,11 @@ class Shift(Skew):
         Field(
             ge=0,
             title="σ",
-            description="standard deviation, over clients, of what is added to a feature",
-            json_schema_extra={"slider": [0, 3, 0.05]},
+            description=(
+                "standard deviation σ, over clients, of what is added to a feature: 0 "
+                "leaves it as it is"
+            ),
+            json_schema_extra={"slider": [0, 3, 0.05], "formula": "x + σ·z_i, z_i ~ N(0, 1)"},
         ),
     ] = 0.5
 

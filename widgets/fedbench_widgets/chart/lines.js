@@ -4,6 +4,7 @@
 import { Axes } from "./axes.js";
 import { Cursor, nearest } from "./cursor.js";
 import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { about } from "../help/marks.js";
 import { spread } from "./labels.js";
 import { Legend } from "./legend.js";
 import { bandPath, linePath } from "./path.js";
@@ -45,7 +46,7 @@ import { linear, nice, ticks } from "./scale.js";
 
 const HEIGHT = 196;
 // the same for all charts and all runs: axes line up, and nothing jumps when a label grows
-const MARGIN = { top: 10, right: 86, bottom: 24, left: 40 };
+const MARGIN = { top: 10, right: 92, bottom: 24, left: 40 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
 const CHARACTER = 6.6;
@@ -63,7 +64,8 @@ export class LineChart {
     /** @type {[number, number] | null} */
     this.grown = null;
     this.rows = 0;
-    this.heading = html("h3", { class: "fb-chart-title" });
+    this.name = about("");
+    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
     this.subtitle = html("small", { class: "fb-chart-subtitle" });
     this.legend = new Legend(() => this.render());
     this.note = html("p", { class: "fb-chart-note", hidden: true });
@@ -125,11 +127,11 @@ export class LineChart {
   /**
    * @param {string} title
    * @param {string} subtitle
-   * @param {string} [meaning] what the numbers mean and rest on
+   * @param {string} meaning what the numbers mean and rest on, see `about`
    */
-  title(title, subtitle, meaning = "") {
-    text(this.heading, title);
-    set(this.heading, { title: meaning || null });
+  title(title, subtitle, meaning) {
+    text(this.name, title);
+    set(this.name, { "data-help": meaning });
     text(this.subtitle, subtitle);
   }
 
@@ -316,6 +318,7 @@ export class LineChart {
   renderCursor() {
     const { drawing, xScale: x, yScale: y, plot } = this;
     const row = this.cursor.row;
+    set(this.svg, { "data-row": row });
     if (!drawing || !x || !y || !plot || row === null || row >= drawing.x.length) {
       this.reading.clear();
       return;

@@ -42,9 +42,10 @@ export function step(span, count, whole = false) {
   const raw = span / Math.max(1, count);
   if (!(raw > 0) || !Number.isFinite(raw)) return 1;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const found = [1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * 0.999) ?? 10;
-  const nice = found * power;
-  return whole ? Math.max(1, Math.ceil(nice)) : nice;
+  const fits = (/** @type {number} */ factor) =>
+    factor * power >= raw * 0.999 && !(whole && (factor * power) % 1 > 0);
+  const found = [1, 2, 2.5, 5, 10].find(fits) ?? 10;
+  return whole ? Math.max(1, found * power) : found * power;
 }
 
 /**

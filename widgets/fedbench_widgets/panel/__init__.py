@@ -1,4 +1,4 @@
-"""The workbench's tabs: live charts, privacy against utility, code and log."""
+"""The workbench's tabs: live charts, clients, privacy against utility, code and log."""
 
 from __future__ import annotations
 
@@ -14,20 +14,26 @@ _HERE = Path(__file__).parent
 
 
 class Panel(anywidget.AnyWidget):
-    """Live, Privacy–utility, Code and Log, each redrawn from full snapshots.
+    """Live, Clients, Privacy–utility, Code and Log, each redrawn from full snapshots.
 
     `series` is float32, little-endian, row-major, [points × columns] with `snapshot["columns"]`
     among round, metric, loss, train_loss, p10, p90, epsilon, update_norm, clipped, bytes_up and
     seconds; the last two are totals up to that round. NaN stands for an absent value.
+    `clients`, `values` and `mixes` are those of `fedbench_widgets.clients`.
     `frontier` has the runs as points, `sweep` what can be swept and what sweeps came to. The
     browser sends `{"load": id}` for a chosen run, and `{"sweep": ...}`, see `Sweeping.obey`.
     """
 
     _esm = esm.load(_HERE / "panel.js")
-    _css = esm.style(_HERE.parent / "chart" / "theme.css", _HERE / "panel.css")
+    _css = esm.style(
+        _HERE.parent / "chart" / "theme.css", _HERE / "panel.css", _HERE / "clients.css"
+    )
 
     snapshot: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     series = traitlets.Bytes(b"").tag(sync=True)
+    clients: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    values = traitlets.Bytes(b"").tag(sync=True)
+    mixes = traitlets.Bytes(b"").tag(sync=True)
     frontier: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     sweep: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     code: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)

@@ -4,14 +4,13 @@
 import { html, set, text } from "../chart/dom.js";
 import { FrontierChart, isNumber, isPrivate } from "../chart/frontier.js";
 import { percentTick, power, tick } from "../chart/scale.js";
+import { about, rove } from "../help/marks.js";
 import { epsilonName, format } from "./drawings.js";
+import { MEANING, ofMetric } from "./meaning.js";
+import { minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
 /** @typedef {import("../chart/frontier.js").Point} Point */
-const AUC =
-  "Membership inference by the loss: how well an attacker tells rows that were trained on from " +
-  "others. 0.5 is guessing; near it nothing is proved, as better attacks may do better.";
-
 /** @typedef {{unit?: string | null, delta?: number | null}} Promised unit and δ of an ε */
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
@@ -20,19 +19,22 @@ export function frontier(context) {
   const chart = new FrontierChart(load);
   const heading = html("h3", { class: "fb-chart-title" });
   const subtitle = html("small", { class: "fb-chart-subtitle" });
-  const cost = html("th", { scope: "col" });
-  const metric = html("th", { scope: "col" });
+  const cost = about(MEANING.epsilon);
+  const metric = about("");
   const head = html(
     "tr",
     {},
     html("th", { scope: "col" }, "run"),
-    cost,
-    html("th", { scope: "col" }, "δ"),
-    metric,
-    html("th", { scope: "col", title: AUC }, "attack AUC"),
-    html("th", { scope: "col" }, "rounds"),
-    html("th", { scope: "col" }, "seed"),
+    ...[
+      cost,
+      about(MEANING.delta, {}, "δ"),
+      metric,
+      about(MEANING.auc, {}, "attack AUC"),
+      about(MEANING.rounds, {}, "rounds"),
+      about(MEANING.seed, {}, "seed"),
+    ].map((mark) => html("th", { scope: "col" }, mark)),
   );
+  const settle = rove(head);
   const body = html("tbody");
   const caption = html("caption", { class: "fb-hidden" }, "Finished runs");
   const table = html("table", { class: "fb-table" }, caption, html("thead", {}, head), body);
@@ -63,6 +65,8 @@ export function frontier(context) {
     const show = format(data);
     text(heading, `${info.metric.label} against privacy`);
     text(metric, info.metric.label.toLowerCase());
+    set(metric, { "data-help": ofMetric(info) });
+    settle();
     const name = epsilonName(promised.unit);
     const at = promised.delta ? `${name} at δ = ${power(promised.delta)}` : name;
     text(cost, name);
@@ -72,13 +76,13 @@ export function frontier(context) {
       format: show,
       yTick: info.metric.percent ? percentTick : tick,
       percent: info.metric.percent,
-      minimize: info.metric.minimize ?? !info.metric.percent,
+      minimize: minimizes(info.metric),
       name: info.metric.label,
       cost: name,
       xName: `${at} (less is more private)`,
       empty: "Every finished run becomes a point here: press Start, or run a sweep.",
     });
-    map.show(sweep.map, info.metric.minimize ?? !info.metric.percent, info.metric.label);
+    map.show(sweep.map, minimizes(info.metric), info.metric.label);
     set(scroll, { hidden: points.length === 0 });
     const order = [...points].sort((a, b) => (a.epsilon ?? Infinity) - (b.epsilon ?? Infinity));
     const ids = new Set(order.map((point) => point.id));

@@ -5,24 +5,20 @@ import { Cursor } from "../chart/cursor.js";
 import { html, set, text, uid } from "../chart/dom.js";
 import { LineChart } from "../chart/lines.js";
 import { power } from "../chart/scale.js";
+import { about, rove } from "../help/marks.js";
 import { COLUMN, axis } from "./axis.js";
 import { accuracy, epsilon, epsilonName, isPrivate, loss, norm, sentence } from "./drawings.js";
+import { MEANING, ofLoss, ofMetric, ofNote } from "./meaning.js";
 
 /** @typedef {import("./axis.js").AxisKind} AxisKind */
 
+const WHAT = "What these numbers are";
 const HINT = "Point at a chart, or focus it and use the arrow keys, to read values.";
 // stands where the run's own sentence will be, so that the charts keep their place
 const PREVIEW =
   "After each round: how good the global model is on held-out data, how evenly the clients " +
   "share in it, and what it costs.";
 
-const MEANING = {
-  metric:
-    "Of the global model on rows that were held out from training. The band is over clients with " +
-    "such rows of their own, from the 10th to the 90th percentile.",
-  loss: "Mean over held-out rows, and over the batches that the cohort trained on.",
-  norm: "Euclidean, of what a client would send, before it is clipped.",
-};
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function live(context) {
@@ -33,7 +29,9 @@ export function live(context) {
     epsilon: new LineChart("epsilon", cursor),
     norm: new LineChart("norm", cursor),
   };
-  const note = html("p", { class: "fb-note", hidden: true });
+  const words = html("span");
+  const what = about("", { class: "fb-what", "aria-label": WHAT, "data-help-name": WHAT }, "?");
+  const note = html("p", { class: "fb-note", hidden: true }, words, what);
   const readout = html("p", { class: "fb-readout" });
   const spoken = html("p", { class: "fb-hidden", "aria-live": "polite" });
   /** @type {AxisKind} */
@@ -49,6 +47,7 @@ export function live(context) {
   const levels = levelsChoice((wanted) => context.model.send({ levels: wanted }));
   const bar = html("div", { class: "fb-live-bar" }, readout, levels.el, choice.el);
   const el = html("div", {}, note, bar, grid, spoken);
+  const settle = rove(el);
 
   const read = () => {
     const table = context.table();
@@ -78,17 +77,19 @@ export function live(context) {
     levels.show(info.levels);
     const shared = axis(kind, table, end);
     end = shared.xDomain[1];
-    text(note, info.note || (table.rows === 0 ? PREVIEW : ""));
-    set(note, { hidden: note.textContent === "" });
-    charts.accuracy.title(info.metric.label, "", MEANING.metric);
+    text(words, info.note || (table.rows === 0 ? PREVIEW : ""));
+    set(note, { hidden: words.textContent === "" });
+    set(what, { hidden: info.note === "", "data-help": ofNote(info) });
+    charts.accuracy.title(info.metric.label, "", ofMetric(info));
     charts.accuracy.draw(accuracy(table, shared, kind));
-    charts.loss.title("Loss", info.loss_label, MEANING.loss);
+    charts.loss.title("Loss", info.loss_label, ofLoss(info));
     charts.loss.draw(loss(table, shared, kind));
     drawEpsilon(table, shared);
     charts.norm.title("Update norm", "median over the cohort", MEANING.norm);
     const unmeasured = table.rows > 0 && table.column("update_norm") === null;
     charts.norm.unavailable(unmeasured ? "This run does not record update norms." : null);
     charts.norm.draw(norm(table, shared, kind));
+    settle();
     read();
   }
 
@@ -97,7 +98,8 @@ export function live(context) {
     const { delta, unit } = table.info;
     const known = isPrivate(table);
     const at = `${epsilonName(unit)}${delta === null ? "" : ` at δ = ${power(delta)}`}`;
-    charts.epsilon.title("Privacy spent", known ? at : "", known ? table.info.promise : "");
+    const help = known ? `${MEANING.epsilon}\n${table.info.promise}` : MEANING.epsilon;
+    charts.epsilon.title("Privacy spent", known ? at : "", help);
     charts.epsilon.unavailable(
       known ? null : "No privacy mechanism: there is no ε to spend. Choose one under Privacy.",
     );
@@ -117,10 +119,8 @@ function levelsChoice(changed) {
   const words = html("small", { role: "status" });
   input.addEventListener("change", () => changed(input.checked));
   const name = html("span", {}, "pooled and alone");
-  const title =
-    "Levels to compare with: one model trained on all data in one place, and each client " +
-    "training alone. They are worked out while no run goes on.";
-  const el = html("label", { class: "fb-levels", title }, input, name, words);
+  const help = { "data-help": MEANING.levels, "data-help-name": "Pooled and alone" };
+  const el = html("label", { class: "fb-levels", ...help }, input, name, words);
   return {
     el,
     /** @param {import("./table.js").Levels} levels */

@@ -3,6 +3,7 @@
 
 import { html, set, uid } from "../chart/dom.js";
 import { lifetime } from "../chart/model.js";
+import { clients } from "./clients.js";
 import { code } from "./code.js";
 import { frontier } from "./frontier.js";
 import { live } from "./live.js";
@@ -20,8 +21,11 @@ import { Table } from "./table.js";
  */
 
 /** @type {((context: Context) => Tab)[]} */
-const TABS = [live, frontier, code, log];
-const TRAITS = ["snapshot", "series", "frontier", "sweep", "code", "log"];
+const TABS = [live, clients, frontier, code, log];
+const TRAITS = [
+  ...["snapshot", "series", "clients", "values", "mixes"],
+  ...["frontier", "sweep", "code", "log"],
+];
 
 /** @param {import("../chart/model.js").View} view */
 function render(view) {

@@ -26,6 +26,11 @@
 /** @typedef {{wanted: boolean, words: string, lines: {label: string, value: number}[]}} Levels */
 /** @typedef {{label: string, columns: Record<string, number[]>}} Pinned */
 
+/** Notebooks saved by earlier versions do not say it. @param {Snapshot["metric"]} metric */
+export function minimizes(metric) {
+  return metric.minimize ?? !metric.percent;
+}
+
 /** @type {Snapshot} */
 const BLANK = {
   version: 0,

@@ -4,6 +4,10 @@
 import { html, set, text } from "../chart/dom.js";
 import { lifetime } from "../chart/model.js";
 import { bytes, duration, number, power, tick } from "../chart/scale.js";
+import { MEANING as PANEL } from "../panel/meaning.js";
+import { explain } from "../help/help.js";
+import { about, rove } from "../help/marks.js";
+import { Tour } from "../tour/tour.js";
 import { ButtonRow, buttons } from "./buttons.js";
 import { watch } from "./life.js";
 import { adopt, foldForm, nameControls, whenAttached } from "./root.js";
@@ -64,12 +68,25 @@ export function announce(status) {
   }
 }
 
-/** What a number means and rests on: its chip's tooltip. */
+/** What the number on a chip is called, and what it means: a sentence and a formula, a line each. */
 const MEANING = {
-  rounds: "Rounds that are done, of those planned.",
-  time: "Seconds spent in rounds, pauses left out; the time left if rounds go on as they did.",
-  sent: "Bytes that all clients have sent to the server so far: four for each number of an update.",
-  simulated: "Time by the clock of the simulated devices: training, transfers and waiting.",
+  rounds: ["Rounds", "Rounds that are done, of those planned."],
+  time: [
+    "Time",
+    "Seconds spent in rounds, pauses left out, and the time left if rounds go on as they did." +
+      "\nleft = seconds / rounds done · rounds to go",
+  ],
+  privacy: ["Privacy spent", PANEL.epsilon],
+  sent: [
+    "Sent",
+    "Bytes that all clients have sent to the server so far, four for each number of an update." +
+      "\nΣ 4·d·K_t, d numbers of an update, K_t clients of round t",
+  ],
+  simulated: [
+    "Simulated time",
+    "Time by the clock of the simulated devices: training, transfers and waiting." +
+      "\nΣ max_i (down_i / downlink_i + examples_i / speed_i + up_i / uplink_i)",
+  ],
 };
 
 /**
@@ -136,8 +153,9 @@ export function chips(status) {
  * @param {Status} status
  */
 export function meaning(key, status) {
-  if (key === "privacy") return status.promise ?? "";
-  return MEANING[/** @type {keyof typeof MEANING} */ (key)] ?? "";
+  const [name, words] = MEANING[/** @type {keyof typeof MEANING} */ (key)];
+  const more = key === "privacy" && status.promise ? `\n${status.promise}` : "";
+  return { "data-help-name": name, "data-help": `${words}${more}` };
 }
 
 /** @param {import("../chart/model.js").View} view */
@@ -159,7 +177,9 @@ function render(view) {
     bar,
   );
   const state = html("span", { class: "fb-state", role: "status" });
-  const list = html("div", { class: "fb-chips" });
+  const list = html("div", { class: "fb-chips", role: "group", "aria-label": "Progress and cost" });
+  const settle = rove(list);
+  const tour = new Tour(() => ({ ...BLANK, ...model.get("status") }), signal);
   const fold = html("button", { type: "button", class: "fb-fold", hidden: true }, "Settings");
   const banners = html("div", { class: "fb-banners" });
   const kernel = banner("kernel", "alert");
@@ -175,9 +195,10 @@ function render(view) {
 
   el.classList.add("fb-root", "fb-toolbar");
   el.append(
-    html("div", { class: "fb-heading" }, title, subtitle),
+    html("div", { class: "fb-heading" }, title, subtitle, tour.opener),
     row.el,
     html("div", { class: "fb-progress" }, track, html("div", { class: "fb-facts" }, state, list)),
+    tour.offer,
     banners,
     fold,
   );
@@ -199,6 +220,7 @@ function render(view) {
     });
     text(state, status.closed ? "Replaced" : lost ? "No answer" : announce(status));
     drawChips(list, status);
+    settle();
     set(el, { "data-state": status.state, "data-dead": dead });
     if (root) set(root, { "data-state": status.state });
     kernel.say(lost && !status.closed ? LOST : "");
@@ -211,6 +233,7 @@ function render(view) {
     const fields = status.pending.join(", ");
     pending.say(fields ? `Applies on reset: ${fields}.` : "");
     warnings.say(status.warnings.join("\n"));
+    tour.update();
   };
 
   model.on("change:status", draw);
@@ -222,10 +245,16 @@ function render(view) {
   });
   whenAttached(el, signal, (found) => {
     root = found;
+    const takeIn = explain(found, () => model.get("help") ?? {}, signal);
+    model.on("change:help", takeIn);
+    signal.addEventListener("abort", () => model.off("change:help", takeIn));
     adopt(found, signal, () => {
       nameControls(found);
+      takeIn();
       foldForm(fold, found);
+      tour.update();
     });
+    tour.attach(found);
     draw();
   });
   return cleanup;
@@ -264,13 +293,13 @@ function drawChips(list, status) {
     list.replaceChildren(
       ...wanted.map(({ key, pieces }) => {
         const parts = pieces.map(([, strong]) => html(strong ? "b" : "span"));
-        return html("span", { class: "fb-chip", "data-chip": key }, ...parts);
+        return about("", { class: "fb-chip", "data-chip": key }, ...parts);
       }),
     );
   }
   wanted.forEach(({ key, pieces, over }, i) => {
     const chip = list.children[i];
-    set(chip, { title: meaning(key, status) });
+    set(chip, meaning(key, status));
     chip.classList.toggle("fb-warn", over ?? false);
     pieces.forEach(([words], j) => text(chip.children[j], words));
   });

@@ -1,0 +1,73 @@
+"""A scenario chosen in a real browser: it tells its story, runs, and can be gone back to."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from fedbench.scenarios import SCENARIOS, digits, medical
+from tests.browser.lab import ROOT, Lab
+from tests.browser.test_workbench import opened
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_scenario_is_chosen_run_changed_and_gone_back_to(lab: Lab) -> None:
+    workbench = opened(lab)
+    root = workbench.root
+    choice = root.get_by_role("combobox", name="Scenario", exact=True)
+    section = root.get_by_role("button", name="Scenario", exact=False).first
+    back = root.get_by_role("button", name="Back to the scenario")
+    expect(section).to_have_attribute("aria-expanded", "true")
+    expect(choice.locator("option")).to_have_text([scenario.title for scenario in SCENARIOS])
+    expect(root.get_by_text(digits.story)).to_be_visible()
+
+    workbench.choose("Scenario", medical.title)
+    expect(root.get_by_text(medical.story)).to_be_visible()
+    questions = root.get_by_role("list", name="Questions to try").get_by_role("listitem")
+    expect(questions).to_have_text(list(medical.questions))
+    expect(workbench.chart("partition")).to_have_attribute("data-points", "4")
+    expect(back).to_be_hidden()
+    story = root.get_by_text(medical.story).evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert story[0] <= story[1], "the story fits the form"
+
+    workbench.button("Start").click()
+    workbench.wait_points(5)
+    workbench.wait_state("done")
+    workbench.wait_points(40)
+    assert lab.run("print(wb.session.experiment.data.kind())") == "Hospitals"
+
+    workbench.type("Budget ε", 1)
+    expect(section).to_contain_text("changed")
+    expect(back).to_be_visible()
+    back.click()
+    expect(section).not_to_contain_text("changed")
+    expect(back).to_be_hidden()
+    assert lab.run("from fedbench.scenarios import medical; print(wb.experiment == medical())") == (
+        "True"
+    )
+
+
+def test_a_scenario_waits_for_the_run_that_goes_on(lab: Lab) -> None:
+    workbench = opened(lab)
+    workbench.button("Step").click()
+    workbench.wait_state("paused")
+    choice = workbench.root.get_by_role("combobox", name="Scenario", exact=True)
+    choice.select_option(label=medical.title)
+    workbench.tab("Log")
+    expect(workbench.root.get_by_text("cannot change the scenario while a run")).to_be_visible()
+    expect(choice).to_have_js_property("selectedIndex", SCENARIOS.index(digits))
+    assert lab.run("print(wb.experiment == wb.session.experiment)") == "True"
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_the_section_breaks_no_rule_of_accessibility(lab: Lab, theme: str) -> None:
+    workbench = opened(lab)
+    lab.theme(theme)
+    workbench.choose("Scenario", medical.title)
+    expect(workbench.root.get_by_text(medical.story)).to_be_visible()
+    workbench.type("Budget ε", 1)
+    expect(workbench.root.get_by_role("button", name="Back to the scenario")).to_be_visible()
+    found = Axe().run(lab.page, context=ROOT)
+    assert found.violations_count == 0, found.generate_report()

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pieces } from "../../../widgets/fedbench_widgets/help/formula.js";
+import { beside } from "../../../widgets/fedbench_widgets/help/place.js";
+import { MEANING, ofLoss, ofMetric } from "../../../widgets/fedbench_widgets/panel/meaning.js";
+
+const plain = (source) => pieces(source).map(({ text, level }) => `${"v.^"[level + 1]}${text}`);
+
+test("a formula's marks lower and raise a letter or a group", () => {
+  assert.deepEqual(plain("e^ε P"), [".e", "^ε", ". ", ".P"]);
+  assert.deepEqual(plain("p_{k,i}"), [".p", "vk", "v,", "vi"]);
+  assert.deepEqual(plain("d^{t − 1}"), [".d", "^t", "^ − 1"]);
+});
+
+test("single letters slant, words and numbers do not", () => {
+  const slanted = pieces("C·exp(−η(b − γ)) + 2").filter(({ letter }) => letter);
+  assert.deepEqual(slanted.map(({ text }) => text), ["C", "η", "b", "γ"]);
+});
+
+const AREA = { left: 0, top: 0, width: 1000, height: 800 };
+const CARD = { width: 300, height: 150 };
+
+test("a card goes to the first side with room and never over its target", () => {
+  const field = { left: 16, top: 400, width: 256, height: 30 };
+  assert.deepEqual(beside(field, CARD, AREA, ["right", "above"]), { left: 282, top: 392, side: "right" });
+  const wide = { ...field, width: 960 };
+  assert.deepEqual(beside(wide, CARD, AREA, ["right", "above"]), { left: 16, top: 240, side: "above" });
+  const high = { ...wide, top: 60 };
+  const below = beside(high, CARD, AREA, ["right", "above", "below"]);
+  assert.deepEqual(below, { left: 16, top: 100, side: "below" });
+});
+
+test("a card stays within the area", () => {
+  const corner = { left: 950, top: 790, width: 40, height: 10 };
+  const { left, top } = beside(corner, CARD, AREA, ["above"]);
+  assert.deepEqual([left, top], [692, 630]);
+});
+
+test("what numbers mean fits what is measured", () => {
+  const accuracy = { metric: { name: "accuracy", label: "", percent: true }, loss_label: "" };
+  const error = { metric: { name: "rmse", label: "", percent: false }, loss_label: "" };
+  assert.match(ofMetric(accuracy), /\n1\/n Σ \[ŷ_i = y_i\]\n/);
+  assert.match(ofMetric(error), /\n√\(1\/n Σ \(ŷ_i − y_i\)²\)\n/);
+  assert.match(ofLoss(accuracy), /log p\(y_i \| x_i\)/);
+  assert.match(MEANING.epsilon, /e\^ε/);
+});

@@ -1,0 +1,353 @@
+// @ts-check
+/** A heat map: a row each, a column per moment, read by pointer or by arrow keys. */
+
+import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { step } from "./scale.js";
+
+/**
+ * @typedef {object} HeatDrawing
+ * @property {string} key another one where the cells are others
+ * @property {number[]} rows who each row is, from top to bottom; all below go by that
+ * @property {number} columns drawn so far
+ * @property {number} planned columns there is room for
+ * @property {number} expected rows there is room for
+ * @property {number} shades
+ * @property {(row: number, column: number) => number} shade -1 for none
+ * @property {(row: number, column: number) => boolean} dot
+ * @property {(row: number) => string} name untrusted text
+ * @property {number} every units that a column stands for
+ * @property {number} done units so far
+ * @property {[string, string]} ends what the first and the last row are
+ * @property {string} unit of the columns
+ * @property {(row: number, column: number) => string} read
+ * @property {number | null} selected row
+ * @property {number | null} pointed row
+ * @property {string} label what a screen reader says
+ * @property {string[]} empty lines of text while there is nothing to draw
+ */
+
+const TALL = 400;
+const LEFT = 96;
+const NAMED = 12; // pixels that a name needs
+const WIDEST = 34;
+const TOP = 5; // half of a name
+const BELOW = 24;
+const NEXT = 64; // pixels that the first name below takes
+const APART = 32;
+
+export class HeatMap {
+  /**
+   * @param {string} name value of data-chart
+   * @param {(row: number) => void} choose
+   * @param {(row: number | null) => void} point
+   */
+  constructor(name, choose, point) {
+    this.choose = choose;
+    this.point = point;
+    this.width = 0;
+    this.drawn = "";
+    /** @type {HeatDrawing | null} */
+    this.drawing = null;
+    /** the cell that is read out; it stays with whom it is about when rows move
+     * @type {{row: number, column: number} | null} */
+    this.cell = null;
+    this.shades = new Pool("path", { class: "fb-cells" });
+    this.light = svg("path", { class: "fb-took" });
+    this.dark = svg("path", { class: "fb-took fb-on-light" });
+    this.names = new Pool("text", { class: "fb-tick" });
+    this.chosen = svg("path", { class: "fb-frame fb-chosen" });
+    this.cross = svg("path", { class: "fb-hair", fill: "none" });
+    this.frame = svg("path", { class: "fb-frame" });
+    this.empty = new Pool("text", { class: "fb-empty" });
+    this.svg = svg(
+      "svg",
+      { role: "img", tabindex: 0, "data-chart": name, "data-points": 0 },
+      this.shades.group,
+      this.light,
+      this.dark,
+      this.names.group,
+      this.cross,
+      this.chosen,
+      this.frame,
+      this.empty.group,
+    );
+    this.tip = html("div", { class: "fb-tip", hidden: true });
+    this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
+    this.el = html("div", { class: "fb-chart fb-heatmap" }, this.svg, this.tip, this.spoken);
+    this.stop = onWidth(this.el, (width) => {
+      this.width = width;
+      this.render();
+    });
+    this.svg.addEventListener("pointermove", (event) => this.move(this.under(event)));
+    this.svg.addEventListener("pointerleave", () => this.move(null));
+    this.svg.addEventListener("blur", () => this.move(null));
+    this.svg.addEventListener("click", (event) => {
+      const cell = this.under(event);
+      if (cell) this.choose(cell.row);
+    });
+    this.svg.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** @param {HeatDrawing} drawing */
+  draw(drawing) {
+    this.drawing = drawing;
+    const dots = drawing.rows.length > 0 ? drawing.columns : 0;
+    set(this.svg, { "data-points": dots, "aria-label": drawing.label });
+    this.render();
+  }
+
+  render() {
+    const drawing = this.drawing;
+    if (!drawing || this.width === 0) return;
+    const count = drawing.rows.length || drawing.expected;
+    const tall = Math.max(2, Math.min(22, Math.floor(TALL / Math.max(1, count))));
+    const wide = Math.min(WIDEST, (this.width - LEFT - 1) / Math.max(1, drawing.planned));
+    this.size = { tall, wide, floor: TOP + Math.max(count * tall, 88) };
+    set(this.svg, { width: this.width, height: this.size.floor + BELOW });
+    this.renderCells(drawing, tall, wide);
+    this.renderNames(drawing, tall, wide);
+    this.empty.start();
+    if (drawing.columns === 0) {
+      drawing.empty.forEach((line, i) => {
+        const y = this.floor / 2 + (i - (drawing.empty.length - 1) / 2) * 18;
+        this.empty.next({ x: this.width / 2, y, "text-anchor": "middle" }, line);
+      });
+    }
+    this.empty.finish();
+    this.renderMarks();
+  }
+
+  /**
+   * @param {number | null} pointed
+   * @param {number | null} selected
+   */
+  mark(pointed, selected) {
+    if (this.drawing) Object.assign(this.drawing, { pointed, selected });
+    this.renderMarks();
+  }
+
+  get floor() {
+    return this.size?.floor ?? 0;
+  }
+
+  /**
+   * One path per shade and one per kind of dot, however many cells; equal neighbours without a gap
+   * between them are one rectangle.
+   * @param {HeatDrawing} drawing
+   * @param {number} tall
+   * @param {number} wide
+   */
+  renderCells(drawing, tall, wide) {
+    const key = [drawing.key, tall, wide].join();
+    if (key === this.drawn) return;
+    this.drawn = key;
+    const [gap, below] = [wide >= 6 ? 1 : 0, tall >= 8 ? 1 : 0];
+    const dotted = tall >= 4 && wide >= 4;
+    /** @type {string[][]} */
+    const paths = Array.from({ length: drawing.shades }, () => []);
+    /** @type {string[][]} */
+    const dots = [[], []];
+    drawing.rows.forEach((row, i) => {
+      const y = TOP + i * tall;
+      for (let column = 0, next = 0; column < drawing.columns; column = next) {
+        const shade = drawing.shade(row, column);
+        next = column + 1;
+        while (gap === 0 && next < drawing.columns && drawing.shade(row, next) === shade) next += 1;
+        const [x, right] = [round(LEFT + column * wide), round(LEFT + next * wide - gap)];
+        if (shade >= 0) paths[shade].push(`M${x} ${y}H${right}v${tall - below}H${x}z`);
+        if (dotted && drawing.dot(row, column)) {
+          const at = `M${round((x + right) / 2)} ${round(y + (tall - below) / 2)}h0`;
+          dots[shade >= drawing.shades / 2 ? 0 : 1].push(at);
+        }
+      }
+    });
+    set(this.shades.group, { "shape-rendering": "crispEdges" });
+    this.shades.start();
+    paths.forEach((path, shade) => {
+      this.shades.next({ d: path.join(""), "fill-opacity": opacity(shade, drawing.shades) });
+    });
+    this.shades.finish();
+    const thick = round(Math.max(1.5, Math.min(3.2, 0.36 * Math.min(tall, wide))));
+    set(this.light, { d: dots[0].join(""), "stroke-width": thick });
+    set(this.dark, { d: dots[1].join(""), "stroke-width": thick });
+  }
+
+  /**
+   * @param {HeatDrawing} drawing
+   * @param {number} tall
+   * @param {number} wide
+   */
+  renderNames(drawing, tall, wide) {
+    const { rows, columns } = drawing;
+    this.names.start();
+    const beside = (/** @type {number} */ i, /** @type {string} */ words) => {
+      const place = { x: LEFT - 8, y: TOP + i * tall + tall / 2 + 3.5, "text-anchor": "end" };
+      this.names.next(place, brief(words));
+    };
+    if (tall >= NAMED) rows.forEach((row, i) => beside(i, drawing.name(row)));
+    else if (columns > 0 && rows.length > 1) {
+      const by = step(rows.length, 5, true);
+      for (let i = by; i < rows.length - by / 2; i += by) beside(i - 1, `#${i}`);
+      beside(0, drawing.ends[0]);
+      beside(rows.length - 1, drawing.ends[1]);
+    }
+    if (columns > 0) {
+      const y = this.floor + 16;
+      this.names.next({ x: LEFT, y, "text-anchor": "start" }, `${drawing.unit} 1`);
+      for (const value of marks(drawing.done, drawing.every, wide)) {
+        const x = round(LEFT + centre(value, drawing.every, wide));
+        this.names.next({ x, y, "text-anchor": "middle" }, String(value));
+      }
+    }
+    this.names.finish();
+  }
+
+  renderMarks() {
+    const { drawing, size } = this;
+    if (!drawing || !size) return;
+    const { tall, wide } = size;
+    const right = round(LEFT + drawing.columns * wide);
+    const band = (/** @type {number | null} */ row) => {
+      const i = row === null ? -1 : drawing.rows.indexOf(row);
+      return i < 0 || drawing.columns === 0 ? "" : `M${LEFT} ${TOP + i * tall}H${right}v${tall}H${LEFT}z`;
+    };
+    set(this.chosen, { d: band(drawing.selected) });
+    const cell = this.cell;
+    const i = cell ? drawing.rows.indexOf(cell.row) : -1;
+    const valid = cell !== null && i >= 0 && cell.column < drawing.columns;
+    set(this.tip, { hidden: !valid });
+    if (!valid) {
+      set(this.frame, { d: "" });
+      set(this.cross, { d: band(drawing.pointed) });
+      return;
+    }
+    const [x, y] = [round(LEFT + cell.column * wide), TOP + i * tall];
+    const middle = [round(x + wide / 2), y + tall / 2];
+    set(this.frame, { d: `M${x - 1} ${y - 1}h${round(wide + 1)}v${tall + 1}h-${round(wide + 1)}z` });
+    set(this.cross, {
+      d: `M${LEFT} ${middle[1]}H${x - 1}M${middle[0]} ${y + tall + 1}V${this.floor + 3}`,
+    });
+    text(this.tip, drawing.read(cell.row, cell.column));
+    const room = Math.max(0, this.width - this.tip.offsetWidth);
+    const left = Math.min(room, Math.max(0, x - 20));
+    const above = y + tall + 34 > this.floor && y > 34;
+    const top = above ? y - this.tip.offsetHeight - 6 : y + tall + 6;
+    this.tip.style.transform = `translate(${round(left)}px, ${round(top)}px)`;
+  }
+
+  /** @param {MouseEvent} event @returns {{row: number, column: number} | null} */
+  under(event) {
+    const { drawing, size } = this;
+    if (!drawing || !size) return null;
+    const box = this.svg.getBoundingClientRect();
+    const column = Math.floor((event.clientX - box.left - LEFT) / size.wide);
+    const i = Math.floor((event.clientY - box.top - TOP) / size.tall);
+    // a name stands for its row, at the latest moment
+    const named = column < 0 && event.clientX >= box.left;
+    if (i < 0 || i >= drawing.rows.length || drawing.columns === 0) return null;
+    if (!named && column >= drawing.columns) return null;
+    return { row: drawing.rows[i], column: named ? drawing.columns - 1 : column };
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const drawing = this.drawing;
+    if (!drawing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") return this.move(null);
+    if (drawing.columns === 0 || drawing.rows.length === 0) return;
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      if (this.cell) this.choose(this.cell.row);
+      return;
+    }
+    const [bottom, last] = [drawing.rows.length - 1, drawing.columns - 1];
+    const at = this.cell ? drawing.rows.indexOf(this.cell.row) : -1;
+    const now = at < 0 || !this.cell ? null : { i: at, column: Math.min(last, this.cell.column) };
+    const to = next(event.key, now, bottom, last);
+    if (!to) return;
+    event.preventDefault();
+    this.move({ row: drawing.rows[to.i], column: to.column });
+    text(this.spoken, this.tip.textContent ?? "");
+  }
+
+  /** @param {{row: number, column: number} | null} cell */
+  move(cell) {
+    if (cell?.row === this.cell?.row && cell?.column === this.cell?.column) return;
+    const row = cell?.row ?? null;
+    const other = row !== (this.cell?.row ?? null);
+    this.cell = cell;
+    this.renderMarks();
+    if (other) this.point(row);
+  }
+}
+
+/**
+ * The moments that are named below the map beside the first: round numbers, and the latest.
+ * @param {number} done
+ * @param {number} every
+ * @param {number} wide pixels of a column
+ */
+export function marks(done, every, wide) {
+  const last = centre(done, every, wide);
+  if (last < NEXT) return [];
+  const by = step(done, Math.max(1, Math.floor(last / 48)), true);
+  const found = [];
+  for (let value = by; value < done; value += by) {
+    const at = centre(value, every, wide);
+    if (at >= NEXT && at <= last - APART) found.push(value);
+  }
+  return [...found, done];
+}
+
+/** @param {number} value @param {number} every @param {number} wide */
+function centre(value, every, wide) {
+  return (Math.ceil(value / every) - 0.5) * wide;
+}
+
+/**
+ * Where a key leads; the first press goes to the top row at the latest moment.
+ * @param {string} key
+ * @param {{i: number, column: number} | null} now
+ * @param {number} bottom
+ * @param {number} last
+ * @returns {{i: number, column: number} | null} null for a key that is not ours
+ */
+export function next(key, now, bottom, last) {
+  /** @type {Record<string, [number, number]>} rows and columns */
+  const steps = {
+    ArrowUp: [-1, 0],
+    ArrowDown: [1, 0],
+    ArrowLeft: [0, -1],
+    ArrowRight: [0, 1],
+    PageUp: [-10, 0],
+    PageDown: [10, 0],
+    Home: [0, -last],
+    End: [0, last],
+  };
+  const by = steps[key];
+  if (!by) return null;
+  if (!now) return { i: 0, column: key === "Home" ? 0 : last };
+  return {
+    i: Math.max(0, Math.min(bottom, now.i + by[0])),
+    column: Math.max(0, Math.min(last, now.column + by[1])),
+  };
+}
+
+/**
+ * Steps that the eye tells apart, in either theme: the theme's blue, more and more of it.
+ * @param {number} shade
+ * @param {number} shades
+ */
+export function opacity(shade, shades) {
+  return (0.07 + (0.93 * shade) / Math.max(1, shades - 1)).toFixed(3);
+}
+
+/** @param {string} name */
+function brief(name) {
+  return name.length > 14 ? `${name.slice(0, 13)}…` : name;
+}
+
+/** @param {number} pixel */
+function round(pixel) {
+  return Math.round(pixel * 10) / 10;
+}

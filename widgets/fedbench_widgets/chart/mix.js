@@ -1,0 +1,136 @@
+// @ts-check
+/** A client's classes as bars, those of the whole federation as a line across each. */
+
+import { about } from "../help/marks.js";
+import { Axes } from "./axes.js";
+import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { brief } from "./map.js";
+import { linear, nice, percentTick, ticks } from "./scale.js";
+
+/**
+ * @typedef {object} MixDrawing
+ * @property {string[]} classes untrusted text
+ * @property {number[]} own shares, one per class; empty for nobody
+ * @property {number[]} whole shares
+ * @property {string} label what a screen reader says
+ * @property {string[]} empty
+ */
+
+const HEIGHT = 196;
+const MARGIN = { top: 10, right: 22, bottom: 24, left: 44 };
+const FLOOR = HEIGHT - MARGIN.bottom;
+
+export class Mix {
+  constructor() {
+    this.width = 0;
+    /** @type {MixDrawing | null} */
+    this.drawing = null;
+    this.name = about("");
+    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
+    this.subtitle = html("small", { class: "fb-chart-subtitle" });
+    this.axes = new Axes();
+    this.bars = svg("path", { class: "fb-mix" });
+    this.whole = svg("path", { class: "fb-whole" });
+    this.names = new Pool("text", { class: "fb-tick" });
+    this.empty = new Pool("text", { class: "fb-empty" });
+    this.svg = svg(
+      "svg",
+      { role: "img", "data-chart": "mix", "data-points": 0, height: HEIGHT },
+      this.axes.grid.group,
+      this.bars,
+      this.whole,
+      this.axes.ticks.group,
+      this.names.group,
+      this.empty.group,
+    );
+    const head = html("div", { class: "fb-chart-head" }, this.heading, this.subtitle);
+    this.el = html("div", { class: "fb-chart" }, head, this.svg);
+    this.stop = onWidth(this.el, (width) => {
+      this.width = width;
+      this.render();
+    });
+  }
+
+  /**
+   * @param {string} title
+   * @param {string} subtitle
+   * @param {string} meaning see `about`
+   */
+  title(title, subtitle, meaning) {
+    text(this.name, title);
+    set(this.name, { "data-help": meaning });
+    text(this.subtitle, subtitle);
+  }
+
+  /** @param {MixDrawing} drawing */
+  draw(drawing) {
+    this.drawing = drawing;
+    set(this.svg, { "data-points": drawing.own.length, "aria-label": drawing.label });
+    this.render();
+  }
+
+  render() {
+    const drawing = this.drawing;
+    if (!drawing || this.width === 0) return;
+    const { own, whole, classes } = drawing;
+    set(this.svg, { width: this.width });
+    const right = Math.max(140, this.width - MARGIN.right);
+    const plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR };
+    const y = linear([0, Math.min(1, nice(0, Math.max(0.1, ...own, ...whole), 4)[1])], [FLOOR, 10]);
+    const x = linear([0, Math.max(1, classes.length)], [plot.left, plot.right]);
+    const none = { scale: x, ticks: [], show: String };
+    const up = { scale: y, ticks: ticks(0, y.domain[1], 4), show: percentTick };
+    this.axes.draw(plot, none, up, { x: 0, y: 0, anchor: "start", text: "" });
+    const slot = x(1) - x(0);
+    const bar = (/** @type {number} */ k, /** @type {number} */ width) =>
+      [x(k) + (slot * (1 - width)) / 2, slot * width].map((value) => Math.round(value * 10) / 10);
+    const d = own.map((share, k) => {
+      const [left, wide] = bar(k, 0.7);
+      return share > 0 ? `M${left} ${FLOOR}V${y(share).toFixed(1)}h${wide}V${FLOOR}z` : "";
+    });
+    set(this.bars, { d: d.join("") });
+    const marks = whole.map((share, k) => {
+      const [left, wide] = bar(k, 0.94);
+      return `M${left} ${y(share).toFixed(1)}h${wide}`;
+    });
+    set(this.whole, { d: own.length > 0 ? marks.join("") : "" });
+    this.names.start();
+    const room = Math.floor(slot / 6.6);
+    const names = distinct(brief(classes));
+    const by = Math.max(1, Math.ceil(20 / slot));
+    names.forEach((name, k) => {
+      if (own.length === 0 || k % by !== 0) return;
+      const said = name.length <= room * by ? name : short(name, room * by);
+      this.names.next({ x: x(k + 0.5), y: FLOOR + 16, "text-anchor": "middle" }, said);
+    });
+    this.names.finish();
+    this.empty.start();
+    if (own.length === 0) {
+      drawing.empty.forEach((line, i) => {
+        const place = { x: (plot.left + plot.right) / 2, y: FLOOR / 2 + 18 * i };
+        this.empty.next({ ...place, "text-anchor": "middle" }, line);
+      });
+    }
+    this.empty.finish();
+  }
+}
+
+/**
+ * Without the words that all names begin with: they tell nothing apart.
+ * @param {string[]} names
+ */
+export function distinct(names) {
+  const [first = "", ...others] = names;
+  for (let at = first.lastIndexOf(" "); at > 0; at = first.lastIndexOf(" ", at - 1)) {
+    const head = first.slice(0, at + 1);
+    if (others.length > 0 && others.every((name) => name.startsWith(head))) {
+      return names.map((name) => name.slice(head.length));
+    }
+  }
+  return names;
+}
+
+/** @param {string} name @param {number} room */
+function short(name, room) {
+  return room < 3 ? name.slice(-Math.max(1, room)) : `${name.slice(0, room - 1)}…`;
+}

@@ -1,0 +1,266 @@
+// @ts-check
+/** One mark per client, two measures: where it lies says who gains, or who is left behind. */
+
+import { about } from "../help/marks.js";
+import { Axes } from "./axes.js";
+import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { linear, log, logTicks, tick, ticks } from "./scale.js";
+
+/** @typedef {import("./scale.js").Scale} Scale */
+/** @typedef {{row: number, x: number, y: number, color: string}} Mark row: who it is */
+/**
+ * @typedef {object} ScatterDrawing
+ * @property {Mark[]} marks
+ * @property {[number, number]} xDomain
+ * @property {[number, number]} yDomain
+ * @property {boolean} [xLog]
+ * @property {(value: number) => string} xTick
+ * @property {(value: number) => string} yTick
+ * @property {string} xName
+ * @property {boolean} [diagonal] where both measures are the same
+ * @property {[string, string] | null} [sides] what lies above the diagonal and below it
+ * @property {(row: number) => string[]} read
+ * @property {number | null} selected row
+ * @property {number | null} pointed row
+ * @property {string} label what a screen reader says
+ * @property {string[]} empty lines of text while there is nothing to draw
+ */
+
+const HEIGHT = 232;
+const MARGIN = { top: 10, right: 22, bottom: 42, left: 44 };
+const FLOOR = HEIGHT - MARGIN.bottom;
+const NEAR = 26; // pixels that a pointer may miss by
+const INNER = 14; // pixels, so that no mark lies on an axis
+const THICKEST = 26;
+
+export class Scatter {
+  /**
+   * @param {string} name value of data-chart
+   * @param {(row: number) => void} choose
+   * @param {(row: number | null) => void} point
+   */
+  constructor(name, choose, point) {
+    this.choose = choose;
+    this.point = point;
+    this.width = 0;
+    /** @type {ScatterDrawing | null} */
+    this.drawing = null;
+    /** @type {{row: number, x: number, y: number}[]} in pixels, from left to right */
+    this.places = [];
+    this.name = about("");
+    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
+    this.subtitle = html("small", { class: "fb-chart-subtitle" });
+    this.axes = new Axes();
+    this.diagonal = svg("path", { class: "fb-diagonal" });
+    this.sides = new Pool("text", { class: "fb-side" });
+    this.marks = new Pool("path", { class: "fb-marks" });
+    this.ring = svg("circle", { class: "fb-ring", r: 6 });
+    this.chosen = svg("circle", { class: "fb-ring fb-chosen", r: 6 });
+    this.words = new Pool("text", { class: "fb-reading" });
+    this.empty = new Pool("text", { class: "fb-empty" });
+    this.svg = svg(
+      "svg",
+      { role: "img", tabindex: 0, "data-chart": name, "data-points": 0, height: HEIGHT },
+      this.axes.grid.group,
+      this.diagonal,
+      this.axes.ticks.group,
+      this.sides.group,
+      this.marks.group,
+      this.chosen,
+      this.ring,
+      this.words.group,
+      this.empty.group,
+    );
+    this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
+    const head = html("div", { class: "fb-chart-head" }, this.heading, this.subtitle);
+    this.el = html("div", { class: "fb-chart" }, head, this.svg, this.spoken);
+    this.stop = onWidth(this.el, (width) => {
+      this.width = width;
+      this.render();
+    });
+    this.svg.addEventListener("pointermove", (event) => this.point(this.under(event)));
+    this.svg.addEventListener("pointerleave", () => this.point(null));
+    this.svg.addEventListener("blur", () => this.point(null));
+    this.svg.addEventListener("click", (event) => {
+      const row = this.under(event);
+      if (row !== null) this.choose(row);
+    });
+    this.svg.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /**
+   * @param {string} title
+   * @param {string} subtitle
+   * @param {string} meaning see `about`
+   */
+  title(title, subtitle, meaning) {
+    text(this.name, title);
+    set(this.name, { "data-help": meaning });
+    text(this.subtitle, subtitle);
+  }
+
+  /** @param {ScatterDrawing} drawing */
+  draw(drawing) {
+    this.drawing = drawing;
+    set(this.svg, { "data-points": drawing.marks.length, "aria-label": drawing.label });
+    this.render();
+  }
+
+  render() {
+    const drawing = this.drawing;
+    if (!drawing || this.width === 0) return;
+    set(this.svg, { width: this.width });
+    const right = Math.max(140, this.width - MARGIN.right);
+    const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
+    const scale = drawing.xLog ? log : linear;
+    const x = scale(drawing.xDomain, [plot.left + INNER, plot.right - INNER]);
+    const y = linear(drawing.yDomain, [FLOOR - INNER / 2, MARGIN.top + INNER / 2]);
+    const room = Math.max(2, Math.floor((plot.right - plot.left) / 56));
+    const [low, high] = drawing.xDomain;
+    const across = drawing.xLog ? logTicks(low, high, room) : ticks(low, high, Math.min(room, 5));
+    const up = ticks(y.domain[0], y.domain[1], 4);
+    const place = { x: (plot.left + plot.right) / 2, y: FLOOR + 35 };
+    this.axes.draw(
+      plot,
+      { scale: x, ticks: across, show: drawing.xTick ?? tick },
+      { scale: y, ticks: up, show: drawing.yTick },
+      { ...place, anchor: "middle", text: drawing.xName },
+    );
+    const ends = drawing.diagonal && drawing.marks.length > 0 ? drawing.xDomain : null;
+    const corner = (/** @type {number} */ end) => `${pixel(x(end))} ${pixel(y(end))}`;
+    set(this.diagonal, { d: ends ? `M${corner(ends[0])}L${corner(ends[1])}` : "" });
+    this.renderSides(drawing, plot);
+    this.renderMarks(drawing, x, y);
+    this.empty.start();
+    if (drawing.marks.length === 0) {
+      drawing.empty.forEach((line, i) => {
+        const at = (FLOOR + MARGIN.top) / 2 - 8 + (i - (drawing.empty.length - 1) / 2) * 18;
+        this.empty.next({ x: place.x, y: at, "text-anchor": "middle" }, line);
+      });
+    }
+    this.empty.finish();
+    this.renderCursor();
+  }
+
+  /** @param {ScatterDrawing} drawing @param {import("./axes.js").Plot} plot */
+  renderSides(drawing, plot) {
+    this.sides.start();
+    if (drawing.sides && drawing.marks.length > 0) {
+      const [above, below] = drawing.sides;
+      this.sides.next({ x: plot.left + 7, y: plot.top + 12, "text-anchor": "start" }, above);
+      this.sides.next({ x: plot.right - 4, y: plot.floor - 8, "text-anchor": "end" }, below);
+    }
+    this.sides.finish();
+  }
+
+  /**
+   * Marks are dots of a round pen; many at one place are one dot of as much area.
+   * @param {ScatterDrawing} drawing
+   * @param {Scale} x
+   * @param {Scale} y
+   */
+  renderMarks(drawing, x, y) {
+    const places = drawing.marks.map(({ row, x: across, y: up, color }) => ({
+      ...{ row, color },
+      ...{ x: pixel(inside(x, across, drawing.xDomain)), y: pixel(inside(y, up, drawing.yDomain)) },
+    }));
+    /** @type {Map<string, number>} */
+    const piles = new Map();
+    for (const { x: left, y: top, color } of places) {
+      const key = `${color} M${left} ${top}h0`;
+      piles.set(key, (piles.get(key) ?? 0) + 1);
+    }
+    this.marks.start();
+    const wide = places.length > 40 ? 5.5 : 8;
+    for (const [key, count] of [...piles].sort((a, b) => b[1] - a[1])) {
+      const [color, d] = [key.slice(0, key.indexOf(" ")), key.slice(key.indexOf(" ") + 1)];
+      const thick = pixel(Math.min(THICKEST, wide * Math.sqrt(count)));
+      this.marks.next({ d, stroke: `var(--fb-${color})`, "stroke-width": thick });
+    }
+    this.marks.finish();
+    this.places = places.sort((a, b) => a.x - b.x || a.y - b.y);
+  }
+
+  /**
+   * @param {number | null} pointed
+   * @param {number | null} selected
+   */
+  mark(pointed, selected) {
+    if (this.drawing) Object.assign(this.drawing, { pointed, selected });
+    this.renderCursor();
+  }
+
+  renderCursor() {
+    const { drawing, plot } = this;
+    if (!drawing || !plot) return;
+    const find = (/** @type {number | null} */ row) => this.places.find((at) => at.row === row);
+    const [pointed, chosen] = [find(drawing.pointed), find(drawing.selected)];
+    const ring = (/** @type {typeof pointed} */ at) => ({
+      cx: at?.x ?? 0,
+      cy: at?.y ?? 0,
+      display: at ? null : "none",
+    });
+    set(this.ring, ring(pointed));
+    set(this.chosen, ring(chosen));
+    this.words.start();
+    if (pointed) {
+      const left = pointed.x > (plot.left + plot.right) / 2;
+      const up = pointed.y > (plot.top + plot.floor) / 2 ? pointed.y - 40 : pointed.y + 20;
+      this.said(pointed.row).forEach((line, i) => {
+        const place = { x: pointed.x + (left ? -10 : 10), y: pixel(up + 15 * i) };
+        const style = { "text-anchor": left ? "end" : "start", class: i === 0 ? "fb-strong" : null };
+        this.words.next({ ...place, ...style }, line);
+      });
+    }
+    this.words.finish();
+  }
+
+  /** @param {MouseEvent} event @returns {number | null} */
+  under(event) {
+    const box = this.svg.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let [found, least] = [/** @type {number | null} */ (null), NEAR];
+    for (const place of this.places) {
+      const far = Math.hypot(place.x - x, place.y - y);
+      if (far < least) [found, least] = [place.row, far];
+    }
+    return found;
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const drawing = this.drawing;
+    if (!drawing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") return this.point(null);
+    const last = this.places.length - 1;
+    const now = this.places.findIndex((at) => at.row === drawing.pointed);
+    if ((event.key === "Enter" || event.key === " ") && now >= 0) {
+      event.preventDefault();
+      return this.choose(this.places[now].row);
+    }
+    const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last }[event.key];
+    if (to === undefined || last < 0) return;
+    event.preventDefault();
+    const row = this.places[Math.max(0, Math.min(last, to))].row;
+    this.point(row);
+    text(this.spoken, this.said(row).join(", "));
+  }
+
+  /** What is read out at a mark, and how many others lie there. @param {number} row */
+  said(row) {
+    const lines = this.drawing?.read(row) ?? [];
+    const at = this.places.find((place) => place.row === row);
+    const same = this.places.filter((place) => place.x === at?.x && place.y === at?.y).length;
+    return same > 1 ? [...lines, `and ${same - 1} more here`] : lines;
+  }
+}
+
+/** @param {Scale} scale @param {number} value @param {[number, number]} domain */
+function inside(scale, value, domain) {
+  return scale(Math.max(domain[0], Math.min(domain[1], value)));
+}
+
+/** @param {number} value */
+function pixel(value) {
+  return Math.round(value * 10) / 10;
+}

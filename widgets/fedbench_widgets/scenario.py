@@ -1,0 +1,157 @@
+"""The first control of the form: a scenario sets all of it, and tells what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from html import escape
+
+import ipywidgets as widgets
+
+from fedbench.experiment import Experiment
+from fedbench.scenarios import Scenario
+from fedbench_widgets.cells import made, show
+
+OWN = "Your own"
+ABOUT_OWN = "An experiment of your own; a scenario sets the whole form."
+
+
+class Chooser:
+    """Shows which of the `known` scenarios the form holds, its story, and whether it was changed.
+
+    `choose` puts an experiment on the form, or refuses to, as while a run goes on; either way the
+    chooser then shows what is true. Nothing is read here, and nothing is fetched.
+    """
+
+    def __init__(self, known: tuple[Scenario, ...], choose: Callable[[Experiment], None]) -> None:
+        self._known = {scenario.name: scenario for scenario in known}
+        self._choose = choose
+        self._scenario: Scenario | None = None  # that the form began with; None for one's own
+        self._real = False
+        self._own: Experiment | None = None
+        self._changed = False
+        self._quiet = False
+        self.choice = made(
+            widgets.Dropdown,
+            options=self._options(),
+            description="Scenario",
+            tooltip="sets the whole form",
+            classes=["fb-whole"],
+        )
+        self.about = made(widgets.HTML, classes=["fb-story"])
+        self.data = made(
+            widgets.RadioButtons,
+            options=[("none", False), ("real", True)],
+            description="Data",
+            classes=["fb-source"],
+        )
+        self.lacking = made(widgets.Label, classes=["fb-hint"])
+        self.back = made(widgets.Button, description="Back to the scenario", classes=["fb-back"])
+        self.choice.observe(lambda _: self._chosen(), "value")
+        self.data.observe(lambda _: self._sourced(), "value")
+        self.back.on_click(lambda _: self._returned())
+        parts = [self.choice, self.about, self.data, self.lacking, self.back]
+        self.widget = made(widgets.VBox, parts)
+
+    @property
+    def summary(self) -> str:
+        """Return which scenario it is, for the head of the section."""
+        if self._scenario is None:
+            return OWN
+        return f"changed · {self._scenario.title}" if self._changed else self._scenario.title
+
+    def given(self, experiment: Experiment) -> None:
+        """Take note of an experiment that was put on the form as a whole.
+
+        One that is no scenario, yet on the data of that which was there, is a change of it.
+        """
+        if self._find(experiment):
+            return
+        before = self._scenario
+        if before is None or experiment.data != before(self._real).data:
+            self._scenario, self._own = None, experiment
+
+    def show(self, experiment: Experiment | None) -> None:
+        """Show what the form holds, None while something in it is wrong."""
+        found = experiment is not None and self._find(experiment)
+        self._changed = not found
+        if self._scenario is None and experiment is not None:
+            self._own = experiment  # one's own follows the edits: leaving it loses nothing
+        self._draw()
+
+    def _find(self, experiment: Experiment) -> bool:
+        """Whether it is a scenario as it stands; that one is then the current one."""
+        for scenario in self._known.values():
+            for real in (False, True) if scenario.real is not None else (False,):
+                if scenario(real) == experiment:
+                    self._scenario, self._real = scenario, real
+                    return True
+        return False
+
+    # From the browser ----------------------------------------------------------------------------
+
+    def _chosen(self) -> None:
+        if self._quiet:
+            return
+        scenario = self._known.get(str(self.choice.value))
+        wanted = self._own if scenario is None else scenario()
+        if wanted is not None:
+            self._put(wanted)
+
+    def _sourced(self) -> None:
+        scenario, real = self._scenario, bool(self.data.value)
+        if self._quiet or scenario is None:
+            return
+        if real and scenario.lacks():
+            self._draw()
+        else:
+            self._put(scenario(real))
+
+    def _returned(self) -> None:
+        if self._scenario is not None:
+            self._put(self._scenario(self._real))
+
+    def _put(self, experiment: Experiment) -> None:
+        self._choose(experiment)
+        self._draw()
+
+    # To the browser ------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        scenario = self._scenario
+        with self._still():
+            self.choice.options = self._options()
+            self.choice.value = "" if scenario is None else scenario.name
+            self.about.value = _about(scenario)
+            show(self.data, scenario is not None and scenario.real is not None)
+            lacking = ""
+            if scenario is not None and scenario.real is not None:
+                lacking = scenario.lacks()
+                self.data.options = [
+                    (scenario().data.kind(), False),
+                    (f"{scenario(real=True).data.kind()} (real)", True),
+                ]
+                self.data.value = self._real
+                self.data.disabled = bool(lacking) and not self._real
+            self.lacking.value = lacking
+            show(self.lacking, bool(lacking))
+            show(self.back, scenario is not None and self._changed)
+
+    def _options(self) -> list[tuple[str, str]]:
+        own = [] if self._own is None else [(OWN, "")]
+        return [*((each.title, each.name) for each in self._known.values()), *own]
+
+    @contextmanager
+    def _still(self):
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+
+def _about(scenario: Scenario | None) -> str:
+    if scenario is None:
+        return f"<p>{ABOUT_OWN}</p>"
+    questions = "".join(f"<li>{escape(each)}</li>" for each in scenario.questions)
+    return f'<p>{escape(scenario.story)}</p><ul aria-label="Questions to try">{questions}</ul>'
