@@ -37,6 +37,7 @@ from .data import (
     MNIST as MNIST,
     TCGABRCA as TCGABRCA,
     AdultIncome as AdultIncome,
+    Arriving as Arriving,
     Banks as Banks,
     BeijingAir as BeijingAir,
     BikeSharing as BikeSharing,

@@ -1,5 +1,6 @@
 """Data: sources, partitioners and the federated data set they give."""
 
+from fedbench.data.arriving import Arriving
 from fedbench.data.by_time import ByTime
 from fedbench.data.card import Card
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
@@ -58,6 +59,7 @@ from fedbench.data.source import (
     RandomSplit,
     Raw,
     Source,
+    Timed,
     TimeSplit,
 )
 from fedbench.data.values import Features
@@ -69,6 +71,7 @@ __all__ = [
     "MNIST",
     "TCGABRCA",
     "AdultIncome",
+    "Arriving",
     "Banks",
     "BeijingAir",
     "BikeSharing",
@@ -127,6 +130,7 @@ __all__ = [
     "TableError",
     "TableFacts",
     "TimeSplit",
+    "Timed",
     "TinyShakespeare",
     "Traffic",
     "Wine",

@@ -169,6 +169,16 @@ class Source(Part, family=True):
         """Return the field at fault and why the data cannot be had, or None. Here nothing is."""
         return None
 
+    def follows(self, before: Source) -> tuple[str, str] | None:
+        """Return the field at fault and why a run on `before` cannot go on with this, or None.
+
+        Here it never can: features and targets are measured by the rows at hand.
+        """
+        return "kind", (
+            f"{self.kind()} is measured by its own training rows, so that other rows would change "
+            "the units of what a model has learnt; begin with Arriving"
+        )
+
     def cautions(self) -> tuple[str, ...]:
         """Return what should be known about the data before a run. Here nothing."""
         return ()
@@ -260,7 +270,11 @@ class RandomSplit(Source, family=True):
         return sum(self.strata_sizes) - sum(held)
 
 
-class TimeSplit(Source, family=True):
+class Timed(Source, family=True):
+    """A source that may know when each of its rows was seen."""
+
+
+class TimeSplit(Timed, family=True):
     """A source in order of time, whose test rows are the latest ones."""
 
     test_fraction: TestShare = 0.2
@@ -290,27 +304,44 @@ def _load(source: Source) -> Dataset:
     for rows, kind in ((~held, "training"), (held, "test")):
         if not rows.any():
             raise ValueError(f"{raw.card.name}: no {kind} row is left of {len(held)}")
+    return parted(raw, measured(source, raw, held), ~held, held)
+
+
+Measured = tuple[Card, Features, NDArray[np.generic]]
+
+
+def measured(source: Source, raw: Raw, unknown: NDArray[np.bool_]) -> Measured:
+    """Return the card, the features and the targets of all rows, as a model sees them.
+
+    Units and scales are learnt from the rows that are not `unknown`, bool[N].
+    """
     card = replace(raw.card, ranked=source.ranked)
-    x, y = source.prepare(raw, held), source.targets(raw, held)
-    classification = card.task == "classification"
-    if not classification:
-        wanted = y[~held].astype(np.float64)
-        mean, std = float(wanted.mean()), float(wanted.std()) or 1.0
-        card = replace(card, target_mean=mean, target_std=std)
-        y = (y.astype(np.float64) - mean) / std
-    y = y.astype(np.int64 if classification else np.float32)
-    train, test = _block(~held), _block(held)
+    x, y = source.prepare(raw, unknown), source.targets(raw, unknown)
+    if card.task == "classification":
+        return card, x, y.astype(np.int64)
+    wanted = y[~unknown].astype(np.float64)
+    mean, std = float(wanted.mean()), float(wanted.std()) or 1.0
+    y = (y.astype(np.float64) - mean) / std
+    return replace(card, target_mean=mean, target_std=std), x, y.astype(np.float32)
+
+
+def parted(
+    raw: Raw, known: Measured, training: NDArray[np.bool_], test: NDArray[np.bool_]
+) -> Dataset:
+    """Return some rows of a table as the training and some as the test set, bool[N] each."""
+    card, x, y = known
+    train, held = _block(training), _block(test)
     return Dataset(
         card,
         x[train],
         y[train],
-        x[test],
-        y[test],
+        x[held],
+        y[held],
         {name: column[train] for name, column in raw.columns.items()},
-        {name: column[test] for name, column in raw.columns.items()},
+        {name: column[held] for name, column in raw.columns.items()},
         None if raw.time is None else raw.time[train],
-        None if raw.time is None else raw.time[test],
-        None if raw.truth is None else raw.truth[test],
+        None if raw.time is None else raw.time[held],
+        None if raw.truth is None else raw.truth[held],
     )
 
 

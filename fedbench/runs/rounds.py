@@ -92,8 +92,12 @@ class Rounds:
     def amend(self, experiment: Experiment) -> None:
         """Go on by `experiment`, which differs in fields that a running federation may change.
 
-        The noise stays as it was solved: what was promised about earlier rounds must hold.
+        The noise stays as it was solved: what was promised about earlier rounds must hold. Other
+        data must be those of the same clients, measured alike (see `succession`).
         """
+        if experiment.data != self.experiment.data:
+            self.data = experiment.federation()
+            self.task = replace(self.task, data=self.data)
         self.experiment = experiment
 
     def begin(self) -> Progress:

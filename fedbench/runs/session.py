@@ -16,6 +16,7 @@ from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
 from fedbench.runs.history import History
 from fedbench.runs.listeners import Listeners
+from fedbench.runs.succession import refusal
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fedbench.runs.rounds import Progress, Rounds
 
 LIVE = ("rounds", "target", "training.lr")  # what may change between two rounds of a run
+ARRIVALS = "data"  # and this, where more of the same data came in
 GOING = ("running", "paused", "stopping")
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
@@ -167,24 +169,32 @@ class Session:
         self._deliver()
 
     def amend(self, **changes: Any) -> None:
-        """Change `rounds`, `target` or `training.lr` from the next round on.
+        """Change `rounds`, `target`, `training.lr` or `data` from the next round on.
 
-        The history records it. A key is a path, as in `amend(**{"training.lr": 0.1})`. Raises
-        SessionError for any other field or after the run's end, and ValidationError for a bad
+        Model, states and what was spent of privacy go on. Data may change where more of them came
+        in to the same clients, as with `Arriving`. The history records it. A key is a path, as in
+        `amend(**{"training.lr": 0.1, "data.seen": 7})`. Raises SessionError for any other field,
+        for data that a run cannot go on with or after the run's end, and ValidationError for a bad
         value; then nothing changes.
         """
         for path in changes:
-            if path not in LIVE:
+            if path not in LIVE and path.partition(".")[0] != ARRIVALS:
                 raise SessionError(
-                    f"{path} cannot change while a run goes on; {', '.join(LIVE)} can. Reset first"
+                    f"{path} cannot change while a run goes on; {', '.join(LIVE)} can, and data "
+                    "that come in. Reset first"
                 )
         with self._changed:
             self._require("amend", "idle", "running", "paused")
-            self.experiment = self.experiment.replace(**changes)
+            experiment = self.experiment.replace(**changes)
+            begun = self.state != "idle" or self._checkpoint is not None
+            if begun and (reason := refusal(self.experiment, experiment)):
+                raise SessionError(f"{reason}. Reset first")
+            self.experiment = experiment
             if self.state == "idle" and self._checkpoint is None:
                 self.history = History(self.experiment)
             else:
-                self._changes |= changes
+                kept = {path: x for path, x in self._changes.items() if path not in changes}
+                self._changes = kept | changes  # in the order of what was said last
             if self.state == "paused":
                 self._apply_changes()
         self._deliver()
@@ -297,7 +307,11 @@ class Session:
 
     def _apply_changes(self) -> None:
         if self._changes and self._rounds is not None:
+            known = self._rounds.experiment.cautions()
             self._rounds.amend(self.experiment)
+            for text in self.experiment.cautions():
+                if text not in known:
+                    self._listeners.add(Cautioned(text))
             note = Amended(len(self.history) + 1, self._changes)
             self._changes = {}
             self.history.amendments.append(note)

@@ -20,6 +20,7 @@ from fedbench.runs.checkpoint import FILES, Checkpoint, CheckpointError, read
 from fedbench.runs.events import Amended
 from fedbench.runs.history import SPENT, History
 from fedbench.runs.session import Session
+from fedbench.runs.succession import refusal
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,7 @@ RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, CARD, *FILES)
 # What may be different when a run goes on: not what its states and its promise were made by.
 CHANGEABLE = (
     *("rounds", "target", "training", "sampling", "aggregator", "attack", "devices", "engine"),
+    "data",  # where more of them came in to the same clients
     *("privacy.epsilon", "privacy.noise_multiplier"),
 )
 
@@ -165,6 +167,8 @@ def _changed(start: Checkpoint, changes: dict[str, Any]) -> Checkpoint:
                 f"{path} cannot change when a run goes on; {', '.join(CHANGEABLE)} can"
             )
     before, now = start.experiment, start.experiment.replace(**changes)
+    if reason := refusal(before, now):
+        raise StoreError(reason)
     if before.own_accounts != now.own_accounts:
         raise StoreError(
             f"sampling: what was spent is accounted for {before.sampling.kind()} sampling, and "

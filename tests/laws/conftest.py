@@ -61,6 +61,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"channels": (3, 5), "hidden": 6, "norm": False},
         {"channels": (8,), "hidden": 5, "norm": True},
     ],
+    "Arriving": [{}, {"periods": 5, "first": 2, "seen": 2, "memory": 2}],
     "Bernoulli": [{"probability": 0.3}, {"probability": 1.0}],
     "ClientLevelDP": [
         SEEDED,

@@ -23,14 +23,14 @@ from fedbench.data.own.facts import (
     understand,
 )
 from fedbench.data.own.reading import Stamp, TableError
-from fedbench.data.source import Column, RandomSplit, Raw
+from fedbench.data.source import Column, RandomSplit, Raw, Timed
 from fedbench.data.values import Features, standardised
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Table(RandomSplit):
+class Table(RandomSplit, Timed):
     """A table of your own: a DataFrame, a CSV or a Parquet file, one row an example.
 
     `fb.Table(frame_or_path, target="ill", client="hospital")`. What each column is taken for is

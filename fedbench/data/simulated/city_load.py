@@ -45,8 +45,9 @@ class CityLoad(TimeSplit):
     """The load of districts, an hour at a time, by weather, calendar, buildings and events.
 
     Each district is a mix of homes, offices and industry, whose days differ; it has panels or none,
-    and some have a stadium. The load is that of an inhabitant, with noise of 5 %. The latest fifth
-    is the test set.
+    and some have a stadium. The load is that of an inhabitant, with noise of 5 %. With drift,
+    heating turns to electricity and panels are built as time goes on, in each district at a pace of
+    its own. The latest fifth is the test set.
     """
 
     task: ClassVar[Task] = "regression"
@@ -85,6 +86,14 @@ class CityLoad(TimeSplit):
             json_schema_extra={"slider": [0, 7, 0.5], "unit": "a week"},
         ),
     ] = 1.0
+    drift: Annotated[
+        float,
+        knob(
+            "Drift",
+            "how far the city changes over all days: at 1 a degree of heating comes to cost twice "
+            "the load, and a mean district to have as many more panels as any has at first",
+        ),
+    ] = 0.0
     world_seed: SimulationSeed = 0
 
     @property
@@ -102,12 +111,16 @@ class CityLoad(TimeSplit):
         off = _days_off(self.days, rng)[np.arange(hours) // DAY]
         local = 1.5 * rng.standard_normal(self.districts)  # a hill is colder than a square
         crowd = _crowds(self.districts, hours, self.events, rng)
+        # of its own source of chance: a city that changes is else the same city
+        pace = np.random.default_rng([self.world_seed, 3, 1]).uniform(0.5, 1.5, self.districts)
+        passed = self.drift * np.arange(hours) / hours
         x, truth = [], []
         for k in range(self.districts):
             air = weather + local[k]
             features = _features(hours, off, air, crowd[k], sun)
             x.append(features)
-            truth.append(_load(features, share[k], panels[k]))
+            built = pace[k] * passed
+            truth.append(_load(features, share[k], panels[k] + built, 1 + built))
         mean = np.concatenate(truth)
         y = mean * (1 + NOISE * rng.standard_normal(len(mean)))
         names = tuple(f"district {k + 1}" for k in range(self.districts))
@@ -203,9 +216,15 @@ def _features(
 
 
 def _load(
-    features: NDArray[np.float64], share: NDArray[np.float64], panels: float
+    features: NDArray[np.float64],
+    share: NDArray[np.float64],
+    panels: float | NDArray[np.float64],
+    heated: float | NDArray[np.float64] = 1.0,
 ) -> NDArray[np.float64]:
-    """Return the true mean load of each hour: a function of the features and of what is built."""
+    """Return the true mean load of each hour: a function of the features and of what is built.
+
+    `heated` is the load of a degree of heating, of what it is without drift.
+    """
     hour = np.arange(len(features)) % DAY
     off = features[:, 6] == 1
     morning = np.exp(-((hour - 7.5) ** 2) / 6)
@@ -220,5 +239,5 @@ def _load(
         ]
     )
     use = (BASE + PEAK * active) @ share
-    use += features[:, 7] * (HEAT @ share) + features[:, 8] * (COOL @ share)
+    use += features[:, 7] * heated * (HEAT @ share) + features[:, 8] * (COOL @ share)
     return use + CROWD * features[:, 9] - SUN * panels * features[:, 10] + 0.3

@@ -81,3 +81,20 @@ def test_one_model_for_all_is_best_where_districts_are_alike_and_worst_where_not
 
     assert gain(0) < 1.1
     assert gain(2) > 2
+
+
+def test_a_city_changes_by_its_drift_alone() -> None:
+    """Heat per degree and panels grow in a straight line, at a pace of each district's own."""
+    days, heat, sun = 364, feature("heating degrees (K)"), feature("sunshine")
+    still = fb.CityLoad(districts=3, days=days, mix=0).table()
+    moved = fb.CityLoad(districts=3, days=days, mix=0, drift=1).table()
+    assert np.array_equal(still.x, moved.x)
+    assert still.truth is not None and moved.truth is not None
+    more = (moved.truth - still.truth).reshape(3, -1)
+    x = still.x.astype(np.float64).reshape(3, days * 24, -1)
+    passed = np.arange(days * 24) / (days * 24)
+    # an even mix heats with 0.6 · 35 + 0.3 · 20 + 0.1 · 5 watts a degree; the sun gives 250
+    each = passed * (0.0275 * x[:, :, heat] - 0.25 * x[:, :, sun])
+    pace = (more * each).sum(1) / (each**2).sum(1)
+    np.testing.assert_allclose(more, pace[:, None] * each, atol=1e-6)
+    assert ((pace > 0.5) & (pace < 1.5)).all() and len(np.unique(pace)) == 3

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pieces } from "../../../widgets/fedbench_widgets/help/formula.js";
 import { beside } from "../../../widgets/fedbench_widgets/help/place.js";
-import { MEANING, ofLoss, ofMetric } from "../../../widgets/fedbench_widgets/panel/meaning.js";
+import { MEANING, ofLoss, ofMetric, ofNote } from "../../../widgets/fedbench_widgets/panel/meaning.js";
 
 const plain = (source) => pieces(source).map(({ text, level }) => `${"v.^"[level + 1]}${text}`);
 
@@ -37,10 +37,14 @@ test("a card stays within the area", () => {
 });
 
 test("what numbers mean fits what is measured", () => {
-  const accuracy = { metric: { name: "accuracy", label: "", percent: true }, loss_label: "" };
+  const accuracy = { metric: { name: "accuracy", label: "", percent: true }, loss_label: "cross-entropy" };
+  const auc = { metric: { name: "auc", label: "", percent: false, minimize: false }, loss_label: "" };
   const error = { metric: { name: "rmse", label: "", percent: false }, loss_label: "" };
   assert.match(ofMetric(accuracy), /\n1\/n Σ \[ŷ_i = y_i\]\n/);
   assert.match(ofMetric(error), /\n√\(1\/n Σ \(ŷ_i − y_i\)²\)\n/);
+  assert.match(ofMetric(auc), /\nP\[score of a positive > score of a negative\]\n/);
+  assert.match(ofNote(auc), /of the m smallest values/);
+  assert.match(ofNote(error), /of the m largest values/);
   assert.match(ofLoss(accuracy), /log p\(y_i \| x_i\)/);
   assert.match(MEANING.epsilon, /e\^ε/);
 });

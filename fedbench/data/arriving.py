@@ -1,0 +1,182 @@
+"""Data that come in while a federation is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from fedbench.data.card import Task
+from fedbench.data.files import File
+from fedbench.data.simulated import CityLoad
+from fedbench.data.source import Dataset, Measured, Raw, Source, Timed, measured, parted
+
+
+class Arriving(Source):
+    """A source whose rows come in one period after another.
+
+    The time that the data span is cut into equal periods. Those that are over are the training set,
+    or the last `memory` of them; the one after them is the test set, whatever share of test rows
+    the source would take by itself; and what is later is not there yet. Features and targets are
+    measured by the first periods alone, whatever came since: a model that has learnt must not have
+    its units changed. So a run may go on with a later `seen`, by
+    `session.amend(**{"data.seen": 7})`, where clients are told apart by the data (`Natural`).
+    """
+
+    data: Annotated[Timed, Field(title="Data", description="what comes in, by its time")] = (
+        CityLoad()
+    )
+    periods: Annotated[
+        int,
+        Field(
+            ge=2,
+            title="Periods",
+            description="into how many equal periods the time is cut",
+            json_schema_extra={"slider": [2, 104, 1]},
+        ),
+    ] = 12
+    first: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="First",
+            description="how many periods features and targets are standardised by, for good",
+            json_schema_extra={"slider": [1, 104, 1], "unit": "periods"},
+        ),
+    ] = 6
+    seen: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Seen",
+            description="how many periods are over; the next one is the test set",
+            json_schema_extra={"slider": [1, 104, 1], "unit": "periods"},
+        ),
+    ] = 6
+    memory: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            title="Memory",
+            description="how many of the latest periods are trained on",
+            json_schema_extra={"slider": [1, 104, 1], "unit": "periods", "none": "all"},
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Arriving:
+        if not self.first <= self.seen < self.periods:
+            raise ValueError(
+                f"first = {self.first}, seen = {self.seen}, periods = {self.periods}: the first "
+                "periods must be over, and one must be left to be forecast; take "
+                "first ≤ seen < periods"
+            )
+        return self
+
+    # The base says that these belong to the class; here they are those of what comes in.
+
+    @property
+    def task(self) -> Task:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return the task of the data."""
+        return self.data.task
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return the shape of one example."""
+        return self.data.shape
+
+    @property
+    def vocabulary(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return the vocabulary of the data."""
+        return self.data.vocabulary
+
+    @property
+    def ranked(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return whether the data tell of a rare event."""
+        return self.data.ranked
+
+    @property
+    def files(self) -> tuple[File, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return what the data are read from."""
+        return self.data.files
+
+    @property
+    def natural(self) -> Mapping[str, int]:
+        """Return how many values each column of the data has."""
+        return self.data.natural
+
+    def refuses(self) -> tuple[str, str] | None:
+        """Return why the data cannot be had, or None."""
+        found = self.data.refuses()
+        return found and ("data", f"{found[0]}: {found[1]}")
+
+    def cautions(self) -> tuple[str, ...]:
+        """Return what should be known about the data before a run."""
+        return self.data.cautions()
+
+    def follows(self, before: Source) -> tuple[str, str] | None:
+        """Refuse all but more periods, or another memory, of the same data in the same units."""
+        if not isinstance(before, Arriving):
+            return "kind", f"the run began with {before.kind()}, which is measured otherwise"
+        for name in ("data", "periods", "first"):
+            if getattr(self, name) != getattr(before, name):
+                return name, (
+                    "a model that has learnt must not have its data or their units changed; keep "
+                    f"{name} = {_words(getattr(before, name))}"
+                )
+        if self.seen < before.seen:
+            return "seen", f"time does not go back: {before.seen} periods were over; take no less"
+        return None
+
+    def table(self) -> Raw:
+        """Return the table of the data, what is not there yet included."""
+        return self.data.table()
+
+    def held_out(self, raw: Raw) -> NDArray[np.bool_]:
+        """Return the rows of the period after those that are over."""
+        return _periods(raw, self.periods) == self.seen
+
+    def load(self) -> Dataset:
+        """Return the rows of the periods that are over, and of the next one as the test set."""
+        # frozen specs are hashable, which pyright cannot see through pydantic
+        raw, known, period = _whole(
+            self.data,  # pyright: ignore[reportArgumentType]
+            self.periods,
+            self.first,
+        )
+        oldest = 0 if self.memory is None else self.seen - self.memory
+        training, test = (oldest <= period) & (period < self.seen), period == self.seen
+        for rows, which in ((training, f"{oldest + 1} to {self.seen}"), (test, f"{self.seen + 1}")):
+            if not rows.any():
+                raise ValueError(f"data.seen: {raw.card.name} has no row in period {which}")
+        return parted(raw, known, training, test)
+
+
+@lru_cache(maxsize=2)
+def _whole(data: Timed, periods: int, first: int) -> tuple[Raw, Measured, NDArray[np.int64]]:
+    raw = data.table()
+    if raw.units is not None:
+        raise ValueError(
+            f"data.data: {raw.card.name} has rows that belong together, which periods would part"
+        )
+    period = _periods(raw, periods)
+    return raw, measured(data, raw, period >= first), period
+
+
+def _periods(raw: Raw, periods: int) -> NDArray[np.int64]:
+    """Return the period that each row falls into, int64[N], from 0."""
+    if raw.time is None:
+        raise ValueError(
+            f"data.data: {raw.card.name} does not say when a row was seen; name its column of time"
+        )
+    begin, end = float(raw.time.min()), float(raw.time.max())
+    share = (raw.time - begin) / ((end - begin) or 1.0)
+    return np.minimum((share * periods).astype(np.int64), periods - 1)
+
+
+def _words(value: object) -> str:
+    return value.code() if isinstance(value, Source) else str(value)
