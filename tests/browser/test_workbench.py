@@ -322,7 +322,7 @@ def test_the_privacy_of_examples_is_called_that_everywhere(lab: Lab) -> None:
     workbench.button("Start").click()
     workbench.wait_state("done")
     workbench.choose("Privacy", "ExampleLevelDP")
-    hint = workbench.root.locator(".widget-label.fb-hint")
+    hint = workbench.root.locator(".widget-label.fb-hint", has_text="Noise z")
     expect(hint).to_contain_text("example-level ε reaches 4")
     workbench.button("Start").click()
     meter = workbench.root.locator("[data-chip=privacy]")
@@ -338,4 +338,4 @@ def test_the_privacy_of_examples_is_called_that_everywhere(lab: Lab) -> None:
     assert workbench.points("frontier") == 1  # the run before promised something to clients
     table = workbench.root.get_by_role("table")
     expect(table.get_by_role("columnheader", name="example-level ε")).to_be_visible()
-    assert "client-level" not in workbench.root.inner_text()
+    assert "client-level" not in workbench.root.locator(".fb-panel").inner_text()
