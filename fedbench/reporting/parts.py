@@ -255,8 +255,8 @@ def _size(count: float) -> str:
     """Return bytes in the unit in which they are a handy number."""
     for unit, by in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= by:
-            return f"{count / by:.1f} {unit}"
-    return f"{count:.0f} B"
+            return f"{count / by:.1f}\u00a0{unit}"  # never on two lines
+    return f"{count:.0f}\u00a0B"
 
 
 def _listed(words: Sequence[str]) -> str:
