@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from types import MethodType
 from typing import Any, ClassVar, Self, cast, get_args
 
 import tomlkit
@@ -268,7 +269,8 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
         shown = self.value is not None and not isinstance(self.value, Mapping | Spec)
-        given = f" (given: {self.value!r})" if shown else ""
+        value = self.value() if isinstance(self.value, MethodType) else self.value  # as kind is
+        given = f" (given: {value!r})" if shown else ""
         return f"{where}{self.message}{given}"
 
 

@@ -16,6 +16,22 @@
   const texts = [...document.querySelectorAll(".figure-data")].map((each) => each.textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const paper = matchMedia("print");
+  const PANEL = 310; // pixels that the heading of a panel takes
+
+  /** Put panels that have too little room beside each other below each other. */
+  function stack(layout, width) {
+    const across = Object.keys(layout).filter((key) => /^xaxis\d*$/.test(key));
+    if (across.length < 2 || width >= PANEL * across.length) return;
+    const [own, { t, b }] = [layout.height - layout.margin.t - layout.margin.b, layout.margin];
+    layout.height = own * across.length + (t + b) * across.length;
+    const whole = layout.height - t - b;
+    across.forEach((key, k) => {
+      layout[key].domain = [0, 1];
+      const top = 1 - (k * (own + t + b)) / whole;
+      layout[key.replace("x", "y")].domain = [Math.max(0, top - own / whole), top];
+      layout[key.replace("x", "y")].showticklabels = true;
+    });
+  }
 
   function draw() {
     const night = dark.matches && !paper.matches;
@@ -23,12 +39,19 @@
       let source = text;
       if (night) for (const [day, other] of Object.entries(DARK)) source = source.replaceAll(day, other);
       const figure = JSON.parse(source);
+      stack(figure.layout, places[i].clientWidth);
+      places[i].style.height = `${figure.layout.height ?? 340}px`;
       const options = { responsive: true, displaylogo: false, displayModeBar: false };
       Plotly.react(places[i], figure.data, figure.layout, options);
     });
   }
 
   draw();
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth !== width) requestAnimationFrame(draw);
+    width = innerWidth;
+  });
   dark.addEventListener("change", draw);
   paper.addEventListener("change", draw);
   addEventListener("beforeprint", () => {

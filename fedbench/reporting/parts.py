@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,46 +39,49 @@ def summary(histories: list[History], names: Sequence[str], differing: Sequence[
         return tag("p", note(histories[0]) or "The run gave no finite result.", class_="lead")
     apart = f" They share everything but {_listed(differing)}." if differing else ""
     words = f"{len(histories)} runs.{apart}"
-    for metric in dict.fromkeys(history.metric for history in histories):
-        values = {
-            name: _last(history, metric)
-            for history, name in zip(histories, names, strict=True)
-            if history.metric == metric and math.isfinite(_last(history, metric))
-        }
+    groups = _alike(histories)
+    for data, group in groups:
+        metric = histories[group[0]].metric
+        values = {k: histories[k].snapshot()[-1].metrics[metric] for k in group}
+        values = {k: value for k, value in values.items() if math.isfinite(value)}
         if values:
-            rises = _with(histories, metric).experiment.metrics[metric]
-            best = (max if rises else min)(values, key=lambda name: values[name])
-            words += f" The best {_called(metric)} is {_shown(metric, values[best])}, by “{best}”."
+            rises = histories[group[0]].experiment.metrics[metric]
+            best = (max if rises else min)(values, key=lambda k: values[k])
+            where = "The" if len(groups) == 1 else f"On {data}, the"
+            figure = _shown(metric, values[best])
+            words += f" {where} best {_called(metric)} is {figure}, by “{names[best]}”."
     return tag("p", words, class_="lead")
 
 
 def together_drawn(
     histories: list[History], names: Sequence[str], figures: list[go.Figure]
 ) -> list[Html]:
-    """Return a figure of all runs for each metric: such of different ones do not compare."""
-    found = []
-    for metric in dict.fromkeys(history.metric for history in histories):
-        frames = [
-            (name, history.frame())
-            for history, name in zip(histories, names, strict=True)
-            if history.metric == metric
-        ]
-        figure = comparison_figure(frames, metric)
-        found.append(_figure(figure, f"{_called(metric)} of the runs, round by round", figures))
+    """Return a figure for each data set and metric: runs on others do not compare."""
+    found, groups = [], _alike(histories)
+    for data, group in groups:
+        metric = histories[group[0]].metric
+        figure = comparison_figure([(names[k], histories[k].frame()) for k in group], metric)
+        label = f"{_called(metric)} of the runs on {data}, round by round"
+        if len(groups) > 1:
+            found.append(tag("h3", data))
+        found.append(_figure(figure, label, figures))
     return found
 
 
 def frontier(found: Frontier, figures: list[go.Figure]) -> Html:
     """Return the frontier of a sweep as a figure."""
-    drawn = _figure(found.figure(), f"{_called(found.metric)} of a sweep", figures)
-    return tag("section", tag("h2", "Sweep"), drawn)
+    figure = found.figure()
+    title = html.unescape(figure.to_dict()["layout"]["title"]["text"])
+    figure.update_layout(title_text="", margin_t=48)  # as words of the page it wraps
+    drawn = _figure(figure, f"{_called(found.metric)} of a sweep", figures)
+    return tag("section", tag("h2", "Sweep"), tag("p", title, class_="quiet"), drawn)
 
 
 def results(histories: list[History], names: Sequence[str], paths: Sequence[str]) -> Html:
     """Return a line for each run: what tells it apart first, then what it came to."""
     experiments = [history.experiment for history in histories]
     head = ["run", *(titles(experiments[0], paths))]
-    head += ["result", "worst tenth", "privacy", "MB up", "seconds", "rounds", "simulated s"]
+    head += ["result", "worst tenth", "privacy", "sent up", "seconds", "rounds", "simulated s"]
     columns = [cells(experiments, path) for path in paths]
     rows = []
     for k, (history, name) in enumerate(zip(histories, names, strict=True)):
@@ -94,7 +98,7 @@ def results(histories: list[History], names: Sequence[str], paths: Sequence[str]
                 f"{_shown(history.metric, last[history.metric])} {_called(history.metric)}",
                 _shown(history.metric, last["worst_tenth"]),
                 promised,
-                f"{found['bytes_up'] / 1e6:.2f}",
+                _size(found["bytes_up"]),
                 f"{found['seconds']:.2f}",
                 found["rounds"],
                 "–" if took is None else f"{took:.4g}",
@@ -155,6 +159,7 @@ def policy(*scripts: str) -> str:
 def data(figure: go.Figure) -> Html:
     """Return a figure as JSON that can stand in a page, as wide as the page lets it be."""
     figure.update_layout(width=None, autosize=True)
+    figure.update_yaxes(automargin=True, title_standoff=12)
     return Html(str(figure.to_json()).replace("<", "\\u003c"))
 
 
@@ -227,12 +232,13 @@ def _privacy(history: History) -> list[Html]:
     ]
 
 
-def _with(histories: list[History], metric: str) -> History:
-    return next(history for history in histories if history.metric == metric)
-
-
-def _last(history: History, metric: str) -> float:
-    return history.snapshot()[-1].metrics[metric]
+def _alike(histories: list[History]) -> list[tuple[str, list[int]]]:
+    """Return what runs may be compared, those on the same data by the same metric: name, places."""
+    called = cells([history.experiment for history in histories], "data")
+    found: dict[tuple[object, str], list[int]] = {}
+    for k, history in enumerate(histories):
+        found.setdefault((history.experiment.data, history.metric), []).append(k)
+    return [(called[group[0]], group) for group in found.values()]
 
 
 def _called(metric: str) -> str:
@@ -243,6 +249,14 @@ def _shown(metric: str, value: float) -> str:
     if not math.isfinite(value):
         return "–"
     return f"{value:.1%}" if metric == "accuracy" else f"{value:.4g}"
+
+
+def _size(count: float) -> str:
+    """Return bytes in the unit in which they are a handy number."""
+    for unit, by in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= by:
+            return f"{count / by:.1f}\u00a0{unit}"  # never on two lines
+    return f"{count:.0f}\u00a0B"
 
 
 def _listed(words: Sequence[str]) -> str:

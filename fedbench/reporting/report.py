@@ -59,19 +59,25 @@ def report(
         try:
             target.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise ReportError(f"{target} cannot be written: {error.strerror or error}") from error
+            raise _unwritable(target, error) from error
     return text
+
+
+def _unwritable(path: Path, error: OSError) -> ReportError:
+    missing = isinstance(error, FileNotFoundError)
+    why = f"there is no folder {path.parent}" if missing else error.strerror or error
+    return ReportError(f"{path} cannot be written: {why}")
 
 
 def _refuse_others(path: Path, force: bool) -> None:
     """Raise ReportError where a file that is no report would be overwritten."""
-    if force or not path.is_file():
-        return
     try:
+        if force or not path.is_file():
+            return
         with path.open("rb") as file:
             start = file.read(LOOKED_AT)
-    except OSError as error:
-        raise ReportError(f"{path} cannot be read: {error.strerror or error}") from error
+    except OSError as error:  # not even looking is allowed in a folder of somebody else's
+        raise _unwritable(path, error) from error
     if OURS.encode() not in start:
         raise ReportError(
             f"{path} is there already and is no report; choose another name, or overwrite it "

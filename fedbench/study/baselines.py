@@ -31,7 +31,8 @@ class Baselines:
     `local` is that metric over all test rows, each by a model that its client trained alone, and
     `clients` the same for each client's own test rows, float32[tested], NaN without any. All are
     taken after as many rounds of the experiment's local training as it has rounds. `oracle` is what
-    nobody can do better than, where the data are simulated and not skewed.
+    who knows the truth scores on the same test rows, where the data are simulated and not skewed;
+    on few rows chance can beat it.
     """
 
     metric: str
@@ -44,8 +45,8 @@ class Baselines:
     @property
     def levels(self) -> dict[str, float]:
         """Return the levels by name, as `History.figure` draws them."""
-        best = {} if self.oracle is None else {"oracle": self.oracle}
-        return {"pooled": self.pooled, "local-only": self.local, **best}
+        truth = {} if self.oracle is None else {"true model": self.oracle}
+        return {"pooled": self.pooled, "local-only": self.local, **truth}
 
     def frame(self) -> pd.DataFrame:
         """Return the local-only level of each client with test rows, by client."""

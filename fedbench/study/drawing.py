@@ -127,6 +127,8 @@ class Drawing:
         experiment = self.points[0].experiment
         runs = max(point.runs for point in self.points)
         seeds = f", mean of {runs} seeds with its 95 % interval" if runs > 1 else ""
+        if runs > 1 and all(point.same for point in self.points if point.runs > 1):
+            seeds = f", {runs} seeds, which change nothing here"
         return f"{experiment.data.kind()}, {experiment.clients} clients{seeds}"
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fedbench.study.forecast import Forecast
 
 CONFIDENCE = 0.95
+SHARES = ("accuracy", "auc")  # metrics that are never below 0 or above 1
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class FrontierPoint:
     """Runs that differ by nothing but their seed, or that of their noise, as one.
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
-    Student's t over `runs` seeds, NaN with one; all on the same test set, whose size adds to what
-    is not known. Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC of
+    Student's t over `runs` seeds, for accuracy and AUC as far as it lies in [0, 1]; all on the same
+    test set, whose size adds to what is not known. They are NaN with one run, and where all of them
+    gave the same: `same` says that they did so in every metric, so that the seeds change nothing.
+    Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC of
     a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
     `delta` and for `unit`; NaN without privacy. `best` says that no other point of the same unit
     and δ is better for as little ε, or as good for less.
@@ -51,6 +54,7 @@ class FrontierPoint:
     delta: float | None
     attack_auc: float = math.nan
     best: bool = False
+    same: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,10 @@ class Frontier:
     def frame(self) -> pd.DataFrame:
         """Return one row a point.
 
-        Columns: the settings but the seed, the metric (mean), low and high (95 % interval), runs,
-        failed, epsilon (client-level), example_epsilon, local_epsilon, delta, attack_auc (of a
-        membership inference) and best; NaN where something does not apply.
+        Columns: the settings but the seed, the metric (mean), low and high (95 % interval, within
+        [0, 1] for accuracy and AUC), runs, failed, epsilon (client-level), example_epsilon,
+        local_epsilon, delta, attack_auc (of a membership inference) and best; NaN where something
+        does not apply.
         """
         import pandas as pd
 
@@ -205,31 +210,34 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
     first, good = group[0], [each for each in group if not each.error]
     values = np.array([each.value for each in good])
     mean = float(values.mean()) if len(good) else math.nan
-    margin = _margin(values)
+    low, high = _interval(values, first.metric)
     return FrontierPoint(
         settings={path: value for path, value in first.settings.items() if path not in REPEATS},
         experiment=first.experiment,
         value=mean,
-        low=mean - margin,
-        high=mean + margin,
+        low=low,
+        high=high,
         runs=len(good),
         failed=len(group) - len(good),
         epsilon=max((each.epsilon for each in good), default=math.nan),
         unit=first.unit,
         delta=first.delta,
         attack_auc=float(np.mean([each.attack_auc for each in good])) if good else math.nan,
+        same=len(good) > 1 and all(each.metrics == good[0].metrics for each in good),
     )
 
 
-def _margin(values: np.ndarray) -> float:
-    """Half the width of the interval of the mean."""
+def _interval(values: np.ndarray, metric: str) -> tuple[float, float]:
+    """Return the ends of the interval of the mean; Student's t knows no bounds of a metric."""
     from scipy.stats import t
 
     count = len(values)
-    if count < 2:
-        return math.nan
-    deviation = float(values.std(ddof=1))
-    return float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * deviation / math.sqrt(count)
+    if count < 2 or np.ptp(values) == 0:
+        return math.nan, math.nan
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    margin = float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * deviation / math.sqrt(count)
+    low, high = mean - margin, mean + margin
+    return (max(low, 0.0), min(high, 1.0)) if metric in SHARES else (low, high)
 
 
 def _marked(points: list[FrontierPoint], higher_is_better: bool) -> tuple[FrontierPoint, ...]:

@@ -1,4 +1,4 @@
-"""How well anyone could do, where a simulator knows what is true."""
+"""What the true model scores, where a simulator knows what is true."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ def oracle(source: Source) -> dict[str, float] | None:
     """Return the scores on the test set of who knows the truth; None where no truth is known.
 
     Metrics are those of a run: accuracy and loss by the true probability of the second class, or
-    RMSE, MAE, R² and loss by the true mean. Only chance beats it. It is known of simulated worlds
-    (`fedbench.data.simulated`), and holds for rows without skews.
+    RMSE, MAE, R² and loss by the true mean. It is a score on these rows and no bound: on few of
+    them chance can beat it. It is known of simulated worlds (`fedbench.data.simulated`), and holds
+    for rows without skews.
     """
     import torch
 

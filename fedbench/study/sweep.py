@@ -88,7 +88,7 @@ class Sweep:
 
     @property
     def levels(self) -> dict[str, float]:
-        """The pooled and the local-only level, and the oracle's where there is one.
+        """The pooled and the local-only level, and the true model's where there is one.
 
         They are of the first point's experiment, on average over the seeds, and empty before the
         first of them is known or where none were asked for.

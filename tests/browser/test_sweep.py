@@ -43,12 +43,15 @@ def test_a_sweep_fills_the_tab_is_cancelled_and_goes_on(lab: Lab) -> None:
     # points appear while others are still computed
     expect(status).to_have_text(re.compile(r"^[1-5] of 6 runs, about \d+ s left$"), timeout=60_000)
     workbench.wait_points(1, "frontier")
+    run = sweep.get_by_role("button", name="Run sweep")
+    expect(run).to_be_disabled()
     sweep.get_by_role("button", name="Cancel sweep").click()
     expect(status).to_have_text(re.compile(r"^cancelled after [1-5] of 6 runs$"))
     before = workbench.points("frontier")
     assert 1 <= before <= 3
     sweep.get_by_role("button", name="Go on").click()
     expect(status).to_have_text("6 of 6 runs done", timeout=120_000)
+    expect(run).to_be_enabled()
     workbench.wait_points(3, "frontier")
     assert workbench.points("frontier") == 3
     chart = workbench.chart("frontier")
@@ -94,6 +97,50 @@ def test_two_settings_make_a_map(lab: Lab) -> None:
     expect(grid.get_by_role("rowheader")).to_have_text(["0.1", "1", "10"])
     expect(grid.get_by_role("cell").last).to_have_text(re.compile(r"^\d+\.\d%$"))
     assert lab.errors == []
+
+
+def test_what_is_offered_first_follows_the_form_until_a_hand_chose(lab: Lab) -> None:
+    workbench = opened(lab)
+    workbench.tab("Privacy–utility")
+    sweep = bar(workbench)
+    setting = sweep.get_by_label("Sweep: setting")
+    values = sweep.get_by_label("Sweep: values")
+    expect(setting).to_have_value("privacy.epsilon")
+    lab.run(
+        "import fedbench as fb; private = wb.experiment.replace(**{'training.lr': 0.4}); "
+        "wb.experiment = private.replace(privacy=fb.NoPrivacy())"
+    )
+    expect(setting).to_have_value("training.lr")
+    expect(values).to_have_value("0.1, 0.2, 0.4, 0.8")
+    lab.run("wb.experiment = private")
+    expect(setting).to_have_value("privacy.epsilon")
+    expect(values).to_have_value("0.5, 1, 2, 4, 8, ∞")
+    lab.run("wb.experiment = private.replace(privacy=fb.NoPrivacy())")
+    setting.select_option("rounds")
+    values.fill("3, 5")
+    lab.run("wb.experiment = private")
+    expect(sweep.locator("option[value='privacy.epsilon']").first).to_be_attached()
+    expect(setting).to_have_value("rounds")
+    expect(values).to_have_value("3, 5")
+    run = sweep.get_by_role("button", name="Run sweep")
+    expect(run).to_be_enabled()
+    lab.kernel("shutdown")  # nobody is there to run it
+    expect(run).to_be_disabled()
+
+
+def test_an_edit_after_a_run_says_so_in_its_place(lab: Lab) -> None:
+    workbench = opened(lab)
+    lab.run(QUICK)
+    workbench.button("Start").click()
+    workbench.wait_state("done")
+    head = workbench.root.locator(".fb-toolbar")
+    before = head.bounding_box()
+    lab.run("wb.experiment = wb.experiment.replace(rounds=3)")
+    words = head.get_by_text("Shown: the last run. Start runs the form.")
+    expect(words).to_be_visible()
+    assert head.bounding_box() == before
+    lab.run("wb.experiment = wb.experiment.replace(rounds=2)")
+    expect(words).to_be_hidden()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ import torch
 
 import fedbench as fb
 from fedbench.reporting import ReportError
+from fedbench.reporting.parts import _size
 from fedbench.runs import History
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -109,6 +111,29 @@ def test_several_runs_begin_with_what_differs(wines: History, private: History) 
     assert "client-level ε ≤ 3" in seen.words
 
 
+def test_runs_on_different_data_do_not_compete(wines: History, private: History) -> None:
+    patients = fb.run(fb.Experiment(data=fb.DiabetesProgression(), rounds=1))
+    halved = fb.run(wines.experiment.replace(data=fb.Wine(test_fraction=0.5)))
+    runs, names = [wines, patients, halved, private], ["a", "b", "c", "d"]
+    seen = Seen(fb.report(runs, names=names))
+    lead = next(word for word in seen.words if word.startswith("4 runs."))
+    value = {name: run.rows[-1].metrics[run.metric] for name, run in zip(names, runs, strict=True)}
+    best = max("ad", key=lambda name: value[name])
+    assert f"On Wine, the best accuracy is {value[best]:.1%}, by “{best}”." in lead
+    assert f"On Wine, Test share 0.5, the best accuracy is {value['c']:.1%}, by “c”." in lead
+    assert f"On DiabetesProgression, the best RMSE is {value['b']:.4g}, by “b”." in lead
+    figures = [json.loads(text)["data"] for text in seen.scripts[:-2]][:3]
+    assert [[line["name"] for line in each] for each in figures] == [["a", "d"], ["b"], ["c"]]
+
+
+def test_what_was_sent_has_a_unit_that_fits(wines: History) -> None:
+    sent = float(sum(row.bytes_up for row in wines.rows))
+    assert 1e3 < sent < 1e6
+    assert f"{sent / 1e3:.1f}\u00a0kB" in Seen(fb.report(wines)).words
+    shown = [_size(count).split() for count in (12, 5800, 2.5e6, 3e9)]
+    assert shown == [["12", "B"], ["5.8", "kB"], ["2.5", "MB"], ["3.0", "GB"]]
+
+
 def test_the_best_of_an_error_is_the_least() -> None:
     patients = fb.Experiment(data=fb.DiabetesProgression(), rounds=2)
     runs = [fb.run(patients.replace(seed=seed)) for seed in (0, 1)]
@@ -187,10 +212,19 @@ def test_a_report_takes_the_place_of_a_report_and_of_nothing_else(
 
 
 def test_a_path_that_cannot_be_written_is_named(wines: History, tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"nowhere/report\.html cannot be written: No such file"):
+    with pytest.raises(
+        ReportError, match=r"nowhere/report\.html cannot be written: there is no folder .*nowhere$"
+    ):
         fb.report(wines, tmp_path / "nowhere" / "report.html")
     with pytest.raises(ReportError, match="cannot be written: Is a directory"):
         fb.report(wines, tmp_path)
+    for force in (False, True):  # whether or not it is looked at first
+        with pytest.raises(ReportError, match=r"cannot be written: File name too long$"):
+            fb.report(wines, tmp_path / ("a" * 300), force=force)
+    if os.geteuid() != 0:  # who may do anything
+        (tmp_path / "closed").mkdir(mode=0)
+        with pytest.raises(ReportError, match=r"cannot be written: Permission denied$"):
+            fb.report(wines, tmp_path / "closed" / "report.html")
 
 
 def test_one_history_gives_one_report(wines: History) -> None:

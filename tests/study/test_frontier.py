@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -64,11 +65,33 @@ def test_means_and_intervals_are_those_of_a_table_of_t() -> None:
     # t(0.975) is 2.7764 with 4 degrees of freedom and 12.7062 with one
     margin = 2.7764451 * math.sqrt(0.025) / math.sqrt(5)
     assert (five.low, five.high) == pytest.approx((0.7 - margin, 0.7 + margin))
-    margin = 12.7062047 * math.sqrt(0.02) / math.sqrt(2)
-    assert (two.low, two.high) == pytest.approx((0.7 - margin, 0.7 + margin))
+    assert (two.low, two.high) == (0, 1)  # an accuracy is not 0.7 ± 1.27
     assert one.value == 0.7 and math.isnan(one.low) and math.isnan(one.high)
     assert [point.runs for point in frontier.points] == [5, 2, 1]
     assert five.settings == {"budget": 1.0}
+
+
+def test_an_interval_stays_where_the_metric_is() -> None:
+    frame = of_budgets({1.0: [0.9, 0.96, 0.99], 2.0: [0.01, 0.04, 0.1]}).frame()
+    assert frame["high"].tolist() == [1, pytest.approx(0.05 + 4.3026527 * 0.0458258 / 3**0.5)]
+    assert frame["low"].tolist() == [pytest.approx(0.95 - 4.3026527 * 0.0458258 / 3**0.5), 0]
+    patients = BASE.replace(data=fb.DiabetesProgression())
+    errors = [result(value, experiment=patients, seed=k) for k, value in enumerate((50.0, 60.0))]
+    (point,) = fb.Frontier.of(errors).points
+    assert point.low == pytest.approx(55 - 12.7062047 * 5) and point.high > 100  # of no bounds
+
+
+def test_seeds_that_change_nothing_are_no_interval() -> None:
+    same, level, moved = of_budgets({1.0: [0.7, 0.7], 2.0: [0.7], 4.0: [0.7, 0.8]}).points
+    assert [point.same for point in (same, level, moved)] == [True, False, False]
+    assert same.value == 0.7 and math.isnan(same.low) and math.isnan(same.high)
+    few = [result(0.7, seed=seed) for seed in range(2)]
+    # by chance alike in the first metric, and not in another
+    few = [replace(each, metrics={"accuracy": 0.7, "loss": k}) for k, each in enumerate(few)]
+    (point,) = fb.Frontier.of(few).points
+    assert not point.same and math.isnan(point.low)
+    title = of_budgets({1.0: [0.7, 0.7], 2.0: [0.8, 0.8]}).figure().layout.title.text
+    assert title.endswith("2 seeds, which change nothing here")
 
 
 def test_a_table_has_a_row_for_all_seeds_together() -> None:

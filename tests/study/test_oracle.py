@@ -1,4 +1,4 @@
-"""What nobody can do better than, where the truth is known."""
+"""What the true model scores, where the truth is known."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_it_is_a_level_beside_pooled_and_alone_unless_rows_are_skewed() -> None:
     assert found is not None
     best = fb.oracle(fb.Hospitals())
     assert best is not None
-    assert found.levels["oracle"] == found.oracle == best["accuracy"]
+    assert found.levels["true model"] == found.oracle == best["accuracy"]
     skewed = fb.baselines(experiment.replace(skews=[fb.LabelNoise()]))
     assert skewed is not None
     assert set(skewed.levels) == {"pooled", "local-only"}

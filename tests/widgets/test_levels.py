@@ -9,6 +9,7 @@ import torch
 
 import fedbench as fb
 from fedbench_widgets import Workbench
+from fedbench_widgets.levels import short
 from tests.widgets.test_workbench import send, until
 
 torch.set_num_threads(1)
@@ -58,6 +59,20 @@ def test_another_budget_has_the_same_levels_and_another_model_has_not(workbench:
     assert workbench._levels.shown(workbench.session.experiment)["lines"] == linear
     workbench.experiment = WINES.replace(model=fb.MLP(hidden=(8,)))
     until(lambda: lines(workbench) and lines(workbench) != linear)
+
+
+def test_who_knows_the_truth_is_the_true_model(workbench: Workbench) -> None:
+    wards = fb.Experiment(data=fb.Hospitals(patients=400), partition=fb.Natural(), rounds=1)
+    truth = fb.oracle(wards.data)
+    assert truth is not None
+    workbench.experiment = wards
+    send(workbench, command="reset")
+    send(workbench, levels=True)
+    until(lambda: lines(workbench))
+    assert lines(workbench)[2] == {
+        "label": f"true model {short(wards.metric, truth[wards.metric])}",
+        "value": truth[wards.metric],
+    }
 
 
 def test_a_run_comes_first(workbench: Workbench) -> None:

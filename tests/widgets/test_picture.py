@@ -77,6 +77,19 @@ def test_the_status_says_why_the_run_ended() -> None:
     assert status(session, WINES, [])["ended"].startswith("privacy budget")
 
 
+def test_a_run_that_the_form_no_longer_holds_is_said_to_be_the_last() -> None:
+    session = Session(WINES.replace(rounds=1))
+    ran, other = session.experiment, WINES.replace(rounds=9)
+    assert status(session, other, [])["subtitle"] == other.describe()  # nothing is on show yet
+    session.start()
+    assert session.wait(60) == "done"
+    assert status(session, ran, [])["subtitle"] == ran.describe()
+    assert status(session, None, [])["subtitle"] == ran.describe()
+    found = status(session, other, [])
+    assert found["subtitle"] == "Shown: the last run. Start runs the form."
+    assert (found["title"], found["rounds"]) == ("Wine", 1)
+
+
 def test_the_note_tells_the_end_but_leaves_a_failure_to_its_banner() -> None:
     assert note(History(WINES)) == ""
     assert note(finished(WINES, ended="target reached")).endswith("The run ended: target reached.")

@@ -58,10 +58,41 @@ def test_every_number_and_every_choice_can_be_swept_the_budget_first(page: Page)
     assert not any("seed" in path for path in fields)
     for path, field in fields.items():  # each of them is a setting, by its name
         assert field["name"], path
-    plain = EXPERIMENT.replace(privacy=fb.NoPrivacy())
-    assert "privacy.epsilon" not in {
-        field["path"] for field in page.sweeping.shown(plain)["fields"]
+    plain = page.sweeping.shown(EXPERIMENT.replace(privacy=fb.NoPrivacy()))["fields"]
+    assert plain[0]["path"] == "training.lr"
+    assert "privacy.epsilon" not in {field["path"] for field in plain}
+
+
+def test_only_kinds_are_offered_that_go_with_the_rest(page: Page) -> None:
+    wards = fb.Experiment(data=fb.Hospitals(), partition=fb.Natural())
+    kinds = {
+        field["path"]: field["values"].split(", ")
+        for field in page.sweeping.shown(wards)["fields"]
+        if field["path"].endswith(".kind")
     }
+    assert kinds["data.kind"][0] == "Hospitals" and len(kinds["data.kind"]) == 3
+    assert kinds["partition.kind"][0] == "Natural"
+    for path, (own, *others) in kinds.items():
+        settings, group = wards.to_dict(), path.removesuffix(".kind")
+        assert settings[group]["kind"] == own
+        for other in others:  # each can be in its place
+            found = fb.Experiment.from_dict({**settings, group: {"kind": other}})
+            assert found.metric == wards.metric
+    assert "CNN" not in kinds["model.kind"]  # no images
+    words = ask(page, {"data.kind": "Hospitals, Digits"}, 1, wards)
+    assert words.endswith("(given: 'Natural')")
+
+
+def test_seeds_that_change_nothing_are_said_to(page: Page) -> None:
+    # one client, all rows at once, from zero: nothing is left to chance
+    fixed = fb.Experiment(
+        data=fb.Wine(), partition=fb.IID(clients=1), training=fb.LocalTraining(batch_size=None)
+    ).replace(rounds=1)
+    assert ask(page, {"rounds": "1, 2"}, 2, fixed) == ""
+    page.sweeping._sweeps[0].wait(90)
+    for point in page.sweeping.shown(fixed)["points"]:
+        assert point["seed"] == "2 seeds; the seeds change nothing here"
+        assert (point["low"], point["high"]) == (None, None)
 
 
 def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> None:

@@ -101,8 +101,8 @@ class Levels:
 
 
 def _words(found: Baselines) -> dict[str, float]:
-    best = {} if found.oracle is None else {"best possible": found.oracle}
-    return {"pooled": found.pooled, "alone": found.local, **best}
+    truth = {} if found.oracle is None else {"true model": found.oracle}
+    return {"pooled": found.pooled, "alone": found.local, **truth}
 
 
 def short(metric: str, value: float) -> str:

@@ -34,6 +34,7 @@ COLUMNS = (
 )
 MOST_POINTS = 2000  # more than a chart has pixels
 WRONG = "Something in the form is wrong: see the red lines"
+LAST = "Shown: the last run. Start runs the form."
 LABELS = {"accuracy": "Test accuracy", "auc": "Test AUC", "rmse": "Test RMSE"}
 
 
@@ -97,7 +98,8 @@ def status(
 ) -> dict[str, Any]:
     """Return the toolbar's state; `shown` is what the form holds, None while it is wrong.
 
-    `trouble` says why what the form holds cannot be run.
+    `trouble` says why what the form holds cannot be run. What is on show is the last run until the
+    next one starts: where the form holds another experiment by then, the subtitle says so.
     """
     experiment = session.experiment if session.state not in ("idle",) else shown
     experiment = experiment or session.experiment
@@ -107,11 +109,12 @@ def status(
     going = session.state in ("running", "paused", "stopping")
     left = max(0, experiment.rounds - len(rows))
     pace = session.seconds / len(rows) if rows else None
+    over = session.state in ("done", "failed")
     failure = session.failure
     return {
         "state": session.state,
         "title": session_title(experiment),
-        "subtitle": experiment.describe(),
+        "subtitle": LAST if over and shown not in (None, experiment) else experiment.describe(),
         "round": len(rows),
         "rounds": experiment.rounds,
         "elapsed": session.seconds,

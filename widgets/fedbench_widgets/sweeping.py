@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -15,13 +16,14 @@ from fedbench.experiment import Experiment
 from fedbench.overrides import several
 from fedbench.spec import Part, Spec
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
-from fedbench.study.grid import refuse_code
+from fedbench.study.grid import grid, refuse_code
 from fedbench.template import group_of
 from fedbench_widgets.levels import short
 from fedbench_widgets.picture import session_title
 from fedbench_widgets.warming import dismiss
 
 BUDGET, BUDGETS = "privacy.epsilon", "0.5, 1, 2, 4, 8, ∞"
+FIRST = (BUDGET, "training.lr")  # of which the first that there is is offered first
 AROUND = (0.25, 0.5, 1, 2)  # what is offered beside a number as it is now
 MOST_SEEDS = 50
 
@@ -37,6 +39,7 @@ class Sweeping:
         self._sweeps: list[Sweep] = []
         self._words = ""  # what is wrong with what was asked for
         self._drawn: dict[int, tuple[object, dict[str, Any]]] = {}
+        self._offered: tuple[Experiment | None, list[dict[str, str]]] = None, []
 
     def start(self, experiment: Experiment, over: dict[str, str], seeds: int) -> Sweep:
         """Start a sweep of `experiment` over settings, whose values are given as text.
@@ -123,8 +126,10 @@ class Sweeping:
         done, total, eta = last.progress if last else (0, 0, None)
         failed = [each.error for each in last.results if each.error] if last else []
         words = self._words or (f"{len(failed)} failed: {failed[0]}" if failed else "")
+        if experiment is not self._offered[0]:
+            self._offered = experiment, [] if experiment is None else _fields(experiment)
         return {
-            "fields": [] if experiment is None else list(_fields(experiment)),
+            "fields": self._offered[1],
             "state": last.state if last else "none",
             "done": done,
             "total": total,
@@ -179,7 +184,7 @@ def _bare(experiment: Experiment) -> Experiment:
     return experiment.replace(**{BUDGET: 1.0, "seed": 0})
 
 
-_WORDS = {"local-only": "alone", "oracle": "best possible"}
+_WORDS = {"local-only": "alone"}
 
 
 def _call(method: weakref.WeakMethod[Any]) -> None:
@@ -198,20 +203,21 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
         "epsilon": _number(point.epsilon),
         "unit": privacy.level if isinstance(privacy, Private) else None,
         "value": point.value,
-        "low": _within(point.low, frontier.metric),
-        "high": _within(point.high, frontier.metric),
+        "low": _number(point.low),
+        "high": _number(point.high),
         "metric": frontier.metric,
         "delta": point.delta,
         "auc": _number(point.attack_auc),
         "rounds": experiment.rounds,
-        "seed": f"{point.runs} seed{'' if point.runs == 1 else 's'}",
+        "seed": _repeats(point),
         "current": False,
     }
 
 
-def _within(end: float, metric: str) -> float | None:
-    """Return an end of an interval as far as the metric goes: Student's t knows no bounds."""
-    return _number(min(max(end, 0.0), 1.0) if metric in ("accuracy", "auc") else end)
+def _repeats(point: FrontierPoint) -> str:
+    if point.same:
+        return f"{point.runs} seeds; the seeds change nothing here"
+    return f"{point.runs} seed{'' if point.runs == 1 else 's'}"
 
 
 def _label(point: FrontierPoint) -> str:
@@ -248,14 +254,20 @@ def _map(one: Sweep, frontier: Frontier) -> dict[str, Any] | None:
     }
 
 
-def _fields(experiment: Experiment) -> Iterator[dict[str, str]]:
-    """Yield every number, and every choice, of what the form holds: path, name, values to offer."""
-    fields = list(_numbers(experiment, "", ""))
-    fields.sort(key=lambda field: field["path"] != BUDGET)  # the first one is offered first
-    return iter(fields)
+def _fields(experiment: Experiment) -> list[dict[str, str]]:
+    """Return every number, and every choice, of what the form holds: path, name, values to offer.
+
+    Only kinds are offered that go with the rest of the experiment.
+    """
+    fields = list(_numbers(experiment, experiment, "", ""))
+    rank = {path: place for place, path in enumerate(FIRST)}
+    fields.sort(key=lambda field: rank.get(field["path"], len(rank)))
+    return fields
 
 
-def _numbers(spec: Spec, prefix: str, group: str) -> Iterator[dict[str, str]]:
+def _numbers(
+    experiment: Experiment, spec: Spec, prefix: str, group: str
+) -> Iterator[dict[str, str]]:
     for name, field in type(spec).model_fields.items():
         value, path = getattr(spec, name), f"{prefix}{name}"
         title = f"{group}{field.title}"
@@ -263,18 +275,28 @@ def _numbers(spec: Spec, prefix: str, group: str) -> Iterator[dict[str, str]]:
             continue
         if isinstance(value, Spec):
             if isinstance(value, Part) and not prefix:
-                kinds = ", ".join(_choices(value, group_of(field)))
-                yield {"path": f"{path}.kind", "name": title, "values": kinds}
-            yield from _numbers(value, f"{path}.", f"{field.title} · ")
+                kinds = _choices(experiment, f"{path}.kind", value, group_of(field))
+                if len(kinds) > 1:
+                    yield {"path": f"{path}.kind", "name": title, "values": ", ".join(kinds)}
+            yield from _numbers(experiment, value, f"{path}.", f"{field.title} · ")
         elif _is_number(field):
             yield {"path": path, "name": title, "values": _offered(path, value)}
 
 
-def _choices(part: Part, family: type[Spec] | None) -> list[str]:
-    """Return the kind of a part, and the first others of its family."""
+def _choices(experiment: Experiment, path: str, part: Part, family: type[Spec] | None) -> list[str]:
+    """Return the kind of a part, and the first others of its family that can be in its place."""
     own = part.kind()
     known = family.choices() if family is not None and issubclass(family, Part) else {}
-    return [own, *[kind for kind in known if kind != own][:2]]
+    others = (kind for kind in known if kind != own and _sound(experiment, {path: (own, kind)}))
+    return [own, *islice(others, 2)]
+
+
+def _sound(experiment: Experiment, axes: dict[str, Any]) -> bool:
+    try:
+        grid(experiment, axes)
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def _is_number(field: FieldInfo) -> bool:

@@ -41,6 +41,7 @@ export const NONE = {
   map: null,
 };
 const SEEDS = 5;
+const BUDGET = "privacy.epsilon";
 
 /**
  * The sweep's own bar: settings and values, seeds, and the buttons that its state allows.
@@ -66,6 +67,22 @@ export function controls(ask) {
   line.append(first.el, second.el, label("over seeds", seeds), run, cancel, resume, bar, status);
   const el = html("div", { class: "fb-sweep", role: "group", "aria-label": "Sweep" });
   el.append(line, wrong, known);
+  let idle = false;
+  /** @type {Element | null} the head of the workbench, which hears whether the kernel is there */
+  let head = null;
+  const heed = () => {
+    if (!el.isConnected) {
+      watched.disconnect();
+      head = null;
+    } else if (head === null) {
+      head = el.closest("[data-fedbench=workbench]")?.querySelector(".fb-toolbar") ?? null;
+      if (head) watched.observe(head, { attributeFilter: ["data-dead"] });
+    }
+    const dead = head?.hasAttribute("data-dead") ?? false;
+    set(run, { disabled: dead || !idle });
+    for (const each of [cancel, resume]) set(each, { disabled: dead });
+  };
+  const watched = new MutationObserver(heed);
   return {
     el,
     /** @param {Sweep} sweep */
@@ -73,7 +90,8 @@ export function controls(ask) {
       first.offer(sweep.fields);
       second.offer(sweep.fields);
       const going = sweep.state === "running";
-      set(run, { disabled: sweep.fields.length === 0 });
+      idle = !going && sweep.fields.length > 0;
+      heed();
       set(cancel, { hidden: !going });
       set(resume, { hidden: !(sweep.state === "cancelled" && sweep.done < sweep.total) });
       set(bar, { hidden: sweep.state === "none", max: Math.max(1, sweep.total), value: sweep.done });
@@ -95,6 +113,7 @@ export function progress({ state, done, total, eta }) {
   const runs = `${done} of ${total} runs`;
   if (state === "done") return `${runs} done`;
   if (state === "cancelled") return `cancelled after ${runs}`;
+  if (done === total) return `${runs} done, working out pooled and alone…`;
   return eta === null ? `${runs}, starting` : `${runs}, about ${duration(eta)} left`;
 }
 
@@ -114,13 +133,20 @@ function axis(name, optional) {
   const values = html("input", { type: "text", "aria-label": `${name}: values`, spellcheck: "false" });
   const el = html("span", { class: "fb-axis" }, html("span", {}, name), choice, values);
   let offered = "";
+  // by hand: neither what was chosen nor what was typed is changed by news of the form
+  let picked = false;
+  let typed = false;
   /** @type {Map<string, Field>} */
   const fields = new Map();
-  const chosen = () => {
-    values.value = fields.get(choice.value)?.values ?? "";
+  const fill = () => {
+    if (!typed) values.value = fields.get(choice.value)?.values ?? "";
     set(values, { hidden: choice.value === "" });
   };
-  choice.addEventListener("change", chosen);
+  choice.addEventListener("change", () => {
+    [picked, typed] = [true, false];
+    fill();
+  });
+  values.addEventListener("input", () => (typed = true));
   set(values, { hidden: optional });
   return {
     el,
@@ -128,17 +154,21 @@ function axis(name, optional) {
     values: () => values.value,
     /** @param {Field[]} now */
     offer(now) {
+      const appears = fields.size > 0 && !fields.has(BUDGET) && now[0]?.path === BUDGET;
       fields.clear();
       for (const field of now) fields.set(field.path, field);
       const names = JSON.stringify(now.map((field) => [field.path, field.name]));
-      if (names === offered) return; // what was typed stays
-      offered = names;
-      const before = choice.value;
-      const options = now.map((field) => html("option", { value: field.path }, field.name));
-      if (optional) options.unshift(html("option", { value: "" }, "nothing else"));
-      choice.replaceChildren(...options);
-      if (before !== "" && fields.has(before)) choice.value = before;
-      else chosen();
+      if (names !== offered) {
+        offered = names;
+        const before = choice.value;
+        const options = now.map((field) => html("option", { value: field.path }, field.name));
+        if (optional) options.unshift(html("option", { value: "" }, "nothing else"));
+        choice.replaceChildren(...options);
+        const kept = fields.has(before) && (optional || picked || !appears);
+        if (kept) choice.value = before;
+        else [picked, typed] = [false, false];
+      }
+      fill();
     },
   };
 }
