@@ -33,7 +33,6 @@ COLUMNS = (
     "simulated",
 )
 MOST_POINTS = 2000  # more than a chart has pixels
-WRONG = "Something in the form is wrong: see the red lines"
 LABELS = {"accuracy": "Test accuracy", "auc": "Test AUC", "rmse": "Test RMSE"}
 
 
@@ -97,7 +96,7 @@ def status(
 ) -> dict[str, Any]:
     """Return the toolbar's state; `shown` is what the form holds, None while it is wrong.
 
-    `trouble` says why what the form holds cannot be run.
+    `trouble` says what in the form is wrong, or why what it holds cannot be run.
     """
     experiment = session.experiment if session.state not in ("idle",) else shown
     experiment = experiment or session.experiment
@@ -114,6 +113,7 @@ def status(
         "subtitle": experiment.describe(),
         "round": len(rows),
         "rounds": experiment.rounds,
+        "solving": session.state == "running" and not rows and _unsolved(session.history),
         "elapsed": session.seconds,
         "eta": pace * left if going and pace is not None else None,
         "epsilon": _number(rows[-1].epsilon) if rows else (0.0 if private else None),
@@ -127,11 +127,18 @@ def status(
         "error": {"message": failure.message, "detail": failure.detail} if failure else None,
         "warnings": experiment.cautions(),
         "can_start": shown is not None and not trouble,
-        "why_not": trouble if shown is not None else WRONG,
+        "wrong": shown is None,
+        "why_not": trouble,
         "ended": session.history.ended,
         "pending": pending,
         "closed": False,
     }
+
+
+def _unsolved(history: History) -> bool:
+    privacy = history.experiment.privacy
+    known = history.noise_multiplier is not None
+    return isinstance(privacy, Private) and privacy.noise_multiplier is None and not known
 
 
 def tour(run: int, form: Experiment | None, ran: Experiment) -> dict[str, Any]:
