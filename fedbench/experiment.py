@@ -100,6 +100,7 @@ class Experiment(Spec):
         int,
         Field(
             ge=1,
+            le=1_000_000,
             title="Rounds",
             description="rounds at most: more learn more, and cost more time, bytes and privacy",
             json_schema_extra={"slider": [1, 500, 1], "scale": "log", "live": True},

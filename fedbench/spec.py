@@ -22,9 +22,23 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 NONE = "none"
+PLAINLY = {  # pydantic's kinds of error that a hand or a file makes
+    "missing": "must be given",
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),
+    "finite_number": "must be a finite number",
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
+    "string_type": "must be a text",
+    **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+}
 
 
 class Spec(BaseModel):
@@ -277,13 +291,20 @@ class Problem:
 def problems(error: ValidationError) -> list[Problem]:
     """Return what `error` says, one `Problem` a line, with dotted paths."""
     return [
-        Problem(
-            ".".join(str(step) for step in item["loc"]),
-            item["msg"].removeprefix("Value error, "),
-            item["input"],
-        )
-        for item in error.errors(include_url=False, include_context=False)
+        Problem(".".join(str(step) for step in item["loc"]), _plainly(item), item["input"])
+        for item in error.errors(include_url=False)
     ]
+
+
+def _plainly(item: ErrorDetails) -> str:
+    """What is wrong with a value, in the words of a person where pydantic has its own."""
+    if item["type"] not in PLAINLY:
+        return item["msg"].removeprefix("Value error, ")
+    return PLAINLY[item["type"]].format(**{k: _bound(v) for k, v in item.get("ctx", {}).items()})
+
+
+def _bound(value: object) -> str:
+    return f"{value:,}".removesuffix(".0") if isinstance(value, int | float) else str(value)
 
 
 def refuse(path: str, message: str, value: object = None) -> InitErrorDetails:

@@ -314,7 +314,7 @@ def test_problems_are_listed_one_a_line() -> None:
     done = call("run", write(template(digits())), *options)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
-        "partition.alpha: Input should be greater than 0 (given: -1)",
+        "partition.alpha: must be more than 0 (given: -1)",
         "training.stepz: LocalTraining has no field 'stepz'; did you mean 'steps'? (given: 4)",
     ]
     assert not Path("runs").exists()
@@ -515,7 +515,7 @@ def test_a_sweep_says_which_runs_failed() -> None:
         (["seed"], "'seed' has no values; write it as PATH=VALUE,VALUE"),
         (["seed=1,1"], "seed = 1: this value is there twice"),
         (["seed=1", "seed=2"], "--over: a setting is there twice"),
-        (["rounds=0,1"], "rounds = 0: rounds: Input should be greater than or equal to 1"),
+        (["rounds=0,1"], "rounds = 0: rounds: must be at least 1"),
         (["sede=1"], "no setting is called 'sede'; did you mean 'seed'?"),
     ],
 )
@@ -565,7 +565,7 @@ def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
     [
         (["nowhere"], "nowhere holds no run: experiment.toml is missing"),
         (["first", "--set", "seed=4"], "seed cannot change when a run goes on"),
-        (["first", "--set", "rounds=0"], "rounds: Input should be greater than or equal to 1"),
+        (["first", "--set", "rounds=0"], "rounds: must be at least 1"),
         (["first", "--set", "roundz=3"], "no setting is called 'roundz'"),
         (["first", "--out", "first"], "first holds a run already"),
     ],

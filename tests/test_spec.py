@@ -267,3 +267,22 @@ def test_a_problem_says_where_what_and_the_value() -> None:
     (problem,) = problems(error)
     assert (problem.path, problem.message, problem.value) == ("a.b", "too {small}", 3)
     assert str(problem) == "a.b: too {small} (given: 3)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rounds": 0}, "rounds: must be at least 1 (given: 0)"),
+        ({"rounds": 10**9}, "rounds: must be at most 1,000,000 (given: 1000000000)"),
+        ({"rounds": "abc"}, "rounds: must be a whole number (given: 'abc')"),
+        ({"rounds": 2.5}, "rounds: must be a whole number (given: 2.5)"),
+        ({"seed": 2**31}, "seed: must be less than 2,147,483,648 (given: 2147483648)"),
+        ({"training": {"lr": "fast"}}, "training.lr: must be a number (given: 'fast')"),
+        ({"partition": {"kind": "Dirichlet", "alpha": 0}}, "partition.alpha: must be more than 0"),
+    ],
+)
+def test_a_bad_value_is_refused_in_plain_words(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        fb.Experiment.from_dict(changes)
+    (problem,) = problems(caught.value)
+    assert str(problem).startswith(said)

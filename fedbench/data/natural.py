@@ -12,6 +12,8 @@ from pydantic import Field
 from fedbench.data.partition import Clients, Owners, Split
 from fedbench.data.source import Dataset, Source
 
+NAMED = 3  # values that a client is still named by, one and all
+
 
 class Natural(Split):
     """One client for each value of a column, such as a hospital, a zone or a person.
@@ -93,10 +95,10 @@ class GroupedNatural(Natural):
         return group[train], group[test]
 
     def client_names(self, data: Dataset) -> tuple[str, ...]:
-        """Return the values that each client gathers."""
+        """Return the values that each client gathers, the first of them where there are many."""
         names, group = super().client_names(data), self._group(data)
         return tuple(
-            " + ".join(names[k] for k in np.flatnonzero(group == client))
+            _together([names[k] for k in np.flatnonzero(group == client)])
             for client in range(self.clients)
         )
 
@@ -108,3 +110,9 @@ class GroupedNatural(Natural):
             group[value] = held.argmin()
             held[group[value]] += rows[value]
         return group
+
+
+def _together(values: list[str]) -> str:
+    # no value is with two clients: the first one tells them apart
+    few = len(values) <= NAMED
+    return " + ".join(values) if few else f"{values[0]} and {len(values) - 1} more"

@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from fedbench.scenarios import SCENARIOS, digits, medical
+from fedbench_widgets.preview import MAPPED
 from tests.browser.lab import ROOT, Lab
 from tests.browser.test_workbench import opened
 
@@ -59,6 +60,51 @@ def test_a_scenario_waits_for_the_run_that_goes_on(lab: Lab) -> None:
     expect(workbench.root.get_by_text("cannot change the scenario while a run")).to_be_visible()
     expect(choice).to_have_js_property("selectedIndex", SCENARIOS.index(digits))
     assert lab.run("print(wb.experiment == wb.session.experiment)") == "True"
+
+
+def test_the_form_holds_each_scenario_as_it_is(lab: Lab) -> None:
+    workbench = opened(lab)
+    section = workbench.section("Scenario")
+
+    def holds(place: int) -> None:
+        scenario = SCENARIOS[place]
+        expect(section).to_contain_text(scenario.title)
+        # the map comes after the form, and all that the page says to the form before the answer
+        shown = str(min(scenario().clients, MAPPED))
+        expect(workbench.chart("partition")).to_have_attribute("data-points", shown)
+        same = lab.run(f"print(wb.experiment == scenarios.SCENARIOS[{place}]())")
+        assert same == "True", scenario.name
+        expect(section).not_to_contain_text("changed")
+
+    lab.run("from fedbench import scenarios")
+    for place in (*range(1, len(SCENARIOS)), 0):
+        workbench.choose("Scenario", SCENARIOS[place].title)
+        holds(place)
+    for scenario in SCENARIOS[1:]:  # without a pause: what the page says late must not count either
+        workbench.choose("Scenario", scenario.title)
+    holds(len(SCENARIOS) - 1)
+
+
+def test_the_form_follows_a_handle_before_it_is_let_go(lab: Lab) -> None:
+    workbench = opened(lab)
+    handle = workbench.root.get_by_role("slider", name="α", exact=True)
+    number = workbench.root.get_by_role("textbox", name="α value", exact=True)
+    before = number.input_value()
+    handle.evaluate("handle => handle.scrollIntoView({ block: 'center' })")
+    box = handle.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    lab.page.mouse.move(x, y)
+    lab.page.mouse.down()
+    lab.page.mouse.move(x + 12, y)
+    expect(number).not_to_have_value(before)
+    passed = number.input_value()
+    assert float(lab.run("print(wb.experiment.partition.alpha)")) == float(passed)
+    lab.page.mouse.move(x - 12, y)
+    lab.page.mouse.up()
+    expect(number).not_to_have_value(passed)
+    assert float(number.input_value()) < float(before) < float(passed)
+    assert float(lab.run("print(wb.experiment.partition.alpha)")) == float(number.input_value())
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

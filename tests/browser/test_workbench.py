@@ -235,7 +235,7 @@ def test_a_number_is_taken_as_it_is_typed(lab: Lab) -> None:
         expect(field).to_have_value(str(rounds))
         assert lab.run("print(wb.experiment.rounds)") == str(rounds)
     workbench.type("α", 0)
-    expect(workbench.root.locator(".fb-problem:visible")).to_contain_text("greater than 0")
+    expect(workbench.root.locator(".fb-problem:visible")).to_contain_text("more than 0")
     expect(workbench.button("Start")).to_be_disabled()
     expect(workbench.root.get_by_role("textbox", name="α value", exact=True)).to_have_value("0")
 

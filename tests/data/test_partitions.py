@@ -152,6 +152,8 @@ def test_groups_gather_values_to_near_equal_sizes() -> None:
     data = FederatedDataset.build(Sited(), fb.GroupedNatural(clients=2), 0)
     assert data.names == ("north + west", "<b>south + east")
     assert abs(int(data.sizes[0]) - int(data.sizes[1])) < 40
+    whole = FederatedDataset.build(Sited(), fb.GroupedNatural(clients=1), 0)
+    assert whole.names == ("north and 3 more",)
     with pytest.raises(ValidationError, match="5 clients cannot be made of 4 values of 'hospital'"):
         fb.Experiment(data=fb.HeartDisease(), partition=fb.GroupedNatural(clients=5))
 

@@ -217,7 +217,7 @@ def test_any_setting_can_be_swept() -> None:
         ({"training.lrr": [1]}, "LocalTraining has no field 'lrr'; did you mean 'lr'"),
         (
             {"privacy.epsilon": [1, -1], "seed": [0]},
-            r"privacy.epsilon = -1, seed = 0: privacy.epsilon: Input should be greater than 0",
+            r"privacy.epsilon = -1, seed = 0: privacy.epsilon: must be more than 0",
         ),
         ({"data": [fb.Wine(), fb.DiabetesProgression()]}, "by accuracy and rmse do not compare"),
         ({"sampling": [fb.FixedCohort(size=99)]}, r"sampling = FixedCohort\(size=99\): sampling"),

@@ -135,6 +135,19 @@ def test_a_section_with_a_problem_unfolds() -> None:
     assert section.selected_index == 0
 
 
+def test_the_first_thing_that_is_wrong_is_named_as_the_form_names_it() -> None:
+    shown = form()
+    assert shown.wrong == ""
+    number = control(shown, "Seed", widgets.Text)
+    number.value = "abc"
+    run = shown._sections["Run"]
+    assert shown.wrong == "Run › Seed: must be a whole number"
+    assert "fb-wrong" in run._dom_classes and "see the red line" in run.titles[0]
+    number.value = "1"
+    assert shown.wrong == ""
+    assert "fb-wrong" not in run._dom_classes and "seed 1" in run.titles[0]
+
+
 def test_text_that_is_no_number_is_refused_with_its_place() -> None:
     shown = form(fb.Experiment(model=fb.MLP(hidden=(8,))))
     control(shown, "Hidden", widgets.Text).value = "8, eight"

@@ -140,7 +140,7 @@ def test_two_settings_are_a_map_by_value(page: Page) -> None:
     ("over", "seeds", "words"),
     [
         ({"privacy.epsilon": "1, 1"}, 1, "this value is there twice"),
-        ({"privacy.epsilon": "-1"}, 1, "greater than 0"),
+        ({"privacy.epsilon": "-1"}, 1, "more than 0"),
         ({"privacy.epsilon": " "}, 1, "has no values"),
         ({"privacy.epsilom": "1"}, 1, "privacy.epsilom"),
         ({"privacy.epsilon": "1"}, 0, "seeds = 0: give a number from 1 to 50"),

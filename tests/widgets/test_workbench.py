@@ -98,7 +98,7 @@ def test_nothing_starts_while_the_form_is_wrong(workbench: Workbench) -> None:
     workbench.form._fields["rounds"].write(0)
     workbench.form._edited()
     assert workbench.experiment is None
-    with pytest.raises(SessionError, match="red lines"):
+    with pytest.raises(SessionError, match="Run › Rounds: must be at least 1"):
         workbench.start()
     until(lambda: workbench.toolbar.status["can_start"] is False)
 

@@ -15,6 +15,7 @@ Changed = Callable[[], None]
 LOG_STEP = 0.001  # decades; coarser steps would show 8 as 7.94
 WHOLE_LOG_STEP = 0.01  # decades; finer steps would be many key presses from 20 to 21
 MOST_STEPS = 1000  # steps of a slider that a person can still aim at
+READOUT = ".12g"  # what the page reads while the handle is dragged: in full
 SIDES = ("ge", "gt", "le", "lt")
 
 
@@ -52,7 +53,10 @@ class Slider(Control):
         low, high, step = bounds
         self.kind, self.log = kind, log and low > 0
         self._step = step
-        shown: dict[str, Any] = _shown(field) | {"readout": False}
+        # With continuous updates the browser would send back what a view is built with, and the
+        # nearest step of each value that it is told, and late: an old value for the person's hand.
+        # The page itself sends what a handle passes on its way.
+        shown: dict[str, Any] = _shown(field) | {"readout": False, "continuous_update": False}
         if self.log:
             self._step = WHOLE_LOG_STEP if kind is int else LOG_STEP
             self._range = math.log10(low), math.log10(high)
@@ -62,11 +66,13 @@ class Slider(Control):
                 min=self._range[0],
                 max=self._range[1],
                 step=self._step,
+                readout_format=READOUT,
                 **shown,
             )
         else:
             self._range = low, high
             sort = widgets.IntSlider if kind is int else widgets.FloatSlider
+            shown |= {"readout_format": READOUT} if kind is float else {}
             slider = made(sort, value=low, min=low, max=high, step=step, **shown)
         self.slider: Any = slider
         self._placed = self._position(low)  # where the number, or a hand, put the handle
@@ -98,8 +104,8 @@ class Slider(Control):
         unlabelled(self.slider)
 
     def _slid(self) -> None:
-        # The browser moves a value to the nearest step of the slider and sends it back: that is
-        # not the person's doing, and must not change the number.
+        # A handle that is only touched comes to rest on the nearest step: that is not what the
+        # person meant, and must not change the number.
         there = self._position(self.slider.value)
         if abs(there - self._placed) > self._step * 0.501:
             self._placed = there

@@ -21,7 +21,7 @@ class Leaf:
     """A field with one value: reads and writes plain data, shows what is wrong beneath."""
 
     def __init__(self, path: str, field: FieldInfo, control: Control, changed: Changed) -> None:
-        self.path = path
+        self.path, self.title = path, field.title or path
         self.control = control
         self.reason = _reason()
         self.widget = made(
@@ -38,6 +38,10 @@ class Leaf:
     def write(self, value: Any) -> None:
         """Show `value`."""
         self.control.write(value)
+
+    def name(self, path: str) -> str:
+        """Return what the form calls the field at `path`, this one."""
+        return self.title
 
     def show(self, problems: list[Problem]) -> list[Problem]:
         """Show the problems of this field; return the others."""
@@ -103,6 +107,11 @@ class Group:
             value = getattr(spec, name)
             field.write(value)
 
+    def name(self, path: str) -> str:
+        """Return what the form calls the field at `path`, its own title if it shows no such."""
+        inside = (field for field in self._fields.values() if _within(path, field.path))
+        return next((field.name(path) for field in inside), self.title)
+
     def show(self, problems: list[Problem]) -> list[Problem]:
         """Show each problem at its field, or here if it is of the group; return the others."""
         for field in self._fields.values():
@@ -166,7 +175,7 @@ class Absent:
             widgets.Checkbox,
             description=field.title or path,
             indent=False,
-            classes=[says(about_field(field))],
+            classes=[place(path), says(about_field(field))],
         )
         self.tick.observe(lambda _: (self._arrange(), changed()), "value")
         self.path = path
@@ -182,6 +191,10 @@ class Absent:
         if value is not None:
             self.group.write(value)
         self.tick.value = value is not None
+
+    def name(self, path: str) -> str:
+        """Return what the form calls the field at `path`."""
+        return self.group.name(path)
 
     def show(self, problems: list[Problem]) -> list[Problem]:
         """Show the group's problems; return the others."""
@@ -204,7 +217,7 @@ class Several:
         self._changed = changed
         self._rows: list[Group] = []
         self._frames: dict[int, widgets.VBox] = {}
-        title = field.title or path
+        self.title = title = field.title or path
         self.choice = made(
             widgets.Dropdown,
             options=[(_words(kind), kind) for kind in family.choices()],
@@ -215,7 +228,7 @@ class Several:
         self.add.on_click(lambda _: self._added())
         self.reason = _reason()
         self._rest = made(widgets.HBox, [self.choice, self.add], classes=["fb-add"])
-        self.widget = made(widgets.VBox, [], classes=["fb-several"])
+        self.widget = made(widgets.VBox, [], classes=["fb-several", place(path)])
         self._arrange()
 
     def read(self) -> list[dict[str, Any]]:
@@ -231,6 +244,12 @@ class Several:
         for row, part in zip(self._rows, value, strict=True):
             row.write(part)
         self._arrange()
+
+    def name(self, path: str) -> str:
+        """Return what the form calls the field at `path`."""
+        place, _, rest = path.removeprefix(f"{self.path}.").partition(".")
+        known = place.isdecimal() and int(place) < len(self._rows)
+        return self._rows[int(place)].name(rest) if known and rest else self.title
 
     def show(self, problems: list[Problem]) -> list[Problem]:
         """Show each problem at its part, or here if it is of the list; return the others."""

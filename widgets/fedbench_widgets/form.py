@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("rounds", "target", "seed", "engine"),
 }
 OPEN = ("Scenario", "Clients", "Privacy")
+WRONG = "fb-wrong"  # the class of a section in which something is wrong
 
 
 class Form:
@@ -106,6 +107,22 @@ class Form:
         except ValidationError:
             return None
 
+    @property
+    def wrong(self) -> str:
+        """Return where the first wrong field stands and what is wrong, empty if all is well."""
+        if not self.problems:
+            return ""
+        first, *others = self.problems
+        head = first.path.partition(".")[0]
+        where = [title for title, names in self._placed() if head in names]
+        if head in self._fields:
+            where.append(self._fields[head].name(first.path))
+        more = f" (and {len(others)} more)" if others else ""
+        return f"{' › '.join(dict.fromkeys(where)) or 'The form'}: {first.message}{more}"
+
+    def _placed(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(title, SECTIONS.get(title, (title.lower(),))) for title in self._sections]
+
     def reads(self) -> dict[str, Any]:
         """Return all fields as plain data."""
         return {name: field.read() for name, field in self._fields.items()}
@@ -147,12 +164,15 @@ class Form:
         if table:
             self.own.show()
         wrong = [each.path.partition(".")[0] for each in self.problems]
-        for title, section in self._sections.items():
-            names = SECTIONS.get(title, (title.lower(),))
-            if any(name in names for name in wrong):
-                section.selected_index = 0  # a reason that is folded away helps nobody
         self.scenario.show(self.experiment)
         self._title()
+        for title, names in self._placed():
+            section = self._sections[title]
+            section.remove_class(WRONG)
+            if any(name in names for name in wrong):
+                section.selected_index = 0  # a reason that is folded away helps nobody
+                section.add_class(WRONG)
+                self._summarise(title, "see the red line")
 
     def _title(self) -> None:
         self._summarise("Scenario", self.scenario.summary)

@@ -33,7 +33,6 @@ COLUMNS = (
     "simulated",
 )
 MOST_POINTS = 2000  # more than a chart has pixels
-WRONG = "Something in the form is wrong: see the red lines"
 LAST = "Shown: the last run. Start runs the form."
 LABELS = {"accuracy": "Test accuracy", "auc": "Test AUC", "rmse": "Test RMSE"}
 
@@ -98,8 +97,9 @@ def status(
 ) -> dict[str, Any]:
     """Return the toolbar's state; `shown` is what the form holds, None while it is wrong.
 
-    `trouble` says why what the form holds cannot be run. What is on show is the last run until the
-    next one starts: where the form holds another experiment by then, the subtitle says so.
+    `trouble` says what in the form is wrong, or why what it holds cannot be run. What is on show is
+    the last run until the next one starts: where the form holds another experiment by then, the
+    subtitle says so.
     """
     experiment = session.experiment if session.state not in ("idle",) else shown
     experiment = experiment or session.experiment
@@ -117,6 +117,7 @@ def status(
         "subtitle": LAST if over and shown not in (None, experiment) else experiment.describe(),
         "round": len(rows),
         "rounds": experiment.rounds,
+        "solving": session.state == "running" and not rows and _unsolved(session.history),
         "elapsed": session.seconds,
         "eta": pace * left if going and pace is not None else None,
         "epsilon": _number(rows[-1].epsilon) if rows else (0.0 if private else None),
@@ -130,11 +131,18 @@ def status(
         "error": {"message": failure.message, "detail": failure.detail} if failure else None,
         "warnings": experiment.cautions(),
         "can_start": shown is not None and not trouble,
-        "why_not": trouble if shown is not None else WRONG,
+        "wrong": shown is None,
+        "why_not": trouble,
         "ended": session.history.ended,
         "pending": pending,
         "closed": False,
     }
+
+
+def _unsolved(history: History) -> bool:
+    privacy = history.experiment.privacy
+    known = history.noise_multiplier is not None
+    return isinstance(privacy, Private) and privacy.noise_multiplier is None and not known
 
 
 def tour(run: int, form: Experiment | None, ran: Experiment) -> dict[str, Any]:

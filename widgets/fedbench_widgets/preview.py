@@ -39,8 +39,10 @@ def show_partition(
         target.edit, target.undoable = edit, undoable
         target.counts = counts.astype("<u4").tobytes()
         whole = "" if shown == data.clients else f"The first {shown} of {data.clients:,} clients: "
+        least, most = sizes.min(), sizes.max()
+        each = f"{least}" if least == most else f"{least} to {most}"
         target.sentence = (
-            f"{whole}{sizes.min()} to {sizes.max()} samples a client; label distance "
+            f"{whole}{each} training samples a client; label distance "
             f"{distance:.2f} (Jensen–Shannon, 0 is even). A typical client knows {known} of "
             f"{len(data.strata_names)} {kind}."
         )

@@ -11,8 +11,11 @@ import ipywidgets as widgets
 from fedbench.experiment import Experiment
 from fedbench.scenarios import Scenario
 from fedbench_widgets.cells import made, show
+from fedbench_widgets.explaining import says
 
 OWN = "Your own"
+CHOICE = "Sets the whole form: data, clients, model, privacy and all the rest.\n\n"
+SOURCE = "The scenario's own data, which are always there, or the real set that they stand for.\n\n"
 ABOUT_OWN = "An experiment of your own; a scenario sets the whole form."
 
 
@@ -31,19 +34,20 @@ class Chooser:
         self._own: Experiment | None = None
         self._changed = False
         self._quiet = False
+        self._said = ""  # the class of what helps where the real set is not there
         self.choice = made(
             widgets.Dropdown,
             options=self._options(),
             description="Scenario",
-            tooltip="sets the whole form",
-            classes=["fb-whole"],
+            tooltip="",
+            classes=["fb-whole", says(CHOICE)],
         )
         self.about = made(widgets.HTML, classes=["fb-story"])
         self.data = made(
             widgets.RadioButtons,
             options=[("none", False), ("real", True)],
             description="Data",
-            classes=["fb-source"],
+            classes=["fb-source", says(SOURCE)],
         )
         self.lacking = made(widgets.Label, classes=["fb-hint"])
         self.back = made(widgets.Button, description="Back to the scenario", classes=["fb-back"])
@@ -133,9 +137,17 @@ class Chooser:
                 ]
                 self.data.value = self._real
                 self.data.disabled = bool(lacking) and not self._real
-            self.lacking.value = lacking
-            show(self.lacking, bool(lacking))
+            self._lack(lacking)
             show(self.back, scenario is not None and self._changed)
+
+    def _lack(self, why: str) -> None:
+        """Say in a word that the real set is not there; how to fetch it is help beside it."""
+        lead, _, rest = why.partition(": ")
+        self.lacking.value = f"{lead}." if why else ""
+        self.lacking.remove_class(self._said)
+        self._said = says(f"{rest}.\n\n")
+        self.lacking.add_class(self._said)
+        show(self.lacking, bool(why))
 
     def _options(self) -> list[tuple[str, str]]:
         own = [] if self._own is None else [(OWN, "")]

@@ -226,7 +226,7 @@ class Workbench(widgets.VBox):
             self._changed()
             return
         self.experiment = experiment
-        self._note("info", f"Scenario: {experiment.describe()}")
+        self._note("info", f"Scenario: {self.form.scenario.summary} · {experiment.describe()}")
 
     def _edited(self) -> None:
         experiment = self.form.experiment
@@ -248,7 +248,7 @@ class Workbench(widgets.VBox):
 
     def _fresh(self) -> None:
         if self.form.experiment is None:
-            raise SessionError("something in the form is wrong: see the red lines")
+            raise SessionError(f"something in the form is wrong. {self.form.wrong}")
         if self._trouble:
             raise SessionError(self._trouble)
         if not self._going():
@@ -370,7 +370,7 @@ class Workbench(widgets.VBox):
         if len(KNOWN) != len(self.toolbar.help):
             self.toolbar.help = dict(KNOWN)
         self.toolbar.status = {
-            **status(session, experiment, self._pending(), self._trouble),
+            **status(session, experiment, self._pending(), self.form.wrong or self._trouble),
             "tour": tour(self._begun, experiment, session.experiment),
         }
 

@@ -153,7 +153,10 @@ function focused(subject) {
 
 /** @param {HTMLElement} subject */
 function title(subject) {
-  const label = subject.querySelector(".widget-label, .widget-label-basic, .fb-tick");
+  // ipywidgets leaves a label without a visible letter beside a tick
+  const label = [...subject.querySelectorAll(".widget-label, .widget-label-basic, .fb-tick")].find(
+    (each) => /[^\s\u200b]/.test(each.textContent ?? ""),
+  );
   return (subject.dataset.helpName ?? (label ?? subject).textContent ?? "").trim();
 }
 

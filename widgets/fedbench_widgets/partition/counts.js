@@ -189,8 +189,10 @@ export function sentence(of, kind) {
   }).sort((a, b) => a - b);
   const half = (known.length - 1) / 2;
   const typical = Math.floor((known[Math.floor(half)] + known[Math.ceil(half)]) / 2);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  const each = least === most ? `${least}` : `${least} to ${most}`;
   return (
-    `${Math.min(...sizes)} to ${Math.max(...sizes)} samples a client; label distance ` +
+    `${each} training samples a client; label distance ` +
     `${distance(of).toFixed(2)} (Jensen–Shannon, 0 is even). A typical client knows ${typical} of ` +
     `${of.classes} ${kind}.`
   );

@@ -12,6 +12,7 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {string} subtitle
  * @property {number} round
  * @property {number} rounds
+ * @property {boolean} [solving] whether the noise for the budget is still being worked out
  * @property {number} elapsed seconds
  * @property {number | null} eta seconds
  * @property {number | null} epsilon
@@ -25,6 +26,7 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {{message: string, detail: string} | null} error
  * @property {string[]} warnings
  * @property {boolean} can_start
+ * @property {boolean} [wrong] whether that is in the form
  * @property {string} why_not
  * @property {string} ended why the run ended
  * @property {string[]} pending

@@ -82,6 +82,35 @@ export function nameControls(root) {
   }
 }
 
+/**
+ * Let the kernel hear what a handle passes while it is dragged, not only where it is let go.
+ *
+ * ipywidgets' own continuous updates cannot tell a hand from what the kernel wrote; its hidden
+ * readout follows the handle, and sends what it says when it is left. Idempotent.
+ * @param {HTMLElement} root
+ */
+export function followHands(root) {
+  for (const target of root.querySelectorAll(".fedbench-form .widget-slider .noUi-target")) {
+    const { noUiSlider } = /** @type {any} */ (target);
+    const readout = target.closest(".widget-slider")?.querySelector(".widget-readout");
+    noUiSlider?.off("slide.fb");
+    noUiSlider?.on("slide.fb", () => readout?.dispatchEvent(new FocusEvent("blur", { bubbles: true })));
+  }
+}
+
+/**
+ * Mark the fields whose change waits for a reset, and no others; idempotent.
+ * @param {HTMLElement} root
+ * @param {string[]} paths
+ */
+export function markPending(root, paths) {
+  const names = paths.map((path) => `fb-at-${path.replaceAll(".", "-")}`);
+  for (const field of root.querySelectorAll(".fedbench-form [class*=fb-at-]")) {
+    const waits = names.some((name) => field.classList.contains(name));
+    if (waits !== field.classList.contains("fb-pending")) field.classList.toggle("fb-pending");
+  }
+}
+
 /** @param {Element} element @param {string} value */
 function label(element, value) {
   if (value) set(element, { "aria-label": value });

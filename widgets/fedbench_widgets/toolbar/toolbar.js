@@ -10,7 +10,7 @@ import { about, rove } from "../help/marks.js";
 import { Tour } from "../tour/tour.js";
 import { ButtonRow, buttons } from "./buttons.js";
 import { watch } from "./life.js";
-import { adopt, foldForm, nameControls, whenAttached } from "./root.js";
+import { adopt, foldForm, followHands, markPending, nameControls, whenAttached } from "./root.js";
 
 /** @typedef {import("./buttons.js").Status} Status */
 
@@ -55,7 +55,7 @@ export function announce(status) {
   const at = `round ${status.round} of ${status.rounds}`;
   switch (status.state) {
     case "running":
-      return "Running";
+      return status.solving ? "Working out the noise…" : "Running";
     case "paused":
       return `Paused at ${at}`;
     case "stopping":
@@ -181,6 +181,7 @@ function render(view) {
     bar,
   );
   const state = html("span", { class: "fb-state", role: "status" });
+  const wrong = html("span", { class: "fb-why", "data-fedbench": "wrong" });
   const list = html("div", { class: "fb-chips", role: "group", "aria-label": "Progress and cost" });
   const settle = rove(list);
   const tour = new Tour(() => ({ ...BLANK, ...model.get("status") }), signal);
@@ -193,15 +194,14 @@ function render(view) {
   const more = html("details", {}, html("summary", {}, "Details"), detail);
   failure.el.append(more);
   const why = banner("why-not", null);
-  const pending = banner("pending", null);
   const warnings = banner("warnings", null);
-  banners.append(...[kernel, closed, failure, why, pending, warnings].map((item) => item.el));
+  banners.append(...[kernel, closed, failure, why, warnings].map((item) => item.el));
 
   el.classList.add("fb-root", "fb-toolbar");
   el.append(
     html("div", { class: "fb-heading" }, title, subtitle, tour.opener),
     row.el,
-    html("div", { class: "fb-progress" }, track, html("div", { class: "fb-facts" }, state, list)),
+    html("div", { class: "fb-progress" }, track, html("div", { class: "fb-facts" }, state, wrong, list)),
     tour.offer,
     banners,
     fold,
@@ -234,9 +234,11 @@ function render(view) {
     text(detail, status.error?.detail ?? "");
     set(more, { hidden: !status.error?.detail });
     const fresh = ["idle", "done", "failed"].includes(status.state);
-    why.say(fresh && !status.can_start ? status.why_not : "");
-    const fields = status.pending.join(", ");
-    pending.say(fields ? `Applies on reset: ${fields}.` : "");
+    // what is wrong in the form stands beside its field too: it must not push the page
+    why.say(fresh && !status.can_start && !status.wrong ? status.why_not : "");
+    text(wrong, status.wrong ? status.why_not : "");
+    set(wrong, { hidden: !status.wrong, title: status.wrong ? status.why_not : null });
+    if (root) markPending(root, status.pending);
     warnings.say(status.warnings.join("\n"));
     tour.update();
   };
@@ -255,6 +257,8 @@ function render(view) {
     signal.addEventListener("abort", () => model.off("change:help", takeIn));
     adopt(found, signal, () => {
       nameControls(found);
+      followHands(found);
+      markPending(found, { ...BLANK, ...model.get("status") }.pending);
       takeIn();
       foldForm(fold, found);
       tour.update();
