@@ -72,6 +72,12 @@ def test_runs_are_compared_pinned_named_and_deleted(lab: Lab) -> None:
     for row, value in zip(rows(workbench).all(), values, strict=True):
         expect(row).to_contain_text(f"{value:.1%}")
 
+    # with the file browser open, all results are in view
+    assert lab.page.viewport_size is not None
+    assert lab.page.viewport_size["width"] <= 1440
+    table = workbench.root.locator(".fb-compare .fb-scroll")
+    assert table.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
+
     # a pin is a dashed line in the run's colour, with its name, on every chart that compares
     workbench.root.get_by_role("checkbox", name="Pin ε ≤ 8").check()
     workbench.root.get_by_role("combobox", name="Colour of ε ≤ 8").select_option(label="green")
@@ -163,6 +169,7 @@ def test_every_file_is_what_it_says(lab: Lab, browser: Browser, tmp_path: Path) 
     assert "after round 30 of 30" in (picture.findtext(f"{SVG}desc") or "")
     words = ["".join(text.itertext()) for text in picture.iter(f"{SVG}text")]
     assert {"Test accuracy", "global", "100%", "ε ≤ 8"} <= set(words)
+    assert words.count("ε ≤ 8") == 2  # beside its line, and in the legend
     dashed = [path.get("stroke-dasharray") for path in picture.iter(f"{SVG}path")]
     assert "5, 4" in dashed
     assert not re.search(rb"var\(|color-mix|class=|url\(|href", content)

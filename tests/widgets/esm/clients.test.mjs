@@ -7,6 +7,7 @@ import {
   SHADES,
   cell,
   colours,
+  endWords,
   ends,
   shade,
   subtitle,
