@@ -51,7 +51,8 @@ export function short(label, room) {
 }
 
 /**
- * Labels without what all of them begin with, as far as a comma or a dot in the middle.
+ * Labels without what all of them begin with, and only as far as it takes to tell them apart, in
+ * parts between commas or dots in the middle.
  * @param {string[]} labels
  */
 export function apart(labels) {
@@ -61,7 +62,9 @@ export function apart(labels) {
     const head = first.slice(0, index + end.length);
     if (labels.length > 1 && labels.every((label) => label.startsWith(head))) shared = head.length;
   }
-  return labels.map((label) => label.slice(shared));
+  const rest = labels.map((label) => label.slice(shared));
+  const heads = rest.map((label) => label.split(/, | · /)[0]);
+  return labels.length > 1 && new Set(heads).size === labels.length ? heads : rest;
 }
 
 /**
@@ -74,7 +77,8 @@ export function wrap(words, room) {
   const lines = [];
   for (const word of words.split(" ").filter(Boolean)) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= room) lines[lines.length - 1] = `${last} ${word}`;
+    const fits = last !== undefined && last.length + 1 + word.length <= room;
+    if (fits) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   return lines;

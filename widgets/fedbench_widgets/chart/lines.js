@@ -51,7 +51,8 @@ const MARGIN = { top: 10, bottom: 24, left: 40 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
 const CHARACTER = 6.6;
-const OVER = 14; // pixels into the gap between charts
+const BOLD = 7.4;
+const OVER = 12; // pixels into the gap between charts
 
 export class LineChart {
   /**
@@ -315,7 +316,7 @@ export class LineChart {
       column.forEach((label, i) => {
         const place = { x: label.x.toFixed(1), y: (places[i] + 3.5).toFixed(1) };
         const style = { fill: `var(--fb-${label.color}-text)`, class: label.light ? "fb-light" : null };
-        const room = Math.max(8, Math.floor((this.width + OVER - label.x) / CHARACTER));
+        const room = Math.max(8, Math.floor((this.width + OVER - label.x) / (label.light ? CHARACTER : BOLD)));
         this.labels.next({ ...place, ...style }, short(label.text, room));
       });
     }

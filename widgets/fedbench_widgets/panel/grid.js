@@ -189,16 +189,26 @@ export function cell(grid, row, column, show) {
   const value = grid.value(row, column);
   const said = Number.isNaN(value) ? "no value" : show(value);
   const took = grid.took(row, column) ? "took part" : "did not take part";
-  return `${names[row]} · round ${rounds[column]}: ${said}, ${took}, ${[samples(sizes[row]), tests(grid.info, row)].filter(Boolean).join(", ")}`;
+  const parts = [said, took, samples(sizes[row]), tests(grid.info, row)].filter(Boolean);
+  return `${names[row]} · round ${rounds[column]}: ${parts.join(", ")}`;
 }
 
-/** What a client's value rests on; nothing where notebooks of earlier versions do not say it. @param {Info} info @param {number} row */
+/**
+ * What a client's value rests on; nothing where notebooks of earlier versions do not say it.
+ * @param {Info} info
+ * @param {number} row
+ */
 export function tests(info, row) {
   const count = info.tests[row];
   return count === undefined ? "" : `${count} test ${count === 1 ? "row" : "rows"}`;
 }
 
-/** What the ends of the colours stand for: values beyond them look like the end. @param {Info} info @param {[number, number]} ends @param {(value: number) => string} show */
+/**
+ * What the ends of the colours stand for: values beyond them look like the end.
+ * @param {Pick<Info, "low" | "high">} info
+ * @param {[number, number]} ends
+ * @param {(value: number) => string} show
+ */
 export function endWords({ low, high }, ends, show) {
   const dust = 1e-6 * (ends[1] - ends[0]);
   const words = [low < ends[0] - dust ? "≤ " : "", high > ends[1] + dust ? "≥ " : ""];
