@@ -32,10 +32,10 @@ def note(history: History) -> str:
             text += f", with the clients' own models {own:.3f}"
         tail = f"; on the worst tenth of the clients {worst:.3f}"
     else:
-        text = f"After round {last.round} the error on the held-out test set is {value:.4g} (RMSE)"
+        text = f"After round {last.round} the error on the held-out test set is {value:.3g} (RMSE)"
         if own is not None:
-            text += f", with the clients' own models {own:.4g}"
-        tail = f"; on the worst tenth of the clients {worst:.4g}"
+            text += f", with the clients' own models {own:.3g}"
+        tail = f"; on the worst tenth of the clients {worst:.3g}"
     text += f"{tail if math.isfinite(worst) else ''}."
     # a failure has a banner of its own
     quiet = not history.ended or history.ended.startswith("failed")

@@ -87,7 +87,9 @@ def test_rows_are_sorted_and_read_by_keys(lab: Lab) -> None:
     assert rows(workbench, lab) == found, "from the smallest error to the largest"
     first = lab.run(
         last + "k = last.index[0]; data = wb.experiment.federation(); "
-        "print(f'client {k} · round 12: {last[k]:.1f}, took part, {data.sizes[k]} samples')"
+        "held = data.test_offsets[k + 1] - data.test_offsets[k]; "
+        "print(f'client {k} · round 12: {last[k]:.1f}, took part, {data.sizes[k]} samples, '"
+        "f'{held} test rows')"
     )
     chart.press("Escape")
     chart.press("ArrowDown")

@@ -156,6 +156,8 @@ def test_values_and_dots_are_those_of_the_rounds() -> None:
     mixes = np.frombuffer(shown[2], "<u4").reshape(5, -1)
     np.testing.assert_array_equal(mixes, data.counts()[info["ids"]])
     assert info["sizes"] == data.sizes[info["ids"]].tolist()
+    held = np.diff(data.test_offsets)
+    assert info["tests"] == [held[k] if k < len(held) else 0 for k in info["ids"]]
     assert info["mix"] == data.counts().sum(axis=0).tolist()
 
 

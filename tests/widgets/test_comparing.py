@@ -54,6 +54,8 @@ def test_the_columns_are_the_settings_in_which_runs_differ() -> None:
     shown = of(finished(WINES), finished(half)).shown(Session(WINES))
     assert shown["columns"] == [{"path": "training.lr", "title": "Learning rate"}]
     assert [row["cells"] for row in shown["rows"]] == [["0.1"], ["0.5"]]
+    told = [row["told"] for row in shown["rows"]]
+    assert told == [["Learning rate 0.1"], ["Learning rate 0.5"]]
     assert [row["name"] for row in shown["rows"]] == ["Learning rate 0.1", "Learning rate 0.5"]
 
 

@@ -88,6 +88,7 @@ class Clients:
             "ids": self._chosen.tolist(),
             "names": [data.name(client) for client in self._chosen],
             "sizes": data.sizes_of(self._chosen).tolist(),
+            "tests": _tests(data, self._chosen),
             "took": self._took[self._chosen].tolist(),
             "alone": None if alone is None else _plain(alone[self._chosen]),
             "done": len(rows),
@@ -231,6 +232,12 @@ def _less(metric: str, higher: bool) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= 30 else f"{name[:29]}…"
+
+
+def _tests(data: FederatedDataset, clients: Ids) -> list[int]:
+    counts = np.zeros(data.clients, dtype=np.int64)
+    counts[: data.tested] = np.diff(data.test_offsets)
+    return counts[clients].tolist()
 
 
 def _plain(values: Floats) -> list[float | None]:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fedbench.differences import cells, differences, names, titles
+from fedbench.differences import cells, differences, names, titles, words
 from fedbench.experiment import Experiment
 from fedbench.runs import History, Session
 from fedbench.runs.history import summary
@@ -130,6 +130,10 @@ class Comparing:
             looks = self.looks(run) if run.id else Looks("s0")
             about = {"id": str(run.id), "name": name, "color": looks.color, "pinned": looks.pinned}
             about |= {"current": not run.id, "cells": [column[k] for column in columns]}
+            about["told"] = [
+                words(run.experiment, path, column[k])
+                for path, column in zip(paths, columns, strict=True)
+            ]
             rows.append({**about, **self._results(run)})
         return {
             "columns": [

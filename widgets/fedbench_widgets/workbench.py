@@ -371,7 +371,10 @@ class Workbench(widgets.VBox):
             self.toolbar.help = dict(KNOWN)
         self.toolbar.status = {
             **status(session, experiment, self._pending(), self.form.wrong or self._trouble),
-            "tour": tour(self._begun, experiment, session.experiment),
+            "tour": {
+                **tour(self._begun, experiment, session.experiment),
+                "runs": len(self._comparing.runs),
+            },
         }
 
     def _beat(self) -> None:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
 import { isPrivate, pareto } from "../../../widgets/fedbench_widgets/chart/frontier.js";
-import { spread } from "../../../widgets/fedbench_widgets/chart/labels.js";
+import { apart, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
 import { LineChart } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
 import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
@@ -30,6 +30,22 @@ test("labels never overlap, keep their order and stay inside", () => {
 
 test("labels with room stay where they want to be", () => {
   assert.deepEqual(spread([100, 20, 60], 14, [0, 200]), [100, 20, 60]);
+});
+
+test("labels keep what tells them apart", () => {
+  assert.equal(short("best possible 70.5%", 30), "best possible 70.5%");
+  assert.equal(short("best possible 70.5%", 12), "best p…70.5%");
+  assert.equal(short("anything", 1), "a…");
+  const runs = ["example-level ε ≤ 4, FedAdam, τ 0.01", "example-level ε ≤ 4, FedAdam, τ 0.1"];
+  assert.deepEqual(apart(runs), ["τ 0.01", "τ 0.1"]);
+  assert.deepEqual(apart(["FedAvg, 2 epochs"]), ["FedAvg, 2 epochs"], "alone it keeps its name");
+  assert.deepEqual(apart(["FedAvg", "FedAdam, τ 1"]), ["FedAvg", "FedAdam"]);
+});
+
+test("words are wrapped into the room there is", () => {
+  assert.deepEqual(wrap("click its row or its mark", 13), ["click its row", "or its mark"]);
+  assert.deepEqual(wrap("unbreakable word", 4), ["unbreakable", "word"]);
+  assert.deepEqual(wrap("", 10), []);
 });
 
 test("a line skips what is not finite and keeps to the plot", () => {

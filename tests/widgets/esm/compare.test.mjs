@@ -6,8 +6,10 @@ import { sentence } from "../../../widgets/fedbench_widgets/panel/compare.js";
 import {
   best,
   columnsOf,
+  layoutOf,
   promised,
   sorted,
+  told,
 } from "../../../widgets/fedbench_widgets/panel/compared.js";
 
 const ACCURACY = { name: "accuracy", label: "Test accuracy", percent: true };
@@ -52,6 +54,20 @@ test("settings come first, and what nobody has is left out", () => {
   assert.ok(titles([row("1", { simulated: 9 })]).includes("simulated"));
 });
 
+test("settings never push results out of view", () => {
+  assert.deepEqual([0, 2, 3].map((count) => layoutOf(count, 1200)), ["apart", "apart", "folded"]);
+  assert.deepEqual([0, 1, 6].map((count) => layoutOf(count, 680)), ["apart", "under", "under"]);
+  const settings = [{ path: "a", title: "α" }, { path: "b", title: "Strategy" }, { path: "c", title: "E" }];
+  const rows = [row("1", { cells: ["0.1", "FedAdam", "2"], told: ["α 0.1", "FedAdam", "Epochs 2"] })];
+  assert.equal(told(rows[0]), "α 0.1 · FedAdam · Epochs 2");
+  const [name, folded, value] = columnsOf(settings, rows, "folded");
+  assert.deepEqual([name.title, folded.title, value.title], ["run", "differs in", "test accuracy"]);
+  assert.equal(folded.words(rows[0]), "α 0.1 · FedAdam · Epochs 2");
+  assert.equal(columnsOf(settings, rows, "under")[1].title, "test accuracy");
+  const older = { ...rows[0], told: undefined };
+  assert.equal(told(older), "0.1 · FedAdam · 2");
+});
+
 test("ε is called by its unit, in the head if all runs have the same", () => {
   const client = row("1", { epsilon: 4, unit: "client-level", delta: 1e-3 });
   const example = row("2", { epsilon: 2, unit: "example-level", delta: 1e-5 });
@@ -66,7 +82,7 @@ test("ε is called by its unit, in the head if all runs have the same", () => {
 test("results of different measures say which they are", () => {
   const mixed = [row("1"), row("2", { metric: RMSE, value: 12.5 })];
   assert.ok(titles(mixed).includes("result"));
-  assert.deepEqual(words("value", mixed), ["50.0% Test accuracy", "12.5 Test RMSE"]);
+  assert.deepEqual(words("value", mixed), ["50.0% test accuracy", "12.5 test RMSE"]);
 });
 
 test("rows are sorted by numbers as numbers, with gaps last either way", () => {
@@ -104,6 +120,10 @@ test("the sentence says what runs share, and which never meet on a chart", () =>
   );
   const mixed = [row("1"), row("2", { metric: RMSE })];
   assert.match(sentence([{ title: "Data" }], mixed), /but Data\..*never drawn on one chart/);
+  const many = Array.from({ length: 6 }, (_, i) => ({ title: `S${i}` }));
+  assert.equal(sentence(many, two), "These 2 runs differ in 6 settings.");
+  const worlds = [row("1"), row("2", { data: "Digits" })];
+  assert.match(sentence(many, worlds), /settings\. Results compare within one data set: there are 2\.$/);
 });
 
 test("file names hold nothing that a system would take amiss", () => {

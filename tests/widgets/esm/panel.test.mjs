@@ -59,6 +59,10 @@ test("the axis reaches to the end of the plan and never comes nearer", () => {
   assert.equal(sent.xName, "MB");
   assert.equal(sent.xTick(5e6), "5");
   assert.equal(axis("bytes", table(), 20e6).xDomain[1], 20e6);
+  assert.deepEqual(axis("round", table(ROWS, { state: "paused" }), 0).xDomain, [0, 10]);
+  const over = table(ROWS, { state: "done" });
+  assert.deepEqual(axis("round", over, 0).xDomain, [0, 3], "a run that is over goes no further");
+  assert.equal(axis("bytes", over, 20e6).xDomain[1], 3e6);
 });
 
 test("the accuracy chart says its title, latest value and plan", () => {

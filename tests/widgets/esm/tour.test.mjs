@@ -6,6 +6,7 @@ const SET = { alpha: 1, epsilon: 8, private: true };
 const FRESH = {
   state: "idle",
   round: 0,
+  runs: 0,
   ended: null,
   form: SET,
   ran: SET,
@@ -13,7 +14,7 @@ const FRESH = {
   read: 0,
   tab: "live",
 };
-const RUN = { ...FRESH, state: "done", round: 30, ended: 2 };
+const RUN = { ...FRESH, state: "done", round: 30, runs: 1, ended: 2 };
 const at = (step, before, now) => {
   const found = phase(STEPS[step], before, now);
   return found && STEPS[step].phases.indexOf(found);
@@ -78,5 +79,7 @@ test("the fourth step wants ε = 1 or less, and privacy where there is none", ()
 test("the last step goes through two tabs and ends only by the person", () => {
   assert.equal(target(4, RUN, RUN), "frontier");
   assert.equal(target(4, RUN, { ...RUN, tab: "frontier" }), "code");
-  assert.equal(at(4, RUN, { ...RUN, tab: "code" }), 2);
+  assert.equal(at(4, RUN, { ...RUN, tab: "code" }), 3);
+  assert.equal(target(4, FRESH, FRESH), "start", "without a run there is no point");
+  assert.equal(target(4, FRESH, { ...FRESH, runs: 1 }), "frontier", "a reset keeps the runs");
 });

@@ -28,7 +28,7 @@ export class Axes {
       this.grid.next({ d: `M${plot.left} ${at}H${plot.right}`, class: null });
       this.ticks.next({ x: plot.left - 7, y: at + 3.5, "text-anchor": "end" }, y.show(value));
     }
-    this.grid.next({ d: `M${plot.left} ${plot.floor + 0.5}H${plot.right}`, class: "fb-axis" });
+    this.grid.next({ d: `M${plot.left} ${plot.floor + 0.5}H${plot.right}`, class: "fb-base" });
     for (const value of x.ticks) {
       const place = { x: x.scale(value).toFixed(1), y: plot.floor + 17, "text-anchor": "middle" };
       this.ticks.next(place, x.show(value));

@@ -75,6 +75,7 @@ export function saveButtons(what) {
  * @returns {Picture}
  */
 export function standalone(target, title, words) {
+  target.classList.add("fb-whole"); // the legend names everything
   const box = extent(target);
   const [width, height] = [Math.ceil(box.width) + 2 * PAD, Math.ceil(box.height) + 2 * PAD];
   const root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
@@ -87,6 +88,7 @@ export function standalone(target, title, words) {
   );
   const at = { x: box.left - PAD, y: box.top - PAD };
   draw(target, root, at);
+  target.classList.remove("fb-whole");
   const source = new XMLSerializer().serializeToString(root);
   return { source, blob: new Blob([source], { type: "image/svg+xml" }), width, height };
 }

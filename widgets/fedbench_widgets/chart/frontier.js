@@ -2,8 +2,8 @@
 /** Utility against ε on a log axis: points to choose, error bars, the Pareto line, levels. */
 
 import { Axes } from "./axes.js";
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { spread } from "./labels.js";
+import { Pool, html, onWidth, set, svg } from "./dom.js";
+import { short, spread, wrap } from "./labels.js";
 import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
@@ -33,7 +33,7 @@ import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
  * @property {{label: string, value: number}[]} [levels] to compare with
  * @property {(value: number) => string} format
  * @property {(value: number) => string} yTick
- * @property {boolean} percent
+ * @property {boolean} bounded values lie between 0 and 1
  * @property {boolean} [minimize] lower values are better
  * @property {string} name of the metric
  * @property {string} cost what ε is called
@@ -43,6 +43,7 @@ import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
 
 const HEIGHT = 300;
 const MARGIN = { top: 14, right: 128, bottom: 46, left: 48 };
+const NARROW = 480; // pixels: labels lie inside
 const FLOOR = HEIGHT - MARGIN.bottom;
 
 export class FrontierChart {
@@ -61,7 +62,7 @@ export class FrontierChart {
     this.labels = new Pool("text", { class: "fb-label" });
     this.marks = svg("g", { class: "fb-points" });
     this.tip = new Pool("text", { class: "fb-reading" });
-    this.empty = svg("text", { class: "fb-empty", "text-anchor": "middle" });
+    this.empty = new Pool("text", { class: "fb-empty" });
     this.svg = svg(
       "svg",
       { role: "group", "data-chart": "frontier", "data-points": 0, height: HEIGHT },
@@ -73,7 +74,7 @@ export class FrontierChart {
       this.labels.group,
       this.marks,
       this.tip.group,
-      this.empty,
+      this.empty.group,
     );
     this.el = html("div", { class: "fb-chart" }, this.svg);
     /** @type {Map<string, SVGCircleElement>} */
@@ -103,18 +104,23 @@ export class FrontierChart {
     const finite = drawing.points.filter((point) => Number.isFinite(point.value));
     this.priv = finite.filter(isPrivate).sort((a, b) => epsilon(a) - epsilon(b));
     const open = finite.filter((point) => !isPrivate(point));
-    const right = Math.max(160, this.width - MARGIN.right);
+    const right = Math.max(160, this.width - (this.width < NARROW ? 12 : MARGIN.right));
     const plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR };
     const x = (this.x = log(epsilonDomain(this.priv), [plot.left, plot.right]));
     const levels = (drawing.levels ?? []).map((level) => level.value);
-    const y = (this.y = linear(valueDomain(finite, levels, drawing.percent), [FLOOR, MARGIN.top]));
+    const y = (this.y = linear(valueDomain(finite, levels, drawing.bounded), [FLOOR, MARGIN.top]));
     this.renderAxes(drawing, x, y, plot);
     this.renderLevels(drawing, open, y, plot);
     const best = pareto(this.priv, drawing.minimize ?? false);
     set(this.line, { d: best.length < 2 ? "" : stairs(best, x, y) });
     this.renderPoints(drawing, this.priv, new Set(best), x, y);
-    text(this.empty, finite.length === 0 ? drawing.empty : "");
-    set(this.empty, { x: (plot.left + plot.right) / 2, y: (FLOOR + MARGIN.top) / 2 });
+    this.empty.start();
+    const lines = wrap(drawing.empty, Math.floor((plot.right - plot.left) / 6.6));
+    lines.forEach((line, i) => {
+      const at = { x: (plot.left + plot.right) / 2, y: (FLOOR + MARGIN.top) / 2 + 18 * i };
+      if (finite.length === 0) this.empty.next({ ...at, "text-anchor": "middle" }, line);
+    });
+    this.empty.finish();
     this.renderTip();
   }
 
@@ -125,9 +131,11 @@ export class FrontierChart {
    * @param {Plot} plot
    */
   renderAxes(drawing, x, y, plot) {
-    const room = Math.max(3, Math.floor((plot.right - plot.left) / 52));
+    const room = Math.max(3, Math.floor((plot.right - plot.left) / 40));
     const across = { scale: x, ticks: logTicks(x.domain[0], x.domain[1], room), show: tick };
-    const up = { scale: y, ticks: ticks(y.domain[0], y.domain[1], 5), show: drawing.yTick };
+    const known = drawing.points.some((point) => Number.isFinite(point.value));
+    const heights = known ? ticks(y.domain[0], y.domain[1], 5) : [];
+    const up = { scale: y, ticks: heights, show: drawing.yTick };
     const middle = (plot.left + plot.right) / 2;
     const place = { x: middle, y: plot.floor + 37, anchor: /** @type {const} */ ("middle") };
     this.axes.draw(plot, across, up, { ...place, text: drawing.xName });
@@ -151,8 +159,13 @@ export class FrontierChart {
     lines.forEach((line, i) => {
       const at = y(line.value).toFixed(1);
       this.levels.next({ d: `M${plot.left} ${at}H${plot.right}`, stroke: "var(--fb-mute)" });
-      const attributes = { x: plot.right + 8, y: (places[i] + 3.5).toFixed(1) };
-      this.labels.next({ ...attributes, fill: "var(--fb-mute)" }, line.label);
+      const inside = this.width < NARROW;
+      const attributes = {
+        x: inside ? plot.right - 4 : plot.right + 8,
+        y: (places[i] + (inside ? -4 : 3.5)).toFixed(1),
+        "text-anchor": inside ? "end" : "start",
+      };
+      this.labels.next({ ...attributes, fill: "var(--fb-mute)" }, short(line.label, 22));
     });
     this.levels.finish();
     this.labels.finish();

@@ -38,6 +38,52 @@ export function spread(wishes, height, bounds) {
   return placed;
 }
 
+/**
+ * A label with room for so many characters: what is at its ends tells it from others.
+ * @param {string} label
+ * @param {number} room
+ */
+export function short(label, room) {
+  if (label.length <= room) return label;
+  const tail = Math.max(0, Math.floor((room - 1) / 2));
+  const head = Math.max(1, room - 1 - tail);
+  return `${label.slice(0, head).trimEnd()}…${tail > 0 ? label.slice(-tail).trimStart() : ""}`;
+}
+
+/**
+ * Labels without what all of them begin with, and only as far as it takes to tell them apart, in
+ * parts between commas or dots in the middle.
+ * @param {string[]} labels
+ */
+export function apart(labels) {
+  const [first = ""] = labels;
+  let shared = 0;
+  for (const { index, 0: end } of first.matchAll(/, | · /g)) {
+    const head = first.slice(0, index + end.length);
+    if (labels.length > 1 && labels.every((label) => label.startsWith(head))) shared = head.length;
+  }
+  const rest = labels.map((label) => label.slice(shared));
+  const heads = rest.map((label) => label.split(/, | · /)[0]);
+  return labels.length > 1 && new Set(heads).size === labels.length ? heads : rest;
+}
+
+/**
+ * Words as lines of at most so many characters, a longer word on a line of its own.
+ * @param {string} words
+ * @param {number} room
+ */
+export function wrap(words, room) {
+  /** @type {string[]} */
+  const lines = [];
+  for (const word of words.split(" ").filter(Boolean)) {
+    const last = lines.at(-1);
+    const fits = last !== undefined && last.length + 1 + word.length <= room;
+    if (fits) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** @typedef {{members: number[], centre: number}} Block */
 
 /** @param {Block} block @param {number} height */

@@ -3,7 +3,15 @@
 
 import { html, set, svg } from "./dom.js";
 
-/** @typedef {{key: string, name: string, color: string, dash?: string, band?: boolean}} Entry */
+/**
+ * @typedef {object} Entry
+ * @property {string} key
+ * @property {string} name
+ * @property {string} color
+ * @property {string} [dash]
+ * @property {boolean} [band]
+ * @property {boolean} [quiet] only in files
+ */
 
 export class Legend {
   /** @param {() => void} changed */
@@ -15,15 +23,21 @@ export class Legend {
     this.signature = "";
   }
 
-  /** @param {Pick<import("./lines.js").Drawing, "series" | "band">} drawing */
+  /** @param {Pick<import("./lines.js").Drawing, "series" | "band" | "levels">} drawing */
   update(drawing) {
-    const listed = drawing.series.filter((series) => !series.quiet);
     /** @type {Entry[]} */
-    const entries = listed.map(({ key, name, color, dash }) => ({ key, name, color, dash }));
+    const entries = drawing.series.map(({ key, name, color, dash, quiet }) => {
+      return { key, name, color, dash, quiet };
+    });
+    drawing.levels?.forEach(({ label, color }, i) => {
+      entries.push({ key: `level${i}`, name: label, color, dash: levelDash(i), quiet: true });
+    });
     if (drawing.band) {
       const { name, color } = drawing.band;
       entries.splice(1, 0, { key: "band", name, color, band: true });
     }
+    const listed = entries.filter(({ quiet }) => !quiet);
+    if (listed.length === 1) listed[0].quiet = true;
     const signature = JSON.stringify(entries);
     if (signature === this.signature) return;
     this.signature = signature;
@@ -35,7 +49,8 @@ export class Legend {
   /** @param {Entry} entry */
   toggle(entry) {
     const shown = !this.hidden.has(entry.key);
-    const button = html("button", { type: "button", "aria-pressed": String(shown) });
+    const kind = entry.quiet ? "fb-quiet" : null;
+    const button = html("button", { type: "button", "aria-pressed": String(shown), class: kind });
     button.append(swatch(entry), entry.name);
     button.addEventListener("click", () => {
       if (!this.hidden.delete(entry.key)) this.hidden.add(entry.key);
@@ -44,6 +59,11 @@ export class Legend {
     });
     return button;
   }
+}
+
+/** Reference lines are often close together. @param {number} place */
+export function levelDash(place) {
+  return ["4 3", "1 3", "9 3", "9 3 1 3"][place % 4];
 }
 
 /** @param {Entry} entry */

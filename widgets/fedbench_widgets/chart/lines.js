@@ -6,8 +6,8 @@ import { Axes } from "./axes.js";
 import { Cursor, nearest } from "./cursor.js";
 import { Pool, html, onWidth, set, svg, text } from "./dom.js";
 import { saveButtons } from "./export.js";
-import { spread } from "./labels.js";
-import { Legend } from "./legend.js";
+import { apart, short, spread, wrap } from "./labels.js";
+import { Legend, levelDash } from "./legend.js";
 import { bandPath, linePath } from "./path.js";
 import { Reading } from "./reading.js";
 import { linear, nice, ticks } from "./scale.js";
@@ -28,6 +28,7 @@ import { linear, nice, ticks } from "./scale.js";
  */
 /** @typedef {{name: string, color: string, low: ArrayLike<number>, high: ArrayLike<number>}} Band */
 /** @typedef {{value: number, label: string, color: string}} Level */
+/** @typedef {{x: number, y: number, text: string, color: string, light?: boolean}} Label */
 /**
  * @typedef {object} Drawing
  * @property {string} label what a screen reader says
@@ -46,11 +47,12 @@ import { linear, nice, ticks } from "./scale.js";
  */
 
 const HEIGHT = 196;
-// the same for all charts and all runs: axes line up, and nothing jumps when a label grows
-const MARGIN = { top: 10, right: 92, bottom: 24, left: 40 };
+const MARGIN = { top: 10, bottom: 24, left: 40 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
 const CHARACTER = 6.6;
+const BOLD = 7.4;
+const OVER = 12; // pixels into the gap between charts
 
 export class LineChart {
   /**
@@ -177,7 +179,7 @@ export class LineChart {
   render() {
     const drawing = this.drawing;
     if (!drawing || this.width === 0) return;
-    const right = Math.max(120, this.width - MARGIN.right);
+    const right = Math.max(120, this.width - margin(this.width));
     const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
     const x = (this.xScale = linear(drawing.xDomain, [plot.left, plot.right]));
     const y = (this.yScale = linear(this.range(drawing), [FLOOR, MARGIN.top]));
@@ -227,7 +229,10 @@ export class LineChart {
       ticks: ticks(first, last, room, drawing.xWhole),
       show: drawing.xTick,
     };
-    const up = { scale: y, ticks: ticks(y.domain[0], y.domain[1], 4), show: drawing.yTick };
+    // the ends of an axis that nothing lies on are anybody's guess
+    const known = drawing.yDomain !== undefined || this.grown !== null;
+    const marks = known ? ticks(y.domain[0], y.domain[1], 4) : [];
+    const up = { scale: y, ticks: marks, show: drawing.yTick };
     const place = {
       x: plot.right + 20,
       y: plot.floor + 17,
@@ -256,18 +261,21 @@ export class LineChart {
    */
   renderLines(drawing, x, y, plot) {
     const edge = plot.right + 8;
-    /** @type {{x: number, y: number, text: string, color: string}[]} */
+    /** @type {Label[]} */
     const labels = [];
     this.levels.start();
-    for (const level of drawing.levels ?? []) {
-      const at = y(level.value).toFixed(1);
+    drawing.levels?.forEach((level, i) => {
+      const at = clampTo(y, y(level.value));
       const stroke = `var(--fb-${level.color})`;
-      this.levels.next({ d: `M${plot.left} ${at}H${plot.right}`, stroke });
-      labels.push({ x: edge, y: y(level.value), text: level.label, color: level.color });
-    }
+      const d = `M${plot.left} ${at.toFixed(1)}H${plot.right}`;
+      this.levels.next({ d, stroke, style: `stroke-dasharray: ${levelDash(i)}` });
+      labels.push({ x: edge, y: at, text: level.label, color: level.color, light: true });
+    });
     this.levels.finish();
     this.lines.start();
     this.ends.start();
+    const named = drawing.series.filter(({ quiet, label }) => quiet && label);
+    const brief = apart(named.map(({ label }) => label ?? ""));
     for (const series of this.shown(drawing).reverse()) {
       const xs = series.x ?? drawing.x;
       const stroke = `var(--fb-${series.color})`;
@@ -281,7 +289,8 @@ export class LineChart {
         this.ends.next({ cx: end.x.toFixed(1), cy: end.y.toFixed(1), r: 2.6, fill: stroke });
       if (!series.label) continue;
       const at = Math.min(edge, end.x + 9);
-      labels.push({ x: at, y: end.y, text: series.label, color: series.color });
+      const own = brief[named.indexOf(series)] ?? series.label;
+      labels.push({ x: at, y: end.y, text: own, color: series.color });
     }
     this.lines.finish();
     this.ends.finish();
@@ -290,7 +299,7 @@ export class LineChart {
 
   /**
    * Labels whose columns meet share one column of places.
-   * @param {{x: number, y: number, text: string, color: string}[]} labels
+   * @param {Label[]} labels
    * @param {number} edge
    */
   renderLabels(labels, edge) {
@@ -306,17 +315,21 @@ export class LineChart {
       const places = spread(wishes, LABEL, [MARGIN.top, FLOOR - 4]);
       column.forEach((label, i) => {
         const place = { x: label.x.toFixed(1), y: (places[i] + 3.5).toFixed(1) };
-        this.labels.next({ ...place, fill: `var(--fb-${label.color}-text)` }, short(label.text));
+        const style = { fill: `var(--fb-${label.color}-text)`, class: label.light ? "fb-light" : null };
+        const room = Math.max(8, Math.floor((this.width + OVER - label.x) / (label.light ? CHARACTER : BOLD)));
+        this.labels.next({ ...place, ...style }, short(label.text, room));
       });
     }
     this.labels.finish();
   }
 
   /**
-   * @param {string[]} lines
+   * @param {string[]} words
    * @param {number} centre
    */
-  renderEmpty(lines, centre) {
+  renderEmpty(words, centre) {
+    const room = Math.floor((2 * (centre - MARGIN.left)) / CHARACTER);
+    const lines = words.flatMap((each) => wrap(each, room));
     const middle = (FLOOR + MARGIN.top) / 2;
     this.empty.start();
     lines.forEach((line, i) => {
@@ -357,9 +370,13 @@ function lastFinite(values) {
   return -1;
 }
 
-/** @param {string} label */
-function short(label) {
-  return label.length > 12 ? `${label.slice(0, 11)}…` : label;
+/**
+ * Room for labels, the same for all charts of a width: axes line up, and nothing jumps when a label
+ * grows.
+ * @param {number} width
+ */
+function margin(width) {
+  return Math.round(Math.max(76, Math.min(132, 0.27 * width)));
 }
 
 /** @param {Scale} y @param {number} pixel */

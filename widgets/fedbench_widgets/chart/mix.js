@@ -4,6 +4,8 @@
 import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
 import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { saveButtons } from "./export.js";
+import { wrap } from "./labels.js";
 import { brief } from "./map.js";
 import { linear, nice, percentTick, ticks } from "./scale.js";
 
@@ -43,7 +45,15 @@ export class Mix {
       this.names.group,
       this.empty.group,
     );
-    const head = html("div", { class: "fb-chart-head" }, this.heading, this.subtitle);
+    this.from = ""; // what the data are called, for the name of a file
+    this.save = saveButtons(() => ({
+      target: this.el,
+      parts: [this.from, "client-data"],
+      title: this.heading.textContent ?? "",
+      words: this.svg.getAttribute("aria-label") ?? "",
+    }));
+    const { heading, subtitle, save } = this;
+    const head = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
     this.el = html("div", { class: "fb-chart" }, head, this.svg);
     this.stop = onWidth(this.el, (width) => {
       this.width = width;
@@ -60,6 +70,7 @@ export class Mix {
     text(this.name, title);
     set(this.name, { "data-help": meaning });
     text(this.subtitle, subtitle);
+    this.save.label();
   }
 
   /** @param {MixDrawing} drawing */
@@ -79,7 +90,8 @@ export class Mix {
     const y = linear([0, Math.min(1, nice(0, Math.max(0.1, ...own, ...whole), 4)[1])], [FLOOR, 10]);
     const x = linear([0, Math.max(1, classes.length)], [plot.left, plot.right]);
     const none = { scale: x, ticks: [], show: String };
-    const up = { scale: y, ticks: ticks(0, y.domain[1], 4), show: percentTick };
+    const heights = own.length > 0 ? ticks(0, y.domain[1], 4) : [];
+    const up = { scale: y, ticks: heights, show: percentTick };
     this.axes.draw(plot, none, up, { x: 0, y: 0, anchor: "start", text: "" });
     const slot = x(1) - x(0);
     const bar = (/** @type {number} */ k, /** @type {number} */ width) =>
@@ -106,7 +118,8 @@ export class Mix {
     this.names.finish();
     this.empty.start();
     if (own.length === 0) {
-      drawing.empty.forEach((line, i) => {
+      const wide = Math.floor((plot.right - plot.left) / 6.6);
+      drawing.empty.flatMap((words) => wrap(words, wide)).forEach((line, i) => {
         const place = { x: (plot.left + plot.right) / 2, y: FLOOR / 2 + 18 * i };
         this.empty.next({ ...place, "text-anchor": "middle" }, line);
       });

@@ -4,6 +4,8 @@
 import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
 import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { saveButtons } from "./export.js";
+import { wrap } from "./labels.js";
 import { linear, log, logTicks, tick, ticks } from "./scale.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
@@ -14,6 +16,7 @@ import { linear, log, logTicks, tick, ticks } from "./scale.js";
  * @property {[number, number]} xDomain
  * @property {[number, number]} yDomain
  * @property {boolean} [xLog]
+ * @property {boolean} [xWhole] only whole numbers on the x axis
  * @property {(value: number) => string} xTick
  * @property {(value: number) => string} yTick
  * @property {string} xName
@@ -27,11 +30,12 @@ import { linear, log, logTicks, tick, ticks } from "./scale.js";
  */
 
 const HEIGHT = 232;
-const MARGIN = { top: 10, right: 22, bottom: 42, left: 44 };
+const MARGIN = { top: 22, right: 22, bottom: 42, left: 44 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const NEAR = 26; // pixels that a pointer may miss by
 const INNER = 14; // pixels, so that no mark lies on an axis
 const THICKEST = 26;
+const CHARACTER = 6.6;
 
 export class Scatter {
   /**
@@ -64,15 +68,23 @@ export class Scatter {
       this.axes.grid.group,
       this.diagonal,
       this.axes.ticks.group,
-      this.sides.group,
       this.marks.group,
+      this.sides.group,
       this.chosen,
       this.ring,
       this.words.group,
       this.empty.group,
     );
     this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
-    const head = html("div", { class: "fb-chart-head" }, this.heading, this.subtitle);
+    this.from = ""; // what the data are called, for the name of a file
+    this.save = saveButtons(() => ({
+      target: this.el,
+      parts: [this.from, "clients", name],
+      title: this.heading.textContent ?? "",
+      words: this.svg.getAttribute("aria-label") ?? "",
+    }));
+    const { heading, subtitle, save } = this;
+    const head = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
     this.el = html("div", { class: "fb-chart" }, head, this.svg, this.spoken);
     this.stop = onWidth(this.el, (width) => {
       this.width = width;
@@ -97,6 +109,7 @@ export class Scatter {
     text(this.name, title);
     set(this.name, { "data-help": meaning });
     text(this.subtitle, subtitle);
+    this.save.label();
   }
 
   /** @param {ScatterDrawing} drawing */
@@ -117,13 +130,16 @@ export class Scatter {
     const y = linear(drawing.yDomain, [FLOOR - INNER / 2, MARGIN.top + INNER / 2]);
     const room = Math.max(2, Math.floor((plot.right - plot.left) / 56));
     const [low, high] = drawing.xDomain;
-    const across = drawing.xLog ? logTicks(low, high, room) : ticks(low, high, Math.min(room, 5));
+    const few = Math.min(room, 5);
+    // without marks the ends of the axes are anybody's guess
+    const none = drawing.marks.length === 0;
+    const across = drawing.xLog ? logTicks(low, high, room) : ticks(low, high, few, drawing.xWhole);
     const up = ticks(y.domain[0], y.domain[1], 4);
     const place = { x: (plot.left + plot.right) / 2, y: FLOOR + 35 };
     this.axes.draw(
       plot,
-      { scale: x, ticks: across, show: drawing.xTick ?? tick },
-      { scale: y, ticks: up, show: drawing.yTick },
+      { scale: x, ticks: none ? [] : across, show: drawing.xTick ?? tick },
+      { scale: y, ticks: none ? [] : up, show: drawing.yTick },
       { ...place, anchor: "middle", text: drawing.xName },
     );
     const ends = drawing.diagonal && drawing.marks.length > 0 ? drawing.xDomain : null;
@@ -132,9 +148,11 @@ export class Scatter {
     this.renderSides(drawing, plot);
     this.renderMarks(drawing, x, y);
     this.empty.start();
-    if (drawing.marks.length === 0) {
-      drawing.empty.forEach((line, i) => {
-        const at = (FLOOR + MARGIN.top) / 2 - 8 + (i - (drawing.empty.length - 1) / 2) * 18;
+    if (none) {
+      const wide = Math.floor((plot.right - plot.left) / CHARACTER);
+      const lines = drawing.empty.flatMap((words) => wrap(words, wide));
+      lines.forEach((line, i) => {
+        const at = (FLOOR + MARGIN.top) / 2 - 8 + (i - (lines.length - 1) / 2) * 18;
         this.empty.next({ x: place.x, y: at, "text-anchor": "middle" }, line);
       });
     }
@@ -147,8 +165,9 @@ export class Scatter {
     this.sides.start();
     if (drawing.sides && drawing.marks.length > 0) {
       const [above, below] = drawing.sides;
-      this.sides.next({ x: plot.left + 7, y: plot.top + 12, "text-anchor": "start" }, above);
-      this.sides.next({ x: plot.right - 4, y: plot.floor - 8, "text-anchor": "end" }, below);
+      // outside, where no mark lies
+      this.sides.next({ x: plot.left, y: plot.top - 9, "text-anchor": "start" }, `↖ ${above}`);
+      this.sides.next({ x: plot.right, y: plot.floor + 35, "text-anchor": "end" }, `${below} ↘`);
     }
     this.sides.finish();
   }

@@ -32,13 +32,16 @@ export function axis(kind, table, floor) {
   const x = kind === "round" ? rounds : (table.columns.get(COLUMN[kind]) ?? rounds);
   const done = table.rows > 0 ? rounds[table.rows - 1] : 0;
   const seen = table.rows > 0 ? x[table.rows - 1] : 0;
-  const planned = table.info.rounds;
+  const over = done > 0 && ["done", "failed"].includes(table.info.state);
+  // a run that is over goes no further; runs pinned beside it may have
+  const furthest = Math.max(0, ...table.pins.map(({ columns }) => columns.round?.at(-1) ?? 0));
+  const planned = over ? Math.min(table.info.rounds, furthest) : table.info.rounds;
   if (kind === "round") {
     const end = Math.max(1, planned, done);
     return { x, xDomain: [0, end], xTick: tick, xName: "round", xWhole: true };
   }
   const guess = done > 0 ? (seen / done) * Math.max(planned, done) : 0;
-  const end = Math.max(floor, nice(0, Math.max(guess, seen, Number.MIN_VALUE), 4)[1]);
+  const end = Math.max(over ? 0 : floor, nice(0, Math.max(guess, seen, Number.MIN_VALUE), 4)[1]);
   const [, unit] = bytes(end);
   const factor = 1000 ** ["B", "kB", "MB", "GB", "TB"].indexOf(unit);
   return kind === "bytes"

@@ -3,6 +3,7 @@
 
 import { Cursor } from "../chart/cursor.js";
 import { html, set, svg, text, uid } from "../chart/dom.js";
+import { saveButtons } from "../chart/export.js";
 import { HeatMap, opacity } from "../chart/heat.js";
 import { LineChart } from "../chart/lines.js";
 import { Mix } from "../chart/mix.js";
@@ -10,9 +11,10 @@ import { percentTick, tick } from "../chart/scale.js";
 import { Scatter } from "../chart/scatter.js";
 import { about, rove } from "../help/marks.js";
 import { format } from "./drawings.js";
-import { Grid, SHADES, cell, colours, samples, shade, subtitle } from "./grid.js";
+import { Grid, SHADES, cell, colours, endWords, samples, shade, subtitle } from "./grid.js";
 import { MEANING, ofMetric } from "./meaning.js";
 import { alone, curve, mix, sizes } from "./portraits.js";
+import { isShare } from "./table.js";
 
 /** @typedef {import("./grid.js").Order} Order */
 
@@ -71,15 +73,24 @@ export function clients(context) {
   ask.addEventListener("click", () => context.model.send({ levels: true }));
   const asking = html("div", { class: "fb-ask", hidden: true }, ask);
   together.el.append(asking);
-  const head = html("div", { class: "fb-chart-head fb-map-head" }, heading, small, legend.el);
+  const save = saveButtons(() => ({
+    target: figure,
+    parts: [context.table().info.data, "clients"],
+    title: heading.textContent ?? "",
+    words: map.svg.getAttribute("aria-label") ?? "",
+  }));
+  const kind = { class: "fb-chart-head fb-map-head" };
+  const head = html("div", kind, heading, small, legend.el, save.el);
+  const figure = html("div", {}, head, map.el);
   const bar = html("div", { class: "fb-live-bar" }, hint, sort.el);
   const pairs = html("div", { class: "fb-grid-two" }, together.el, bySize.el, own.el, held.el);
-  const el = html("div", { class: "fb-clients" }, note, bar, head, map.el, pairs);
+  const el = html("div", { class: "fb-clients" }, note, bar, figure, pairs);
   const settle = rove(el);
 
   function draw() {
     const table = context.table();
-    const { metric, state, rounds, personal, levels } = table.info;
+    const { data, metric, state, rounds, personal, levels } = table.info;
+    for (const chart of [together, bySize, own, held]) chart.from = data;
     const { model } = context;
     const sent = [model.get("clients"), model.get("values"), model.get("mixes")];
     if (sent.some((each, i) => each !== seen[i])) {
@@ -96,10 +107,12 @@ export function clients(context) {
     text(words, info.note || PREVIEW);
     text(title, `${metric.label} per client`);
     set(title, { "data-help": `${MEANING.perClient}\n${ofMetric(table.info)}` });
+    save.label();
     text(small, subtitle(info, personal));
-    const hues = colours(info.scale, metric.percent);
+    const bounded = isShare(metric);
+    const hues = colours(info.scale, bounded);
     const axisTick = metric.percent ? percentTick : tick;
-    legend.show(grid.columns > 0 ? hues.map(axisTick) : null, info.minimize);
+    legend.show(grid.columns > 0 ? endWords(info, hues, axisTick) : null, info.minimize);
     const row = (/** @type {number} */ client) => grid.rowOf.get(client) ?? -1;
     const name = (/** @type {number} */ client) => info.names[row(client)] ?? "";
     const untested = info.done > 0 && info.tested === 0;
@@ -123,7 +136,7 @@ export function clients(context) {
       label: described(metric.label, info),
       empty: untested ? ["No client has test rows of its own."] : waiting(state),
     });
-    const picture = { grid, show, axisTick, percent: metric.percent, end, selected, pointed };
+    const picture = { grid, show, axisTick, percent: metric.percent, bounded, end, selected, pointed };
     together.title(
       "Alone against together",
       personal ? "up: in the federation, own models" : "up: in the federation",

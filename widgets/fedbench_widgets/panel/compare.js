@@ -1,10 +1,11 @@
 // @ts-check
 /** The Compare tab: runs side by side, what tells them apart first, and which are pinned. */
 
-import { html, set, text } from "../chart/dom.js";
+import { html, onWidth, set, text } from "../chart/dom.js";
 import { saveFromKernel, saying } from "./asking.js";
 import { RunRow } from "./runrow.js";
-import { columnsOf, sorted } from "./compared.js";
+import { columnsOf, layoutOf, sorted, told } from "./compared.js";
+import { inline } from "./table.js";
 
 /** @typedef {import("./compared.js").Row} Row */
 /** @typedef {import("./compared.js").Column} Column */
@@ -18,6 +19,8 @@ import { columnsOf, sorted } from "./compared.js";
 
 /** @type {Compared} */
 const NONE = { columns: [], rows: [], deleted: "" };
+const FEW = 3; // settings that a sentence lists
+const SWEEPS = "Points of sweeps are on Privacy–utility.";
 const EMPTY =
   "Runs that have ended are listed here. Press Start, change something, press Start again.";
 
@@ -56,15 +59,18 @@ export function compare(context) {
   /** @type {Order} */
   let order = { key: "", down: false };
   let heads = "";
+  let width = 0;
   /** @type {Map<string, RunRow>} kept by run, so that focus stays while others change */
   const lines = new Map();
 
   function draw() {
     /** @type {Compared} */
     const { columns: settings, rows, deleted: lost } = { ...NONE, ...model.get("compare") };
-    const columns = columnsOf(settings, rows);
+    const layout = layoutOf(settings.length, width);
+    const columns = columnsOf(settings, rows, layout);
     const none = rows.length === 0;
-    text(note, none ? EMPTY : sentence(settings, rows));
+    const swept = (model.get("sweep")?.points ?? []).length > 0;
+    text(note, [none ? EMPTY : sentence(settings, rows), swept ? SWEEPS : ""].join(" ").trim());
     text(hint, none ? "" : "tick a run to keep it as a dashed line behind the live charts");
     const ended = rows.some((row) => !row.current);
     for (const button of buttons) set(button, { disabled: !ended });
@@ -73,7 +79,7 @@ export function compare(context) {
     set(deleted, { hidden: lost === "" });
     text(gone, lost === "" ? "" : `Deleted ${lost}.`);
     drawHead(columns);
-    drawRows(sorted(rows, columns, order), columns);
+    drawRows(sorted(rows, columns, order), columns, layout === "under");
   }
 
   /** @param {Column[]} columns */
@@ -113,8 +119,8 @@ export function compare(context) {
     );
   }
 
-  /** @param {Row[]} rows @param {Column[]} columns */
-  function drawRows(rows, columns) {
+  /** @param {Row[]} rows @param {Column[]} columns @param {boolean} under */
+  function drawRows(rows, columns, under) {
     const ids = new Set(rows.map((row) => row.id));
     for (const [id, line] of lines) {
       if (ids.has(id)) continue;
@@ -126,29 +132,40 @@ export function compare(context) {
     rows.forEach((row, i) => {
       const line = lines.get(row.id) ?? new RunRow(row.id, ask, load);
       lines.set(row.id, line);
-      line.show(row, columns, rows, row.metric.name === metric.name ? "" : metric.label);
+      const other = row.metric.name === metric.name ? "" : inline(metric);
+      line.show(row, columns, rows, under ? told(row) : "", other);
       if (body.children[i] !== line.el) body.insertBefore(line.el, body.children[i] ?? null);
     });
   }
 
-  return { id: "compare", label: "Compare", el, draw };
+  const stop = onWidth(el, (now) => {
+    width = now;
+    draw();
+  });
+  return { id: "compare", label: "Compare", el, draw, stop };
 }
 
 /**
- * What the runs share and where they differ.
+ * Where the runs differ, and which of them compare.
  * @param {{title: string}[]} settings
  * @param {Row[]} rows
  */
 export function sentence(settings, rows) {
-  const metrics = new Set(rows.map((row) => row.metric.name));
-  const apart =
-    metrics.size > 1 ? " Those that measure something else are never drawn on one chart." : "";
-  if (rows.length === 1) return `One run so far: change something and press Start to compare.`;
+  if (rows.length === 1) return "One run so far: change something and press Start to compare.";
+  const all = `These ${rows.length} runs`;
   if (settings.length === 0) {
-    return `These ${rows.length} runs have the same settings; only their noise differs, if any.`;
+    return `${all} have the same settings; only their noise differs, if any.`;
   }
   const names = settings.map((setting) => setting.title);
   const last = names.pop();
   const list = names.length > 0 ? `${names.join(", ")} and ${last}` : last;
-  return `These ${rows.length} runs share everything but ${list}.${apart}`;
+  const few = settings.length <= FEW;
+  const differ = few ? `${all} share everything but ${list}.` : `${all} differ in ${settings.length} settings.`;
+  const metrics = new Set(rows.map((row) => row.metric.name));
+  const worlds = new Set(rows.map((row) => row.data));
+  if (metrics.size > 1) {
+    return `${differ} Those that measure something else are never drawn on one chart.`;
+  }
+  const apart = `Results compare within one data set: there are ${worlds.size}.`;
+  return worlds.size > 1 ? `${differ} ${apart}` : differ;
 }

@@ -2,6 +2,7 @@
 /** Runs as the rows of a table: its columns, their order and their words. Runs in node as well. */
 
 import { bytes, duration, number, percent, power } from "../chart/scale.js";
+import { inline } from "./table.js";
 
 /**
  * @typedef {object} Row
@@ -11,6 +12,7 @@ import { bytes, duration, number, percent, power } from "../chart/scale.js";
  * @property {boolean} pinned
  * @property {boolean} current
  * @property {string[]} cells the settings in which some runs differ
+ * @property {string[]} [told] the same, each saying by itself what it is of
  * @property {string} data name of the data set
  * @property {{name: string, label: string, percent: boolean}} metric
  * @property {number | null} value
@@ -35,18 +37,42 @@ import { bytes, duration, number, percent, power } from "../chart/scale.js";
  * @property {(row: Row) => string} words
  */
 /** @typedef {{key: string, down: boolean}} Order of rows; as they were run for no key */
+/** @typedef {"apart" | "folded" | "under"} Layout of settings: columns, one column, below the name */
+
+const MOST = 2; // settings with a column of their own
+const ROOMY = 760; // pixels for more columns than those of results
 
 const WORST = "Mean over the worst tenth of the clients with test rows of their own, one at least.";
 
 /**
+ * How settings are laid out so that results stay in view.
+ * @param {number} settings
+ * @param {number} width pixels of the table, 0 while it is not known
+ * @returns {Layout}
+ */
+export function layoutOf(settings, width) {
+  if (settings === 0) return "apart";
+  if (width > 0 && width < ROOMY) return "under";
+  return settings > MOST ? "folded" : "apart";
+}
+
+/** All that tells a run from the others. @param {Row} row */
+export function told(row) {
+  return (row.told ?? row.cells).join(" · ");
+}
+
+/**
  * @param {{path: string, title: string}[]} settings
  * @param {Row[]} rows
+ * @param {Layout} [layout]
  * @returns {Column[]}
  */
-export function columnsOf(settings, rows) {
+export function columnsOf(settings, rows, layout = "apart") {
   const falls = rows.every((row) => row.metric.percent);
-  const metric = one(rows.map((row) => row.metric.label));
+  const label = one(rows.map((row) => row.metric.label));
+  const metric = label && inline({ label });
   const unit = one(rows.filter((row) => row.unit !== null).map((row) => row.unit));
+  const folded = { ...result("settings", "differs in", told, { words: told }), setting: true };
   const configured = settings.map(({ path, title }, i) => ({
     key: path,
     title,
@@ -58,9 +84,9 @@ export function columnsOf(settings, rows) {
   }));
   /** @type {(Column & {known: boolean})[]} */
   const results = [
-    result("value", metric?.toLowerCase() ?? "result", (row) => row.value, {
+    result("value", metric ?? "result", (row) => row.value, {
       falls,
-      words: (row) => `${measured(row, row.value)}${metric ? "" : ` ${row.metric.label}`}`,
+      words: (row) => `${measured(row, row.value)}${metric ? "" : ` ${inline(row.metric)}`}`,
     }),
     result("worst", "worst tenth", (row) => row.worst, {
       falls,
@@ -81,7 +107,8 @@ export function columnsOf(settings, rows) {
     result("rounds", "rounds done", (row) => row.rounds, { words: (row) => String(row.rounds) }),
   ].map((column) => ({ ...column, known: rows.some((row) => column.value(row) !== null) }));
   const name = result("name", "run", (row) => row.name, { words: (row) => row.name });
-  return [name, ...configured, ...results.filter(({ known }) => known)];
+  const between = { apart: configured, folded: [folded], under: [] }[layout];
+  return [name, ...between, ...results.filter(({ known }) => known)];
 }
 
 /**

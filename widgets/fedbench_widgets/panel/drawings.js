@@ -3,6 +3,7 @@
 
 import { number, percent, percentTick, tick } from "../chart/scale.js";
 import { COLUMN, place } from "./axis.js";
+import { inline } from "./table.js";
 
 /** @typedef {import("./table.js").Table} Table */
 /** @typedef {import("./axis.js").Axis} Axis */
@@ -188,7 +189,9 @@ export function epsilon(table, axis, kind) {
   ];
   if (plan && kind === "round") {
     const style = { color: "s0", dash: "2 4", width: 1.4, quiet: true };
-    series.push({ key: "plan", name: "planned", x: plan.rounds, y: plan.epsilon, ...style });
+    const seen = plan.rounds.filter((round) => round <= axis.xDomain[1]);
+    const y = plan.epsilon.slice(0, seen.length);
+    series.push({ key: "plan", name: "planned", x: seen, y, ...style });
   }
   series.push(...pinned(table, axis, kind, "epsilon"));
   const levels =
@@ -239,7 +242,7 @@ export function norm(table, axis, kind) {
 export function sentence(table, kind, row) {
   const { metric } = table.info;
   const show = format(table);
-  const parts = [`${metric.label.toLowerCase()} ${show(table.at("metric", row))}`];
+  const parts = [`${inline(metric)} ${show(table.at("metric", row))}`];
   if (own(table)) parts.push(`own models ${show(table.at("personal", row))}`);
   if (table.column("p10") && table.column("p90")) parts.push(spread(table, row));
   if (table.column("loss")) parts.push(`loss ${number(table.at("loss", row))}`);

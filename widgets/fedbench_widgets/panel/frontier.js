@@ -8,11 +8,13 @@ import { percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
 import { epsilonName, format } from "./drawings.js";
 import { MEANING, ofMetric } from "./meaning.js";
-import { minimizes } from "./table.js";
+import { inline, isShare, minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
 /** @typedef {import("../chart/frontier.js").Point} Point */
 /** @typedef {{unit?: string | null, delta?: number | null}} Promised unit and δ of an ε */
+
+const [VALUE, AUC] = [2, 3]; // places of these cells after the name
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function frontier(context) {
@@ -38,7 +40,7 @@ export function frontier(context) {
   const settle = rove(head);
   const body = html("tbody");
   const caption = html("caption", { class: "fb-hidden" }, "Finished runs");
-  const table = html("table", { class: "fb-table" }, caption, html("thead", {}, head), body);
+  const table = html("table", { class: "fb-table fb-points-table" }, caption, html("thead", {}, head), body);
   const save = saveButtons(() => ({
     target: figure,
     parts: [context.table().info.data, "privacy-utility"],
@@ -76,7 +78,7 @@ export function frontier(context) {
     const show = format(data);
     text(heading, `${info.metric.label} against privacy`);
     save.label();
-    text(metric, info.metric.label.toLowerCase());
+    text(metric, inline(info.metric));
     set(metric, { "data-help": ofMetric(info) });
     settle();
     const name = epsilonName(promised.unit);
@@ -87,7 +89,7 @@ export function frontier(context) {
       levels: points.some((point) => sweep.points.includes(point)) ? sweep.levels : [],
       format: show,
       yTick: info.metric.percent ? percentTick : tick,
-      percent: info.metric.percent,
+      bounded: isShare(info.metric),
       minimize: minimizes(info.metric),
       name: info.metric.label,
       cost: name,
@@ -96,6 +98,9 @@ export function frontier(context) {
     });
     map.show(sweep.map, minimizes(info.metric), info.metric.label);
     set(scroll, { hidden: points.length === 0 });
+    // nobody guessed: a column of dashes
+    const attacked = points.some((point) => isNumber(point.auc));
+    set(/** @type {Element} */ (head.children[AUC + 1]), { hidden: !attacked });
     const order = [...points].sort((a, b) => (a.epsilon ?? Infinity) - (b.epsilon ?? Infinity));
     const ids = new Set(order.map((point) => point.id));
     for (const id of [...lines.keys()].filter((known) => !ids.has(known))) {
@@ -105,7 +110,7 @@ export function frontier(context) {
     order.forEach((point, i) => {
       const line = lines.get(point.id) ?? new Line(() => load(point.id));
       lines.set(point.id, line);
-      line.show(point, show);
+      line.show(point, show, attacked);
       if (body.children[i] !== line.el) body.insertBefore(line.el, body.children[i] ?? null);
     });
   }
@@ -144,10 +149,11 @@ class Line {
   /**
    * @param {Point} point
    * @param {(value: number) => string} show
+   * @param {boolean} attacked whether any point has an attacker's AUC
    */
-  show(point, show) {
+  show(point, show, attacked) {
     const { low = NaN, high = NaN } = point;
-    const interval = Number.isFinite(low + high) ? ` (${show(low)} to ${show(high)})` : "";
+    const interval = Number.isFinite(low + high) ? `(${show(low)} to ${show(high)})` : "";
     const own = isNumber(point.personal) ? `, own models ${show(point.personal)}` : "";
     const known = isPrivate(point);
     const name = point.label || String(point.id);
@@ -160,11 +166,13 @@ class Line {
     const words = [
       known ? tick(Number((point.epsilon ?? 0).toPrecision(3))) : "∞",
       known && point.delta ? power(point.delta) : "–",
-      `${show(point.value)}${interval}${own}`,
+      `${show(point.value)}${own}`,
       isNumber(point.auc) ? point.auc.toFixed(3) : "–",
       String(point.rounds ?? "–"),
       String(point.seed ?? "–"),
     ];
     words.forEach((word, i) => text(this.cells[i], word));
+    if (interval) this.cells[VALUE].append(" ", html("span", { class: "fb-range" }, interval));
+    set(this.cells[AUC], { hidden: !attacked });
   }
 }

@@ -10,6 +10,7 @@ import { nice } from "../chart/scale.js";
  * @property {number[]} ids one per row, from the best to the worst
  * @property {string[]} names untrusted text
  * @property {number[]} sizes training samples
+ * @property {number[]} tests rows that a client is tested on
  * @property {number[]} took rounds that a client took part in
  * @property {(number | null)[] | null} alone what each would get alone; null while unknown
  * @property {number} done rounds so far
@@ -36,6 +37,7 @@ const BLANK = {
   ids: [],
   names: [],
   sizes: [],
+  tests: [],
   took: [],
   alone: null,
   done: 0,
@@ -139,12 +141,12 @@ export class Grid {
 /**
  * The ends of the colour scale: nice numbers, so that it seldom changes while values arrive.
  * @param {[number, number]} scale
- * @param {boolean} percent
+ * @param {boolean} bounded values lie between 0 and 1
  * @returns {[number, number]}
  */
-export function colours(scale, percent) {
+export function colours(scale, bounded) {
   const [low, high] = nice(scale[0], scale[1], 4);
-  return percent ? [Math.max(0, low), Math.min(1, high)] : [low, high];
+  return bounded ? [Math.max(0, low), Math.min(1, high)] : [low, high];
 }
 
 /**
@@ -162,13 +164,13 @@ export function shade(value, ends, minimize) {
 /**
  * The ends of an axis for values that go on changing: steps that are seldom passed.
  * @param {number[]} values
- * @param {boolean} percent
+ * @param {boolean} bounded values lie between 0 and 1
  * @returns {[number, number]}
  */
-export function ends(values, percent) {
+export function ends(values, bounded) {
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0, 1];
-  if (!percent) {
+  if (!bounded) {
     const [low, high] = nice(Math.min(...finite), Math.max(...finite), 4);
     return low < high ? [low, high] : [0, 1];
   }
@@ -187,7 +189,30 @@ export function cell(grid, row, column, show) {
   const value = grid.value(row, column);
   const said = Number.isNaN(value) ? "no value" : show(value);
   const took = grid.took(row, column) ? "took part" : "did not take part";
-  return `${names[row]} · round ${rounds[column]}: ${said}, ${took}, ${samples(sizes[row])}`;
+  const parts = [said, took, samples(sizes[row]), tests(grid.info, row)].filter(Boolean);
+  return `${names[row]} · round ${rounds[column]}: ${parts.join(", ")}`;
+}
+
+/**
+ * What a client's value rests on; nothing where notebooks of earlier versions do not say it.
+ * @param {Info} info
+ * @param {number} row
+ */
+export function tests(info, row) {
+  const count = info.tests[row];
+  return count === undefined ? "" : `${count} test ${count === 1 ? "row" : "rows"}`;
+}
+
+/**
+ * What the ends of the colours stand for: values beyond them look like the end.
+ * @param {Pick<Info, "low" | "high">} info
+ * @param {[number, number]} ends
+ * @param {(value: number) => string} show
+ */
+export function endWords({ low, high }, ends, show) {
+  const dust = 1e-6 * (ends[1] - ends[0]);
+  const words = [low < ends[0] - dust ? "≤ " : "", high > ends[1] + dust ? "≥ " : ""];
+  return words.map((sign, i) => sign + show(ends[i]));
 }
 
 /** @param {number} count */

@@ -54,7 +54,7 @@ export function live(context) {
     const row = cursor.row;
     const pointed = row !== null && row < table.rows;
     const words = pointed ? sentence(table, kind, row) : "";
-    text(readout, words || (table.rows > 0 ? HINT : ""));
+    text(readout, words || HINT);
     if (cursor.keyboard) text(spoken, words);
   };
   cursor.listen(read);

@@ -2,7 +2,7 @@
 /** What the charts below the map of clients draw, as plain data. Runs in node as well. */
 
 import { percent, tick } from "../chart/scale.js";
-import { ends } from "./grid.js";
+import { ends, samples, tests } from "./grid.js";
 
 /** @typedef {import("./grid.js").Grid} Grid */
 /** @typedef {import("../chart/scatter.js").Mark} Mark */
@@ -12,6 +12,7 @@ import { ends } from "./grid.js";
  * @property {(value: number) => string} show
  * @property {(value: number) => string} axisTick
  * @property {boolean} percent
+ * @property {boolean} bounded values lie between 0 and 1
  * @property {number} end the last round of the x axis
  * @property {number | null} selected client
  * @property {number | null} pointed client
@@ -37,7 +38,7 @@ export function alone(picture, unknown) {
     const better = info.minimize ? -gain : gain;
     marks.push({ row: info.ids[row], x, y, color: better > 0 ? "s0" : better < 0 ? "s1" : "mute" });
   }
-  const domain = ends(marks.flatMap(({ x, y }) => [x, y]), picture.percent);
+  const domain = ends(marks.flatMap(({ x, y }) => [x, y]), picture.bounded);
   const sides = ["better together", "better alone"];
   if (info.minimize) sides.reverse();
   return {
@@ -52,27 +53,14 @@ export function alone(picture, unknown) {
     selected: picture.selected,
     pointed: picture.pointed,
     label: `Alone against together: ${marks.length} clients`,
-    empty: grid.columns === 0 ? ["After the first round."] : question(unknown),
+    empty: grid.columns === 0 ? ["After the first round."] : [unknown || "What would each client get alone?"],
     read(client) {
       const row = grid.rowOf.get(client) ?? -1;
       const other = bare?.[row] ?? NaN;
-      return [info.names[row] ?? "", `${show(grid.last(row))}, alone ${show(other)}`];
+      const values = `${show(grid.last(row))}, alone ${show(other)}`;
+      return [info.names[row] ?? "", values, tests(info, row)].filter(Boolean);
     },
   };
-}
-
-/** @param {string} unknown */
-function question(unknown) {
-  if (!unknown) return ["What would each client get alone?"];
-  const words = unknown.split(" ");
-  /** @type {string[]} */
-  const lines = [];
-  for (const word of words) {
-    const last = lines[lines.length - 1];
-    if (last !== undefined && last.length + word.length < 44) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 /**
@@ -97,7 +85,8 @@ export function sizes(picture) {
     marks,
     xDomain: marks.length > 0 ? [least - one, most + one] : [0, 100],
     xLog: wide && marks.length > 0,
-    yDomain: ends(marks.map(({ y }) => y), picture.percent),
+    xWhole: true,
+    yDomain: ends(marks.map(({ y }) => y), picture.bounded),
     xTick: tick,
     yTick: axisTick,
     xName: "training samples",
@@ -107,8 +96,8 @@ export function sizes(picture) {
     empty: ["After the first round."],
     read(client) {
       const row = grid.rowOf.get(client) ?? -1;
-      const count = info.sizes[row];
-      return [info.names[row] ?? "", `${show(grid.last(row))}, ${count} samples`];
+      const values = `${show(grid.last(row))}, ${samples(info.sizes[row])}`;
+      return [info.names[row] ?? "", values, tests(info, row)].filter(Boolean);
     },
   };
 }

@@ -32,7 +32,7 @@ export class RunRow {
     this.color.addEventListener("change", () => ask({ id, color: this.color.value }));
     this.dot = html("span", { class: "fb-dot-now", "aria-hidden": "true" });
     this.marks = html("td", {}, this.pin, this.color, this.dot);
-    this.name = html("input", { type: "text", maxlength: 60, spellcheck: "false" });
+    this.name = html("textarea", { rows: 1, maxlength: 60, spellcheck: "false" });
     this.name.addEventListener("change", () => ask({ id, name: this.name.value }));
     this.name.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.name.blur();
@@ -40,12 +40,14 @@ export class RunRow {
         this.name.value = this.called;
         this.name.blur();
       } else return;
+      event.preventDefault(); // a name has no second line
       event.stopPropagation();
     });
     this.called = "";
     this.bare = html("span");
+    this.told = html("small", { class: "fb-told" });
     this.extra = html("small");
-    this.head = html("th", { scope: "row" }, this.name, this.bare, this.extra);
+    this.head = html("th", { scope: "row" }, this.name, this.bare, this.told, this.extra);
     this.load = html("button", { type: "button", class: "fb-link" }, "Load");
     this.load.addEventListener("click", () => load(id));
     this.remove = html("button", { type: "button", class: "fb-link fb-cross" }, "✕");
@@ -60,9 +62,10 @@ export class RunRow {
    * @param {Row} row
    * @param {Column[]} columns the first is the name
    * @param {Row[]} rows
+   * @param {string} below the name: what tells it from the others, if no column does
    * @param {string} other what the live charts measure, if that is something else
    */
-  show(row, columns, rows, other) {
+  show(row, columns, rows, below, other) {
     const { current, name, color } = row;
     this.called = name;
     for (const element of [this.pin, this.color, this.name]) set(element, { hidden: current });
@@ -75,8 +78,10 @@ export class RunRow {
     if (document.activeElement !== this.color) this.color.value = color;
     this.color.style.backgroundColor = `var(--fb-${color})`;
     if (document.activeElement !== this.name) this.name.value = name;
-    set(this.name, { size: Math.max(8, Math.min(26, name.length)), title: name });
-    const off = other && row.pinned ? `not on charts of ${other.toLowerCase()}` : "";
+    set(this.name, { title: name });
+    // a name that was made of the settings says them already
+    text(this.told, below.split(" · ").every((each) => name.includes(each)) ? "" : below);
+    const off = other && row.pinned ? `not on charts of ${other}` : "";
     text(this.extra, [row.amended ? "amended" : "", off].filter(Boolean).join(", "));
     this.label(name);
     while (this.cells.length > columns.length - 1) this.cells.pop()?.remove();
@@ -89,7 +94,8 @@ export class RunRow {
       const words = column.words(row);
       text(cell, words);
       const told = column.key === "epsilon" ? promised(row) : words.length > 24 ? words : "";
-      const kind = column.setting ? "fb-setting" : best(row, column, rows) ? "fb-best" : null;
+      const wide = column.key === "epsilon" ? "fb-spent" : null;
+      const kind = column.setting ? "fb-setting" : best(row, column, rows) ? "fb-best" : wide;
       set(cell, { title: told || null, class: kind });
     });
   }

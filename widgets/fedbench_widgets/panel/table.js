@@ -41,6 +41,16 @@ export function minimizes(metric) {
   return metric.minimize ?? !metric.percent;
 }
 
+/** Whether a metric lies between 0 and 1. @param {{name: string, percent: boolean}} metric */
+export function isShare(metric) {
+  return metric.percent || metric.name === "auc";
+}
+
+/** A metric's name inside a sentence: "test accuracy", "test AUC". @param {{label: string}} metric */
+export function inline({ label }) {
+  return label.charAt(0).toLowerCase() + label.slice(1);
+}
+
 /** @type {Snapshot} */
 const BLANK = {
   version: 0,

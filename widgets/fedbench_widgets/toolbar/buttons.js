@@ -31,7 +31,7 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {string} ended why the run ended
  * @property {string[]} pending
  * @property {boolean} closed
- * @property {{run: number, form: Settings | null, ran: Settings}} [tour] for the guided first run
+ * @property {{run: number, runs?: number, form: Settings | null, ran: Settings}} [tour] for the guided first run
  */
 /** @typedef {import("../tour/steps.js").Settings} Settings */
 

@@ -6,6 +6,7 @@
  * @typedef {object} Facts
  * @property {string} state of the run
  * @property {number} round
+ * @property {number} runs that have ended
  * @property {number | null} ended the number of the run on show if it has ended
  * @property {Settings} form what is set
  * @property {Settings} ran what the run on show was given
@@ -137,7 +138,13 @@ export const STEPS = [
     title: "Weigh it up, take it away",
     phases: [
       {
-        words: () => "Your runs are points by now. Open Privacy–utility.",
+        words: () => "There is no run to weigh up yet. Press Start.",
+        target: startOrChart,
+        met: (_, now) => now.runs > 0 || now.round > 0,
+      },
+      {
+        words: ({ runs }) =>
+          `${runs > 1 ? "Your runs are points" : "Your run is a point"} by now. Open Privacy–utility.`,
         target: () => "frontier",
         met: (_, now) => ["frontier", "code"].includes(now.tab),
       },

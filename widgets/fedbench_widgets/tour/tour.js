@@ -36,7 +36,7 @@ export class Tour {
     const refuse = button("×", "fb-close", () => this.refuse());
     set(refuse, { "aria-label": "No, thank you" });
     this.offer = html("p", { class: "fb-offer", hidden: true });
-    this.offer.append("New here? ", take, ": five steps, two minutes.", refuse);
+    this.offer.append(html("span", {}, "New here? ", take, ": five steps, two minutes."), refuse);
 
     const [name, about] = [uid("tour"), uid("tour")];
     this.count = html("span", { class: "fb-tour-count" });
@@ -148,6 +148,7 @@ export class Tour {
     return {
       state,
       round,
+      runs: tour?.runs ?? 0,
       ended: state === "done" && round > 0 ? (tour?.run ?? null) : null,
       form: this.form,
       ran: tour?.ran ?? UNSET,
