@@ -252,9 +252,14 @@ def test_settings_that_may_change_do_so_in_the_middle_of_a_run(lab: Lab) -> None
     workbench.tab("Log")
     expect(workbench.root.get_by_role("log")).to_contain_text("training.lr = 0.5")
     workbench.type("Clients", 50)
-    expect(workbench.root.get_by_text("partition.clients")).to_be_visible()
+    waits = workbench.root.locator(".fb-pending")
+    expect(waits).to_have_count(1)
+    expect(waits.get_by_role("textbox", name="Clients value", exact=True)).to_have_value("50")
+    said = waits.evaluate("field => getComputedStyle(field, '::after').content")
+    assert said == '"applies on reset"'
     assert lab.run("print(wb.session.experiment.clients)") == "100"
     workbench.button("Reset").click()
+    expect(waits).to_have_count(0)
     workbench.wait_state("idle")
     assert lab.run("print(wb.session.experiment.clients)") == "50"
 
