@@ -137,6 +137,13 @@ class WorkbenchPage:
         self.page = page
         self.root = page.locator(ROOT) if root is None else root
 
+    def picture(self) -> bytes:
+        """Return what the window shows of the workbench, less JupyterLab's line of status below."""
+        box, window = self.root.bounding_box(), self.page.viewport_size
+        assert box and window
+        height = min(box["height"], window["height"] - box["y"] - 26)
+        return self.page.screenshot(clip={**box, "height": height})
+
     def button(self, name: str) -> Locator:
         """Return a button of the toolbar."""
         return self.root.get_by_role("button", name=name, exact=True)

@@ -74,7 +74,7 @@ def test_a_sweep_fills_the_tab_is_cancelled_and_goes_on(lab: Lab) -> None:
         asked(workbench, "0.5, 1, 2, 4, 8, ∞", 5).get_by_role("button", name="Run sweep").click()
         expect(status).to_have_text("30 of 30 runs done", timeout=120_000)
         lab.page.set_viewport_size({"width": 1440, "height": 1400})
-        workbench.root.screenshot(path=str(PICTURE))
+        PICTURE.write_bytes(workbench.picture())
     # a point is an experiment
     chart.get_by_role("button").first.focus()
     lab.page.keyboard.press("Enter")
