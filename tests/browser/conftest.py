@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.browser.lab import Lab
 from tests.browser.serving import CHROMIUM, Served, chromium, jupyterlab
 
 ROOT = Path(__file__).parents[2]
+WINDOW: ViewportSize = {"width": 1440, "height": 1000}
 PATIENCE = 15_000  # milliseconds that anything may take on a busy machine
 FAILED = pytest.StashKey[bool]()
 
@@ -44,20 +45,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         item.stash[FAILED] = report.failed
 
 
-@pytest.fixture
-def lab(server: Served, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """Yield a fresh page with a notebook and a kernel of its own; check what the page did."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+@pytest.fixture(scope="package")
+def shared(server: Served, browser: Browser) -> Iterator[Lab]:
+    """Keep one page of JupyterLab: to load it takes longer than most tests."""
+    context = browser.new_context(viewport=WINDOW)
     context.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
-    page: Page = context.new_page()
-    opened = Lab(page, server)
-    yield opened
-    raised = list(opened.errors)  # what JupyterLab says while its kernels end is its own affair
-    if raised or request.node.stash.get(FAILED, False):
-        page.screenshot(path=ROOT / "test-results" / f"{request.node.name}.png")
-        print("the page's console:", *opened.console, sep="\n")
-    opened.shut_down()
+    yield Lab(context.new_page(), server)
     context.close()
-    assert opened.outside == [], "the page asked for something outside this machine"
+
+
+@pytest.fixture
+def lab(shared: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Yield the page for a notebook of the test's own; check what the page did.
+
+    The next test has the page with nothing open and the kernel with nothing in it, or new ones if
+    this one fails.
+    """
+    shared.forget()
+    shared.page.set_viewport_size(WINDOW)
+    yield shared
+    raised = list(shared.errors)  # what JupyterLab says while its kernels end is its own affair
+    failed = bool(raised) or request.node.stash.get(FAILED, False)
+    if failed:
+        shared.page.screenshot(path=ROOT / "test-results" / f"{request.node.name}.png")
+        print("the page's console:", *shared.console, sep="\n")
+    shared.clear(anew=failed)
+    assert shared.outside == [], "the page asked for something outside this machine"
     assert raised == [], "the page raised errors"

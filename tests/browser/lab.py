@@ -10,6 +10,36 @@ from playwright.sync_api import Error, Locator, Page, expect
 from tests.browser.serving import Served
 
 ROOT = "[data-fedbench=workbench]"
+LAB = "lab/tree"
+# A notebook in a page that is there; the kernel of the one before, if any, is given to it.
+OPEN = """async path => {
+    const { commands, serviceManager } = window.jupyterapp;
+    await serviceManager.sessions.refreshRunning();
+    for (const model of serviceManager.sessions.running()) {
+        const session = serviceManager.sessions.connectTo({ model });
+        await session.setPath(path);
+        session.dispose();
+    }
+    const opened = await commands.execute("docmanager:open", { path });
+    await opened.context.ready;
+}"""
+CLEAR = """() => {
+    const shell = window.jupyterapp?.shell;
+    for (const widget of [...(shell?.widgets("main") ?? [])]) widget.dispose();
+    shell?.expandLeft();
+    localStorage.clear();
+}"""
+EMPTY = """
+from fedbench_widgets import Workbench
+from ipywidgets import Widget
+for thing in list(globals().values()):
+    if isinstance(thing, Workbench):
+        thing.close()
+        thing.session.wait(10)
+Widget.close_all()
+get_ipython().reset(new_session=True)
+print("empty")
+"""
 
 
 class Lab:
@@ -17,18 +47,26 @@ class Lab:
 
     def __init__(self, page: Page, served: Served) -> None:
         self.page, self.served = page, served
-        self.outside: list[str] = []
-        self.errors: list[str] = []
-        self.console: list[str] = []
+        self.forget()
         page.on("request", self._requested)
         page.on("pageerror", self._raised)
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
 
-    def open(self, notebook: str, app: str = "lab/tree") -> None:
+    def forget(self) -> None:
+        """Begin to note anew what the page does."""
+        self.outside: list[str] = []
+        self.errors: list[str] = []
+        self.console: list[str] = []
+
+    def open(self, notebook: str, app: str = LAB) -> None:
         """Open a copy of a notebook and wait for its kernel; in Notebook 7, `app` is notebooks."""
-        fresh = "?reset" if app.startswith("lab") else ""  # without what was open before
-        self.page.goto(f"{self.served.address}/{app}/{self.served.copy()}/{notebook}{fresh}")
-        self.page.wait_for_function("() => window.jupyterapp !== undefined")
+        path = f"{self.served.copy()}/{notebook}"
+        if app == LAB and urlsplit(self.page.url).path.startswith(f"/{LAB}"):
+            self.page.evaluate(OPEN, path)
+        else:
+            fresh = "?reset" if app == LAB else ""  # without what was open before
+            self.page.goto(f"{self.served.address}/{app}/{path}{fresh}")
+            self.page.wait_for_function("() => window.jupyterapp !== undefined")
         self.wait_idle()
 
     def reload(self) -> None:
@@ -100,6 +138,19 @@ class Lab:
         self.command("apputils:change-theme", theme=name)
         self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def clear(self, anew: bool = False) -> None:
+        """Leave the page with nothing open and its kernel with nothing in it, or no page at all."""
+        status = self.page.evaluate(
+            """() => window.jupyterapp?.shell?.currentWidget?.sessionContext
+                ?.session?.kernel?.status"""
+        )
+        usable = urlsplit(self.page.url).path.startswith(f"/{LAB}") and not anew
+        if not usable or status != "idle" or self.run(EMPTY) != "empty":
+            self.shut_down()
+        self.page.evaluate(CLEAR)
+        if not usable:
+            self.page.goto("about:blank")
 
     def shut_down(self) -> None:
         """End the notebook's kernel, so that it does not compete with the next test."""

@@ -48,6 +48,21 @@ def test_two_workbenches_run_side_by_side_through_an_interrupt(lab: Lab) -> None
     expect(second.root).to_have_attribute("data-state", "done")
 
 
+def test_a_reloaded_page_is_heard_at_its_first_click(lab: Lab) -> None:
+    lab.open("workbench.ipynb")
+    lab.run_all()
+    workbench = lab.workbench
+    workbench.wait_points(100, "partition")
+    workbench.button("Step").click()
+    workbench.wait_points(1)
+    workbench.wait_state("paused")
+    # as the kernel remembers a page that told it to end its threads while it was left
+    lab.run("for child in wb.children: child.comm._reply_subshell_id = 'of a page that was left'")
+    workbench.button("Step").click()
+    workbench.wait_points(2)
+    workbench.wait_state("paused")
+
+
 def test_a_notebook_without_its_kernel_shows_what_it_saved(lab: Lab) -> None:
     lab.open("workbench.ipynb")
     lab.run_all()
