@@ -34,6 +34,19 @@ def test_an_absent_extra_is_named_with_its_install_line(
     assert f"pip install 'fedbench-workbench[{extra}]'" in said
 
 
+def test_without_kaleido_a_figure_is_shown_and_its_picture_is_named() -> None:
+    code = (
+        "import sys; sys.modules['kaleido'] = None\n"
+        "import plotly.graph_objects as go\n"
+        "from fedbench.figures import show\n"
+        "show(go.Figure())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "application/vnd.plotly.v1+json" in done.stdout
+    assert "pip install 'fedbench-workbench[pictures]'" in done.stderr
+
+
 def test_outside_a_notebook_the_workbench_says_where_to_go(tmp_path: Path) -> None:
     program = "from fedbench_widgets import Workbench\nprint(repr(Workbench()))\n"
     (tmp_path / "mine.py").write_text(program, encoding="utf-8")
