@@ -2,7 +2,7 @@
 /** Utility against ε on a log axis: points to choose, error bars, the Pareto line, levels. */
 
 import { Axes } from "./axes.js";
-import { Pool, html, onWidth, set, svg } from "./dom.js";
+import { Pool, fit, html, set, svg } from "./dom.js";
 import { short, spread, wrap } from "./labels.js";
 import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
 
@@ -79,10 +79,7 @@ export class FrontierChart {
     this.el = html("div", { class: "fb-chart" }, this.svg);
     /** @type {Map<string, SVGCircleElement>} */
     this.nodes = new Map();
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.stop = fit(this);
     this.marks.addEventListener("keydown", (event) => this.key(event));
   }
 

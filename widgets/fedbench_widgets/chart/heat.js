@@ -1,7 +1,7 @@
 // @ts-check
 /** A heat map: a row each, a column per moment, read by pointer or by arrow keys. */
 
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { Pool, fit, html, set, svg, text } from "./dom.js";
 import { step } from "./scale.js";
 
 /**
@@ -74,10 +74,7 @@ export class HeatMap {
     this.tip = html("div", { class: "fb-tip", hidden: true });
     this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
     this.el = html("div", { class: "fb-chart fb-heatmap" }, this.svg, this.tip, this.spoken);
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.stop = fit(this);
     this.svg.addEventListener("pointermove", (event) => this.move(this.under(event)));
     this.svg.addEventListener("pointerleave", () => this.move(null));
     this.svg.addEventListener("blur", () => this.move(null));

@@ -1,11 +1,10 @@
 // @ts-check
 /** A line chart at real pixel width: band, levels, direct labels, legend and shared cursor. */
 
-import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
 import { Cursor, nearest } from "./cursor.js";
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { saveButtons } from "./export.js";
+import { Pool, fit, html, set, svg, text } from "./dom.js";
+import { Head } from "./head.js";
 import { apart, short, spread, wrap } from "./labels.js";
 import { Legend, levelDash } from "./legend.js";
 import { bandPath, linePath } from "./path.js";
@@ -67,9 +66,6 @@ export class LineChart {
     /** @type {[number, number] | null} */
     this.grown = null;
     this.rows = 0;
-    this.name = about("");
-    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
-    this.subtitle = html("small", { class: "fb-chart-subtitle" });
     this.legend = new Legend(() => this.render());
     this.note = html("p", { class: "fb-chart-note", hidden: true });
     this.axes = new Axes();
@@ -93,30 +89,16 @@ export class LineChart {
       this.reading.group,
       this.empty.group,
     );
-    this.from = ""; // what the data are called, for the name of a file
-    this.save = saveButtons(() => ({
-      target: this.el,
-      parts: [this.from, name],
-      title: this.heading.textContent ?? "",
-      words: this.svg.getAttribute("aria-label") ?? "",
-    }));
-    const head = html(
-      "div",
-      { class: "fb-chart-head" },
-      this.heading,
-      this.subtitle,
+    this.head = new Head(
+      () => ({ target: this.el, parts: [name], words: this.svg.getAttribute("aria-label") ?? "" }),
       this.legend.el,
-      this.save.el,
     );
-    this.el = html("div", { class: "fb-chart" }, head, this.svg, this.note);
+    this.el = html("div", { class: "fb-chart" }, this.head.el, this.svg, this.note);
     this.listen();
   }
 
   listen() {
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.stop = fit(this);
     this.svg.addEventListener("pointermove", (event) => {
       const scale = this.xScale;
       if (!this.drawing || !scale) return;
@@ -136,25 +118,13 @@ export class LineChart {
   }
 
   /**
-   * @param {string} title
-   * @param {string} subtitle
-   * @param {string} meaning what the numbers mean and rest on, see `about`
-   */
-  title(title, subtitle, meaning) {
-    text(this.name, title);
-    set(this.name, { "data-help": meaning });
-    text(this.subtitle, subtitle);
-    this.save.label();
-  }
-
-  /**
    * Show a sentence instead of the chart, or the chart again for null.
    * @param {string | null} sentence
    */
   unavailable(sentence) {
     set(this.svg, { hidden: sentence !== null });
     set(this.legend.el, { hidden: sentence !== null });
-    set(this.save.el, { hidden: sentence !== null });
+    set(this.head.save.el, { hidden: sentence !== null });
     set(this.note, { hidden: sentence === null });
     text(this.note, sentence ?? "");
   }

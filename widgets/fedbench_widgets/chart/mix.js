@@ -1,10 +1,9 @@
 // @ts-check
 /** A client's classes as bars, those of the whole federation as a line across each. */
 
-import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { saveButtons } from "./export.js";
+import { Pool, fit, html, set, svg } from "./dom.js";
+import { Head } from "./head.js";
 import { wrap } from "./labels.js";
 import { brief } from "./map.js";
 import { linear, nice, percentTick, ticks } from "./scale.js";
@@ -27,9 +26,6 @@ export class Mix {
     this.width = 0;
     /** @type {MixDrawing | null} */
     this.drawing = null;
-    this.name = about("");
-    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
-    this.subtitle = html("small", { class: "fb-chart-subtitle" });
     this.axes = new Axes();
     this.bars = svg("path", { class: "fb-mix" });
     this.whole = svg("path", { class: "fb-whole" });
@@ -45,32 +41,13 @@ export class Mix {
       this.names.group,
       this.empty.group,
     );
-    this.from = ""; // what the data are called, for the name of a file
-    this.save = saveButtons(() => ({
+    this.head = new Head(() => ({
       target: this.el,
-      parts: [this.from, "client-data"],
-      title: this.heading.textContent ?? "",
+      parts: ["client-data"],
       words: this.svg.getAttribute("aria-label") ?? "",
     }));
-    const { heading, subtitle, save } = this;
-    const head = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
-    this.el = html("div", { class: "fb-chart" }, head, this.svg);
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
-  }
-
-  /**
-   * @param {string} title
-   * @param {string} subtitle
-   * @param {string} meaning see `about`
-   */
-  title(title, subtitle, meaning) {
-    text(this.name, title);
-    set(this.name, { "data-help": meaning });
-    text(this.subtitle, subtitle);
-    this.save.label();
+    this.el = html("div", { class: "fb-chart" }, this.head.el, this.svg);
+    this.stop = fit(this);
   }
 
   /** @param {MixDrawing} drawing */

@@ -1,10 +1,9 @@
 // @ts-check
 /** One mark per client, two measures: where it lies says who gains, or who is left behind. */
 
-import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { saveButtons } from "./export.js";
+import { Pool, fit, html, set, svg, text } from "./dom.js";
+import { Head } from "./head.js";
 import { wrap } from "./labels.js";
 import { linear, log, logTicks, tick, ticks } from "./scale.js";
 
@@ -51,9 +50,6 @@ export class Scatter {
     this.drawing = null;
     /** @type {{row: number, x: number, y: number}[]} in pixels, from left to right */
     this.places = [];
-    this.name = about("");
-    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
-    this.subtitle = html("small", { class: "fb-chart-subtitle" });
     this.axes = new Axes();
     this.diagonal = svg("path", { class: "fb-diagonal" });
     this.sides = new Pool("text", { class: "fb-side" });
@@ -76,20 +72,13 @@ export class Scatter {
       this.empty.group,
     );
     this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
-    this.from = ""; // what the data are called, for the name of a file
-    this.save = saveButtons(() => ({
+    this.head = new Head(() => ({
       target: this.el,
-      parts: [this.from, "clients", name],
-      title: this.heading.textContent ?? "",
+      parts: ["clients", name],
       words: this.svg.getAttribute("aria-label") ?? "",
     }));
-    const { heading, subtitle, save } = this;
-    const head = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
-    this.el = html("div", { class: "fb-chart" }, head, this.svg, this.spoken);
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.el = html("div", { class: "fb-chart" }, this.head.el, this.svg, this.spoken);
+    this.stop = fit(this);
     this.svg.addEventListener("pointermove", (event) => this.point(this.under(event)));
     this.svg.addEventListener("pointerleave", () => this.point(null));
     this.svg.addEventListener("blur", () => this.point(null));
@@ -98,18 +87,6 @@ export class Scatter {
       if (row !== null) this.choose(row);
     });
     this.svg.addEventListener("keydown", (event) => this.key(event));
-  }
-
-  /**
-   * @param {string} title
-   * @param {string} subtitle
-   * @param {string} meaning see `about`
-   */
-  title(title, subtitle, meaning) {
-    text(this.name, title);
-    set(this.name, { "data-help": meaning });
-    text(this.subtitle, subtitle);
-    this.save.label();
   }
 
   /** @param {ScatterDrawing} drawing */
