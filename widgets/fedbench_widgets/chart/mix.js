@@ -4,9 +4,10 @@
 import { Axes } from "./axes.js";
 import { Pool, fit, html, set, svg } from "./dom.js";
 import { Head } from "./head.js";
-import { wrap } from "./labels.js";
+import { CHARACTER, fold } from "./labels.js";
 import { brief } from "./map.js";
-import { linear, nice, percentTick, ticks } from "./scale.js";
+import { linear, nice, percentTick, pixel, ticks } from "./scale.js";
+import { Words } from "./words.js";
 
 /**
  * @typedef {object} MixDrawing
@@ -30,7 +31,7 @@ export class Mix {
     this.bars = svg("path", { class: "fb-mix" });
     this.whole = svg("path", { class: "fb-whole" });
     this.names = new Pool("text", { class: "fb-tick" });
-    this.empty = new Pool("text", { class: "fb-empty" });
+    this.empty = new Words("fb-empty");
     this.svg = svg(
       "svg",
       { role: "img", "data-chart": "mix", "data-points": 0, height: HEIGHT },
@@ -72,7 +73,7 @@ export class Mix {
     this.axes.draw(plot, none, up, { x: 0, y: 0, anchor: "start", text: "" });
     const slot = x(1) - x(0);
     const bar = (/** @type {number} */ k, /** @type {number} */ width) =>
-      [x(k) + (slot * (1 - width)) / 2, slot * width].map((value) => Math.round(value * 10) / 10);
+      [x(k) + (slot * (1 - width)) / 2, slot * width].map(pixel);
     const d = own.map((share, k) => {
       const [left, wide] = bar(k, 0.7);
       return share > 0 ? `M${left} ${FLOOR}V${y(share).toFixed(1)}h${wide}V${FLOOR}z` : "";
@@ -84,7 +85,7 @@ export class Mix {
     });
     set(this.whole, { d: own.length > 0 ? marks.join("") : "" });
     this.names.start();
-    const room = Math.floor(slot / 6.6);
+    const room = Math.floor(slot / CHARACTER);
     const names = distinct(brief(classes));
     const by = Math.max(1, Math.ceil(20 / slot));
     names.forEach((name, k) => {
@@ -93,15 +94,8 @@ export class Mix {
       this.names.next({ x: x(k + 0.5), y: FLOOR + 16, "text-anchor": "middle" }, said);
     });
     this.names.finish();
-    this.empty.start();
-    if (own.length === 0) {
-      const wide = Math.floor((plot.right - plot.left) / 6.6);
-      drawing.empty.flatMap((words) => wrap(words, wide)).forEach((line, i) => {
-        const place = { x: (plot.left + plot.right) / 2, y: FLOOR / 2 + 18 * i };
-        this.empty.next({ ...place, "text-anchor": "middle" }, line);
-      });
-    }
-    this.empty.finish();
+    const lines = own.length === 0 ? fold(drawing.empty, plot.right - plot.left) : [];
+    this.empty.show(lines, (plot.left + plot.right) / 2, FLOOR / 2, "middle");
   }
 }
 

@@ -4,8 +4,9 @@
 import { Axes } from "./axes.js";
 import { Pool, fit, html, set, svg, text } from "./dom.js";
 import { Head } from "./head.js";
-import { wrap } from "./labels.js";
-import { linear, log, logTicks, tick, ticks } from "./scale.js";
+import { fold } from "./labels.js";
+import { linear, log, logTicks, pixel, ticks, within } from "./scale.js";
+import { Words } from "./words.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
 /** @typedef {{row: number, x: number, y: number, color: string}} Mark row: who it is */
@@ -34,7 +35,6 @@ const FLOOR = HEIGHT - MARGIN.bottom;
 const NEAR = 26; // pixels that a pointer may miss by
 const INNER = 14; // pixels, so that no mark lies on an axis
 const THICKEST = 26;
-const CHARACTER = 6.6;
 
 export class Scatter {
   /**
@@ -56,8 +56,8 @@ export class Scatter {
     this.marks = new Pool("path", { class: "fb-marks" });
     this.ring = svg("circle", { class: "fb-ring", r: 6 });
     this.chosen = svg("circle", { class: "fb-ring fb-chosen", r: 6 });
-    this.words = new Pool("text", { class: "fb-reading" });
-    this.empty = new Pool("text", { class: "fb-empty" });
+    this.words = new Words("fb-reading");
+    this.empty = new Words("fb-empty");
     this.svg = svg(
       "svg",
       { role: "img", tabindex: 0, "data-chart": name, "data-points": 0, height: HEIGHT },
@@ -115,7 +115,7 @@ export class Scatter {
     const place = { x: (plot.left + plot.right) / 2, y: FLOOR + 35 };
     this.axes.draw(
       plot,
-      { scale: x, ticks: none ? [] : across, show: drawing.xTick ?? tick },
+      { scale: x, ticks: none ? [] : across, show: drawing.xTick },
       { scale: y, ticks: none ? [] : up, show: drawing.yTick },
       { ...place, anchor: "middle", text: drawing.xName },
     );
@@ -124,16 +124,8 @@ export class Scatter {
     set(this.diagonal, { d: ends ? `M${corner(ends[0])}L${corner(ends[1])}` : "" });
     this.renderSides(drawing, plot);
     this.renderMarks(drawing, x, y);
-    this.empty.start();
-    if (none) {
-      const wide = Math.floor((plot.right - plot.left) / CHARACTER);
-      const lines = drawing.empty.flatMap((words) => wrap(words, wide));
-      lines.forEach((line, i) => {
-        const at = (FLOOR + MARGIN.top) / 2 - 8 + (i - (lines.length - 1) / 2) * 18;
-        this.empty.next({ x: place.x, y: at, "text-anchor": "middle" }, line);
-      });
-    }
-    this.empty.finish();
+    const lines = none ? fold(drawing.empty, plot.right - plot.left) : [];
+    this.empty.centre(lines, place.x, (FLOOR + MARGIN.top) / 2 - 8);
     this.renderCursor();
   }
 
@@ -158,7 +150,7 @@ export class Scatter {
   renderMarks(drawing, x, y) {
     const places = drawing.marks.map(({ row, x: across, y: up, color }) => ({
       ...{ row, color },
-      ...{ x: pixel(inside(x, across, drawing.xDomain)), y: pixel(inside(y, up, drawing.yDomain)) },
+      ...{ x: pixel(within(x, across)), y: pixel(within(y, up)) },
     }));
     /** @type {Map<string, number>} */
     const piles = new Map();
@@ -198,17 +190,11 @@ export class Scatter {
     });
     set(this.ring, ring(pointed));
     set(this.chosen, ring(chosen));
-    this.words.start();
-    if (pointed) {
-      const left = pointed.x > (plot.left + plot.right) / 2;
-      const up = pointed.y > (plot.top + plot.floor) / 2 ? pointed.y - 40 : pointed.y + 20;
-      this.said(pointed.row).forEach((line, i) => {
-        const place = { x: pointed.x + (left ? -10 : 10), y: pixel(up + 15 * i) };
-        const style = { "text-anchor": left ? "end" : "start", class: i === 0 ? "fb-strong" : null };
-        this.words.next({ ...place, ...style }, line);
-      });
-    }
-    this.words.finish();
+    if (!pointed) return this.words.clear();
+    const left = pointed.x > (plot.left + plot.right) / 2;
+    const up = pointed.y > (plot.top + plot.floor) / 2 ? pointed.y - 40 : pointed.y + 20;
+    const said = this.said(pointed.row);
+    this.words.show(said, pointed.x + (left ? -10 : 10), up, left ? "end" : "start");
   }
 
   /** @param {MouseEvent} event @returns {number | null} */
@@ -249,14 +235,4 @@ export class Scatter {
     const same = this.places.filter((place) => place.x === at?.x && place.y === at?.y).length;
     return same > 1 ? [...lines, `and ${same - 1} more here`] : lines;
   }
-}
-
-/** @param {Scale} scale @param {number} value @param {[number, number]} domain */
-function inside(scale, value, domain) {
-  return scale(Math.max(domain[0], Math.min(domain[1], value)));
-}
-
-/** @param {number} value */
-function pixel(value) {
-  return Math.round(value * 10) / 10;
 }

@@ -1,10 +1,11 @@
 // @ts-check
 /** The Clients tab: who gains, who took part, and how one client fares. */
 
+import { opacity } from "../chart/cells.js";
 import { Cursor } from "../chart/cursor.js";
 import { html, set, svg, text, uid } from "../chart/dom.js";
 import { Head } from "../chart/head.js";
-import { HeatMap, opacity } from "../chart/heat.js";
+import { HeatMap } from "../chart/heat.js";
 import { LineChart } from "../chart/lines.js";
 import { Mix } from "../chart/mix.js";
 import { percentTick, tick } from "../chart/scale.js";

@@ -3,8 +3,9 @@
 
 import { html, set, text } from "../chart/dom.js";
 import { saveButtons } from "../chart/export.js";
-import { FrontierChart, isNumber, isPrivate } from "../chart/frontier.js";
+import { FrontierChart } from "../chart/frontier.js";
 import { heading } from "../chart/head.js";
+import { isNumber, isPrivate } from "../chart/pareto.js";
 import { percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
 import { epsilonName, format } from "./drawings.js";
@@ -12,7 +13,7 @@ import { MEANING, ofMetric } from "./meaning.js";
 import { inline, isShare, minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
-/** @typedef {import("../chart/frontier.js").Point} Point */
+/** @typedef {import("../chart/pareto.js").Point} Point */
 /** @typedef {{unit?: string | null, delta?: number | null}} Promised unit and δ of an ε */
 
 const [VALUE, AUC] = [2, 3]; // places of these cells after the name

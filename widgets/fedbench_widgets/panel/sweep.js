@@ -22,7 +22,7 @@ import { saveButtons } from "../chart/export.js";
  * @property {number | null} eta seconds
  * @property {string} words what is wrong
  * @property {string[]} cautions
- * @property {import("../chart/frontier.js").Point[]} points
+ * @property {import("../chart/pareto.js").Point[]} points
  * @property {{label: string, value: number}[]} levels
  * @property {Grid | null} map
  */
