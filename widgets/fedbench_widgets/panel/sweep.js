@@ -187,7 +187,7 @@ export function heatMap(format, from) {
     parts: [from(), "sweep"],
     title: caption.textContent ?? "",
   }));
-  const el = html("div", { class: "fb-scroll fb-saved", hidden: true }, table, save.el);
+  const el = html("div", { class: "fb-scroll", hidden: true }, table, save.el);
   let drawn = "";
   return {
     el,
