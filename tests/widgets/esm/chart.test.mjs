@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
-import { isPrivate, pareto } from "../../../widgets/fedbench_widgets/chart/frontier.js";
-import { apart, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
+import { apart, fold, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
 import { LineChart } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
+import { isPrivate, pareto } from "../../../widgets/fedbench_widgets/chart/pareto.js";
 import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
 import { linear } from "../../../widgets/fedbench_widgets/chart/scale.js";
 
@@ -46,6 +46,25 @@ test("words are wrapped into the room there is", () => {
   assert.deepEqual(wrap("click its row or its mark", 13), ["click its row", "or its mark"]);
   assert.deepEqual(wrap("unbreakable word", 4), ["unbreakable", "word"]);
   assert.deepEqual(wrap("", 10), []);
+  assert.deepEqual(fold(["click its row or its mark", "once"], 90), [
+    "click its row",
+    "or its mark",
+    "once",
+  ]);
+});
+
+test("labels that reach into the column at the edge keep clear of those in it", () => {
+  const at = (/** @type {number} */ x, /** @type {string} */ text) => ({ x, y: 50, text });
+  const heights = (/** @type {{x: number, y: number, text: string}[]} */ labels) =>
+    placed(labels, 100, 14, [0, 200]).map(({ text, y }) => [text, y]);
+  assert.deepEqual(heights([at(100, "edge"), at(10, "short")]), [
+    ["edge", 50],
+    ["short", 50],
+  ]);
+  assert.deepEqual(heights([at(100, "edge"), at(10, "a much longer one")]), [
+    ["edge", 43],
+    ["a much longer one", 57],
+  ]);
 });
 
 test("a line skips what is not finite and keeps to the plot", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { marks, next, opacity } from "../../../widgets/fedbench_widgets/chart/heat.js";
+import { marks, next, opacity } from "../../../widgets/fedbench_widgets/chart/cells.js";
 import { distinct } from "../../../widgets/fedbench_widgets/chart/mix.js";
 import {
   Grid,

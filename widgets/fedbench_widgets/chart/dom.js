@@ -25,12 +25,12 @@ export function set(element, attributes) {
 }
 
 /**
- * Replace an element's text if it differs, so that live regions speak only on a change.
- * @param {Element} element
+ * Replace a node's text if it differs, so that live regions speak only on a change.
+ * @param {Element | Text} node
  * @param {string} value
  */
-export function text(element, value) {
-  if (element.textContent !== value) element.textContent = value;
+export function text(node, value) {
+  if (node.textContent !== value) node.textContent = value;
 }
 
 /**
@@ -117,6 +117,18 @@ export function onWidth(element, callback) {
   });
   observer.observe(element);
   return () => observer.disconnect();
+}
+
+/**
+ * Draw a chart, at the width of its element, now and whenever that changes.
+ * @param {{el: Element, width: number, render: () => void}} chart
+ * @returns {() => void} stops observing
+ */
+export function fit(chart) {
+  return onWidth(chart.el, (width) => {
+    chart.width = width;
+    chart.render();
+  });
 }
 
 let counter = 0;

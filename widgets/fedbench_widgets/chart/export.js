@@ -74,7 +74,7 @@ export function saveButtons(what) {
  * @param {string} words
  * @returns {Picture}
  */
-export function standalone(target, title, words) {
+function standalone(target, title, words) {
   target.classList.add("fb-whole"); // the legend names everything
   const box = extent(target);
   const [width, height] = [Math.ceil(box.width) + 2 * PAD, Math.ceil(box.height) + 2 * PAD];

@@ -2,31 +2,15 @@
 /** Utility against ε on a log axis: points to choose, error bars, the Pareto line, levels. */
 
 import { Axes } from "./axes.js";
-import { Pool, html, onWidth, set, svg } from "./dom.js";
-import { short, spread, wrap } from "./labels.js";
-import { linear, log, logTicks, nice, number, tick, ticks } from "./scale.js";
+import { Pool, fit, html, set, svg } from "./dom.js";
+import { fold, short, spread } from "./labels.js";
+import { epsilon, epsilonDomain, isNumber, isPrivate, pareto, pickBest, valueDomain } from "./pareto.js";
+import { linear, log, logTicks, number, tick, ticks } from "./scale.js";
+import { Words } from "./words.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
 /** @typedef {import("./axes.js").Plot} Plot */
-/**
- * @typedef {object} Point
- * @property {string} id
- * @property {string} label
- * @property {number | null} epsilon null or infinite: a run without privacy
- * @property {number} value
- * @property {number} [low] end of the error bar
- * @property {number} [high]
- * @property {number} [rounds]
- * @property {number | null} [delta]
- * @property {string | null} [unit] what ε protects
- * @property {number | null} [personal] the value by the clients' own models
- * @property {number | string | null} [seed]
- * @property {boolean} [current]
- * @property {number | null} [auc] of an attacker who guesses who was trained on
- * @property {string} [metric] what the value measures
- * @property {string} [data] name of the data set
- * @property {string | null} [color] name of the theme colour of a pinned run
- */
+/** @typedef {import("./pareto.js").Point} Point */
 /**
  * @typedef {object} FrontierDrawing
  * @property {Point[]} points
@@ -61,8 +45,8 @@ export class FrontierChart {
     this.line = svg("path", { class: "fb-line", stroke: "var(--fb-s0)", "stroke-width": 2 });
     this.labels = new Pool("text", { class: "fb-label" });
     this.marks = svg("g", { class: "fb-points" });
-    this.tip = new Pool("text", { class: "fb-reading" });
-    this.empty = new Pool("text", { class: "fb-empty" });
+    this.tip = new Words("fb-reading");
+    this.empty = new Words("fb-empty");
     this.svg = svg(
       "svg",
       { role: "group", "data-chart": "frontier", "data-points": 0, height: HEIGHT },
@@ -79,10 +63,7 @@ export class FrontierChart {
     this.el = html("div", { class: "fb-chart" }, this.svg);
     /** @type {Map<string, SVGCircleElement>} */
     this.nodes = new Map();
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.stop = fit(this);
     this.marks.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -114,13 +95,8 @@ export class FrontierChart {
     const best = pareto(this.priv, drawing.minimize ?? false);
     set(this.line, { d: best.length < 2 ? "" : stairs(best, x, y) });
     this.renderPoints(drawing, this.priv, new Set(best), x, y);
-    this.empty.start();
-    const lines = wrap(drawing.empty, Math.floor((plot.right - plot.left) / 6.6));
-    lines.forEach((line, i) => {
-      const at = { x: (plot.left + plot.right) / 2, y: (FLOOR + MARGIN.top) / 2 + 18 * i };
-      if (finite.length === 0) this.empty.next({ ...at, "text-anchor": "middle" }, line);
-    });
-    this.empty.finish();
+    const lines = finite.length === 0 ? fold([drawing.empty], plot.right - plot.left) : [];
+    this.empty.show(lines, (plot.left + plot.right) / 2, (FLOOR + MARGIN.top) / 2, "middle");
     this.renderTip();
   }
 
@@ -252,89 +228,15 @@ export class FrontierChart {
 
   /** @param {string} [id] the run to describe, or none */
   renderTip(id) {
-    this.tip.start();
+    const { drawing, x, y, tip } = this;
     const point = (this.priv ?? []).find((candidate) => candidate.id === id);
-    if (point && this.drawing && this.x && this.y) {
-      const at = this.x(epsilon(point));
-      const left = at > this.width / 2;
-      const high = this.y(point.value) < HEIGHT / 2;
-      const lines = describe(point, this.drawing);
-      lines.forEach((line, i) => {
-        const attributes = {
-          x: (at + (left ? -12 : 12)).toFixed(1),
-          y: ((this.y?.(point.value) ?? 0) + (high ? 22 : 1 - 15 * lines.length) + i * 15).toFixed(1),
-          "text-anchor": left ? "end" : "start",
-          class: i === 0 ? "fb-strong" : "",
-        };
-        this.tip.next(attributes, line);
-      });
-    }
-    this.tip.finish();
+    if (!point || !drawing || !x || !y) return tip.clear();
+    const [at, up] = [x(epsilon(point)), y(point.value)];
+    const left = at > this.width / 2;
+    const lines = describe(point, drawing);
+    const first = up + (up < HEIGHT / 2 ? 22 : 1 - tip.height * lines.length);
+    tip.show(lines, at + (left ? -12 : 12), first, left ? "end" : "start");
   }
-}
-
-/** @param {Point} point */
-export function isPrivate(point) {
-  return point.epsilon !== null && Number.isFinite(point.epsilon) && point.epsilon > 0;
-}
-
-/** @param {Point} point */
-function epsilon(point) {
-  return point.epsilon ?? Infinity;
-}
-
-/**
- * The runs that no other run beats in both ε and utility, by growing ε.
- * @param {Point[]} points
- * @param {boolean} minimize
- * @returns {Point[]}
- */
-export function pareto(points, minimize) {
-  const sign = minimize ? -1 : 1;
-  const order = [...points].sort((a, b) => epsilon(a) - epsilon(b) || sign * (b.value - a.value));
-  /** @type {Point[]} */
-  const best = [];
-  for (const point of order) {
-    const last = best[best.length - 1];
-    if (!last || sign * point.value > sign * last.value) best.push(point);
-  }
-  return best;
-}
-
-/** @param {Point[]} points @param {boolean} minimize @returns {Point | undefined} */
-function pickBest(points, minimize) {
-  const sign = minimize ? -1 : 1;
-  return [...points].sort((a, b) => sign * (b.value - a.value))[0];
-}
-
-/** @param {Point[]} points @returns {[number, number]} */
-function epsilonDomain(points) {
-  if (points.length === 0) return [0.3, 20];
-  const low = Math.min(0.5, epsilon(points[0]));
-  const high = Math.max(8, epsilon(points[points.length - 1]));
-  return [low / 1.35, high * 1.35];
-}
-
-/**
- * @param {Point[]} points
- * @param {number[]} levels
- * @param {boolean} fraction
- * @returns {[number, number]}
- */
-function valueDomain(points, levels, fraction) {
-  const own = points.flatMap((point) => [point.value, point.low, point.high]);
-  const ends = [...own, ...levels].filter(isNumber);
-  if (ends.length === 0) return [0, 1];
-  const low = Math.min(...ends);
-  const high = Math.max(...ends);
-  const room = Math.max((high - low) * 0.15, fraction ? 0.04 : Math.abs(high) * 0.1);
-  const domain = nice(low - room, high + room, 5);
-  return fraction ? [Math.max(0, domain[0]), Math.min(1, domain[1])] : domain;
-}
-
-/** @param {number | null | undefined} value @returns {value is number} */
-export function isNumber(value) {
-  return Number.isFinite(value);
 }
 
 /**

@@ -1,8 +1,10 @@
 // @ts-check
 /** A heat map: a row each, a column per moment, read by pointer or by arrow keys. */
 
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { step } from "./scale.js";
+import { centre, marks, next, opacity } from "./cells.js";
+import { Pool, fit, html, set, svg, text } from "./dom.js";
+import { pixel, step } from "./scale.js";
+import { Words } from "./words.js";
 
 /**
  * @typedef {object} HeatDrawing
@@ -32,8 +34,6 @@ const NAMED = 12; // pixels that a name needs
 const WIDEST = 34;
 const TOP = 5; // half of a name
 const BELOW = 24;
-const NEXT = 64; // pixels that the first name below takes
-const APART = 32;
 
 export class HeatMap {
   /**
@@ -58,7 +58,7 @@ export class HeatMap {
     this.chosen = svg("path", { class: "fb-frame fb-chosen" });
     this.cross = svg("path", { class: "fb-hair", fill: "none" });
     this.frame = svg("path", { class: "fb-frame" });
-    this.empty = new Pool("text", { class: "fb-empty" });
+    this.empty = new Words("fb-empty");
     this.svg = svg(
       "svg",
       { role: "img", tabindex: 0, "data-chart": name, "data-points": 0 },
@@ -74,10 +74,7 @@ export class HeatMap {
     this.tip = html("div", { class: "fb-tip", hidden: true });
     this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
     this.el = html("div", { class: "fb-chart fb-heatmap" }, this.svg, this.tip, this.spoken);
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.stop = fit(this);
     this.svg.addEventListener("pointermove", (event) => this.move(this.under(event)));
     this.svg.addEventListener("pointerleave", () => this.move(null));
     this.svg.addEventListener("blur", () => this.move(null));
@@ -106,14 +103,7 @@ export class HeatMap {
     set(this.svg, { width: this.width, height: this.size.floor + BELOW });
     this.renderCells(drawing, tall, wide);
     this.renderNames(drawing, tall, wide);
-    this.empty.start();
-    if (drawing.columns === 0) {
-      drawing.empty.forEach((line, i) => {
-        const y = this.floor / 2 + (i - (drawing.empty.length - 1) / 2) * 18;
-        this.empty.next({ x: this.width / 2, y, "text-anchor": "middle" }, line);
-      });
-    }
-    this.empty.finish();
+    this.empty.centre(drawing.columns === 0 ? drawing.empty : [], this.width / 2, this.floor / 2);
     this.renderMarks();
   }
 
@@ -153,10 +143,10 @@ export class HeatMap {
         const shade = drawing.shade(row, column);
         next = column + 1;
         while (gap === 0 && next < drawing.columns && drawing.shade(row, next) === shade) next += 1;
-        const [x, right] = [round(LEFT + column * wide), round(LEFT + next * wide - gap)];
+        const [x, right] = [pixel(LEFT + column * wide), pixel(LEFT + next * wide - gap)];
         if (shade >= 0) paths[shade].push(`M${x} ${y}H${right}v${tall - below}H${x}z`);
         if (dotted && drawing.dot(row, column)) {
-          const at = `M${round((x + right) / 2)} ${round(y + (tall - below) / 2)}h0`;
+          const at = `M${pixel((x + right) / 2)} ${pixel(y + (tall - below) / 2)}h0`;
           dots[shade >= drawing.shades / 2 ? 0 : 1].push(at);
         }
       }
@@ -167,7 +157,7 @@ export class HeatMap {
       this.shades.next({ d: path.join(""), "fill-opacity": opacity(shade, drawing.shades) });
     });
     this.shades.finish();
-    const thick = round(Math.max(1.5, Math.min(3.2, 0.36 * Math.min(tall, wide))));
+    const thick = pixel(Math.max(1.5, Math.min(3.2, 0.36 * Math.min(tall, wide))));
     set(this.light, { d: dots[0].join(""), "stroke-width": thick });
     set(this.dark, { d: dots[1].join(""), "stroke-width": thick });
   }
@@ -195,7 +185,7 @@ export class HeatMap {
       const y = this.floor + 16;
       this.names.next({ x: LEFT, y, "text-anchor": "start" }, `${drawing.unit} 1`);
       for (const value of marks(drawing.done, drawing.every, wide)) {
-        const x = round(LEFT + centre(value, drawing.every, wide));
+        const x = pixel(LEFT + centre(value, drawing.every, wide));
         this.names.next({ x, y, "text-anchor": "middle" }, String(value));
       }
     }
@@ -206,7 +196,7 @@ export class HeatMap {
     const { drawing, size } = this;
     if (!drawing || !size) return;
     const { tall, wide } = size;
-    const right = round(LEFT + drawing.columns * wide);
+    const right = pixel(LEFT + drawing.columns * wide);
     const band = (/** @type {number | null} */ row) => {
       const i = row === null ? -1 : drawing.rows.indexOf(row);
       return i < 0 || drawing.columns === 0 ? "" : `M${LEFT} ${TOP + i * tall}H${right}v${tall}H${LEFT}z`;
@@ -221,9 +211,9 @@ export class HeatMap {
       set(this.cross, { d: band(drawing.pointed) });
       return;
     }
-    const [x, y] = [round(LEFT + cell.column * wide), TOP + i * tall];
-    const middle = [round(x + wide / 2), y + tall / 2];
-    set(this.frame, { d: `M${x - 1} ${y - 1}h${round(wide + 1)}v${tall + 1}h-${round(wide + 1)}z` });
+    const [x, y] = [pixel(LEFT + cell.column * wide), TOP + i * tall];
+    const middle = [pixel(x + wide / 2), y + tall / 2];
+    set(this.frame, { d: `M${x - 1} ${y - 1}h${pixel(wide + 1)}v${tall + 1}h-${pixel(wide + 1)}z` });
     set(this.cross, {
       d: `M${LEFT} ${middle[1]}H${x - 1}M${middle[0]} ${y + tall + 1}V${this.floor + 3}`,
     });
@@ -232,7 +222,7 @@ export class HeatMap {
     const left = Math.min(room, Math.max(0, x - 20));
     const above = y + tall + 34 > this.floor && y > 34;
     const top = above ? y - this.tip.offsetHeight - 6 : y + tall + 6;
-    this.tip.style.transform = `translate(${round(left)}px, ${round(top)}px)`;
+    this.tip.style.transform = `translate(${pixel(left)}px, ${pixel(top)}px)`;
   }
 
   /** @param {MouseEvent} event @returns {{row: number, column: number} | null} */
@@ -281,73 +271,7 @@ export class HeatMap {
   }
 }
 
-/**
- * The moments that are named below the map beside the first: round numbers, and the latest.
- * @param {number} done
- * @param {number} every
- * @param {number} wide pixels of a column
- */
-export function marks(done, every, wide) {
-  const last = centre(done, every, wide);
-  if (last < NEXT) return [];
-  const by = step(done, Math.max(1, Math.floor(last / 48)), true);
-  const found = [];
-  for (let value = by; value < done; value += by) {
-    const at = centre(value, every, wide);
-    if (at >= NEXT && at <= last - APART) found.push(value);
-  }
-  return [...found, done];
-}
-
-/** @param {number} value @param {number} every @param {number} wide */
-function centre(value, every, wide) {
-  return (Math.ceil(value / every) - 0.5) * wide;
-}
-
-/**
- * Where a key leads; the first press goes to the top row at the latest moment.
- * @param {string} key
- * @param {{i: number, column: number} | null} now
- * @param {number} bottom
- * @param {number} last
- * @returns {{i: number, column: number} | null} null for a key that is not ours
- */
-export function next(key, now, bottom, last) {
-  /** @type {Record<string, [number, number]>} rows and columns */
-  const steps = {
-    ArrowUp: [-1, 0],
-    ArrowDown: [1, 0],
-    ArrowLeft: [0, -1],
-    ArrowRight: [0, 1],
-    PageUp: [-10, 0],
-    PageDown: [10, 0],
-    Home: [0, -last],
-    End: [0, last],
-  };
-  const by = steps[key];
-  if (!by) return null;
-  if (!now) return { i: 0, column: key === "Home" ? 0 : last };
-  return {
-    i: Math.max(0, Math.min(bottom, now.i + by[0])),
-    column: Math.max(0, Math.min(last, now.column + by[1])),
-  };
-}
-
-/**
- * Steps that the eye tells apart, in either theme: the theme's blue, more and more of it.
- * @param {number} shade
- * @param {number} shades
- */
-export function opacity(shade, shades) {
-  return (0.07 + (0.93 * shade) / Math.max(1, shades - 1)).toFixed(3);
-}
-
 /** @param {string} name */
 function brief(name) {
   return name.length > 14 ? `${name.slice(0, 13)}…` : name;
-}
-
-/** @param {number} pixel */
-function round(pixel) {
-  return Math.round(pixel * 10) / 10;
 }

@@ -1,6 +1,8 @@
 // @ts-check
 /** Direct labels: keep each near its line, apart from one another and inside the chart. */
 
+export const CHARACTER = 6.6; // pixels that one takes, about
+
 /**
  * Move labels up and down as little as possible until none overlaps.
  *
@@ -36,6 +38,26 @@ export function spread(wishes, height, bounds) {
     });
   }
   return placed;
+}
+
+/**
+ * Labels with the y of each moved so that none overlaps; those that reach into the column at the
+ * edge share its places.
+ * @template {{x: number, y: number, text: string}} T
+ * @param {T[]} labels
+ * @param {number} edge x of the last column
+ * @param {number} height of one label
+ * @param {[number, number]} bounds least and greatest y
+ * @returns {T[]}
+ */
+export function placed(labels, edge, height, bounds) {
+  const before = labels.filter(({ x }) => x < edge);
+  const meets = before.some(({ x, text }) => x + text.length * CHARACTER > edge);
+  const columns = meets ? [labels] : [labels.filter(({ x }) => x >= edge), before];
+  return columns.flatMap((column) => {
+    const places = spread(column.map(({ y }) => y), height, bounds);
+    return column.map((label, i) => ({ ...label, y: places[i] }));
+  });
 }
 
 /**
@@ -82,6 +104,15 @@ export function wrap(words, room) {
     else lines.push(word);
   }
   return lines;
+}
+
+/**
+ * Paragraphs as lines that a width has room for.
+ * @param {string[]} paragraphs
+ * @param {number} width pixels
+ */
+export function fold(paragraphs, width) {
+  return paragraphs.flatMap((words) => wrap(words, Math.floor(width / CHARACTER)));
 }
 
 /** @typedef {{members: number[], centre: number}} Block */

@@ -1,16 +1,16 @@
 // @ts-check
 /** A line chart at real pixel width: band, levels, direct labels, legend and shared cursor. */
 
-import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
 import { Cursor, nearest } from "./cursor.js";
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { saveButtons } from "./export.js";
-import { apart, short, spread, wrap } from "./labels.js";
+import { Pool, fit, html, set, svg, text } from "./dom.js";
+import { Head } from "./head.js";
+import { CHARACTER, apart, fold, placed, short } from "./labels.js";
 import { Legend, levelDash } from "./legend.js";
 import { bandPath, linePath } from "./path.js";
 import { Reading } from "./reading.js";
-import { linear, nice, ticks } from "./scale.js";
+import { linear, nice, ticks, within } from "./scale.js";
+import { Words } from "./words.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
 /** @typedef {import("./axes.js").Plot} Plot */
@@ -50,7 +50,6 @@ const HEIGHT = 196;
 const MARGIN = { top: 10, bottom: 24, left: 40 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
-const CHARACTER = 6.6;
 const BOLD = 7.4;
 const OVER = 12; // pixels into the gap between charts
 
@@ -67,9 +66,6 @@ export class LineChart {
     /** @type {[number, number] | null} */
     this.grown = null;
     this.rows = 0;
-    this.name = about("");
-    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
-    this.subtitle = html("small", { class: "fb-chart-subtitle" });
     this.legend = new Legend(() => this.render());
     this.note = html("p", { class: "fb-chart-note", hidden: true });
     this.axes = new Axes();
@@ -79,7 +75,7 @@ export class LineChart {
     this.ends = new Pool("circle", { class: "fb-dot" });
     this.labels = new Pool("text", { class: "fb-label" });
     this.reading = new Reading();
-    this.empty = new Pool("text", { class: "fb-empty" });
+    this.empty = new Words("fb-empty");
     this.svg = svg(
       "svg",
       { role: "img", tabindex: 0, "data-chart": name, "data-points": 0, height: HEIGHT },
@@ -93,30 +89,16 @@ export class LineChart {
       this.reading.group,
       this.empty.group,
     );
-    this.from = ""; // what the data are called, for the name of a file
-    this.save = saveButtons(() => ({
-      target: this.el,
-      parts: [this.from, name],
-      title: this.heading.textContent ?? "",
-      words: this.svg.getAttribute("aria-label") ?? "",
-    }));
-    const head = html(
-      "div",
-      { class: "fb-chart-head" },
-      this.heading,
-      this.subtitle,
+    this.head = new Head(
+      () => ({ target: this.el, parts: [name], words: this.svg.getAttribute("aria-label") ?? "" }),
       this.legend.el,
-      this.save.el,
     );
-    this.el = html("div", { class: "fb-chart" }, head, this.svg, this.note);
+    this.el = html("div", { class: "fb-chart" }, this.head.el, this.svg, this.note);
     this.listen();
   }
 
   listen() {
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.stop = fit(this);
     this.svg.addEventListener("pointermove", (event) => {
       const scale = this.xScale;
       if (!this.drawing || !scale) return;
@@ -136,25 +118,13 @@ export class LineChart {
   }
 
   /**
-   * @param {string} title
-   * @param {string} subtitle
-   * @param {string} meaning what the numbers mean and rest on, see `about`
-   */
-  title(title, subtitle, meaning) {
-    text(this.name, title);
-    set(this.name, { "data-help": meaning });
-    text(this.subtitle, subtitle);
-    this.save.label();
-  }
-
-  /**
    * Show a sentence instead of the chart, or the chart again for null.
    * @param {string | null} sentence
    */
   unavailable(sentence) {
     set(this.svg, { hidden: sentence !== null });
     set(this.legend.el, { hidden: sentence !== null });
-    set(this.save.el, { hidden: sentence !== null });
+    set(this.head.save.el, { hidden: sentence !== null });
     set(this.note, { hidden: sentence === null });
     text(this.note, sentence ?? "");
   }
@@ -188,7 +158,8 @@ export class LineChart {
     this.renderBand(drawing, x, y);
     this.renderLines(drawing, x, y, plot);
     const nothing = count(drawing.series[0]?.y ?? []) === 0;
-    this.renderEmpty(nothing ? (drawing.empty ?? []) : [], (plot.left + plot.right) / 2);
+    const lines = nothing ? fold(drawing.empty ?? [], plot.right - plot.left) : [];
+    this.empty.centre(lines, (plot.left + plot.right) / 2, (FLOOR + MARGIN.top) / 2 + 4);
     this.renderCursor();
   }
 
@@ -265,7 +236,7 @@ export class LineChart {
     const labels = [];
     this.levels.start();
     drawing.levels?.forEach((level, i) => {
-      const at = clampTo(y, y(level.value));
+      const at = within(y, level.value);
       const stroke = `var(--fb-${level.color})`;
       const d = `M${plot.left} ${at.toFixed(1)}H${plot.right}`;
       this.levels.next({ d, stroke, style: `stroke-dasharray: ${levelDash(i)}` });
@@ -284,7 +255,7 @@ export class LineChart {
       this.lines.next({ d, stroke, "stroke-dasharray": dash, "stroke-width": series.width ?? 2 });
       const last = lastFinite(series.y);
       if (last < 0) continue;
-      const end = { x: x(xs[last]), y: clampTo(y, y(series.y[last])) };
+      const end = { x: x(xs[last]), y: within(y, series.y[last]) };
       if (!series.x)
         this.ends.next({ cx: end.x.toFixed(1), cy: end.y.toFixed(1), r: 2.6, fill: stroke });
       if (!series.label) continue;
@@ -297,46 +268,17 @@ export class LineChart {
     this.renderLabels(labels, edge);
   }
 
-  /**
-   * Labels whose columns meet share one column of places.
-   * @param {Label[]} labels
-   * @param {number} edge
-   */
+  /** @param {Label[]} labels @param {number} edge x of those beside the plot */
   renderLabels(labels, edge) {
-    const meets = labels.some(
-      (label) => label.x < edge && label.x + label.text.length * CHARACTER > edge,
-    );
-    const columns = meets
-      ? [labels]
-      : [labels.filter((label) => label.x >= edge), labels.filter((label) => label.x < edge)];
     this.labels.start();
-    for (const column of columns) {
-      const wishes = column.map((label) => label.y);
-      const places = spread(wishes, LABEL, [MARGIN.top, FLOOR - 4]);
-      column.forEach((label, i) => {
-        const place = { x: label.x.toFixed(1), y: (places[i] + 3.5).toFixed(1) };
-        const style = { fill: `var(--fb-${label.color}-text)`, class: label.light ? "fb-light" : null };
-        const room = Math.max(8, Math.floor((this.width + OVER - label.x) / (label.light ? CHARACTER : BOLD)));
-        this.labels.next({ ...place, ...style }, short(label.text, room));
-      });
+    for (const label of placed(labels, edge, LABEL, [MARGIN.top, FLOOR - 4])) {
+      const { x, y, text: words, color, light } = label;
+      const place = { x: x.toFixed(1), y: (y + 3.5).toFixed(1) };
+      const style = { fill: `var(--fb-${color}-text)`, class: light ? "fb-light" : null };
+      const room = Math.floor((this.width + OVER - x) / (light ? CHARACTER : BOLD));
+      this.labels.next({ ...place, ...style }, short(words, Math.max(8, room)));
     }
     this.labels.finish();
-  }
-
-  /**
-   * @param {string[]} words
-   * @param {number} centre
-   */
-  renderEmpty(words, centre) {
-    const room = Math.floor((2 * (centre - MARGIN.left)) / CHARACTER);
-    const lines = words.flatMap((each) => wrap(each, room));
-    const middle = (FLOOR + MARGIN.top) / 2;
-    this.empty.start();
-    lines.forEach((line, i) => {
-      const y = middle + 4 + (i - (lines.length - 1) / 2) * 18;
-      this.empty.next({ x: centre, y, "text-anchor": "middle" }, line);
-    });
-    this.empty.finish();
   }
 
   renderCursor() {
@@ -377,9 +319,4 @@ function lastFinite(values) {
  */
 function margin(width) {
   return Math.round(Math.max(76, Math.min(132, 0.27 * width)));
-}
-
-/** @param {Scale} y @param {number} pixel */
-function clampTo(y, pixel) {
-  return Math.max(y(y.domain[1]), Math.min(y(y.domain[0]), pixel));
 }

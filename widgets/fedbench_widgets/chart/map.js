@@ -1,7 +1,7 @@
 // @ts-check
 /** Client × class map: a column per client, a row per class, bars of client sizes below. */
 
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
+import { Pool, fit, html, set, svg, text } from "./dom.js";
 
 /**
  * @typedef {object} MapDrawing
@@ -49,10 +49,7 @@ export class ClientMap {
     this.tip = html("div", { class: "fb-tip", hidden: true });
     this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
     this.el = html("div", { class: "fb-chart fb-map" }, this.svg, this.tip, this.spoken);
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.stop = fit(this);
     this.svg.addEventListener("pointermove", (event) => this.point(event));
     this.svg.addEventListener("pointerleave", () => this.leave());
     this.svg.addEventListener("blur", () => this.leave());

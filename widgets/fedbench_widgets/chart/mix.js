@@ -1,13 +1,13 @@
 // @ts-check
 /** A client's classes as bars, those of the whole federation as a line across each. */
 
-import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { saveButtons } from "./export.js";
-import { wrap } from "./labels.js";
+import { Pool, fit, html, set, svg } from "./dom.js";
+import { Head } from "./head.js";
+import { CHARACTER, fold } from "./labels.js";
 import { brief } from "./map.js";
-import { linear, nice, percentTick, ticks } from "./scale.js";
+import { linear, nice, percentTick, pixel, ticks } from "./scale.js";
+import { Words } from "./words.js";
 
 /**
  * @typedef {object} MixDrawing
@@ -27,14 +27,11 @@ export class Mix {
     this.width = 0;
     /** @type {MixDrawing | null} */
     this.drawing = null;
-    this.name = about("");
-    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
-    this.subtitle = html("small", { class: "fb-chart-subtitle" });
     this.axes = new Axes();
     this.bars = svg("path", { class: "fb-mix" });
     this.whole = svg("path", { class: "fb-whole" });
     this.names = new Pool("text", { class: "fb-tick" });
-    this.empty = new Pool("text", { class: "fb-empty" });
+    this.empty = new Words("fb-empty");
     this.svg = svg(
       "svg",
       { role: "img", "data-chart": "mix", "data-points": 0, height: HEIGHT },
@@ -45,32 +42,13 @@ export class Mix {
       this.names.group,
       this.empty.group,
     );
-    this.from = ""; // what the data are called, for the name of a file
-    this.save = saveButtons(() => ({
+    this.head = new Head(() => ({
       target: this.el,
-      parts: [this.from, "client-data"],
-      title: this.heading.textContent ?? "",
+      parts: ["client-data"],
       words: this.svg.getAttribute("aria-label") ?? "",
     }));
-    const { heading, subtitle, save } = this;
-    const head = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
-    this.el = html("div", { class: "fb-chart" }, head, this.svg);
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
-  }
-
-  /**
-   * @param {string} title
-   * @param {string} subtitle
-   * @param {string} meaning see `about`
-   */
-  title(title, subtitle, meaning) {
-    text(this.name, title);
-    set(this.name, { "data-help": meaning });
-    text(this.subtitle, subtitle);
-    this.save.label();
+    this.el = html("div", { class: "fb-chart" }, this.head.el, this.svg);
+    this.stop = fit(this);
   }
 
   /** @param {MixDrawing} drawing */
@@ -95,7 +73,7 @@ export class Mix {
     this.axes.draw(plot, none, up, { x: 0, y: 0, anchor: "start", text: "" });
     const slot = x(1) - x(0);
     const bar = (/** @type {number} */ k, /** @type {number} */ width) =>
-      [x(k) + (slot * (1 - width)) / 2, slot * width].map((value) => Math.round(value * 10) / 10);
+      [x(k) + (slot * (1 - width)) / 2, slot * width].map(pixel);
     const d = own.map((share, k) => {
       const [left, wide] = bar(k, 0.7);
       return share > 0 ? `M${left} ${FLOOR}V${y(share).toFixed(1)}h${wide}V${FLOOR}z` : "";
@@ -107,7 +85,7 @@ export class Mix {
     });
     set(this.whole, { d: own.length > 0 ? marks.join("") : "" });
     this.names.start();
-    const room = Math.floor(slot / 6.6);
+    const room = Math.floor(slot / CHARACTER);
     const names = distinct(brief(classes));
     const by = Math.max(1, Math.ceil(20 / slot));
     names.forEach((name, k) => {
@@ -116,15 +94,8 @@ export class Mix {
       this.names.next({ x: x(k + 0.5), y: FLOOR + 16, "text-anchor": "middle" }, said);
     });
     this.names.finish();
-    this.empty.start();
-    if (own.length === 0) {
-      const wide = Math.floor((plot.right - plot.left) / 6.6);
-      drawing.empty.flatMap((words) => wrap(words, wide)).forEach((line, i) => {
-        const place = { x: (plot.left + plot.right) / 2, y: FLOOR / 2 + 18 * i };
-        this.empty.next({ ...place, "text-anchor": "middle" }, line);
-      });
-    }
-    this.empty.finish();
+    const lines = own.length === 0 ? fold(drawing.empty, plot.right - plot.left) : [];
+    this.empty.show(lines, (plot.left + plot.right) / 2, FLOOR / 2, "middle");
   }
 }
 

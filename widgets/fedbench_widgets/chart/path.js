@@ -1,6 +1,8 @@
 // @ts-check
 /** Path data for lines and bands; more points than pixels cost no more than the pixels. */
 
+import { pixel, within } from "./scale.js";
+
 /** @typedef {import("./scale.js").Scale} Scale */
 
 /**
@@ -38,14 +40,12 @@ export function bandPath(xs, low, high, x, y) {
  * @returns {string[]}
  */
 function corners(xs, ys, x, y) {
-  const [floor, ceiling] = [y(y.domain[0]), y(y.domain[1])];
   /** @type {string[]} */
   const found = [];
   let column = NaN;
   let [first, last, least, most] = [-1, -1, -1, -1];
   const add = (/** @type {number} */ index) => {
-    const up = Math.max(ceiling, Math.min(floor, y(ys[index])));
-    found.push(`${Math.round(x(xs[index]) * 10) / 10} ${Math.round(up * 10) / 10}`);
+    found.push(`${pixel(x(xs[index]))} ${pixel(within(y, ys[index]))}`);
   };
   const flush = () => {
     if (first < 0) return;

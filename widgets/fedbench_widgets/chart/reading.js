@@ -2,16 +2,16 @@
 /** The cursor inside one line chart: a hair line, a dot per line and a few words. */
 
 import { Pool, set, svg } from "./dom.js";
+import { within } from "./scale.js";
+import { Words } from "./words.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
-
-const LINE = 15;
 
 export class Reading {
   constructor() {
     this.hair = svg("path", { class: "fb-hair" });
     this.dots = new Pool("circle", { class: "fb-dot" });
-    this.words = new Pool("text", { class: "fb-reading" });
+    this.words = new Words("fb-reading");
     this.group = svg("g", {}, this.hair, this.dots.group, this.words.group);
   }
 
@@ -19,8 +19,7 @@ export class Reading {
     set(this.hair, { d: "" });
     this.dots.start();
     this.dots.finish();
-    this.words.start();
-    this.words.finish();
+    this.words.clear();
   }
 
   /**
@@ -37,9 +36,8 @@ export class Reading {
     this.dots.start();
     for (const { y: values, color } of series) {
       if (!Number.isFinite(values[row])) continue;
-      const up = Math.max(plot.top, Math.min(plot.floor, y(values[row])));
       const fill = `var(--fb-${color})`;
-      this.dots.next({ cx: at.toFixed(1), cy: up.toFixed(1), r: 3.6, fill });
+      this.dots.next({ cx: at.toFixed(1), cy: within(y, values[row]).toFixed(1), r: 3.6, fill });
     }
     this.dots.finish();
     this.write(drawing.read(row), at, y(drawing.series[0]?.y[row] ?? NaN), plot);
@@ -56,16 +54,7 @@ export class Reading {
     const middle = (plot.floor + plot.top) / 2;
     const below = !(value >= middle);
     const left = at > plot.left + 110;
-    this.words.start();
-    lines.forEach((line, i) => {
-      const attributes = {
-        x: (left ? at - 8 : at + 8).toFixed(1),
-        y: (below ? middle + 22 : plot.top + 8) + i * LINE,
-        "text-anchor": left ? "end" : "start",
-        class: i === 0 ? "fb-strong" : null,
-      };
-      this.words.next(attributes, line);
-    });
-    this.words.finish();
+    const y = below ? middle + 22 : plot.top + 8;
+    this.words.show(lines, left ? at - 8 : at + 8, y, left ? "end" : "start");
   }
 }

@@ -33,6 +33,24 @@ export function log(domain, range) {
 }
 
 /**
+ * Where a value lies, or the end of the axis that is nearer to it.
+ * @param {Scale} scale
+ * @param {number} value
+ */
+export function within(scale, value) {
+  const [low, high] = scale.domain;
+  return scale(Math.max(low, Math.min(high, value)));
+}
+
+/**
+ * As exact as anybody sees, and short in a path: tenths of a pixel.
+ * @param {number} value
+ */
+export function pixel(value) {
+  return Math.round(value * 10) / 10;
+}
+
+/**
  * The step 1, 2, 2.5 or 5 times a power of ten that gives at most about `count` steps.
  * @param {number} span
  * @param {number} count

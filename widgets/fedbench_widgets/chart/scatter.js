@@ -1,12 +1,12 @@
 // @ts-check
 /** One mark per client, two measures: where it lies says who gains, or who is left behind. */
 
-import { about } from "../help/marks.js";
 import { Axes } from "./axes.js";
-import { Pool, html, onWidth, set, svg, text } from "./dom.js";
-import { saveButtons } from "./export.js";
-import { wrap } from "./labels.js";
-import { linear, log, logTicks, tick, ticks } from "./scale.js";
+import { Pool, fit, html, set, svg, text } from "./dom.js";
+import { Head } from "./head.js";
+import { fold } from "./labels.js";
+import { linear, log, logTicks, pixel, ticks, within } from "./scale.js";
+import { Words } from "./words.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
 /** @typedef {{row: number, x: number, y: number, color: string}} Mark row: who it is */
@@ -35,7 +35,6 @@ const FLOOR = HEIGHT - MARGIN.bottom;
 const NEAR = 26; // pixels that a pointer may miss by
 const INNER = 14; // pixels, so that no mark lies on an axis
 const THICKEST = 26;
-const CHARACTER = 6.6;
 
 export class Scatter {
   /**
@@ -51,17 +50,14 @@ export class Scatter {
     this.drawing = null;
     /** @type {{row: number, x: number, y: number}[]} in pixels, from left to right */
     this.places = [];
-    this.name = about("");
-    this.heading = html("h3", { class: "fb-chart-title" }, this.name);
-    this.subtitle = html("small", { class: "fb-chart-subtitle" });
     this.axes = new Axes();
     this.diagonal = svg("path", { class: "fb-diagonal" });
     this.sides = new Pool("text", { class: "fb-side" });
     this.marks = new Pool("path", { class: "fb-marks" });
     this.ring = svg("circle", { class: "fb-ring", r: 6 });
     this.chosen = svg("circle", { class: "fb-ring fb-chosen", r: 6 });
-    this.words = new Pool("text", { class: "fb-reading" });
-    this.empty = new Pool("text", { class: "fb-empty" });
+    this.words = new Words("fb-reading");
+    this.empty = new Words("fb-empty");
     this.svg = svg(
       "svg",
       { role: "img", tabindex: 0, "data-chart": name, "data-points": 0, height: HEIGHT },
@@ -76,20 +72,13 @@ export class Scatter {
       this.empty.group,
     );
     this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
-    this.from = ""; // what the data are called, for the name of a file
-    this.save = saveButtons(() => ({
+    this.head = new Head(() => ({
       target: this.el,
-      parts: [this.from, "clients", name],
-      title: this.heading.textContent ?? "",
+      parts: ["clients", name],
       words: this.svg.getAttribute("aria-label") ?? "",
     }));
-    const { heading, subtitle, save } = this;
-    const head = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
-    this.el = html("div", { class: "fb-chart" }, head, this.svg, this.spoken);
-    this.stop = onWidth(this.el, (width) => {
-      this.width = width;
-      this.render();
-    });
+    this.el = html("div", { class: "fb-chart" }, this.head.el, this.svg, this.spoken);
+    this.stop = fit(this);
     this.svg.addEventListener("pointermove", (event) => this.point(this.under(event)));
     this.svg.addEventListener("pointerleave", () => this.point(null));
     this.svg.addEventListener("blur", () => this.point(null));
@@ -98,18 +87,6 @@ export class Scatter {
       if (row !== null) this.choose(row);
     });
     this.svg.addEventListener("keydown", (event) => this.key(event));
-  }
-
-  /**
-   * @param {string} title
-   * @param {string} subtitle
-   * @param {string} meaning see `about`
-   */
-  title(title, subtitle, meaning) {
-    text(this.name, title);
-    set(this.name, { "data-help": meaning });
-    text(this.subtitle, subtitle);
-    this.save.label();
   }
 
   /** @param {ScatterDrawing} drawing */
@@ -138,7 +115,7 @@ export class Scatter {
     const place = { x: (plot.left + plot.right) / 2, y: FLOOR + 35 };
     this.axes.draw(
       plot,
-      { scale: x, ticks: none ? [] : across, show: drawing.xTick ?? tick },
+      { scale: x, ticks: none ? [] : across, show: drawing.xTick },
       { scale: y, ticks: none ? [] : up, show: drawing.yTick },
       { ...place, anchor: "middle", text: drawing.xName },
     );
@@ -147,16 +124,8 @@ export class Scatter {
     set(this.diagonal, { d: ends ? `M${corner(ends[0])}L${corner(ends[1])}` : "" });
     this.renderSides(drawing, plot);
     this.renderMarks(drawing, x, y);
-    this.empty.start();
-    if (none) {
-      const wide = Math.floor((plot.right - plot.left) / CHARACTER);
-      const lines = drawing.empty.flatMap((words) => wrap(words, wide));
-      lines.forEach((line, i) => {
-        const at = (FLOOR + MARGIN.top) / 2 - 8 + (i - (lines.length - 1) / 2) * 18;
-        this.empty.next({ x: place.x, y: at, "text-anchor": "middle" }, line);
-      });
-    }
-    this.empty.finish();
+    const lines = none ? fold(drawing.empty, plot.right - plot.left) : [];
+    this.empty.centre(lines, place.x, (FLOOR + MARGIN.top) / 2 - 8);
     this.renderCursor();
   }
 
@@ -181,7 +150,7 @@ export class Scatter {
   renderMarks(drawing, x, y) {
     const places = drawing.marks.map(({ row, x: across, y: up, color }) => ({
       ...{ row, color },
-      ...{ x: pixel(inside(x, across, drawing.xDomain)), y: pixel(inside(y, up, drawing.yDomain)) },
+      ...{ x: pixel(within(x, across)), y: pixel(within(y, up)) },
     }));
     /** @type {Map<string, number>} */
     const piles = new Map();
@@ -221,17 +190,11 @@ export class Scatter {
     });
     set(this.ring, ring(pointed));
     set(this.chosen, ring(chosen));
-    this.words.start();
-    if (pointed) {
-      const left = pointed.x > (plot.left + plot.right) / 2;
-      const up = pointed.y > (plot.top + plot.floor) / 2 ? pointed.y - 40 : pointed.y + 20;
-      this.said(pointed.row).forEach((line, i) => {
-        const place = { x: pointed.x + (left ? -10 : 10), y: pixel(up + 15 * i) };
-        const style = { "text-anchor": left ? "end" : "start", class: i === 0 ? "fb-strong" : null };
-        this.words.next({ ...place, ...style }, line);
-      });
-    }
-    this.words.finish();
+    if (!pointed) return this.words.clear();
+    const left = pointed.x > (plot.left + plot.right) / 2;
+    const up = pointed.y > (plot.top + plot.floor) / 2 ? pointed.y - 40 : pointed.y + 20;
+    const said = this.said(pointed.row);
+    this.words.show(said, pointed.x + (left ? -10 : 10), up, left ? "end" : "start");
   }
 
   /** @param {MouseEvent} event @returns {number | null} */
@@ -272,14 +235,4 @@ export class Scatter {
     const same = this.places.filter((place) => place.x === at?.x && place.y === at?.y).length;
     return same > 1 ? [...lines, `and ${same - 1} more here`] : lines;
   }
-}
-
-/** @param {Scale} scale @param {number} value @param {[number, number]} domain */
-function inside(scale, value, domain) {
-  return scale(Math.max(domain[0], Math.min(domain[1], value)));
-}
-
-/** @param {number} value */
-function pixel(value) {
-  return Math.round(value * 10) / 10;
 }

@@ -30,6 +30,7 @@ class Panel(anywidget.AnyWidget):
     _esm = esm.load(_HERE / "panel.js")
     _css = esm.style(
         _HERE.parent / "chart" / "theme.css",
+        _HERE.parent / "chart" / "chart.css",
         _HERE / "panel.css",
         _HERE / "clients.css",
         _HERE / "compare.css",

@@ -1,15 +1,16 @@
 // @ts-check
 /** The Clients tab: who gains, who took part, and how one client fares. */
 
+import { opacity } from "../chart/cells.js";
 import { Cursor } from "../chart/cursor.js";
 import { html, set, svg, text, uid } from "../chart/dom.js";
-import { saveButtons } from "../chart/export.js";
-import { HeatMap, opacity } from "../chart/heat.js";
+import { Head } from "../chart/head.js";
+import { HeatMap } from "../chart/heat.js";
 import { LineChart } from "../chart/lines.js";
 import { Mix } from "../chart/mix.js";
 import { percentTick, tick } from "../chart/scale.js";
 import { Scatter } from "../chart/scatter.js";
-import { about, rove } from "../help/marks.js";
+import { rove } from "../help/marks.js";
 import { format } from "./drawings.js";
 import { Grid, SHADES, cell, colours, endWords, samples, shade, subtitle } from "./grid.js";
 import { MEANING, ofMetric } from "./meaning.js";
@@ -61,9 +62,6 @@ export function clients(context) {
   const words = html("span");
   const note = html("p", { class: "fb-note" }, lead, words);
   const hint = html("p", { class: "fb-hint" }, HINT);
-  const title = about("");
-  const heading = html("h3", { class: "fb-chart-title" }, title);
-  const small = html("small", { class: "fb-chart-subtitle" });
   const legend = scale();
   const sort = orderChoice((chosen) => {
     order = chosen;
@@ -73,15 +71,12 @@ export function clients(context) {
   ask.addEventListener("click", () => context.model.send({ levels: true }));
   const asking = html("div", { class: "fb-ask", hidden: true }, ask);
   together.el.append(asking);
-  const save = saveButtons(() => ({
-    target: figure,
-    parts: [context.table().info.data, "clients"],
-    title: heading.textContent ?? "",
-    words: map.svg.getAttribute("aria-label") ?? "",
-  }));
-  const kind = { class: "fb-chart-head fb-map-head" };
-  const head = html("div", kind, heading, small, legend.el, save.el);
-  const figure = html("div", {}, head, map.el);
+  const head = new Head(
+    () => ({ target: figure, parts: ["clients"], words: map.svg.getAttribute("aria-label") ?? "" }),
+    legend.el,
+  );
+  head.el.classList.add("fb-map-head");
+  const figure = html("div", {}, head.el, map.el);
   const bar = html("div", { class: "fb-live-bar" }, hint, sort.el);
   const pairs = html("div", { class: "fb-grid-two" }, together.el, bySize.el, own.el, held.el);
   const el = html("div", { class: "fb-clients" }, note, bar, figure, pairs);
@@ -90,7 +85,7 @@ export function clients(context) {
   function draw() {
     const table = context.table();
     const { data, metric, state, rounds, personal, levels } = table.info;
-    for (const chart of [together, bySize, own, held]) chart.from = data;
+    for (const each of [head, together.head, bySize.head, own.head, held.head]) each.from = data;
     const { model } = context;
     const sent = [model.get("clients"), model.get("values"), model.get("mixes")];
     if (sent.some((each, i) => each !== seen[i])) {
@@ -105,10 +100,8 @@ export function clients(context) {
     const end = going || info.done === 0 ? Math.max(rounds, info.done) : info.done;
     text(lead, info.head ? `${info.head} ` : "");
     text(words, info.note || PREVIEW);
-    text(title, `${metric.label} per client`);
-    set(title, { "data-help": `${MEANING.perClient}\n${ofMetric(table.info)}` });
-    save.label();
-    text(small, subtitle(info, personal));
+    const meaning = `${MEANING.perClient}\n${ofMetric(table.info)}`;
+    head.show(`${metric.label} per client`, subtitle(info, personal), meaning);
     const bounded = isShare(metric);
     const hues = colours(info.scale, bounded);
     const axisTick = metric.percent ? percentTick : tick;
@@ -137,7 +130,7 @@ export function clients(context) {
       empty: untested ? ["No client has test rows of its own."] : waiting(state),
     });
     const picture = { grid, show, axisTick, percent: metric.percent, bounded, end, selected, pointed };
-    together.title(
+    together.head.show(
       "Alone against together",
       personal ? "up: in the federation, own models" : "up: in the federation",
       MEANING.alone,
@@ -145,16 +138,16 @@ export function clients(context) {
     const unknown = levels.wanted ? levels.words || "working them out…" : "";
     together.draw(alone(picture, info.alone ? "" : unknown));
     set(asking, { hidden: levels.wanted || grid.columns === 0 });
-    bySize.title("Size against outcome", "does a small client lose?", MEANING.size);
+    bySize.head.show("Size against outcome", "does a small client lose?", MEANING.size);
     bySize.draw(sizes(picture));
     const at = selected === null ? -1 : row(selected);
     const who = at < 0 ? "One client" : info.names[at];
     const took = `took part in ${info.took[at]} of ${info.done} rounds`;
-    own.title(who, at < 0 ? "" : took, MEANING.own);
+    own.head.show(who, at < 0 ? "" : took, MEANING.own);
     own.draw(curve(picture, at));
     const content = `${samples(info.sizes[at])} by ${info.kind}; line: everybody's`;
     const whose = at < 0 ? "Its data" : `Data of ${info.names[at]}`;
-    held.title(whose, at < 0 ? "" : content, MEANING.mix);
+    held.head.show(whose, at < 0 ? "" : content, MEANING.mix);
     held.draw(mix(grid, at));
     settle();
   }

@@ -3,6 +3,7 @@
 
 import { fileName, download } from "../chart/download.js";
 import { html, text } from "../chart/dom.js";
+import { heading } from "../chart/head.js";
 import { share } from "./share.js";
 
 const REPLAYS = "running this gives the same history, to the bit";
@@ -54,14 +55,9 @@ function block(language, subtitle, ending, from) {
     text(said, `Saved ${name}`);
     setTimeout(() => text(said, ""), 2000);
   });
-  const words = html("small", { class: "fb-chart-subtitle" }, subtitle);
-  const head = html(
-    "div",
-    { class: "fb-chart-head" },
-    html("h3", { class: "fb-chart-title" }, language),
-    words,
-    html("span", { class: "fb-end" }, said, button, save),
-  );
+  const words = new Text(subtitle);
+  const end = html("span", { class: "fb-end" }, said, button, save);
+  const head = heading(language, words, end);
   const el = html("section", { class: "fb-block", "aria-label": language }, head, pre);
   return {
     el,

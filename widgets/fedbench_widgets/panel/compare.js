@@ -2,6 +2,7 @@
 /** The Compare tab: runs side by side, what tells them apart first, and which are pinned. */
 
 import { html, onWidth, set, text } from "../chart/dom.js";
+import { heading } from "../chart/head.js";
 import { saveFromKernel, saying } from "./asking.js";
 import { RunRow } from "./runrow.js";
 import { columnsOf, layoutOf, sorted, told } from "./compared.js";
@@ -39,10 +40,9 @@ export function compare(context) {
     return button;
   };
   const buttons = [save("Save CSV", "compare.csv"), save("Save report", "compare.report")];
-  const title = html("h3", { class: "fb-chart-title" }, "Runs");
-  const hint = html("small", { class: "fb-chart-subtitle" });
+  const hint = new Text();
   const end = html("span", { class: "fb-end" }, said, ...buttons);
-  const head = html("div", { class: "fb-chart-head" }, title, hint, end);
+  const head = heading("Runs", hint, end);
 
   const gone = html("span");
   const undo = html("button", { type: "button" }, "Undo");
@@ -90,7 +90,7 @@ export function compare(context) {
     const focused = top.querySelector("button:focus")?.parentElement?.dataset.key;
     top.replaceChildren(
       html("th", { scope: "col" }, html("span", { class: "fb-hidden" }, "pin and colour")),
-      ...columns.map((column) => heading(column)),
+      ...columns.map(columnHead),
       html("th", { scope: "col" }, html("span", { class: "fb-hidden" }, "load or delete")),
     );
     if (focused === undefined) return;
@@ -100,7 +100,7 @@ export function compare(context) {
   }
 
   /** @param {Column} column */
-  function heading(column) {
+  function columnHead(column) {
     const on = order.key === column.key;
     const button = html("button", { type: "button", title: column.meaning }, column.title);
     button.addEventListener("click", () => {

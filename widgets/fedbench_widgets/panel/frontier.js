@@ -3,7 +3,9 @@
 
 import { html, set, text } from "../chart/dom.js";
 import { saveButtons } from "../chart/export.js";
-import { FrontierChart, isNumber, isPrivate } from "../chart/frontier.js";
+import { FrontierChart } from "../chart/frontier.js";
+import { heading } from "../chart/head.js";
+import { isNumber, isPrivate } from "../chart/pareto.js";
 import { percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
 import { epsilonName, format } from "./drawings.js";
@@ -11,7 +13,7 @@ import { MEANING, ofMetric } from "./meaning.js";
 import { inline, isShare, minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
-/** @typedef {import("../chart/frontier.js").Point} Point */
+/** @typedef {import("../chart/pareto.js").Point} Point */
 /** @typedef {{unit?: string | null, delta?: number | null}} Promised unit and δ of an ε */
 
 const [VALUE, AUC] = [2, 3]; // places of these cells after the name
@@ -20,8 +22,7 @@ const [VALUE, AUC] = [2, 3]; // places of these cells after the name
 export function frontier(context) {
   const load = (/** @type {string} */ id) => context.model.send({ load: id });
   const chart = new FrontierChart(load);
-  const heading = html("h3", { class: "fb-chart-title" });
-  const subtitle = html("small", { class: "fb-chart-subtitle" });
+  const [title, subtitle] = [new Text(), new Text()];
   const cost = about(MEANING.epsilon);
   const metric = about("");
   const head = html(
@@ -44,11 +45,10 @@ export function frontier(context) {
   const save = saveButtons(() => ({
     target: figure,
     parts: [context.table().info.data, "privacy-utility"],
-    title: heading.textContent ?? "",
-    words: subtitle.textContent ?? "",
+    title: title.data,
+    words: subtitle.data,
   }));
-  const title = html("div", { class: "fb-chart-head" }, heading, subtitle, save.el);
-  const figure = html("div", {}, title, chart.el);
+  const figure = html("div", {}, heading(title, subtitle, save.el), chart.el);
   const scroll = html("div", { class: "fb-scroll" }, table);
   const bar = controls((asked) => context.model.send({ sweep: asked }));
   const map = heatMap(
@@ -76,7 +76,7 @@ export function frontier(context) {
     const apart = others > 0 ? `; ${others} with other data, unit of privacy or δ not shown` : "";
     text(subtitle, `a point per run, or mean of seeds; choose one to load it${apart}`);
     const show = format(data);
-    text(heading, `${info.metric.label} against privacy`);
+    text(title, `${info.metric.label} against privacy`);
     save.label();
     text(metric, inline(info.metric));
     set(metric, { "data-help": ofMetric(info) });

@@ -74,19 +74,19 @@ export function live(context) {
       for (const chart of Object.values(charts)) chart.forget();
     }
     run = info.run;
-    for (const chart of Object.values(charts)) chart.from = info.data;
+    for (const chart of Object.values(charts)) chart.head.from = info.data;
     levels.show(info.levels);
     const shared = axis(kind, table, end);
     end = shared.xDomain[1];
     text(words, info.note || (table.rows === 0 ? PREVIEW : ""));
     set(note, { hidden: words.textContent === "" });
     set(what, { hidden: info.note === "", "data-help": ofNote(info) });
-    charts.accuracy.title(info.metric.label, "", ofMetric(info));
+    charts.accuracy.head.show(info.metric.label, "", ofMetric(info));
     charts.accuracy.draw(accuracy(table, shared, kind));
-    charts.loss.title("Loss", info.loss_label, ofLoss(info));
+    charts.loss.head.show("Loss", info.loss_label, ofLoss(info));
     charts.loss.draw(loss(table, shared, kind));
     drawEpsilon(table, shared);
-    charts.norm.title("Update norm", "median over the cohort", MEANING.norm);
+    charts.norm.head.show("Update norm", "median over the cohort", MEANING.norm);
     const unmeasured = table.rows > 0 && table.column("update_norm") === null;
     charts.norm.unavailable(unmeasured ? "This run does not record update norms." : null);
     charts.norm.draw(norm(table, shared, kind));
@@ -100,7 +100,7 @@ export function live(context) {
     const known = isPrivate(table);
     const at = `${epsilonName(unit)}${delta === null ? "" : ` at δ = ${power(delta)}`}`;
     const help = known ? `${MEANING.epsilon}\n${table.info.promise}` : MEANING.epsilon;
-    charts.epsilon.title("Privacy spent", known ? at : "", help);
+    charts.epsilon.head.show("Privacy spent", known ? at : "", help);
     charts.epsilon.unavailable(
       known ? null : "No privacy mechanism: there is no ε to spend. Choose one under Privacy.",
     );

@@ -45,14 +45,14 @@ export class RunRow {
     });
     this.called = "";
     this.bare = html("span");
-    this.told = html("small", { class: "fb-told" });
+    this.told = html("small");
     this.extra = html("small");
     this.head = html("th", { scope: "row" }, this.name, this.bare, this.told, this.extra);
     this.load = html("button", { type: "button", class: "fb-link" }, "Load");
     this.load.addEventListener("click", () => load(id));
     this.remove = html("button", { type: "button", class: "fb-link fb-cross" }, "✕");
     this.remove.addEventListener("click", () => ask({ id, delete: true }));
-    this.actions = html("td", { class: "fb-actions" }, this.load, this.remove);
+    this.actions = html("td", {}, this.load, this.remove);
     /** @type {HTMLTableCellElement[]} */
     this.cells = [];
     this.el = html("tr", {}, this.marks, this.head, this.actions);

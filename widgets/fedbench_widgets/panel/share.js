@@ -2,6 +2,7 @@
 /** What there is to take away of the run on show: its numbers, and a page about it. */
 
 import { html } from "../chart/dom.js";
+import { heading } from "../chart/head.js";
 import { saveFromKernel, saying } from "./asking.js";
 
 /** @type {[string, string, string][]} name, what the kernel calls it, what it is */
@@ -20,12 +21,7 @@ export function share(context) {
     button.addEventListener("click", () => saveFromKernel(context.model, what, say));
     return button;
   });
-  const head = html(
-    "div",
-    { class: "fb-chart-head" },
-    html("h3", { class: "fb-chart-title" }, "Share"),
-    html("small", { class: "fb-chart-subtitle" }, "the run on show, as files"),
-    html("span", { class: "fb-end fb-start" }, ...buttons, said),
-  );
+  const end = html("span", { class: "fb-end fb-start" }, ...buttons, said);
+  const head = heading("Share", "the run on show, as files", end);
   return html("section", { class: "fb-block", "aria-label": "Share" }, head);
 }

@@ -22,7 +22,7 @@ import { saveButtons } from "../chart/export.js";
  * @property {number | null} eta seconds
  * @property {string} words what is wrong
  * @property {string[]} cautions
- * @property {import("../chart/frontier.js").Point[]} points
+ * @property {import("../chart/pareto.js").Point[]} points
  * @property {{label: string, value: number}[]} levels
  * @property {Grid | null} map
  */
@@ -187,7 +187,7 @@ export function heatMap(format, from) {
     parts: [from(), "sweep"],
     title: caption.textContent ?? "",
   }));
-  const el = html("div", { class: "fb-scroll fb-saved", hidden: true }, table, save.el);
+  const el = html("div", { class: "fb-scroll", hidden: true }, table, save.el);
   let drawn = "";
   return {
     el,

@@ -24,7 +24,11 @@ class PartitionMap(anywidget.AnyWidget):
     """
 
     _esm = esm.load(_HERE / "partition.js")
-    _css = esm.style(_HERE.parent / "chart" / "theme.css", _HERE / "partition.css")
+    _css = esm.style(
+        _HERE.parent / "chart" / "theme.css",
+        _HERE.parent / "chart" / "chart.css",
+        _HERE / "partition.css",
+    )
 
     counts = traitlets.Bytes(b"").tag(sync=True)
     clients = traitlets.Int(0).tag(sync=True)

@@ -1,0 +1,88 @@
+// @ts-check
+/** Runs as points of utility against ε, without a page: which none beats, what range holds them. */
+
+import { nice } from "./scale.js";
+
+/**
+ * @typedef {object} Point
+ * @property {string} id
+ * @property {string} label
+ * @property {number | null} epsilon null or infinite: a run without privacy
+ * @property {number} value
+ * @property {number} [low] end of the error bar
+ * @property {number} [high]
+ * @property {number} [rounds]
+ * @property {number | null} [delta]
+ * @property {string | null} [unit] what ε protects
+ * @property {number | null} [personal] the value by the clients' own models
+ * @property {number | string | null} [seed]
+ * @property {boolean} [current]
+ * @property {number | null} [auc] of an attacker who guesses who was trained on
+ * @property {string} [metric] what the value measures
+ * @property {string} [data] name of the data set
+ * @property {string | null} [color] name of the theme colour of a pinned run
+ */
+
+/** @param {Point} point */
+export function isPrivate(point) {
+  return point.epsilon !== null && Number.isFinite(point.epsilon) && point.epsilon > 0;
+}
+
+/** @param {Point} point */
+export function epsilon(point) {
+  return point.epsilon ?? Infinity;
+}
+
+/**
+ * The runs that no other run beats in both ε and utility, by growing ε.
+ * @param {Point[]} points
+ * @param {boolean} minimize
+ * @returns {Point[]}
+ */
+export function pareto(points, minimize) {
+  const sign = minimize ? -1 : 1;
+  const order = [...points].sort((a, b) => epsilon(a) - epsilon(b) || sign * (b.value - a.value));
+  /** @type {Point[]} */
+  const best = [];
+  for (const point of order) {
+    const last = best[best.length - 1];
+    if (!last || sign * point.value > sign * last.value) best.push(point);
+  }
+  return best;
+}
+
+/** @param {Point[]} points @param {boolean} minimize @returns {Point | undefined} */
+export function pickBest(points, minimize) {
+  const sign = minimize ? -1 : 1;
+  return [...points].sort((a, b) => sign * (b.value - a.value))[0];
+}
+
+/** @param {Point[]} points @returns {[number, number]} */
+export function epsilonDomain(points) {
+  if (points.length === 0) return [0.3, 20];
+  const low = Math.min(0.5, epsilon(points[0]));
+  const high = Math.max(8, epsilon(points[points.length - 1]));
+  return [low / 1.35, high * 1.35];
+}
+
+/**
+ * @param {Point[]} points
+ * @param {number[]} levels
+ * @param {boolean} fraction
+ * @returns {[number, number]}
+ */
+export function valueDomain(points, levels, fraction) {
+  const own = points.flatMap((point) => [point.value, point.low, point.high]);
+  const ends = [...own, ...levels].filter(isNumber);
+  if (ends.length === 0) return [0, 1];
+  const low = Math.min(...ends);
+  const high = Math.max(...ends);
+  const room = Math.max((high - low) * 0.15, fraction ? 0.04 : Math.abs(high) * 0.1);
+  const domain = nice(low - room, high + room, 5);
+  return fraction ? [Math.max(0, domain[0]), Math.min(1, domain[1])] : domain;
+}
+
+/** @param {number | null | undefined} value @returns {value is number} */
+export function isNumber(value) {
+  return Number.isFinite(value);
+}
