@@ -189,7 +189,9 @@ class WorkbenchPage:
         self.root = page.locator(ROOT) if root is None else root
 
     def picture(self) -> bytes:
-        """Return what the window shows of the workbench, less JupyterLab's line of status below."""
+        """Return the workbench from its top, as far as the window shows it."""
+        self.root.evaluate("root => root.scrollIntoView({ block: 'start' })")
+        # less JupyterLab's line of status below
         box, window = self.root.bounding_box(), self.page.viewport_size
         assert box and window
         height = min(box["height"], window["height"] - box["y"] - 26)

@@ -73,6 +73,8 @@ def test_a_sweep_fills_the_tab_is_cancelled_and_goes_on(lab: Lab) -> None:
         lab.run('wb.experiment = wb.experiment.replace(**{"partition.clients": 100, "rounds": 30})')
         asked(workbench, "0.5, 1, 2, 4, 8, ∞", 5).get_by_role("button", name="Run sweep").click()
         expect(status).to_have_text("30 of 30 runs done", timeout=120_000)
+        lab.theme("JupyterLab Light")
+        lab.command("application:toggle-left-area")
         lab.page.set_viewport_size({"width": 1440, "height": 1400})
         PICTURE.write_bytes(workbench.picture())
     # a point is an experiment
