@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.browser.serving import Served
 
 ROOT = "[data-fedbench=workbench]"
 LAB = "lab/tree"
+THEMES = "JupyterLab Light", "JupyterLab Dark"
 # A notebook in a page that is there; the kernel of the one before, if any, is given to it.
 OPEN = """async path => {
     const { commands, serviceManager } = window.jupyterapp;
@@ -138,6 +140,13 @@ class Lab:
         self.command("apputils:change-theme", theme=name)
         self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def accessible(self) -> None:
+        """Check what is shown of the workbench against axe's rules, in both themes."""
+        for theme in THEMES:
+            self.theme(theme)
+            found = Axe().run(self.page, context=ROOT)
+            assert found.violations_count == 0, f"{theme}:\n{found.generate_report()}"
 
     def clear(self, anew: bool = False) -> None:
         """Leave the page with nothing open and its kernel with nothing in it, or no page at all."""
