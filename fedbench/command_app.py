@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,13 +24,21 @@ def page(
 ) -> None:
     """Serve the workbench as a plain web page."""
     try:
-        from fedbench.page import serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "voila":
-            raise
-        stop("Voila is not installed; get it with: pip install 'fedbench-workbench[app]'")
+        importlib.import_module("voila.app")
+    except Exception as error:  # its code, or that of what it needs, which may raise anything
+        stop(f"{_failed(error)}; get it with: pip install 'fedbench-workbench[app]'")
+    from fedbench.page import serve
+
     experiment = None if file is None else experiment_file.read(file, [], allow_imports=False)
     try:
         serve(experiment, port, browser, theme)
     except OSError as error:
         stop(f"port {port} cannot be had: {error.strerror or error}")
+
+
+def _failed(error: Exception) -> str:
+    """Return in a line why Voila cannot be had."""
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == "voila":
+        return "Voila is not installed"
+    why = " ".join(str(error).split())
+    return f"Voila is installed but cannot be imported: {type(error).__name__}: {why}"
