@@ -1,23 +1,19 @@
-"""The command line: every command of `fedbench`, a short function each."""
+"""The command line: the commands of `fedbench`, those of some length from modules of their own."""
 
 from __future__ import annotations
 
 import difflib
-import importlib.util
-import os
 import sys
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
-from urllib.parse import quote
+from typing import Annotated
 
-import tomlkit
 import typer
 from pydantic import ValidationError
-from tomlkit.exceptions import TOMLKitError
 
 import fedbench
-from fedbench import command_report, printed
+from fedbench import command_app, command_lab, command_report, experiment_file, printed
+from fedbench.exits import FAILED, INTERRUPTED, refuse, stop
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import Session
@@ -25,22 +21,12 @@ from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, prepare, resume as resumed, save
 from fedbench.scenarios import SCENARIOS, Scenario
 from fedbench.spec import problems
-from fedbench.study import Sweep, SweepError
+from fedbench.study import SweepError
 from fedbench.study.grid import label, refuse_code
 from fedbench.study.plan import plan as make_plan
 from fedbench.study.sweep import sweep as make_sweep
 from fedbench.template import template
-
-JUPYTER = Path(__file__).parent / "jupyter"  # JupyterLab's settings where we start it
-WRONG, FAILED, INTERRUPTED = 2, 1, 130  # exit codes; 130 is the shell's own for Ctrl-C
-
-ABOUT = """\
-# The workbench
-
-Run the cell below, then press **Start**: a hundred simulated phones learn to read digits together,
-under a privacy budget, while you watch. Every setting is on the left; change one and press
-**Start** again.\
-"""
+from fedbench.watching import follow, watch
 
 app = typer.Typer(
     name="fedbench",
@@ -69,7 +55,6 @@ Imports = Annotated[
     bool,
     typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
 ]
-Theme = Literal["light", "dark"]
 
 
 def main() -> None:
@@ -105,14 +90,14 @@ def new(
     try:
         text = template(_scenario(scenario)(real=real))
     except ValueError as error:
-        _refuse(str(error))
+        refuse(str(error))
     try:
         with file.open("w" if force else "x", encoding="utf-8") as out:
             out.write(text)
     except FileExistsError:
-        _refuse(f"{file} is there already; choose another name, or overwrite it with --force")
+        refuse(f"{file} is there already; choose another name, or overwrite it with --force")
     except OSError as error:
-        _refuse(f"{file} cannot be written: {error.strerror or error}")
+        refuse(f"{file} cannot be written: {error.strerror or error}")
     typer.echo(f"Wrote {file}. Next: fedbench run {file}")
 
 
@@ -142,17 +127,17 @@ def run(
     """Run an experiment and save its results."""
     if allow_imports:
         sys.path.insert(0, str(Path.cwd()))  # where `python -m` would look for a module as well
-    experiment = _read(file, changes or [], allow_imports)
+    experiment = experiment_file.read(file, changes or [], allow_imports)
     for text in experiment.cautions():
         typer.echo(f"caution: {text}", err=True)
     try:
         Rounds(experiment)
     except ValueError as error:
-        _refuse(str(error))
+        refuse(str(error))
     try:
         folder = prepare(out or _free(Path("runs") / file.stem), experiment)
     except StoreError as error:
-        _refuse(str(error))
+        refuse(str(error))
     _carry_out(Session(experiment), folder, quiet, profile)
 
 
@@ -183,9 +168,9 @@ def resume(
         session = resumed(folder, allow_imports=allow_imports, **wanted)
         place = prepare(out or _free(folder), session.history.experiment)
     except ValidationError as error:
-        _refuse(*map(str, problems(error)))
+        refuse(*map(str, problems(error)))
     except (StoreError, OverrideError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     _carry_out(session, place, quiet, profile)
 
 
@@ -220,19 +205,19 @@ def sweep(
     """Run an experiment with all combinations of some values, and compare them."""
     if allow_imports:
         sys.path.insert(0, str(Path.cwd()))
-    experiment = _read(file, changes or [], allow_imports)
+    experiment = experiment_file.read(file, changes or [], allow_imports)
     try:
         axes = dict(map(several, over))
         if len(axes) < len(over):
-            _refuse("--over: a setting is there twice; give all of its values at once")
+            refuse("--over: a setting is there twice; give all of its values at once")
         if not allow_imports:
             refuse_code(axes)
         going = make_sweep(experiment, axes, folder=folder, workers=workers)
     except (ValueError, SweepError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     for text in going.cautions():
         typer.echo(f"caution: {text}", err=True)
-    interrupted = _follow(going, quiet)
+    interrupted = follow(going, quiet)
     printed.compare(going.frontier())
     for result in going.results:
         if result.error:
@@ -281,84 +266,26 @@ def plan(
             ratio = found.signal_to_noise(parameters)
             typer.echo(f"signal to noise of the mean update, at best: {ratio:.3g}")
     except ValueError as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
-@app.command()
-def lab(
-    port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
-) -> None:
-    """Open JupyterLab on the workbench notebook."""
-    if importlib.util.find_spec("jupyterlab") is None:
-        _stop("JupyterLab is not installed; get it with: python -m pip install jupyterlab", FAILED)
-    notebook = _workbench()
-    # What was trained stays in the saved notebook: by default Jupyter leaves widgets out of it.
-    folders = [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH")]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
-    command = [sys.executable, "-m", "jupyterlab"]
-    command.append(f"--LabApp.default_url=/lab/tree/{quote(notebook.as_posix())}")
-    if port is not None:
-        command.append(f"--port={port}")
-    if not browser:
-        command.append("--no-browser")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # containers often run as root, which Jupyter takes if told
-    # Jupyter takes this process's place, so that Ctrl-C and its question reach it undisturbed.
-    os.execv(sys.executable, command)
+app.command()(command_lab.lab)
+app.command("app")(command_app.page)
 
 
-@app.command("app")
-def page(
-    file: Annotated[
-        Path | None, typer.Argument(help="An experiment as TOML to begin with; see `fedbench new`.")
-    ] = None,
-    port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
-    theme: Annotated[Theme, typer.Option(help="Colours of the page.")] = "light",
-) -> None:
-    """Serve the workbench as a plain web page."""
-    try:
-        from fedbench.page import serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "voila":
-            raise
-        _stop("Voila is not installed; get it with: pip install 'fedbench-workbench[app]'", FAILED)
-    experiment = None if file is None else _read(file, [], allow_imports=False)
-    try:
-        serve(experiment, port, browser, theme)
-    except OSError as error:
-        _stop(f"port {port} cannot be had: {error.strerror or error}", FAILED)
-
-
-# Reading an experiment ---------------------------------------------------------------------------
+# Scenarios ---------------------------------------------------------------------------------------
 
 
 def _scenario(name: str) -> Scenario:
     known = {scenario.name: scenario for scenario in SCENARIOS}
     if name not in known:
-        _refuse(f"no scenario is called {name!r}{_nearest(name, list(known))}")
+        refuse(f"no scenario is called {name!r}{_nearest(name, list(known))}")
     return known[name]
 
 
-def _read(file: Path, changes: list[str], allow_imports: bool) -> Experiment:
-    try:
-        data = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
-    except OSError as error:
-        _refuse(f"{file} cannot be read: {error.strerror or error}")
-    except UnicodeDecodeError as error:
-        _refuse(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}")
-    except TOMLKitError as error:
-        line = getattr(error, "line", None)
-        _refuse(f"{file}{'' if line is None else f':{line}'}: {error}")
-    try:
-        for change in changes:
-            override(data, change, allow_imports=allow_imports)
-        return Experiment.from_dict(data, allow_imports=allow_imports)
-    except ValidationError as error:
-        _refuse(*map(str, problems(error)))
-    except OverrideError as error:
-        _refuse(str(error))
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
 
 
 # Running -----------------------------------------------------------------------------------------
@@ -367,17 +294,17 @@ def _read(file: Path, changes: list[str], allow_imports: bool) -> Experiment:
 def _carry_out(session: Session, folder: Path, quiet: bool, profiled: bool) -> None:
     """Run a session to its end, save it and print what it came to."""
     try:
-        interrupted = _watch(session, quiet)
+        interrupted = watch(session, quiet)
         save(session, folder)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except (StoreError, OSError) as error:
-        _stop(f"the results cannot be saved: {error}", FAILED)
+        stop(f"the results cannot be saved: {error}")
     printed.report(session, folder)
     if profiled:
         printed.profile(session.history)
     if session.failure is not None:
-        _stop(session.failure.message, FAILED)
+        stop(session.failure.message)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     typer.echo(
@@ -393,102 +320,3 @@ def _free(folder: Path) -> Path:
     ).exists():
         number += 1
     return found
-
-
-def _watch(session: Session, quiet: bool) -> bool:
-    """Run to the end and return whether Ctrl-C ended it; a second one goes through."""
-    from tqdm import tqdm
-
-    hidden = quiet or not sys.stderr.isatty()
-    total = session.experiment.rounds
-    interrupted = False
-    with tqdm(total=total, unit="round", disable=hidden, leave=False) as bar:
-        session.start()
-        while session.state in ("running", "stopping"):
-            try:
-                session.wait(0.1)
-                bar.update(len(session.history) - bar.n)
-            except KeyboardInterrupt:
-                if interrupted:
-                    raise
-                interrupted = True
-                session.stop()
-                typer.echo("stopping after this round; Ctrl-C again to leave at once", err=True)
-    return interrupted
-
-
-def _follow(going: Sweep, quiet: bool) -> bool:
-    """Wait for a sweep's end and return whether Ctrl-C cancelled it."""
-    from tqdm import tqdm
-
-    hidden = quiet or not sys.stderr.isatty()
-    with tqdm(total=len(going.points), unit="run", disable=hidden, leave=False) as bar:
-        try:
-            while going.wait(0.1) == "running":
-                bar.update(going.progress.done - bar.n)
-        except KeyboardInterrupt:
-            going.cancel()
-            return True
-    return False
-
-
-# The workbench notebook --------------------------------------------------------------------------
-
-
-def _workbench() -> Path:
-    """Return a workbench notebook below the current folder; write one where there is none."""
-    shipped = Path("notebooks/workbench.ipynb")
-    if _is_workbench(shipped):
-        return shipped
-    number = 1
-    while True:
-        path = Path("workbench.ipynb" if number == 1 else f"workbench-{number}.ipynb")
-        if _is_workbench(path):
-            return path
-        if not path.exists():
-            break
-        number += 1
-    try:
-        path.write_text(workbench_notebook(), encoding="utf-8")
-    except OSError as error:
-        _stop(f"{path} cannot be written here: {error.strerror or error}", FAILED)
-    return path
-
-
-def _is_workbench(path: Path) -> bool:
-    try:
-        return "from fedbench_widgets import Workbench" in path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def workbench_notebook() -> str:
-    """Return the notebook that opens the workbench, as JSON text."""
-    from nbformat import v4, writes
-
-    about = v4.new_markdown_cell(ABOUT, id="about")
-    code = v4.new_code_cell(
-        "from fedbench_widgets import Workbench\n\nwb = Workbench()\nwb", id="workbench"
-    )
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook = v4.new_notebook(cells=[about, code], metadata={"kernelspec": kernel})
-    return writes(notebook) + "\n"
-
-
-# Saying no ---------------------------------------------------------------------------------------
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
-
-
-def _refuse(*lines: str) -> NoReturn:
-    for line in lines:
-        typer.echo(line, err=True)
-    raise typer.Exit(WRONG)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(code)

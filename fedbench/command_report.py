@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from fedbench.exits import refuse
 from fedbench.reporting import ReportError, report as make_report
 from fedbench.runs import History
 from fedbench.runs.store import StoreError, load, resume
 from fedbench.spec import problems
-
-WRONG = 2  # exit code
 
 
 def report(
@@ -36,14 +35,9 @@ def report(
         histories = [_read(folder, allow_imports) for folder in folders]
         make_report(histories, out, title=title, force=force)
     except ValidationError as error:
-        for problem in problems(error):
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(WRONG) from error
+        refuse(*map(str, problems(error)))
     except (StoreError, ReportError) as error:
-        typer.echo(
-            str(error).replace("overwrite it with force", "overwrite it with --force"), err=True
-        )
-        raise typer.Exit(WRONG) from error
+        refuse(str(error).replace("overwrite it with force", "overwrite it with --force"))
     count = f"{len(folders)} run{'' if len(folders) == 1 else 's'}"
     typer.echo(f"Wrote {out}: {count}. Open it in any browser.")
 

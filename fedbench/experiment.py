@@ -18,7 +18,7 @@ from fedbench.engine import Engine, StackedEngine
 from fedbench.models import Linear, Model, metrics_of
 from fedbench.sampling import Everyone, Poisson, Sampling
 from fedbench.soundness import cautions, refusals
-from fedbench.spec import Spec, refuse
+from fedbench.spec import Spec, refuse_part
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
 
@@ -142,9 +142,7 @@ class Experiment(Spec):
     @model_validator(mode="after")
     def _sound(self) -> Experiment:
         if refusal := self.data.refuses():
-            name, reason = refusal
-            given = getattr(self.data, name)
-            error = refuse(f"data.{name}", reason, given)
+            error = refuse_part("data", self.data, refusal)
             # what else there is to say depends on the data
             raise ValidationError.from_exception_data("Experiment", [error])
         if errors := refusals(self):

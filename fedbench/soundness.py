@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
-from fedbench.spec import refuse
+from fedbench.spec import refuse, refuse_part
 from fedbench.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def refusals(experiment: Experiment) -> list[InitErrorDetails]:
 def _data_errors(experiment: Experiment) -> list[InitErrorDetails]:
     errors = []
     if refusal := experiment.partition.refuses(experiment.data):
-        name, reason = refusal
-        given = getattr(experiment.partition, name, experiment.partition.kind())
-        return [refuse(f"partition.{name}", reason, given)]
+        return [refuse_part("partition", experiment.partition, refusal)]
     clients, shape = experiment.clients, getattr(experiment.data, "shape", None)
     for place, skew in enumerate(experiment.skews):
         reason = shape and skew.refuses(experiment.data.task, shape, experiment.data.vocabulary)
@@ -58,10 +56,9 @@ def _data_errors(experiment: Experiment) -> list[InitErrorDetails]:
 def _device_errors(experiment: Experiment) -> list[InitErrorDetails]:
     if experiment.devices is None:
         return []
-    if refusal := experiment.devices.availability.refuses():
-        name, reason = refusal
-        given = getattr(experiment.devices.availability, name)
-        return [refuse(f"devices.availability.{name}", reason, given)]
+    availability = experiment.devices.availability
+    if refusal := availability.refuses():
+        return [refuse_part("devices.availability", availability, refusal)]
     over = experiment.devices.over_selection
     central = isinstance(experiment.privacy, ClientLevelDP)
     if over == 1 or (experiment.sampling.needed is not None and not central):

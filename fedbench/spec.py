@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from types import MethodType
 from typing import Any, ClassVar, Self, cast, get_args
 
 import tomlkit
@@ -283,8 +282,7 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
         shown = self.value is not None and not isinstance(self.value, Mapping | Spec)
-        value = self.value() if isinstance(self.value, MethodType) else self.value  # as kind is
-        given = f" (given: {value!r})" if shown else ""
+        given = f" (given: {self.value!r})" if shown else ""
         return f"{where}{self.message}{given}"
 
 
@@ -310,6 +308,16 @@ def _bound(value: object) -> str:
 def refuse(path: str, message: str, value: object = None) -> InitErrorDetails:
     """Return one line of a `ValidationError` for a rule over several fields, at a dotted `path`."""
     return _error("unsound", message, tuple(path.split(".")), value)
+
+
+def refuse_part(path: str, part: Part, refusal: tuple[str, str]) -> InitErrorDetails:
+    """Return `refuse` for the field of `part`, at `path`, and the reason that `refusal` holds.
+
+    Where that is no field of it, as "kind" is none, what was given is the kind of the part.
+    """
+    name, reason = refusal
+    given = getattr(part, name) if name in type(part).model_fields else part.kind()
+    return refuse(f"{path}.{name}", reason, given)
 
 
 def _error(kind: str, message: str, loc: tuple[str, ...], value: object) -> InitErrorDetails:

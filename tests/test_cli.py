@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 
 import fedbench as fb
 from fedbench.channel.privacy import accounting
-from fedbench.cli import app, workbench_notebook
+from fedbench.cli import app
+from fedbench.command_lab import workbench_notebook
 from fedbench.data.files import VARIABLE
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import store

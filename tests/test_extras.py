@@ -47,6 +47,32 @@ def test_without_kaleido_a_figure_is_shown_and_its_picture_is_named() -> None:
     assert "pip install 'fedbench-workbench[pictures]'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise RuntimeError('no such\\n  switch')", "RuntimeError: no such switch"),
+        ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
+    ],
+)
+def test_a_voila_that_does_not_import_says_what_failed(
+    code: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "voila").mkdir()
+    (tmp_path / "voila/__init__.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {APP}"],
+        cwd=tmp_path,  # whose packages come first
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: Voila is installed but cannot be imported: {said}; get it with: "
+        "pip install 'fedbench-workbench[app]'\n",
+    )
+
+
 def test_outside_a_notebook_the_workbench_says_where_to_go(tmp_path: Path) -> None:
     program = "from fedbench_widgets import Workbench\nprint(repr(Workbench()))\n"
     (tmp_path / "mine.py").write_text(program, encoding="utf-8")

@@ -286,3 +286,15 @@ def test_a_bad_value_is_refused_in_plain_words(changes: dict[str, object], said:
         fb.Experiment.from_dict(changes)
     (problem,) = problems(caught.value)
     assert str(problem).startswith(said)
+
+
+def test_a_part_that_does_not_fit_is_given_by_its_kind() -> None:
+    wrong = {"data": {"kind": "Digits"}, "partition": {"kind": "Natural"}}
+    with pytest.raises(ValidationError) as caught:
+        fb.Experiment.from_dict(wrong)
+    (problem,) = problems(caught.value)
+    assert (problem.path, problem.value) == ("partition.kind", "Natural")
+    assert str(problem) == (
+        "partition.kind: Digits does not say who holds a row; choose Dirichlet or IID "
+        "(given: 'Natural')"
+    )

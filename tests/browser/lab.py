@@ -231,9 +231,10 @@ class WorkbenchPage:
             arg=[f"{ROOT} svg[data-chart={chart}]", at_least],
         )
 
-    def wait_state(self, *states: str) -> None:
-        """Wait until the run is in one of `states`."""
-        self.page.wait_for_selector(", ".join(f"{ROOT}[data-state={state}]" for state in states))
+    def wait_state(self, *states: str, timeout: float | None = None) -> None:
+        """Wait until the run is in one of `states`, for `timeout` ms if work takes longer."""
+        wanted = ", ".join(f"{ROOT}[data-state={state}]" for state in states)
+        self.page.wait_for_selector(wanted, timeout=timeout)
 
     def section(self, title: str) -> Locator:
         """Return the heading of a section of the form."""

@@ -189,3 +189,35 @@ def test_the_designer_and_lists_of_parts_are_accessible(lab: Lab) -> None:
     workbench.root.get_by_role("button", name="Remove", exact=True).click()
     expect(workbench.root.get_by_role("combobox", name="Skew 1")).to_be_hidden()
     assert lab.run("print(wb.experiment.skews)") == "()"
+
+
+# Names in lists that are wider than the lists, each with its width and the room for it, in px.
+CUT = """form => [...form.querySelectorAll("select")].filter(each => each.offsetParent).flatMap(
+    list => {
+        const style = getComputedStyle(list), pen = document.createElement("span");
+        const { fontFamily, fontSize, fontWeight, paddingLeft, paddingRight } = style;
+        const room = list.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+        Object.assign(pen.style, { position: "fixed", fontFamily, fontSize, fontWeight });
+        document.body.append(pen);
+        const wide = [...list.options].map(({ text }) => {
+            pen.textContent = text;
+            return [text, pen.getBoundingClientRect().width, room];
+        });
+        pen.remove();
+        return wide.filter(([, width]) => width > room);
+    })"""
+
+
+def test_no_name_of_a_part_is_cut_off(lab: Lab) -> None:
+    workbench, _ = designer(lab, "fb.Experiment(skews=(fb.FeatureNoise(),), devices=fb.Devices())")
+    form = workbench.root.locator(".fedbench-form")
+    workbench.section("Scenario").click()  # titles of scenarios are sentences
+    for title in ("Data", "Model", "Training", "Aggregation", "Run", "Attack", "Devices"):
+        workbench.open_section(title)
+    for name in ("Data", "Partition", "Skews", "Skew 1", "Availability", "Privacy", "Engine"):
+        expect(workbench.root.get_by_role("combobox", name=name, exact=True)).to_be_visible()
+    assert form.evaluate(CUT) == []
+    add = workbench.root.get_by_role("button", name="Add", exact=True).bounding_box()
+    skews = workbench.root.get_by_role("combobox", name="Skews", exact=True).bounding_box()
+    assert add and skews
+    assert add["y"] >= skews["y"] + skews["height"], "the button stands below"

@@ -70,7 +70,7 @@ def test_a_federation_is_shaped_trained_paused_and_reloaded(lab: Lab) -> None:
     again = lab.workbench
     again.wait_points(paused + 3)
     again.wait_state("running", "done")
-    again.wait_state("done")
+    again.wait_state("done", timeout=60_000)
     again.wait_points(LONG)
     assert again.points() == LONG
 

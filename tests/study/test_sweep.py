@@ -335,6 +335,21 @@ def test_a_folder_serves_later_sweeps(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_levels_that_were_kept_under_an_earlier_name_go_by_todays(tmp_path: Path) -> None:
+    wards = PLAIN.replace(data=fb.Hospitals(), partition=fb.Natural())
+    first, _ = idle(wards, {"seed": [0]}, folder=tmp_path, levels=True)
+    first.resume()
+    assert first.wait(SOON) == "done"
+    (path,) = (each for each in tmp_path.iterdir() if '"levels"' in each.read_text())
+    path.write_text(path.read_text().replace('"true model"', '"oracle"'))
+    second, _ = idle(wards, {"seed": [0, 1]}, folder=tmp_path, levels=True)
+    second.resume()  # the levels of the other seed are computed, and called what they are today
+    assert second.wait(SOON) == "done"
+    assert '"oracle"' in path.read_text()
+    assert list(second.levels) == ["pooled", "local-only", "true model"]
+    assert second.levels["true model"] == pytest.approx(first.levels["true model"], rel=1e-12)
+
+
 def test_a_file_that_is_not_what_it_should_be_is_named(tmp_path: Path) -> None:
     axes = {"seed": [0, 1]}
     assert fb.sweep(PLAIN, axes, folder=tmp_path, workers=1).wait(SOON) == "done"

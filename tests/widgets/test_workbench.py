@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from ipywidgets.widgets.widget import _instances
 
 import fedbench as fb
 from fedbench.runs import SessionError
+from fedbench.scenarios import SCENARIOS
 from fedbench_widgets import Workbench
 from fedbench_widgets.picture import COLUMNS, MOST_POINTS, Series
 from fedbench_widgets.preview import epsilon_plan, privacy_hint
@@ -48,6 +50,27 @@ def send(workbench: Workbench, **content: object) -> None:
 
 def log(workbench: Workbench) -> list[tuple[str, str]]:
     return [(line["level"], line["text"]) for line in workbench._log]
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+def test_the_name_of_a_scenario_is_refused_with_the_call_that_takes_it(name: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        Workbench(name)  # pyright: ignore[reportArgumentType]
+    assert str(caught.value) == (
+        f"experiment = {name!r}: a workbench takes an Experiment or a Scenario; write "
+        f"`from fedbench.scenarios import {name}` and `Workbench({name})`"
+    )
+    taken: dict[str, Any] = {}
+    exec(f"from fedbench.scenarios import {name}", taken)
+    made = Workbench(taken[name])
+    assert made.experiment == taken[name]()
+    made.close()
+
+
+def test_what_is_no_experiment_is_refused() -> None:
+    for wrong in ("medcal", {"rounds": 3}):
+        with pytest.raises(TypeError, match=r"takes an Experiment or a Scenario$"):
+            Workbench(wrong)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_run_becomes_a_point_and_its_numbers_are_the_historys(workbench: Workbench) -> None:

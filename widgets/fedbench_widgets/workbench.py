@@ -57,17 +57,19 @@ class Workbench(widgets.VBox):
     """Configure a federation, train it in the background and watch it live.
 
     `experiment` is what the form starts with, an experiment or a scenario; by default a first look
-    at handwritten digits.
+    at handwritten digits. Raises TypeError for anything else, such as a scenario's name.
     Showing the same cell again closes the workbench that it made before.
     """
 
     _closing = True  # until there is something to close
 
     def __init__(self, experiment: Experiment | Scenario | None = None) -> None:
-        if not in_notebook():
-            warnings.warn(NOWHERE, stacklevel=2)
         start = digits if experiment is None else experiment
         first = start() if isinstance(start, Scenario) else start
+        if not isinstance(first, Experiment):
+            raise TypeError(_no_experiment(first))
+        if not in_notebook():
+            warnings.warn(NOWHERE, stacklevel=2)
         more = {start: None} if isinstance(start, Scenario) else {}
         scenarios = tuple(dict.fromkeys(SCENARIOS) | more)  # one of the person's own is the last
         self.session = Session(first)
@@ -405,6 +407,14 @@ class Workbench(widgets.VBox):
     def __repr__(self) -> str:
         """Name the widget only: this is its text/plain, which saved notebooks compare."""
         return "fedbench workbench"
+
+
+def _no_experiment(given: object) -> str:
+    """Return what to do instead of giving this."""
+    said = f"experiment = {given!r}: a workbench takes an Experiment or a Scenario"
+    if not any(given == scenario.name for scenario in SCENARIOS):
+        return said
+    return f"{said}; write `from fedbench.scenarios import {given}` and `Workbench({given})`"
 
 
 def _touching(publisher: Publisher) -> Callable[[], None]:

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import (
-    FEWEST,
     LICENCE,
     MADE,
     SimulationSeed,
@@ -19,8 +18,8 @@ from fedbench.data.simulated.knobs import (
     knob,
     shares,
     sigmoid,
-    too_few,
 )
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, Raw, TimeSplit
 
 FEATURES = (
@@ -48,7 +47,7 @@ RATE = {"default": 0.08, "fraud": 0.01}
 MONTHS = 36
 
 
-class Banks(TimeSplit):
+class Banks(World, TimeSplit):
     """Whether a credit defaults, or a payment is fraud, at banks of regions that differ.
 
     The log odds are linear, shifted by bank so that each has the rate of its region. With time they
@@ -56,6 +55,9 @@ class Banks(TimeSplit):
     months, and the latest are the test set.
     """
 
+    holder: ClassVar[str] = "bank"
+    total: ClassVar[str] = "rows"
+    stream: ClassVar[int] = 2
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(FEATURES),)
     ranked: ClassVar[bool] = True
@@ -105,16 +107,11 @@ class Banks(TimeSplit):
     @property
     def natural(self) -> Mapping[str, int]:
         """Return how many banks and how many bands of age there are."""
-        return {"bank": self.banks, "age band": len(BANDS)}
-
-    def refuses(self) -> tuple[str, str] | None:
-        """Refuse so few rows that a bank could be left with none."""
-        few = self.rows < FEWEST * self.banks
-        return ("rows", too_few(self.banks, self.rows)) if few else None
+        return {**super().natural, "age band": len(BANDS)}
 
     def table(self) -> Raw:
         """Return 12 features of each row, whether it happened (1) or not (0), and its true risk."""
-        rng = np.random.default_rng([self.world_seed, 2])
+        rng = self._chance()
         sizes = shares(self.banks, self.rows, 0.8, rng)
         bank = np.repeat(np.arange(self.banks), sizes)
         month = rng.integers(MONTHS, size=self.rows)
@@ -141,13 +138,12 @@ class Banks(TimeSplit):
             truth[mine] = sigmoid(score[mine] + intercept(score[mine], float(sigmoid(odds))))
         y = (rng.random(self.rows) < truth).astype(np.int64)
         shown = _shown(x)
-        names = tuple(f"bank {k + 1}" for k in range(self.banks))
         band = np.searchsorted(BAND_EDGES, shown[:, FEATURES.index("age")], side="right")
         return Raw(
             self._card(),
             shown,
             y,
-            {"bank": Column(names, bank), "age band": Column(BANDS, band)},
+            {"bank": Column(self._names(), bank), "age band": Column(BANDS, band)},
             time=month.astype(np.float64),
             truth=truth,
         )
@@ -162,7 +158,7 @@ class Banks(TimeSplit):
             features=FEATURES,
             target=self.event,
             classes=("no", "yes"),
-            client="bank",
+            client=self.holder,
             traps=(
                 "simulated: its log odds are linear in each month",
                 f"{RATE[self.event]:.0%} of rows are positive: accuracy misleads, the loss tells",

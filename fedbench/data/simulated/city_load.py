@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import LICENCE, MADE, SimulationSeed, knob
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, Raw, TimeSplit
 
 BUILDINGS = ("homes", "offices", "industry")
@@ -41,7 +41,7 @@ CROWD = 0.02  # kW per inhabitant, for a thousand visitors
 SUN = 0.25  # kW per inhabitant of panels in full sunshine, where there are any
 
 
-class CityLoad(TimeSplit):
+class CityLoad(World, TimeSplit):
     """The load of districts, an hour at a time, by weather, calendar, buildings and events.
 
     Each district is a mix of homes, offices and industry, whose days differ; it has panels or none,
@@ -50,6 +50,8 @@ class CityLoad(TimeSplit):
     its own. The latest fifth is the test set.
     """
 
+    holder: ClassVar[str] = "district"
+    stream: ClassVar[int] = 3
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (len(FEATURES),)
     districts: Annotated[
@@ -96,14 +98,9 @@ class CityLoad(TimeSplit):
     ] = 0.0
     world_seed: SimulationSeed = 0
 
-    @property
-    def natural(self) -> Mapping[str, int]:
-        """Return how many districts there are."""
-        return {"district": self.districts}
-
     def table(self) -> Raw:
         """Return 11 features of each hour and district, the load in kW and its true mean."""
-        rng = np.random.default_rng([self.world_seed, 3])
+        rng = self._chance()
         hours = self.days * DAY
         share = _mixes(self.districts, self.mix, rng)
         panels = self.mix * rng.random(self.districts)
@@ -112,7 +109,7 @@ class CityLoad(TimeSplit):
         local = 1.5 * rng.standard_normal(self.districts)  # a hill is colder than a square
         crowd = _crowds(self.districts, hours, self.events, rng)
         # of its own source of chance: a city that changes is else the same city
-        pace = np.random.default_rng([self.world_seed, 3, 1]).uniform(0.5, 1.5, self.districts)
+        pace = self._chance(1).uniform(0.5, 1.5, self.districts)
         passed = self.drift * np.arange(hours) / hours
         x, truth = [], []
         for k in range(self.districts):
@@ -123,13 +120,12 @@ class CityLoad(TimeSplit):
             truth.append(_load(features, share[k], panels[k] + built, 1 + built))
         mean = np.concatenate(truth)
         y = mean * (1 + NOISE * rng.standard_normal(len(mean)))
-        names = tuple(f"district {k + 1}" for k in range(self.districts))
         clock = (START + np.arange(hours)).astype(np.float64)
         return Raw(
             self._card(),
             np.concatenate(x).astype(np.float32),
             y.astype(np.float32),
-            {"district": Column(names, np.repeat(np.arange(self.districts), hours))},
+            {"district": Column(self._names(), np.repeat(np.arange(self.districts), hours))},
             time=np.tile(clock, self.districts),
             truth=mean,
         )
@@ -144,7 +140,7 @@ class CityLoad(TimeSplit):
             features=FEATURES,
             target="load",
             target_unit="kW per inhabitant",
-            client="district",
+            client=self.holder,
             traps=(
                 "simulated: weather is as measured, and noise has no memory, so lags tell nothing",
                 "what a district is built of is not among the features: that is what makes one "

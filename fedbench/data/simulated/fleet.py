@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import LICENCE, MADE, SimulationSeed, knob, sigmoid
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, RandomSplit, Raw
 
 FEATURES = (
@@ -29,7 +29,7 @@ READINGS = 12  # within which a failure is foretold
 CURVE = (6.0, 1.0)  # the odds of failing are exp(first × (wear − second)) a reading
 
 
-class Fleet(RandomSplit):
+class Fleet(World, RandomSplit):
     """Whether a machine fails within its next 12 readings, in plants that run them differently.
 
     Wear grows with load and heat, and with it vibration, oil temperature and current; the odds of
@@ -37,6 +37,8 @@ class Fleet(RandomSplit):
     held out: a machine that was trained on is not tested.
     """
 
+    holder: ClassVar[str] = "plant"
+    stream: ClassVar[int] = 4
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(FEATURES),)
     plants: Annotated[
@@ -82,14 +84,9 @@ class Fleet(RandomSplit):
     ] = 0.5
     world_seed: SimulationSeed = 0
 
-    @property
-    def natural(self) -> Mapping[str, int]:
-        """Return how many plants there are."""
-        return {"plant": self.plants}
-
     def table(self) -> Raw:
         """Return 8 features of each reading, whether it fails soon (1), and the true risk."""
-        rng = np.random.default_rng([self.world_seed, 4])
+        rng = self._chance()
         count = self.plants * self.machines
         plant = np.repeat(np.arange(self.plants), self.machines)
         duty = (0.6 + 0.15 * self.duty * rng.standard_normal(self.plants)).clip(0.2, 1.0)[plant]
@@ -108,12 +105,11 @@ class Fleet(RandomSplit):
             y[:, : self.readings - ahead] |= fails[:, ahead:]
         rows = x[:, kept].reshape(-1, len(FEATURES))
         each = rows.shape[0] // count
-        names = tuple(f"plant {k + 1}" for k in range(self.plants))
         return Raw(
             self._card(),
             rows.astype(np.float32),
             y[:, kept].reshape(-1).astype(np.int64),
-            {"plant": Column(names, np.repeat(plant, each))},
+            {"plant": Column(self._names(), np.repeat(plant, each))},
             time=np.tile(np.arange(self.readings, dtype=np.float64)[kept], count),
             units=np.repeat(np.arange(count), each),
             truth=truth[:, kept].reshape(-1),
@@ -129,7 +125,7 @@ class Fleet(RandomSplit):
             features=FEATURES,
             target=f"fails within {READINGS} readings",
             classes=("no", "yes"),
-            client="plant",
+            client=self.holder,
             traps=(
                 "simulated: sensors show wear through noise, so no model sees all that the best "
                 "score knows, which is the wear itself and the load to come",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -19,8 +18,8 @@ from fedbench.data.simulated.knobs import (
     knob,
     shares,
     sigmoid,
-    too_few,
 )
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, RandomSplit, Raw
 
 FEATURES = (
@@ -52,7 +51,7 @@ TYPICAL = np.array([132.0, 235.0, 140.0, 0.9])  # mmHg, mg/dl, beats a minute, m
 SPREAD = np.array([18.0, 50.0, 24.0, 1.0])
 
 
-class Hospitals(RandomSplit):
+class Hospitals(World, RandomSplit):
     """Whether a patient has heart disease, in hospitals made after four real ones.
 
     The first four hospitals have the sizes, shares of ill patients, ages and shares of men of UCI
@@ -60,6 +59,9 @@ class Hospitals(RandomSplit):
     is true of a patient, and shifted by hospital. What a device measures may be off.
     """
 
+    holder: ClassVar[str] = "hospital"
+    total: ClassVar[str] = "patients"
+    stream: ClassVar[int] = 1
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(FEATURES),)
     hospitals: Annotated[
@@ -98,19 +100,9 @@ class Hospitals(RandomSplit):
     ] = 0.0
     world_seed: SimulationSeed = 0
 
-    @property
-    def natural(self) -> Mapping[str, int]:
-        """Return how many hospitals there are."""
-        return {"hospital": self.hospitals}
-
-    def refuses(self) -> tuple[str, str] | None:
-        """Refuse so few patients that a hospital could be left with none."""
-        few = self.patients < FEWEST * self.hospitals
-        return ("patients", too_few(self.hospitals, self.patients)) if few else None
-
     def table(self) -> Raw:
         """Return 8 features of each patient, illness (1) or none (0), and the true risk."""
-        rng = np.random.default_rng([self.world_seed, 1])
+        rng = self._chance()
         facts = _facts(self.hospitals, rng)
         sizes = _sizes(self.hospitals, self.patients, rng)
         mean = POOLED + self.case_mix * (facts - POOLED)
@@ -149,7 +141,7 @@ class Hospitals(RandomSplit):
             features=FEATURES,
             target="heart disease",
             classes=("none", "disease"),
-            client="hospital",
+            client=self.holder,
             traps=(
                 "simulated: its log odds are linear, so linear models do as well as any",
                 "the best score knows a patient's hospital and what devices should have shown",

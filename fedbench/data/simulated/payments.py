@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,15 +10,14 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import (
-    FEWEST,
     LICENCE,
     MADE,
     SimulationSeed,
     knob,
     shares,
     sigmoid,
-    too_few,
 )
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, Raw, TimeSplit
 
 NUMBERS = ("amount (log €)", "from home (log km)", "since the last (log min)")
@@ -50,7 +48,7 @@ SHOP = np.array(
 YEAR, SPREADS = 365.0, 292.0  # days; from when on every bank meets every pattern
 
 
-class Payments(TimeSplit):
+class Payments(World, TimeSplit):
     """Whether a card payment is a fraud, one in a hundred, at the banks that issued the cards.
 
     Frauds follow four patterns. Until day 292 of a year each bank meets only some of them, and in
@@ -59,6 +57,9 @@ class Payments(TimeSplit):
     of fraud given features, bank and day follows from Bayes' rule: that is the `truth`.
     """
 
+    holder: ClassVar[str] = "bank"
+    total: ClassVar[str] = "payments"
+    stream: ClassVar[int] = 6
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(FEATURES),)
     ranked: ClassVar[bool] = True
@@ -113,19 +114,9 @@ class Payments(TimeSplit):
     ] = 2
     world_seed: SimulationSeed = 0
 
-    @property
-    def natural(self) -> Mapping[str, int]:
-        """Return how many banks there are."""
-        return {"bank": self.banks}
-
-    def refuses(self) -> tuple[str, str] | None:
-        """Refuse so few payments that a bank could be left with none."""
-        few = self.payments < FEWEST * self.banks
-        return ("payments", too_few(self.banks, self.payments)) if few else None
-
     def table(self) -> Raw:
         """Return 13 features of each payment, fraud (1) or not (0), and its true probability."""
-        rng = np.random.default_rng([self.world_seed, 6])
+        rng = self._chance()
         count = self.payments
         bank = np.repeat(np.arange(self.banks), shares(self.banks, count, 0.8, rng))
         # days at even distances: the latest fifth begins at the same day in every world
@@ -150,7 +141,7 @@ class Payments(TimeSplit):
             self._card(),
             x.astype(np.float32),
             (~honest).astype(np.int64),
-            {"bank": Column(tuple(f"bank {k + 1}" for k in range(self.banks)), bank)},
+            {"bank": Column(self._names(), bank)},
             time=day,
             truth=fraud / (fraud + prior[:, 0] * density[:, 0]),
         )
@@ -165,7 +156,7 @@ class Payments(TimeSplit):
             features=FEATURES,
             target="fraud",
             classes=("no", "yes"),
-            client="bank",
+            client=self.holder,
             traps=(
                 "simulated: features are independent given the pattern of fraud",
                 f"{self.prevalence:.1%} of payments are frauds: accuracy misleads, the loss tells",

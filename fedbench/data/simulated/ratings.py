@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import LICENCE, MADE, SimulationSeed, knob
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, RandomSplit, Raw
 
 STARS = 5
@@ -22,7 +22,7 @@ CHOICE = 0.7  # how far one rates what one likes, in log odds a star
 FAME = 0.8  # of log odds that a film is seen
 
 
-class Ratings(RandomSplit):
+class Ratings(World, RandomSplit):
     """How many stars, 1 to 5, a user gives a film.
 
     A user mixes four tastes, and each taste likes other films. What a user makes of a film is a
@@ -30,6 +30,8 @@ class Ratings(RandomSplit):
     stars, after rounding. Famous films are rated more often, and so are those that one likes.
     """
 
+    holder: ClassVar[str] = "user"
+    stream: ClassVar[int] = 7
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (2,)
     users: Annotated[
@@ -77,11 +79,6 @@ class Ratings(RandomSplit):
         """Return how many users and films there are."""
         return self.users, self.films
 
-    @property
-    def natural(self) -> Mapping[str, int]:
-        """Return how many users there are."""
-        return {"user": self.users}
-
     def refuses(self) -> tuple[str, str] | None:
         """Refuse more ratings of a user than there are films."""
         if self.rated <= self.films:
@@ -92,7 +89,7 @@ class Ratings(RandomSplit):
 
     def table(self) -> Raw:
         """Return user and film of each rating, int64[N, 2], its stars and the expected stars."""
-        rng = np.random.default_rng([self.world_seed, 7])
+        rng = self._chance()
         mean = _opinions(self.users, self.films, self.taste, rng)
         # the largest of scores with Gumbel noise are a draw without replacement by their odds
         fame = FAME * rng.standard_normal(self.films)
@@ -105,7 +102,7 @@ class Ratings(RandomSplit):
             self._card(),
             np.column_stack([user, film]),
             stars.astype(np.float32),
-            {"user": Column(tuple(f"user {k + 1}" for k in range(self.users)), user)},
+            {"user": Column(self._names(), user)},
             truth=_expected(mean, self.noise),
         )
 
@@ -120,7 +117,7 @@ class Ratings(RandomSplit):
             target="rating",
             target_unit="stars",
             vocabulary=self.vocabulary,
-            client="user",
+            client=self.holder,
             traps=(
                 f"simulated: opinions are a product of {TASTES} factors, as matrix factorisation "
                 "supposes",

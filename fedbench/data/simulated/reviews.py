@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,15 +10,14 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import (
-    FEWEST,
     LICENCE,
     MADE,
     SimulationSeed,
     knob,
     shares,
     sigmoid,
-    too_few,
 )
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, RandomSplit, Raw
 
 PLACES = 24
@@ -30,7 +28,7 @@ OWN = 60  # words of goods that a shop uses
 KINDS = np.array([0.25, 0.4, 0.35])  # shares of words of feeling, common ones and those of goods
 
 
-class Reviews(RandomSplit):
+class Reviews(World, RandomSplit):
     """Whether a review is meant well, at shops that sell different things.
 
     A review is praise or blame; each of its 6 to 24 words is drawn on its own: a word of feeling,
@@ -39,6 +37,9 @@ class Reviews(RandomSplit):
     praise given the words and the shop, by Bayes' rule, which only words of feeling change.
     """
 
+    holder: ClassVar[str] = "shop"
+    total: ClassVar[str] = "reviews"
+    stream: ClassVar[int] = 8
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (PLACES,)
     vocabulary: ClassVar[tuple[int, ...]] = (1 + FEELINGS + COMMON + GOODS,)
@@ -86,19 +87,9 @@ class Reviews(RandomSplit):
     ] = 0.5
     world_seed: SimulationSeed = 0
 
-    @property
-    def natural(self) -> Mapping[str, int]:
-        """Return how many shops there are."""
-        return {"shop": self.shops}
-
-    def refuses(self) -> tuple[str, str] | None:
-        """Refuse so few reviews that a shop could be left with none."""
-        few = self.reviews < FEWEST * self.shops
-        return ("reviews", too_few(self.shops, self.reviews)) if few else None
-
     def table(self) -> Raw:
         """Return word ids, int64[N, 24], 1 for praise and 0 for blame, and its probability."""
-        rng = np.random.default_rng([self.world_seed, 8])
+        rng = self._chance()
         shop = np.repeat(np.arange(self.shops), shares(self.shops, self.reviews, 0.6, rng))
         odds = self.contentment * rng.standard_normal(self.shops)
         y = (rng.random(self.reviews) < sigmoid(odds)[shop]).astype(np.int64)
@@ -114,12 +105,11 @@ class Reviews(RandomSplit):
         # where neither can have written a word, as padding, it tells nothing
         told = np.log(np.where(words > 0, words, 1))
         told = told[:, 1] - told[:, 0]
-        names = tuple(f"shop {k + 1}" for k in range(self.shops))
         return Raw(
             self._card(),
             x,
             y,
-            {"shop": Column(names, shop)},
+            {"shop": Column(self._names(), shop)},
             truth=sigmoid(odds[shop] + told[shop[:, None], x].sum(1)),
         )
 
@@ -134,7 +124,7 @@ class Reviews(RandomSplit):
             target="sentiment",
             classes=("negative", "positive"),
             vocabulary=self.vocabulary,
-            client="shop",
+            client=self.holder,
             traps=(
                 "simulated: words are drawn one by one, so their order tells nothing, and no "
                 "sentence says not good",

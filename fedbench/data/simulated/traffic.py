@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import LICENCE, MADE, SimulationSeed, knob
+from fedbench.data.simulated.world import World
 from fedbench.data.source import Column, Raw, TimeSplit
 
 STEP = 5  # minutes
@@ -29,7 +30,7 @@ TAKES = (0.3, 0.7)  # of the speed, from an incident to the next
 MEMORY, WANDER = 0.95, 0.06  # of a step on the next; standard deviation, of the speed
 
 
-class Traffic(TimeSplit):
+class Traffic(World, TimeSplit):
     """The speed at road sensors, some minutes ahead, by their last hour and the time of day.
 
     Operators own motorways, main roads and streets, which slow down with their load by the curve of
@@ -39,6 +40,8 @@ class Traffic(TimeSplit):
     nobody knows. The latest fifth is the test set.
     """
 
+    holder: ClassVar[str] = "operator"
+    stream: ClassVar[int] = 5
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (PAST + 2,)
     operators: Annotated[
@@ -100,11 +103,11 @@ class Traffic(TimeSplit):
     @property
     def natural(self) -> Mapping[str, int]:
         """Return how many operators there are, and how many sensors of all together."""
-        return {"operator": self.operators, "sensor": self.operators * self.sensors}
+        return {**super().natural, "sensor": self.operators * self.sensors}
 
     def table(self) -> Raw:
         """Return 12 earlier speeds and the time of day, the speed in km/h and its true mean."""
-        rng = np.random.default_rng([self.world_seed, 5])
+        rng = self._chance()
         steps, count = self.days * DAY, self.operators * self.sensors
         usual = _usual(self.operators, self.sensors, steps, self.mix, rng)
         begins = self.incidents / DAY
@@ -130,7 +133,7 @@ class Traffic(TimeSplit):
         )
 
     def _columns(self, sensor: NDArray[np.int64]) -> dict[str, Column]:
-        operators = tuple(f"operator {k + 1}" for k in range(self.operators))
+        operators = self._names()
         each = range(1, self.sensors + 1)
         sensors = tuple(f"{operator}, sensor {k}" for operator in operators for k in each)
         return {
@@ -153,7 +156,7 @@ class Traffic(TimeSplit):
             ),
             target="speed",
             target_unit="km/h",
-            client="operator",
+            client=self.holder,
             traps=(
                 "simulated: roads are independent of each other, so no jam grows backwards into "
                 "the next sensor",

@@ -1,0 +1,45 @@
+"""What simulated worlds have in common beside their knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from fedbench.data.simulated.knobs import FEWEST, too_few
+
+
+class World:
+    """A source that makes its rows, held by so many of a kind.
+
+    The field named `holder` and an s says how many hold rows, and `total` names the one of how many
+    rows they are to share; without it each makes rows of its own. `stream` tells the chance of this
+    world from that of others with the same seed.
+    """
+
+    holder: ClassVar[str]
+    total: ClassVar[str] = ""
+    stream: ClassVar[int]
+    if TYPE_CHECKING:  # a field here would come before those of the world, in TOML as well
+        world_seed: int
+
+    @property
+    def natural(self) -> Mapping[str, int]:
+        """Return how many hold rows."""
+        return {self.holder: getattr(self, f"{self.holder}s")}
+
+    def refuses(self) -> tuple[str, str] | None:
+        """Refuse so few rows that somebody could be left with none."""
+        if not self.total:
+            return None
+        rows, holders = getattr(self, self.total), self.natural[self.holder]
+        return (self.total, too_few(holders, rows)) if rows < FEWEST * holders else None
+
+    def _chance(self, *more: int) -> np.random.Generator:
+        """Return the world's source of chance, or with `more` another one of its own."""
+        return np.random.default_rng([self.world_seed, self.stream, *more])
+
+    def _names(self) -> tuple[str, ...]:
+        """Return the names of those who hold rows: a number each, from 1."""
+        return tuple(f"{self.holder} {k + 1}" for k in range(self.natural[self.holder]))
