@@ -28,7 +28,7 @@ machine_health = Scenario(
         "Eight plants with ten machines each foretell which machine fails within its next twelve "
         "readings, from vibration, oil temperature, pressure and current. They run their machines "
         "under other loads and in other climates, and their sensors are off by a little. Failures "
-        "are rare, so look at the loss first. The machines that are tested were never trained on."
+        "are rare, so the AUC is what counts. The machines that are tested were never trained on."
     ),
     questions=(
         "Set Sensor shift to 2: what does one model for badly calibrated plants lose?",

@@ -30,9 +30,10 @@ medical = Scenario(
     title="Heart disease in four hospitals",
     story=(
         "Four hospitals foretell heart disease from age, sex and six findings. They differ as the "
-        "four of UCI Heart Disease do: the largest has 303 patients, of whom 46 % are ill, the "
-        "smallest 46, nearly all of them ill. No record leaves a hospital, and what does is "
-        "private for each single patient, at ε ≤ 4."
+        "four of UCI Heart Disease do: the largest has 303 patients, of whom about half are ill, "
+        "the smallest 46, nearly or wholly all of them ill: there, who calls everybody ill is "
+        "right. No record leaves a hospital, and what does is private for each single patient, at "
+        "ε ≤ 4."
     ),
     questions=(
         "What happens to the smallest hospital at ε = 1?",

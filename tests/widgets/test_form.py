@@ -107,6 +107,22 @@ def test_the_default_of_a_field_is_the_models_own() -> None:
     }
 
 
+def test_a_setting_that_two_members_declare_alike_stays_when_one_takes_the_others_place() -> None:
+    shown = form()
+    before = digits()
+    assert (before.strategy.weighting, before.partition.clients) == ("uniform", 100)
+    told: list[object] = []
+    shown = Form(before, lambda: told.append(shown.experiment))
+    control(shown, "Strategy", widgets.Dropdown).value = "FedProx"
+    assert told == [before.replace(strategy=fb.FedProx(weighting="uniform"))]
+    control(shown, "Partition", widgets.Dropdown).value = "IID"
+    assert shown.experiment is not None
+    assert shown.experiment.partition == fb.IID(clients=100)
+    control(shown, "Strategy", widgets.Dropdown).value = "FedAvg"
+    control(shown, "Partition", widgets.Dropdown).value = "Dirichlet"
+    assert shown.experiment == before
+
+
 def test_an_edit_changes_the_experiment_and_is_told_once() -> None:
     told: list[object] = []
     shown = Form(digits(), lambda: told.append(shown.experiment))

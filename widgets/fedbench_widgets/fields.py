@@ -131,14 +131,26 @@ class Group:
 
     def _chosen(self, _: object) -> None:
         if self.choice is not None:
+            before, leaves = self._shown, self._fields
             self._show_fields(self._kinds[str(self.choice.value)])
+            if not self._still:  # a person's choice, to whom a setting of one name is the same one
+                self._carry(before, leaves)
         self._edited()
+
+    def _carry(self, before: type[Spec], fields: dict[str, Field]) -> None:
+        """Let what another member was given for the fields that both declare alike stay."""
+        self._still = True
+        for name in _common(before, self._shown):
+            if isinstance(field := fields[name], Leaf):
+                self._fields[name].write(field.read())
+        self._still = False
 
     def _edited(self) -> None:
         if not self._still:
             self._changed()
 
     def _show_fields(self, cls: type[Spec]) -> None:
+        self._shown = cls
         key = cls.kind() if issubclass(cls, Part) else cls.__name__
         if key not in self._kept:
             self._still = True
@@ -332,6 +344,18 @@ def _type(annotation: Any) -> tuple[Any, bool]:
         (kind,) = [each for each in options if each is not NoneType]
         return kind, True
     return annotation, False
+
+
+def _common(one: type[Spec], other: type[Spec]) -> set[str]:
+    """Return the names of the fields that two members declare alike."""
+
+    def told(field: FieldInfo) -> tuple[object, ...]:
+        return field.annotation, field.metadata, field.default, field.default_factory
+
+    shared = one.model_fields.keys() & other.model_fields.keys()
+    return {
+        name for name in shared if told(one.model_fields[name]) == told(other.model_fields[name])
+    }
 
 
 def _start(cls: type[Spec]) -> Spec | None:

@@ -41,6 +41,7 @@ class Fleet(World, RandomSplit):
     stream: ClassVar[int] = 4
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(FEATURES),)
+    ranked: ClassVar[bool] = True
     plants: Annotated[
         int,
         Field(
