@@ -152,6 +152,16 @@ def test_app_refuses_a_port_that_is_taken_and_a_file_that_is_wrong() -> None:
     assert "light" in call("app", "--theme", "grey").stderr
 
 
+@pytest.mark.parametrize("command", ["app", "lab"])
+@pytest.mark.parametrize("port", ["-5", "65536"])
+def test_a_port_that_cannot_be_is_refused_in_words(command: str, port: str, tmp_path: Path) -> None:
+    fake_jupyterlab(tmp_path)
+    refused = in_a_process(command, "--no-browser", f"--port={port}")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Invalid value for '--port'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_new_names_the_nearest_scenario_and_an_impossible_place() -> None:
     assert "did you mean 'digits'?" in call("new", "--scenario", "digit").stderr
     assert call("new", "absent/e.toml").stderr.startswith(
