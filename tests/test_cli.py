@@ -256,6 +256,12 @@ def test_the_same_seed_prints_the_same_table() -> None:
     assert first == second
 
 
+@pytest.mark.parametrize(("clients", "called"), [(4, "the worst"), (20, "the worst tenth")])
+def test_the_worst_client_is_no_tenth_of_four(clients: int, called: str) -> None:
+    file = write(SMALL.replace("clients = 4", f"clients = {clients}"))
+    assert re.search(rf"clients +accuracy of {called} [01]\.", call("run", file).stdout)
+
+
 def test_results_go_to_the_next_free_folder() -> None:
     file = write(SMALL)
     for _ in range(2):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fedbench.data import FederatedDataset
 from fedbench.models import metrics_of
 from fedbench.runs import History, RoundDone
-from fedbench.runs.history import summary
+from fedbench.runs.history import summary, worst_called
 from fedbench.study import Baselines
 
 MOST_ROWS = 200  # clients; more would be thinner than a line
@@ -189,7 +189,7 @@ def who_gains(values: Floats, alone: Floats, metric: str, higher: bool) -> str:
     if equal:
         text += f", {equal} just as well"
     worst, bare = (summary(each, higher)["worst_tenth"] for each in (ours, theirs))
-    who = "the worst tenth" if count >= 20 else "the worst"
+    who = worst_called(ours)
     return (
         f"{text}; {who} is at {_said(metric, worst)}, "
         f"alone {who} would be at {_said(metric, bare)}{_less(metric, higher)}."
