@@ -17,6 +17,7 @@ from fedbench.exits import FAILED, INTERRUPTED, refuse, stop
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, several
 from fedbench.runs import Session
+from fedbench.runs.further import further
 from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, prepare, resume as resumed, save
 from fedbench.scenarios import SCENARIOS, Scenario
@@ -166,10 +167,13 @@ def resume(
             path = change.partition("=")[0].strip().removesuffix(".kind")
             wanted[path] = reduce(getattr, path.split("."), asked)
         session = resumed(folder, allow_imports=allow_imports, **wanted)
+        if reason := (ahead := further(session)).reason:
+            given = " ".join(f"--set {change}" for change in ahead.changes)
+            refuse(f"{reason}; give {given} to go on" if given else reason)
         place = prepare(out or _free(folder), session.history.experiment)
     except ValidationError as error:
         refuse(*map(str, problems(error)))
-    except (StoreError, OverrideError) as error:
+    except (StoreError, OverrideError, ValueError) as error:
         refuse(str(error))
     _carry_out(session, place, quiet, profile)
 
@@ -307,8 +311,11 @@ def _carry_out(session: Session, folder: Path, quiet: bool, profiled: bool) -> N
         stop(session.failure.message)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+    ahead = further(session)
+    words = " ".join(["fedbench resume", str(folder), *(f"--set {each}" for each in ahead.changes)])
+    goes_on = "" if ahead.reason and not ahead.changes else f"go on with `{words}`, "
     typer.echo(
-        f"\nNext: change a setting with --set, go on with `fedbench resume {folder}`, or read the "
+        f"\nNext: change a setting with --set, {goes_on}or read the "
         f"run back in Python with\n  fedbench.load({str(folder)!r})"
     )
 

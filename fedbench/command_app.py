@@ -18,7 +18,9 @@ def page(
     file: Annotated[
         Path | None, typer.Argument(help="An experiment as TOML to begin with; see `fedbench new`.")
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any that is free.")
+    ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     theme: Annotated[Theme, typer.Option(help="Colours of the page.")] = "light",
 ) -> None:

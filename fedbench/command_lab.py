@@ -25,7 +25,9 @@ under a privacy budget, while you watch. Every setting is on the left; change on
 
 
 def lab(
-    port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any that is free.")
+    ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Open JupyterLab on the workbench notebook."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from fedbench.runs import History, Session
+from fedbench.runs.history import worst_called
 from fedbench.runs.store import outcome
 from fedbench.scenarios import Scenario
 from fedbench.study import Frontier
@@ -29,9 +30,9 @@ def report(session: Session, folder: Path) -> None:
     lines = {"rounds": f"{found['rounds']} ({ended})"}
     lines |= {name: f"{value:.4f}" for name, value in found["metrics"].items()}
     if len(history):
-        last = history.frame().iloc[-1]
+        last, who = history.frame().iloc[-1], worst_called(history.snapshot()[-1].clients)
         lines["clients"] = (
-            f"{history.metric} of the worst tenth {last['worst_tenth']:.4f}, 10th to 90th "
+            f"{history.metric} of {who} {last['worst_tenth']:.4f}, 10th to 90th "
             f"percentile {last['clients_p10']:.4f} to {last['clients_p90']:.4f}"
         )
     for key, whom in PROTECTED.items():

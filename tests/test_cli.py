@@ -152,6 +152,16 @@ def test_app_refuses_a_port_that_is_taken_and_a_file_that_is_wrong() -> None:
     assert "light" in call("app", "--theme", "grey").stderr
 
 
+@pytest.mark.parametrize("command", ["app", "lab"])
+@pytest.mark.parametrize("port", ["-5", "65536"])
+def test_a_port_that_cannot_be_is_refused_in_words(command: str, port: str, tmp_path: Path) -> None:
+    fake_jupyterlab(tmp_path)
+    refused = in_a_process(command, "--no-browser", f"--port={port}")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Invalid value for '--port'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_new_names_the_nearest_scenario_and_an_impossible_place() -> None:
     assert "did you mean 'digits'?" in call("new", "--scenario", "digit").stderr
     assert call("new", "absent/e.toml").stderr.startswith(
@@ -244,6 +254,12 @@ def test_the_same_seed_prints_the_same_table() -> None:
     for before, after in (("'a'", "'b'"), ("resume a", "resume b"), ("in  a", "in  b")):
         first = first.replace(before, after)
     assert first == second
+
+
+@pytest.mark.parametrize(("clients", "called"), [(4, "the worst"), (20, "the worst tenth")])
+def test_the_worst_client_is_no_tenth_of_four(clients: int, called: str) -> None:
+    file = write(SMALL.replace("clients = 4", f"clients = {clients}"))
+    assert re.search(rf"clients +accuracy of {called} [01]\.", call("run", file).stdout)
 
 
 def test_results_go_to_the_next_free_folder() -> None:
@@ -548,7 +564,7 @@ def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
     small = ["--set", "partition.clients=10", "--set", "privacy.noise_multiplier=1.0"]
     done = call("run", "experiment.toml", *small, "--set", "rounds=2", "--quiet", "--out", "first")
     assert done.exit_code == 0, done.output
-    assert "go on with `fedbench resume first`" in done.output
+    assert "go on with `fedbench resume first --set rounds=4`" in done.output
     more = call("resume", "first", "--set", "rounds=5", "--quiet")
     assert more.exit_code == 0, more.output
     assert "5 (all 5 rounds done)" in more.output
@@ -561,6 +577,9 @@ def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
     )
 
 
+MORE = "first --set rounds=2 --set privacy.epsilon=20 --out first"
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -568,7 +587,7 @@ def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
         (["first", "--set", "seed=4"], "seed cannot change when a run goes on"),
         (["first", "--set", "rounds=0"], "rounds: must be at least 1"),
         (["first", "--set", "roundz=3"], "no setting is called 'roundz'"),
-        (["first", "--out", "first"], "first holds a run already"),
+        (MORE.split(), "first holds a run already"),
     ],
 )
 def test_what_cannot_go_on_says_why(words: list[str], reason: str) -> None:
@@ -577,3 +596,33 @@ def test_what_cannot_go_on_says_why(words: list[str], reason: str) -> None:
     refused = call("resume", *words)
     assert refused.exit_code == 2
     assert reason in refused.output
+
+
+def test_a_run_with_no_round_to_go_is_not_copied_but_told_what_it_takes() -> None:
+    assert call("run", write(SMALL), "--out", "first").exit_code == 0
+    again = call("resume", "first")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert again.stderr == "all 2 rounds are done; give --set rounds=4 to go on\n"
+    assert sorted(each.name for each in Path().iterdir()) == ["e.toml", "first"]
+
+    early = call("run", "e.toml", "--set", "target.value=0.01", "--out", "early").stdout
+    assert "go on with `fedbench resume early --set target=none`" in early
+    again = call("resume", "early")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert again.stderr.startswith("target reached: accuracy ")
+    assert again.stderr.endswith("; give --set target=none to go on\n")
+    assert call("resume", "early", "--set", "target=none").exit_code == 0
+
+
+def test_a_spent_budget_is_no_reason_to_go_on() -> None:
+    small = ["--set", "partition.clients=10", "--set", "rounds=2"]
+    assert call("new").exit_code == 0
+    done = call("run", "experiment.toml", *small, "--out", "first")
+    assert done.exit_code == 0
+    assert "Next: change a setting with --set, or read the run back" in done.stdout
+    for words in ([], ["--set", "rounds=9"]):
+        refused = call("resume", "first", *words)
+        assert refused.exit_code == 2
+        assert refused.stderr.startswith("privacy budget: round 3 would bring client-level ε to ")
+        assert "rounds=" not in refused.stderr
+    assert not Path("first-2").exists()

@@ -17,7 +17,7 @@ from fedbench.experiment import Experiment
 from fedbench.figures import comparison_figure
 from fedbench.reporting.markup import Html, folded, table, tag, together
 from fedbench.runs import History
-from fedbench.runs.history import SPENT
+from fedbench.runs.history import SPENT, worst_called
 from fedbench.runs.note import note
 from fedbench.runs.store import outcome
 
@@ -29,7 +29,6 @@ COLUMNS = {
     "clients_mean": "mean of the clients",
     "clients_p10": "10th percentile",
     "clients_p90": "90th percentile",
-    "worst_tenth": "worst tenth",
 }
 
 
@@ -81,7 +80,9 @@ def results(histories: list[History], names: Sequence[str], paths: Sequence[str]
     """Return a line for each run: what tells it apart first, then what it came to."""
     experiments = [history.experiment for history in histories]
     head = ["run", *(titles(experiments[0], paths))]
-    head += ["result", "worst tenth", "privacy", "sent up", "seconds", "rounds", "simulated s"]
+    ends = [history.snapshot()[-1].clients for history in histories]
+    worst = max((worst_called(values) for values in ends), key=len).removeprefix("the ")
+    head += ["result", worst, "privacy", "sent up", "seconds", "rounds", "simulated s"]
     columns = [cells(experiments, path) for path in paths]
     rows = []
     for k, (history, name) in enumerate(zip(histories, names, strict=True)):
@@ -183,6 +184,8 @@ def _clients(history: History) -> list[Html]:
     """Return how the last round was for the clients: as a whole, and for the worst of them."""
     last, metric = history.frame().iloc[-1], history.metric
     whole = [(words, _shown(metric, last[name])) for name, words in COLUMNS.items()]
+    worst = worst_called(history.snapshot()[-1].clients).removeprefix("the ")
+    whole.append((worst, _shown(metric, last["worst_tenth"])))
     scores = history.clients().iloc[:, -1].to_numpy(dtype=float)
     known = np.flatnonzero(np.isfinite(scores))
     if not len(known):

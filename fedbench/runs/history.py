@@ -195,6 +195,14 @@ def summary(values: NDArray[np.float32], worst_is_low: bool) -> dict[str, float]
     }
 
 
+def worst_called(values: NDArray[np.floating]) -> str:
+    """Return what the clients behind `summary`'s worst_tenth are called.
+
+    Below twenty clients with a value a tenth of them is a single one.
+    """
+    return "the worst tenth" if np.count_nonzero(~np.isnan(values)) >= 20 else "the worst"
+
+
 def _percentile(ordered: NDArray[np.float64], share: float) -> float:
     # numpy's own costs a multiple of a small round, and this is asked for after each
     place = share * (len(ordered) - 1)

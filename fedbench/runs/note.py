@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fedbench.runs.history import History, summary
+from fedbench.runs.history import History, summary, worst_called
 
 
 def note(history: History) -> str:
@@ -18,6 +18,7 @@ def note(history: History) -> str:
         return ""
     own = last.personal if math.isfinite(last.personal) else None
     worst = summary(last.clients, history.experiment.metrics[name])["worst_tenth"]
+    whom = f"{worst_called(last.clients)} of the clients"
     if name == "accuracy":
         right = f"right on {value:.1%} of the held-out test set"
         if own is None:
@@ -25,17 +26,17 @@ def note(history: History) -> str:
         else:
             text = f"After round {last.round} the global model is {right}, the clients' own models "
             text += f"on {own:.1%}"
-        tail = f"; on the worst tenth of the clients on {worst:.0%}"
+        tail = f"; on {whom} on {worst:.0%}"
     elif name == "auc":
         text = f"After round {last.round} the model's AUC on the held-out test set is {value:.3f}"
         if own is not None:
             text += f", with the clients' own models {own:.3f}"
-        tail = f"; on the worst tenth of the clients {worst:.3f}"
+        tail = f"; on {whom} {worst:.3f}"
     else:
         text = f"After round {last.round} the error on the held-out test set is {value:.3g} (RMSE)"
         if own is not None:
             text += f", with the clients' own models {own:.3g}"
-        tail = f"; on the worst tenth of the clients {worst:.3g}"
+        tail = f"; on {whom} {worst:.3g}"
     text += f"{tail if math.isfinite(worst) else ''}."
     # a failure has a banner of its own
     quiet = not history.ended or history.ended.startswith("failed")

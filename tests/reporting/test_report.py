@@ -80,6 +80,7 @@ def test_a_run_is_reported_with_its_numbers_its_promise_and_its_code(private: Hi
     words = " ".join(seen.words)
     assert f"{last['accuracy']:.1%} accuracy" in seen.words
     assert f"{last['worst_tenth']:.1%}" in seen.words
+    assert "worst" in seen.words and "worst tenth" not in words  # fewer than twenty clients
     assert f"client-level ε {last['epsilon']:.4g}, δ 0.01" in seen.words
     assert private.privacy_card().statement in seen.words
     assert all(line in words for pair in private.privacy_card().lines for line in pair)

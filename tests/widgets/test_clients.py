@@ -65,32 +65,54 @@ def decoded(shown: tuple[dict, bytes, bytes]) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_sentence_on_who_gains_by_hand() -> None:
     ours, alone = floats(0.9, 0.5, 0.7, 0.6), floats(0.5, 0.5, 0.8, 0.2)
-    assert who_gains(ours, alone, "accuracy", True) == (
+    assert who_gains(ours, alone, np.full(4, 30), "accuracy", True) == (
         "2 of 4 clients do better in the federation than alone, 1 just as well; "
         "the worst is at 50%, alone the worst would be at 20%."
     )
 
 
 def test_where_less_is_better_the_smaller_error_gains() -> None:
-    assert who_gains(floats(40, 60, 55.5), floats(50, 50, 56), "rmse", False) == (
+    assert who_gains(floats(40, 60, 55.5), floats(50, 50, 56), np.full(3, 90), "rmse", False) == (
         "2 of 3 clients do better in the federation than alone; "
         "the worst is at 60, alone the worst would be at 56 (RMSE, less is better)."
     )
 
 
 def test_clients_without_test_rows_are_left_out_of_the_comparison() -> None:
-    said = who_gains(floats(0.9, NAN, 0.4), floats(0.5, NAN, 0.5), "accuracy", True)
+    said = who_gains(
+        floats(0.9, NAN, 0.4), floats(0.5, NAN, 0.5), np.array([40, 0, 50]), "accuracy", True
+    )
     assert said.startswith("1 of 2 clients with test rows does better in the federation than alone")
-    assert who_gains(floats(0.5), floats(0.75), "accuracy", True).startswith("None of 1 clients")
-    nobody = who_gains(floats(NAN), floats(NAN), "accuracy", True)
+    assert who_gains(floats(0.5), floats(0.75), np.array([4]), "accuracy", True).startswith(
+        "None of 1 clients"
+    )
+    nobody = who_gains(floats(NAN), floats(NAN), np.array([0]), "accuracy", True)
     assert nobody == "No client has test rows of its own to compare by."
 
 
 def test_the_worst_tenth_is_a_mean_where_there_are_clients_for_one() -> None:
     ours = floats(*np.linspace(0.1, 1.0, 20))
-    said = who_gains(ours, floats(*ours / 2), "accuracy", True)
+    said = who_gains(ours, floats(*ours / 2), np.full(20, 99), "accuracy", True)
     # the two worst of twenty: (0.1 + 0.147) / 2, and half of it
     assert said.endswith("the worst tenth is at 12%, alone the worst tenth would be at 6%.")
+
+
+def test_less_than_a_test_row_is_no_gain_and_few_rows_are_said() -> None:
+    ours, alone = floats(6 / 9, 7 / 9, 0.51), floats(5 / 9, 6.5 / 9, 0.5)
+    tests = np.array([9, 9, 50])
+    said = who_gains(ours, alone, tests, "accuracy", True)
+    # a row of nine is one whatever floats make of it, and the error of a mean knows no rows
+    assert said.startswith("1 of 3 clients does better in the federation than alone, 2 just as")
+    assert said.endswith("alone the worst would be at 50%; the smallest test set has 9 rows.")
+    assert who_gains(ours, alone, tests, "rmse", False).startswith("None of 3 clients does better")
+    assert who_gains(alone, ours, tests, "rmse", False).startswith("3 of 3 clients do better")
+    single = who_gains(floats(1, NAN), floats(0, NAN), np.array([1, 0]), "accuracy", True)
+    assert single.endswith("; the smallest test set has 1 row.")
+    for count in range(1, 200):  # one row of any number is a whole one
+        shares = np.arange(count + 1, dtype=np.float32) / np.float32(count)
+        rows = np.full(count, count)
+        said = who_gains(shares[1:], shares[:-1], rows, "accuracy", True)
+        assert said.startswith(f"{count} of {count} clients")
 
 
 def test_without_levels_the_sentence_tells_the_spread_and_who_never_took_part() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -99,6 +100,16 @@ def test_the_note_tells_the_end_but_leaves_a_failure_to_its_banner() -> None:
     untested = finished(PATIENTS, 61.0)
     untested.rows[0].clients[:] = math.nan
     assert note(untested).endswith("61 (RMSE).")
+
+
+def test_a_tenth_of_a_few_clients_is_called_the_worst() -> None:
+    few, many = finished(WINES), finished(WINES)
+    assert "; on the worst of the clients on 50%." in note(few)
+    for count, called in ((19, "the worst of"), (20, "the worst tenth of")):
+        many.rows[0] = dataclasses.replace(
+            many.rows[0], clients=np.array([0.5] * count + [math.nan] * 9, dtype=np.float32)
+        )
+        assert f"; on {called} the clients on 50%." in note(many)
 
 
 def test_the_unit_of_privacy_is_told_with_every_epsilon() -> None:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from fedbench.data import FederatedDataset
 from fedbench.models import metrics_of
 from fedbench.runs import History, RoundDone
-from fedbench.runs.history import summary
+from fedbench.runs.history import summary, worst_called
 from fedbench.study import Baselines
 
 MOST_ROWS = 200  # clients; more would be thinner than a line
 MOST_COLUMNS = 200  # rounds, likewise
 ABSENT = 0xFFFF  # a client without a value
+ALMOST = 0.999  # of a row: one that differs is less than 1 in float32, or more
+FEW_TESTS = 30  # rows of a client below which it is said how few they are
 LASTING = 1.25  # rows change places when there are so many times the rounds
 SCALE = (0.02, 0.98)  # shares of the values between which colours tell apart
 ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 8: "eighth", 10: "tenth"}
@@ -81,7 +83,9 @@ class Clients:
         if alone is None:
             head, note = "How even?", spread(last, self._took, data, self.history.metric)
         else:
-            head, note = "Who gains?", who_gains(last, alone, self.history.metric, self._higher)
+            tests = np.array(_tests(data, np.arange(len(last))))
+            note = who_gains(last, alone, tests, self.history.metric, self._higher)
+            head = "Who gains?"
         drawn = {
             "rounds": [row.round for row in kept],
             "every": every,
@@ -174,26 +178,34 @@ def packed(values: Floats) -> tuple[bytes, float, float, list[float]]:
     return words.tobytes(), low, low + span, outer
 
 
-def who_gains(values: Floats, alone: Floats, metric: str, higher: bool) -> str:
-    """Return a sentence that holds what clients get against what each would get alone."""
+def who_gains(values: Floats, alone: Floats, tests: Ids, metric: str, higher: bool) -> str:
+    """Return a sentence that holds what clients get against what each would get alone.
+
+    `tests` are the test rows of each. A share of rows that differs by less than one row of its
+    client is just as well.
+    """
     both = ~np.isnan(values) & ~np.isnan(alone)
     count = int(both.sum())
     if not count:
         return "No client has test rows of its own to compare by."
-    ours, theirs = values[both], alone[both]
-    better = int(np.count_nonzero(ours > theirs if higher else ours < theirs))
-    equal = int(np.count_nonzero(ours == theirs))
+    ours, theirs, rows = values[both], alone[both], tests[both]
+    gained = (ours.astype(np.float64) - theirs) * (1 if higher else -1)
+    alike = np.abs(gained) * rows < ALMOST if metric == "accuracy" else gained == 0
+    better = int(np.count_nonzero((gained > 0) & ~alike))
+    equal = int(np.count_nonzero(alike))
     whole = f"{count} clients{'' if count == len(values) else ' with test rows'}"
     text = f"{better or 'None'} of {whole} {'do' if better > 1 else 'does'} better in the "
     text += "federation than alone"
     if equal:
         text += f", {equal} just as well"
     worst, bare = (summary(each, higher)["worst_tenth"] for each in (ours, theirs))
-    who = "the worst tenth" if count >= 20 else "the worst"
-    return (
-        f"{text}; {who} is at {_said(metric, worst)}, "
-        f"alone {who} would be at {_said(metric, bare)}{_less(metric, higher)}."
-    )
+    who = worst_called(ours)
+    text += f"; {who} is at {_said(metric, worst)}, "
+    text += f"alone {who} would be at {_said(metric, bare)}{_less(metric, higher)}"
+    fewest = int(rows.min())
+    if fewest < FEW_TESTS:
+        text += f"; the smallest test set has {fewest} row{'' if fewest == 1 else 's'}"
+    return f"{text}."
 
 
 def spread(values: Floats, took: Ids, data: FederatedDataset, metric: str) -> str:
