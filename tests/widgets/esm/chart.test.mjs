@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
+import { beside } from "../../../widgets/fedbench_widgets/chart/heat.js";
 import { apart, fold, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
 import { LineChart } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
@@ -30,6 +31,14 @@ test("labels never overlap, keep their order and stay inside", () => {
 
 test("labels with room stay where they want to be", () => {
   assert.deepEqual(spread([100, 20, 60], 14, [0, 200]), [100, 20, 60]);
+});
+
+test("names beside a heat map get the room that they need, as far as there is some", () => {
+  assert.equal(beside([], 900), 96);
+  assert.equal(beside(["hospital 1", "hospital 12"], 900), 96);
+  assert.ok(beside(["Long-Beach-like"], 900) > 8 + 15 * 6);
+  assert.equal(beside(["x".repeat(80)], 900), 136);
+  assert.equal(beside(["x".repeat(80)], 300), 96);
 });
 
 test("labels keep what tells them apart", () => {
