@@ -78,6 +78,19 @@ def test_runs_are_compared_pinned_named_and_deleted(lab: Lab) -> None:
     table = workbench.root.locator(".fb-compare .fb-scroll")
     assert table.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
 
+    # in a narrow window what the runs differ in stays in view; what matters less goes first
+    lab.page.set_viewport_size({"width": 800, "height": 800})
+    budget = workbench.root.locator(".fb-runs th[data-key='privacy.epsilon']")
+    expect(budget).to_have_text("Budget ε")
+    expect(workbench.root.locator(".fb-runs th[data-key=seconds]")).to_have_count(0)
+    place, seen = budget.bounding_box(), table.bounding_box()
+    assert place is not None
+    assert seen is not None
+    assert seen["x"] <= place["x"]
+    assert place["x"] + place["width"] <= seen["x"] + seen["width"]
+    lab.page.set_viewport_size({"width": 1440, "height": 1000})
+    expect(workbench.root.locator(".fb-runs th[data-key=seconds]")).to_have_count(1)
+
     # a pin is a dashed line in the run's colour, with its name, on every chart that compares
     workbench.root.get_by_role("checkbox", name="Pin ε ≤ 8").check()
     workbench.root.get_by_role("combobox", name="Colour of ε ≤ 8").select_option(label="green")

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
+import { beside } from "../../../widgets/fedbench_widgets/chart/heat.js";
 import { apart, fold, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
-import { LineChart } from "../../../widgets/fedbench_widgets/chart/lines.js";
+import { LineChart, margin } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
 import { isPrivate, pareto } from "../../../widgets/fedbench_widgets/chart/pareto.js";
 import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
@@ -30,6 +31,21 @@ test("labels never overlap, keep their order and stay inside", () => {
 
 test("labels with room stay where they want to be", () => {
   assert.deepEqual(spread([100, 20, 60], 14, [0, 200]), [100, 20, 60]);
+});
+
+test("names beside a heat map get the room that they need, as far as there is some", () => {
+  assert.equal(beside([], 900), 96);
+  assert.equal(beside(["hospital 1", "hospital 12"], 900), 96);
+  assert.ok(beside(["Long-Beach-like"], 900) > 8 + 15 * 6);
+  assert.equal(beside(["x".repeat(80)], 900), 136);
+  assert.equal(beside(["x".repeat(80)], 300), 96);
+});
+
+test("names of pinned runs get more of a chart than numbers do", () => {
+  assert.deepEqual([200, 300, 800].map((width) => margin(width)), [76, 81, 132]);
+  assert.equal(margin(300, 40), 81);
+  assert.equal(margin(300, 110), 106);
+  assert.deepEqual([300, 800].map((width) => margin(width, 999)), [126, 190]);
 });
 
 test("labels keep what tells them apart", () => {

@@ -56,14 +56,18 @@ test("settings come first, and what nobody has is left out", () => {
 
 test("settings never push results out of view", () => {
   assert.deepEqual([0, 2, 3].map((count) => layoutOf(count, 1200)), ["apart", "apart", "folded"]);
-  assert.deepEqual([0, 1, 6].map((count) => layoutOf(count, 680)), ["apart", "under", "under"]);
+  assert.deepEqual([0, 1, 6].map((count) => layoutOf(count, 680)), ["apart", "first", "first"]);
   const settings = [{ path: "a", title: "α" }, { path: "b", title: "Strategy" }, { path: "c", title: "E" }];
   const rows = [row("1", { cells: ["0.1", "FedAdam", "2"], told: ["α 0.1", "FedAdam", "Epochs 2"] })];
   assert.equal(told(rows[0]), "α 0.1 · FedAdam · Epochs 2");
   const [name, folded, value] = columnsOf(settings, rows, "folded");
   assert.deepEqual([name.title, folded.title, value.title], ["run", "differs in", "test accuracy"]);
   assert.equal(folded.words(rows[0]), "α 0.1 · FedAdam · Epochs 2");
-  assert.equal(columnsOf(settings, rows, "under")[1].title, "test accuracy");
+  const at = (width) => columnsOf(settings, rows, "first", width).map(({ title }) => title);
+  assert.deepEqual(at(330), ["run", "α", "test accuracy", "worst tenth"]);
+  assert.equal(told(rows[0], 1), "FedAdam · Epochs 2");
+  assert.deepEqual(at(640).slice(0, 4), ["run", "α", "Strategy", "test accuracy"]);
+  assert.ok(!at(640).includes("took") && at(640).includes("rounds done"));
   const older = { ...rows[0], told: undefined };
   assert.equal(told(older), "0.1 · FedAdam · 2");
 });

@@ -3,6 +3,7 @@
 
 import { centre, marks, next, opacity } from "./cells.js";
 import { Pool, fit, html, set, svg, text } from "./dom.js";
+import { short } from "./labels.js";
 import { pixel, step } from "./scale.js";
 import { Words } from "./words.js";
 
@@ -29,7 +30,8 @@ import { Words } from "./words.js";
  */
 
 const TALL = 400;
-const LEFT = 96;
+const [LEFT, MOST] = [96, 136]; // pixels for names, as the longest needs
+const LETTER = 6.2; // pixels of one in a name, about
 const NAMED = 12; // pixels that a name needs
 const WIDEST = 34;
 const TOP = 5; // half of a name
@@ -45,6 +47,7 @@ export class HeatMap {
     this.choose = choose;
     this.point = point;
     this.width = 0;
+    this.left = LEFT;
     this.drawn = "";
     /** @type {HeatDrawing | null} */
     this.drawing = null;
@@ -98,7 +101,8 @@ export class HeatMap {
     if (!drawing || this.width === 0) return;
     const count = drawing.rows.length || drawing.expected;
     const tall = Math.max(2, Math.min(22, Math.floor(TALL / Math.max(1, count))));
-    const wide = Math.min(WIDEST, (this.width - LEFT - 1) / Math.max(1, drawing.planned));
+    this.left = tall >= NAMED ? beside(drawing.rows.map(drawing.name), this.width) : LEFT;
+    const wide = Math.min(WIDEST, (this.width - this.left - 1) / Math.max(1, drawing.planned));
     this.size = { tall, wide, floor: TOP + Math.max(count * tall, 88) };
     set(this.svg, { width: this.width, height: this.size.floor + BELOW });
     this.renderCells(drawing, tall, wide);
@@ -128,7 +132,8 @@ export class HeatMap {
    * @param {number} wide
    */
   renderCells(drawing, tall, wide) {
-    const key = [drawing.key, tall, wide].join();
+    const { left } = this;
+    const key = [drawing.key, tall, wide, left].join();
     if (key === this.drawn) return;
     this.drawn = key;
     const [gap, below] = [wide >= 6 ? 1 : 0, tall >= 8 ? 1 : 0];
@@ -143,7 +148,7 @@ export class HeatMap {
         const shade = drawing.shade(row, column);
         next = column + 1;
         while (gap === 0 && next < drawing.columns && drawing.shade(row, next) === shade) next += 1;
-        const [x, right] = [pixel(LEFT + column * wide), pixel(LEFT + next * wide - gap)];
+        const [x, right] = [pixel(left + column * wide), pixel(left + next * wide - gap)];
         if (shade >= 0) paths[shade].push(`M${x} ${y}H${right}v${tall - below}H${x}z`);
         if (dotted && drawing.dot(row, column)) {
           const at = `M${pixel((x + right) / 2)} ${pixel(y + (tall - below) / 2)}h0`;
@@ -169,23 +174,25 @@ export class HeatMap {
    */
   renderNames(drawing, tall, wide) {
     const { rows, columns } = drawing;
+    const { left } = this;
+    const room = Math.floor((left - 8) / LETTER);
     this.names.start();
-    const beside = (/** @type {number} */ i, /** @type {string} */ words) => {
-      const place = { x: LEFT - 8, y: TOP + i * tall + tall / 2 + 3.5, "text-anchor": "end" };
-      this.names.next(place, brief(words));
+    const name = (/** @type {number} */ i, /** @type {string} */ words) => {
+      const place = { x: left - 8, y: TOP + i * tall + tall / 2 + 3.5, "text-anchor": "end" };
+      this.names.next(place, short(words, room));
     };
-    if (tall >= NAMED) rows.forEach((row, i) => beside(i, drawing.name(row)));
+    if (tall >= NAMED) rows.forEach((row, i) => name(i, drawing.name(row)));
     else if (columns > 0 && rows.length > 1) {
       const by = step(rows.length, 5, true);
-      for (let i = by; i < rows.length - by / 2; i += by) beside(i - 1, `#${i}`);
-      beside(0, drawing.ends[0]);
-      beside(rows.length - 1, drawing.ends[1]);
+      for (let i = by; i < rows.length - by / 2; i += by) name(i - 1, `#${i}`);
+      name(0, drawing.ends[0]);
+      name(rows.length - 1, drawing.ends[1]);
     }
     if (columns > 0) {
       const y = this.floor + 16;
-      this.names.next({ x: LEFT, y, "text-anchor": "start" }, `${drawing.unit} 1`);
+      this.names.next({ x: left, y, "text-anchor": "start" }, `${drawing.unit} 1`);
       for (const value of marks(drawing.done, drawing.every, wide)) {
-        const x = pixel(LEFT + centre(value, drawing.every, wide));
+        const x = pixel(left + centre(value, drawing.every, wide));
         this.names.next({ x, y, "text-anchor": "middle" }, String(value));
       }
     }
@@ -193,13 +200,13 @@ export class HeatMap {
   }
 
   renderMarks() {
-    const { drawing, size } = this;
+    const { drawing, size, left: edge } = this;
     if (!drawing || !size) return;
     const { tall, wide } = size;
-    const right = pixel(LEFT + drawing.columns * wide);
+    const right = pixel(edge + drawing.columns * wide);
     const band = (/** @type {number | null} */ row) => {
       const i = row === null ? -1 : drawing.rows.indexOf(row);
-      return i < 0 || drawing.columns === 0 ? "" : `M${LEFT} ${TOP + i * tall}H${right}v${tall}H${LEFT}z`;
+      return i < 0 || drawing.columns === 0 ? "" : `M${edge} ${TOP + i * tall}H${right}v${tall}H${edge}z`;
     };
     set(this.chosen, { d: band(drawing.selected) });
     const cell = this.cell;
@@ -211,11 +218,11 @@ export class HeatMap {
       set(this.cross, { d: band(drawing.pointed) });
       return;
     }
-    const [x, y] = [pixel(LEFT + cell.column * wide), TOP + i * tall];
+    const [x, y] = [pixel(edge + cell.column * wide), TOP + i * tall];
     const middle = [pixel(x + wide / 2), y + tall / 2];
     set(this.frame, { d: `M${x - 1} ${y - 1}h${pixel(wide + 1)}v${tall + 1}h-${pixel(wide + 1)}z` });
     set(this.cross, {
-      d: `M${LEFT} ${middle[1]}H${x - 1}M${middle[0]} ${y + tall + 1}V${this.floor + 3}`,
+      d: `M${edge} ${middle[1]}H${x - 1}M${middle[0]} ${y + tall + 1}V${this.floor + 3}`,
     });
     text(this.tip, drawing.read(cell.row, cell.column));
     const room = Math.max(0, this.width - this.tip.offsetWidth);
@@ -230,7 +237,7 @@ export class HeatMap {
     const { drawing, size } = this;
     if (!drawing || !size) return null;
     const box = this.svg.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left - LEFT) / size.wide);
+    const column = Math.floor((event.clientX - box.left - this.left) / size.wide);
     const i = Math.floor((event.clientY - box.top - TOP) / size.tall);
     // a name stands for its row, at the latest moment
     const named = column < 0 && event.clientX >= box.left;
@@ -271,7 +278,13 @@ export class HeatMap {
   }
 }
 
-/** @param {string} name */
-function brief(name) {
-  return name.length > 14 ? `${name.slice(0, 13)}…` : name;
+/**
+ * Pixels at the left so that the longest name is whole, as far as a chart can spare them.
+ * @param {string[]} names
+ * @param {number} width of the chart
+ */
+export function beside(names, width) {
+  const longest = Math.max(0, ...names.map((name) => name.length));
+  const most = Math.max(LEFT, Math.min(MOST, Math.round(0.25 * width)));
+  return Math.min(most, Math.max(LEFT, Math.ceil(longest * LETTER) + 8));
 }

@@ -50,7 +50,7 @@ const HEIGHT = 196;
 const MARGIN = { top: 10, bottom: 24, left: 40 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
-const BOLD = 7.4;
+const BOLD = 7;
 const OVER = 12; // pixels into the gap between charts
 
 export class LineChart {
@@ -149,7 +149,9 @@ export class LineChart {
   render() {
     const drawing = this.drawing;
     if (!drawing || this.width === 0) return;
-    const right = Math.max(120, this.width - margin(this.width));
+    const labels = apart(named(drawing).map(({ label }) => label ?? ""));
+    const longest = Math.max(0, ...labels.map((label) => label.length));
+    const right = Math.max(120, this.width - margin(this.width, longest * BOLD));
     const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
     const x = (this.xScale = linear(drawing.xDomain, [plot.left, plot.right]));
     const y = (this.yScale = linear(this.range(drawing), [FLOOR, MARGIN.top]));
@@ -245,8 +247,8 @@ export class LineChart {
     this.levels.finish();
     this.lines.start();
     this.ends.start();
-    const named = drawing.series.filter(({ quiet, label }) => quiet && label);
-    const brief = apart(named.map(({ label }) => label ?? ""));
+    const pins = named(drawing);
+    const brief = apart(pins.map(({ label }) => label ?? ""));
     for (const series of this.shown(drawing).reverse()) {
       const xs = series.x ?? drawing.x;
       const stroke = `var(--fb-${series.color})`;
@@ -260,7 +262,7 @@ export class LineChart {
         this.ends.next({ cx: end.x.toFixed(1), cy: end.y.toFixed(1), r: 2.6, fill: stroke });
       if (!series.label) continue;
       const at = Math.min(edge, end.x + 9);
-      const own = brief[named.indexOf(series)] ?? series.label;
+      const own = brief[pins.indexOf(series)] ?? series.label;
       labels.push({ x: at, y: end.y, text: own, color: series.color });
     }
     this.lines.finish();
@@ -312,11 +314,19 @@ function lastFinite(values) {
   return -1;
 }
 
+/** The lines that have their name beside them alone: pinned runs. @param {Drawing} drawing */
+function named(drawing) {
+  return drawing.series.filter(({ quiet, label }) => quiet && label);
+}
+
 /**
- * Room for labels, the same for all charts of a width: axes line up, and nothing jumps when a label
- * grows.
+ * Room for labels, the same for all charts of a width with the same pinned runs: axes line up, and
+ * nothing jumps when a label grows. Names of runs may take more of it than numbers.
  * @param {number} width
+ * @param {number} [longest] pixels that the names of pinned runs need
  */
-function margin(width) {
-  return Math.round(Math.max(76, Math.min(132, 0.27 * width)));
+export function margin(width, longest = 0) {
+  const least = Math.round(Math.max(76, Math.min(132, 0.27 * width)));
+  const most = Math.max(least, Math.min(190, Math.round(0.42 * width)));
+  return Math.min(most, Math.max(least, Math.ceil(longest) + 8 - OVER));
 }

@@ -33,7 +33,7 @@ export function rove(group) {
     if (target instanceof Element && target.matches("button[data-help]")) settle(target);
   });
   group.addEventListener("keydown", (event) => {
-    const marks = all();
+    const marks = all().filter((mark) => mark.offsetParent !== null); // not those of hidden columns
     const at = marks.findIndex((mark) => mark === event.target);
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (at < 0 || step === undefined) return;

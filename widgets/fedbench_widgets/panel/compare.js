@@ -5,7 +5,7 @@ import { html, onWidth, set, text } from "../chart/dom.js";
 import { heading } from "../chart/head.js";
 import { saveFromKernel, saying } from "./asking.js";
 import { RunRow } from "./runrow.js";
-import { columnsOf, layoutOf, sorted, told } from "./compared.js";
+import { columnsOf, firstOf, layoutOf, sorted, told } from "./compared.js";
 import { inline } from "./table.js";
 
 /** @typedef {import("./compared.js").Row} Row */
@@ -67,7 +67,7 @@ export function compare(context) {
     /** @type {Compared} */
     const { columns: settings, rows, deleted: lost } = { ...NONE, ...model.get("compare") };
     const layout = layoutOf(settings.length, width);
-    const columns = columnsOf(settings, rows, layout);
+    const columns = columnsOf(settings, rows, layout, width);
     const none = rows.length === 0;
     const swept = (model.get("sweep")?.points ?? []).length > 0;
     text(note, [none ? EMPTY : sentence(settings, rows), swept ? SWEEPS : ""].join(" ").trim());
@@ -79,7 +79,7 @@ export function compare(context) {
     set(deleted, { hidden: lost === "" });
     text(gone, lost === "" ? "" : `Deleted ${lost}.`);
     drawHead(columns);
-    drawRows(sorted(rows, columns, order), columns, layout === "under");
+    drawRows(sorted(rows, columns, order), columns, layout === "first" ? firstOf(width) : Infinity);
   }
 
   /** @param {Column[]} columns */
@@ -119,8 +119,8 @@ export function compare(context) {
     );
   }
 
-  /** @param {Row[]} rows @param {Column[]} columns @param {boolean} under */
-  function drawRows(rows, columns, under) {
+  /** @param {Row[]} rows @param {Column[]} columns @param {number} shown settings that have columns */
+  function drawRows(rows, columns, shown) {
     const ids = new Set(rows.map((row) => row.id));
     for (const [id, line] of lines) {
       if (ids.has(id)) continue;
@@ -133,7 +133,7 @@ export function compare(context) {
       const line = lines.get(row.id) ?? new RunRow(row.id, ask, load);
       lines.set(row.id, line);
       const other = row.metric.name === metric.name ? "" : inline(metric);
-      line.show(row, columns, rows, under ? told(row) : "", other);
+      line.show(row, columns, rows, told(row, shown), other);
       if (body.children[i] !== line.el) body.insertBefore(line.el, body.children[i] ?? null);
     });
   }

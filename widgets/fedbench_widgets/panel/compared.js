@@ -37,10 +37,16 @@ import { inline } from "./table.js";
  * @property {(row: Row) => string} words
  */
 /** @typedef {{key: string, down: boolean}} Order of rows; as they were run for no key */
-/** @typedef {"apart" | "folded" | "under"} Layout of settings: columns, one column, below the name */
+/** @typedef {"apart" | "folded" | "first"} Layout of settings: columns, one column, the first alone */
 
 const MOST = 2; // settings with a column of their own
-const ROOMY = 760; // pixels for more columns than those of results
+const ROOMY = 760; // pixels for every column, whatever the settings
+const NARROW = 480; // pixels below which one setting has a column
+/** pixels that a row needs beside its columns, and about what each of these takes */
+const ROW = { narrow: 140, wide: 252 };
+const TAKES = { setting: 84, result: 54 };
+/** what goes first where there is no room for all; what the runs differ in stays */
+const SPARED = ["seconds", "bytes_up", "rounds", "simulated"];
 
 const WORST = "Mean over the worst tenth of the clients with test rows of their own, one at least.";
 
@@ -52,27 +58,55 @@ const WORST = "Mean over the worst tenth of the clients with test rows of their 
  */
 export function layoutOf(settings, width) {
   if (settings === 0) return "apart";
-  if (width > 0 && width < ROOMY) return "under";
+  if (width > 0 && width < ROOMY) return "first";
   return settings > MOST ? "folded" : "apart";
 }
 
-/** All that tells a run from the others. @param {Row} row */
-export function told(row) {
-  return (row.told ?? row.cells).join(" · ");
+/** How many settings have a column of their own where not all have. @param {number} width */
+export function firstOf(width) {
+  return width < NARROW ? 1 : MOST;
+}
+
+/** What tells a run from the others, less the settings that have columns. @param {Row} row @param {number} [from] */
+export function told(row, from = 0) {
+  return (row.told ?? row.cells).slice(from).join(" · ");
+}
+
+/**
+ * The columns that a width has room for, as far as some can be spared.
+ * @param {Column[]} columns
+ * @param {number} width pixels of the table, 0 while it is not known
+ */
+export function fitting(columns, width) {
+  if (width === 0 || width >= ROOMY) return columns;
+  const kept = [...columns];
+  const needed = () =>
+    kept.slice(1).reduce(
+      (sum, { setting }) => sum + (setting ? TAKES.setting : TAKES.result),
+      width < NARROW ? ROW.narrow : ROW.wide,
+    );
+  for (const key of SPARED) {
+    if (needed() <= width) break;
+    const at = kept.findIndex((column) => column.key === key);
+    if (at >= 0) kept.splice(at, 1);
+  }
+  return kept;
 }
 
 /**
  * @param {{path: string, title: string}[]} settings
  * @param {Row[]} rows
  * @param {Layout} [layout]
+ * @param {number} [width] pixels of the table
  * @returns {Column[]}
  */
-export function columnsOf(settings, rows, layout = "apart") {
+export function columnsOf(settings, rows, layout = "apart", width = 0) {
   const falls = rows.every((row) => row.metric.percent);
   const label = one(rows.map((row) => row.metric.label));
   const metric = label && inline({ label });
   const unit = one(rows.filter((row) => row.unit !== null).map((row) => row.unit));
-  const folded = { ...result("settings", "differs in", told, { words: told }), setting: true };
+  const all = (/** @type {Row} */ row) => told(row);
+  const folded = { ...result("settings", "differs in", all, { words: all }), setting: true };
   const configured = settings.map(({ path, title }, i) => ({
     key: path,
     title,
@@ -107,8 +141,9 @@ export function columnsOf(settings, rows, layout = "apart") {
     result("rounds", "rounds done", (row) => row.rounds, { words: (row) => String(row.rounds) }),
   ].map((column) => ({ ...column, known: rows.some((row) => column.value(row) !== null) }));
   const name = result("name", "run", (row) => row.name, { words: (row) => row.name });
-  const between = { apart: configured, folded: [folded], under: [] }[layout];
-  return [name, ...between, ...results.filter(({ known }) => known)];
+  const first = configured.slice(0, firstOf(width));
+  const between = { apart: configured, folded: [folded], first }[layout];
+  return fitting([name, ...between, ...results.filter(({ known }) => known)], width);
 }
 
 /**

@@ -136,10 +136,10 @@ export function comparable(point, info, promised) {
 class Line {
   /** @param {() => void} load */
   constructor(load) {
-    const type = { type: "button", class: "fb-link", title: "Load this experiment" };
-    this.button = html("button", type);
+    this.words = html("span", { class: "fb-brief" });
+    this.button = html("button", { type: "button", class: "fb-link" }, this.words);
     this.button.addEventListener("click", load);
-    this.name = html("span");
+    this.name = html("span", { class: "fb-brief" });
     this.mark = html("small");
     this.cells = Array.from({ length: 6 }, () => html("td"));
     const name = html("th", { scope: "row" }, this.button, this.name, this.mark);
@@ -159,8 +159,9 @@ class Line {
     const name = point.label || String(point.id);
     const going = point.current ?? false;
     // the run that goes on is on show already: there is nothing to load
-    set(this.button, { hidden: going });
-    text(this.button, going ? "" : name);
+    set(this.button, { hidden: going, title: `${name}: load this experiment` });
+    set(this.name, { hidden: !going, title: name });
+    text(this.words, going ? "" : name);
     text(this.name, going ? name : "");
     text(this.mark, going ? " this run" : "");
     const words = [

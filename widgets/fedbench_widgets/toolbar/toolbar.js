@@ -234,10 +234,10 @@ function render(view) {
     text(detail, status.error?.detail ?? "");
     set(more, { hidden: !status.error?.detail });
     const fresh = ["idle", "done", "failed"].includes(status.state);
-    // what is wrong in the form stands beside its field too: it must not push the page
+    // what is wrong in the form stands beside its field too: here it takes no banner
     why.say(fresh && !status.can_start && !status.wrong ? status.why_not : "");
     text(wrong, status.wrong ? status.why_not : "");
-    set(wrong, { hidden: !status.wrong, title: status.wrong ? status.why_not : null });
+    set(wrong, { hidden: !status.wrong });
     if (root) markPending(root, status.pending);
     warnings.say(status.warnings.join("\n"));
     tour.update();
