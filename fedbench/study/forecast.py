@@ -60,9 +60,10 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
         raise ValueError(f"epsilon = {epsilon:g}: it is not among the points there are{ends}")
     after = next((k for k, point in enumerate(known) if point.epsilon >= epsilon), len(known) - 1)
     right, left = known[after], known[max(0, after - 1)]
-    if right is left or abs(math.log(right.epsilon / epsilon)) < 1e-3:
-        how = f"from {_runs(right)} at ε = {right.epsilon:.3g}"
-        return Forecast(frontier.metric, right.value, right.low, right.high, how)
+    near = min(left, right, key=lambda point: abs(point.epsilon - epsilon))
+    if right is left or math.isclose(near.epsilon, epsilon, rel_tol=1e-3):  # it spends a bit less
+        how = f"from {_runs(near)} at ε = {near.epsilon:.3g}"
+        return Forecast(frontier.metric, near.value, near.low, near.high, how)
     share = math.log(epsilon / left.epsilon) / math.log(right.epsilon / left.epsilon)
 
     def between(a: float, b: float) -> float:

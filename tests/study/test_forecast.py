@@ -54,6 +54,13 @@ def test_at_a_point_it_is_that(epsilon: float, value: float) -> None:
     assert found.how == f"from 5 runs at ε = {round(epsilon)}"
 
 
+def test_a_budget_that_was_not_quite_spent_is_that_point_too() -> None:
+    tried = fb.Frontier("accuracy", (point(0.9999998, 0.6), point(3.9999995, 0.8), point(8, 0.9)))
+    found = tried.expected(4)
+    assert found.value == 0.8
+    assert found.how == "from 5 runs at ε = 4"
+
+
 def test_what_is_not_known_is_not_said() -> None:
     for beyond in (0.9, 4.1):
         with pytest.raises(ValueError, match="not among the points there are from 1 to 4"):
