@@ -9,8 +9,8 @@ import { nice } from "./scale.js";
  * @property {string} label
  * @property {number | null} epsilon null or infinite: a run without privacy
  * @property {number} value
- * @property {number} [low] end of the error bar
- * @property {number} [high]
+ * @property {number | null} [low] end of the error bar, if there is one
+ * @property {number | null} [high]
  * @property {number} [runs] how many seeds the value is the mean of; one if left out
  * @property {number} [rounds]
  * @property {number | null} [delta]

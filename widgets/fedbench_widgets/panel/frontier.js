@@ -134,6 +134,15 @@ export function comparable(point, info, promised) {
   return point.unit === promised.unit && point.delta === promised.delta;
 }
 
+/**
+ * The ends of a point's interval; nothing where there is none: of one run, or seeds that change nothing.
+ * @param {Point} point
+ * @param {(value: number) => string} show
+ */
+export function interval({ low, high }, show) {
+  return isNumber(low) && isNumber(high) ? `(${show(low)} to ${show(high)})` : "";
+}
+
 /** A run's row of the table. */
 class Line {
   /** @param {() => void} load */
@@ -154,8 +163,7 @@ class Line {
    * @param {boolean} attacked whether any point has an attacker's AUC
    */
   show(point, show, attacked) {
-    const { low = NaN, high = NaN } = point;
-    const interval = Number.isFinite(low + high) ? `(${show(low)} to ${show(high)})` : "";
+    const range = interval(point, show);
     const own = isNumber(point.personal) ? `, own models ${show(point.personal)}` : "";
     const known = isPrivate(point);
     const name = point.label || String(point.id);
@@ -174,7 +182,7 @@ class Line {
       String(point.seed ?? "–"),
     ];
     words.forEach((word, i) => text(this.cells[i], word));
-    if (interval) this.cells[VALUE].append(" ", html("span", { class: "fb-range" }, interval));
+    if (range) this.cells[VALUE].append(" ", html("span", { class: "fb-range" }, range));
     set(this.cells[AUC], { hidden: !attacked });
   }
 }
