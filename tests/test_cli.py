@@ -496,6 +496,8 @@ def test_a_sweep_prints_its_frontier_and_keeps_its_results() -> None:
     assert plain.split()[0] == "inf"
     for level in ("non-private", "pooled", "local-only"):
         assert f"  {level} " in done.stdout
+    rows = len(digits().federation().y_test)
+    assert f"over seeds, all on the same {rows} test rows, whose own error" in done.stdout
     files = {path: path.stat().st_mtime_ns for path in Path("o").iterdir()}
     assert len(files) == 6  # four runs, and the levels of two seeds
     again = call(*words, "--over", "privacy.epsilon=2,inf")

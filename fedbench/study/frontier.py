@@ -32,11 +32,11 @@ class FrontierPoint:
     """Runs that differ by nothing but their seed, or that of their noise, as one.
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
-    Student's t over `runs` seeds, for accuracy and AUC as far as it lies in [0, 1]; all on the same
-    test set, whose size adds to what is not known. They are NaN with one run, and where all of them
-    gave the same: `same` says that they did so in every metric, so that the seeds change nothing.
-    Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC of
-    a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
+    Student's t over `runs` seeds, for accuracy and AUC as far as it lies in [0, 1]; all on the
+    same `test_rows`, 0 if not known, whose own error is not in it. They are NaN with one run, and
+    where all of them gave the same: `same` says that they did so in every metric, so that the seeds
+    change nothing. Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC
+    of a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
     `delta` and for `unit`; NaN without privacy. `best` says that no other point of the same unit
     and δ is better for as little ε, or as good for less; a single run never is where there are
     means over several, as luck of its seed would count for more than their average.
@@ -56,6 +56,7 @@ class FrontierPoint:
     attack_auc: float = math.nan
     best: bool = False
     same: bool = False
+    test_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,7 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
         unit=first.unit,
         delta=first.delta,
         attack_auc=float(np.mean([each.attack_auc for each in good])) if good else math.nan,
+        test_rows=max((each.test_rows for each in good), default=0),
         same=len(good) > 1 and all(each.metrics == good[0].metrics for each in good),
     )
 

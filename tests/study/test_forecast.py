@@ -43,8 +43,12 @@ def test_between_two_budgets_the_line_is_straight_in_its_logarithm() -> None:
     assert found.value == pytest.approx(0.75)
     assert (found.low, found.high) == (pytest.approx(0.65), pytest.approx(0.8))
     assert str(found) == (
-        "accuracy 75.0% (65.0% to 80.0%), between 5 runs at ε = 1 and 5 runs at ε = 4"
+        "accuracy 75.0% (65.0% to 80.0% over seeds), between 5 runs at ε = 1 and 5 runs at ε = 4"
     )
+    known = fb.Frontier("accuracy", (point(4, 0.9, test_rows=36), point(1, 0.6, test_rows=36)))
+    for asked in (2, 4):
+        words = " over seeds on the same 36 test rows), "
+        assert words in str(known.expected(asked))
 
 
 @pytest.mark.parametrize(("epsilon", "value"), [(1, 0.6), (4, 0.9), (3.9999, 0.9)])
@@ -84,6 +88,7 @@ def test_a_forecast_is_the_mean_of_runs_that_are_made() -> None:
     assert found.value == pytest.approx(sum(values) / 2)
     assert found.low <= found.value <= found.high
     assert found.how == "from 2 runs of 2 rounds"
+    assert found.test_rows == len(PRIVATE.federation().y_test) > 0
 
 
 def test_a_forecast_of_nothing() -> None:

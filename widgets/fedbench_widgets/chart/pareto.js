@@ -12,6 +12,7 @@ import { nice } from "./scale.js";
  * @property {number | null} [low] end of the error bar, if there is one
  * @property {number | null} [high]
  * @property {number} [runs] how many seeds the value is the mean of; one if left out
+ * @property {number} [test_rows] that the value is measured on
  * @property {number} [rounds]
  * @property {number | null} [delta]
  * @property {string | null} [unit] what ε protects

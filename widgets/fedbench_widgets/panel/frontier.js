@@ -9,7 +9,7 @@ import { isNumber, isPrivate, rivals } from "../chart/pareto.js";
 import { percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
 import { epsilonName, format } from "./drawings.js";
-import { MEANING, ofMetric } from "./meaning.js";
+import { MEANING, ofInterval, ofMetric } from "./meaning.js";
 import { inline, isShare, minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
@@ -81,7 +81,7 @@ export function frontier(context) {
     text(title, `${info.metric.label} against privacy`);
     save.label();
     text(metric, inline(info.metric));
-    set(metric, { "data-help": ofMetric(info) });
+    set(metric, { "data-help": ofMetric(info, ofInterval(points)) });
     settle();
     const name = epsilonName(promised.unit);
     const at = promised.delta ? `${name} at δ = ${power(promised.delta)}` : name;
