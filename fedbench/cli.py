@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from functools import reduce
 from pathlib import Path
@@ -21,7 +20,7 @@ from fedbench.runs.further import further
 from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, prepare, resume as resumed, save
 from fedbench.scenarios import SCENARIOS, Scenario
-from fedbench.spec import problems
+from fedbench.spec import nearest, problems
 from fedbench.study import SweepError
 from fedbench.study.grid import label, refuse_code
 from fedbench.study.plan import plan as make_plan
@@ -283,13 +282,8 @@ app.command("app")(command_app.page)
 def _scenario(name: str) -> Scenario:
     known = {scenario.name: scenario for scenario in SCENARIOS}
     if name not in known:
-        refuse(f"no scenario is called {name!r}{_nearest(name, list(known))}")
+        refuse(f"no scenario is called {name!r}{nearest(name, known)}")
     return known[name]
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
 
 
 # Running -----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fedbench.experiment import Experiment
-from fedbench.spec import Part, Spec
+from fedbench.spec import Part, Spec, nearest
 from fedbench.template import group_of, several_of
 
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -43,7 +42,7 @@ def assign(data: dict[str, Any], path: str, value: Any, *, allow_imports: bool =
     """
     steps = path.split(".")
     if steps[0] not in Experiment.model_fields:
-        raise OverrideError(f"no setting is called {path!r}; {_suggestion(path)}")
+        raise OverrideError(f"no setting is called {path!r}{_suggestion(path)}")
     group = data
     for depth, step in enumerate(steps[:-1]):
         if step not in group and depth == 0:
@@ -125,9 +124,8 @@ def _keep_shared(group: dict[str, Any], family: type[Spec] | None, kind: Any) ->
 def _suggestion(path: str) -> str:
     known = list(_paths(Experiment))
     last = path.rpartition(".")[2]
-    near = [each for each in known if each.rpartition(".")[2] == last]
-    near = near or difflib.get_close_matches(path, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    same = [each for each in known if each.rpartition(".")[2] == last]
+    return nearest(same[0] if same else path, known, "; `fedbench new` writes a file with them all")
 
 
 def _paths(group: type[Spec]) -> Iterator[str]:

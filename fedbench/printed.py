@@ -58,8 +58,11 @@ def compare(frontier: Frontier) -> None:
     frame["best"] = ["*" if best else "" for best in frame["best"]]
     text = frame.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}")
     typer.echo(text)
+    rows = max(point.test_rows for point in frontier.points)
+    same = f", all on the same {rows} test rows, whose own error is not in it" if rows else ""
     typer.echo(
-        "\n*: best for at most as much privacy spent; low to high: 95 % interval of the mean"
+        "\n*: best for at most as much privacy spent; low to high: 95 % interval of the mean over "
+        f"seeds{same}"
     )
     for name, value in frontier.levels.items():
         typer.echo(f"  {name:<12}{value:.4f}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar, Self, cast, get_args
@@ -62,7 +62,7 @@ class Spec(BaseModel):
         errors = [
             _error(
                 "unknown_field",
-                f"{cls.__name__} has no field {key!r}{_nearest(key, cls.model_fields)}",
+                f"{cls.__name__} has no field {key!r}{nearest(key, cls.model_fields)}",
                 (key,),
                 value[key],
             )
@@ -131,7 +131,7 @@ class Spec(BaseModel):
                     field = inner if head in data else "no field"
                     raise ValueError(
                         f"{path}: {type(self).__name__}.{head} is {field!r}, not a group of "
-                        f"settings{'' if head in data else _nearest(head, data)}"
+                        f"settings{'' if head in data else nearest(head, data)}"
                     )
                 value = inner.replace(**{rest: value})
             data[head] = value
@@ -229,7 +229,7 @@ class Part(Spec):
         raise _refusal(
             cls,
             "unknown_kind",
-            f"no {cls.__name__} is called {kind!r}{_nearest(str(kind), known)}",
+            f"no {cls.__name__} is called {kind!r}{nearest(str(kind), known)}",
             kind,
         )
 
@@ -332,9 +332,15 @@ def _refusal(cls: type[Part], kind: str, message: str, value: object = None) -> 
     )
 
 
-def _nearest(word: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return the end of a message: which of some names was meant, else all of them.
+
+    `otherwise` is said in place of the names where they are too many to read.
+    """
+    known = list(known)
+    if close := difflib.get_close_matches(word, known, n=1):
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are {', '.join(known)}" if otherwise is None else otherwise
 
 
 def _specs(value: Any) -> tuple[Spec, ...]:

@@ -314,6 +314,7 @@ def test_a_group_that_the_file_leaves_out_is_changed_from_what_it_would_have_bee
         ("lr=0.5", "no setting is called 'lr'; did you mean 'training.lr'?"),
         ("trainig.lr=1", "no setting is called 'trainig.lr'; did you mean 'training.lr'?"),
         ("strateg.weightin=1", "did you mean 'strategy.weighting'?"),
+        ("foo=1", "no setting is called 'foo'; `fedbench new` writes a file with them all"),
         ("rounds", "'rounds' has no value; write it as PATH=VALUE"),
         ("rounds.x=1", "rounds is not a group of settings"),
     ],
@@ -511,6 +512,8 @@ def test_a_sweep_prints_its_frontier_and_keeps_its_results() -> None:
     assert plain.split()[0] == "inf"
     for level in ("non-private", "pooled", "local-only"):
         assert f"  {level} " in done.stdout
+    rows = len(digits().federation().y_test)
+    assert f"over seeds, all on the same {rows} test rows, whose own error" in done.stdout
     files = {path: path.stat().st_mtime_ns for path in Path("o").iterdir()}
     assert len(files) == 6  # four runs, and the levels of two seeds
     again = call(*words, "--over", "privacy.epsilon=2,inf")
@@ -534,6 +537,8 @@ def test_a_sweep_says_which_runs_failed() -> None:
         (["seed=1", "seed=2"], "--over: a setting is there twice"),
         (["rounds=0,1"], "rounds = 0: rounds: must be at least 1"),
         (["sede=1"], "no setting is called 'sede'; did you mean 'seed'?"),
+        (["training.lrr=1"], "LocalTraining has no field 'lrr'; did you mean 'lr'?"),
+        (["foo=1,2"], "no setting is called 'foo'; `fedbench new` writes a file with them all\n"),
     ],
 )
 def test_sweeps_that_cannot_be(options: list[str], message: str) -> None:

@@ -73,6 +73,9 @@ class Heterogeneity:
             text += f", feature distance {share @ self.features[:, 0]:.2f}"
         return f"{text} (Jensen–Shannon, 0 is even)."
 
+    def __repr__(self) -> str:
+        return f"<Heterogeneity of {len(self.names)} clients: {self.describe().removesuffix('.')}>"
+
 
 def heterogeneity(data: FederatedDataset, seed: int = 0) -> Heterogeneity:
     """Return how far the training rows of each client differ from all of them.

@@ -18,7 +18,8 @@ SEEDS = 3
 class Forecast:
     """A value of `metric` to expect, from `low` to `high` (95 %, NaN if unknown), and `how` so.
 
-    It is about the mean over seeds; a single run varies more.
+    It is about the mean over seeds on the same `test_rows`, 0 if not known; a single run varies
+    more, and how few the test rows are is not in it.
     """
 
     metric: str
@@ -26,6 +27,7 @@ class Forecast:
     low: float
     high: float
     how: str
+    test_rows: int = 0
 
     def __str__(self) -> str:
         """Say it in a sentence."""
@@ -35,7 +37,9 @@ class Forecast:
         value, low, high = (
             f"{each:.1%}" if share else f"{each:.3g}" for each in (self.value, self.low, self.high)
         )
-        band = f" ({low} to {high})" if math.isfinite(self.low + self.high) else ""
+        rows = f" on the same {self.test_rows} test rows" if self.test_rows else ""
+        known = math.isfinite(self.low + self.high)
+        band = f" ({low} to {high} over seeds{rows})" if known else ""
         return f"{self.metric} {value}{band}, {self.how}"
 
 
@@ -60,9 +64,10 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
         raise ValueError(f"epsilon = {epsilon:g}: it is not among the points there are{ends}")
     after = next((k for k, point in enumerate(known) if point.epsilon >= epsilon), len(known) - 1)
     right, left = known[after], known[max(0, after - 1)]
-    if right is left or abs(math.log(right.epsilon / epsilon)) < 1e-3:
-        how = f"from {_runs(right)} at ε = {right.epsilon:.3g}"
-        return Forecast(frontier.metric, right.value, right.low, right.high, how)
+    near = min(left, right, key=lambda point: abs(point.epsilon - epsilon))
+    if right is left or math.isclose(near.epsilon, epsilon, rel_tol=1e-3):  # it spends a bit less
+        how = f"from {_runs(near)} at ε = {near.epsilon:.3g}"
+        return Forecast(frontier.metric, near.value, near.low, near.high, how, near.test_rows)
     share = math.log(epsilon / left.epsilon) / math.log(right.epsilon / left.epsilon)
 
     def between(a: float, b: float) -> float:
@@ -78,6 +83,7 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
         between(left.low, right.low),
         between(left.high, right.high),
         how,
+        max(left.test_rows, right.test_rows),
     )
 
 
@@ -98,7 +104,7 @@ def forecast(experiment: Experiment, *, seeds: int = SEEDS, workers: int | None 
     if not point.runs:
         raise RuntimeError(f"every run failed: {made.results[0].error}")
     how = f"from {_runs(point)} of {experiment.rounds} rounds"
-    return Forecast(experiment.metric, point.value, point.low, point.high, how)
+    return Forecast(experiment.metric, point.value, point.low, point.high, how, point.test_rows)
 
 
 def _runs(point: FrontierPoint) -> str:

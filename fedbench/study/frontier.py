@@ -32,13 +32,14 @@ class FrontierPoint:
     """Runs that differ by nothing but their seed, or that of their noise, as one.
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
-    Student's t over `runs` seeds, for accuracy and AUC as far as it lies in [0, 1]; all on the same
-    test set, whose size adds to what is not known. They are NaN with one run, and where all of them
-    gave the same: `same` says that they did so in every metric, so that the seeds change nothing.
-    Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC of
-    a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
+    Student's t over `runs` seeds, for accuracy and AUC as far as it lies in [0, 1]; all on the
+    same `test_rows`, 0 if not known, whose own error is not in it. They are NaN with one run, and
+    where all of them gave the same: `same` says that they did so in every metric, so that the seeds
+    change nothing. Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC
+    of a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
     `delta` and for `unit`; NaN without privacy. `best` says that no other point of the same unit
-    and δ is better for as little ε, or as good for less.
+    and δ is better for as little ε, or as good for less; a single run never is where there are
+    means over several, as luck of its seed would count for more than their average.
     `experiment` is that of the first run.
     """
 
@@ -55,6 +56,7 @@ class FrontierPoint:
     attack_auc: float = math.nan
     best: bool = False
     same: bool = False
+    test_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Frontier:
     def best(self, epsilon: float, unit: str | None = None) -> FrontierPoint:
         """Return the point with the best mean among those that spend at most `epsilon`.
 
+        Single runs count only where there is no mean over several within the budget.
         `unit`, such as "client", is needed where several occur. Raises ValueError where no point
         is within the budget, or the units are mixed.
         """
@@ -109,7 +112,7 @@ class Frontier:
         if not within:
             raise ValueError(f"epsilon = {epsilon:g}: no point spends as little")
         sign = 1 if self.higher_is_better else -1
-        return max(within, key=lambda point: sign * point.value)
+        return max(_rivals(within), key=lambda point: sign * point.value)
 
     def expected(self, epsilon: float, unit: str | None = None) -> Forecast:
         """Return what these points say of another budget; see `fedbench.study.forecast`."""
@@ -223,6 +226,7 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
         unit=first.unit,
         delta=first.delta,
         attack_auc=float(np.mean([each.attack_auc for each in good])) if good else math.nan,
+        test_rows=max((each.test_rows for each in good), default=0),
         same=len(good) > 1 and all(each.metrics == good[0].metrics for each in good),
     )
 
@@ -240,25 +244,30 @@ def _interval(values: np.ndarray, metric: str) -> tuple[float, float]:
     return (max(low, 0.0), min(high, 1.0)) if metric in SHARES else (low, high)
 
 
+def _rivals(points: Sequence[FrontierPoint]) -> Sequence[FrontierPoint]:
+    """Return the points that can be the best of them: without single runs beside means of several.
+
+    The page decides by the same rule: see `rivals` in its chart/pareto.js.
+    """
+    return [point for point in points if point.runs > 1] or points
+
+
 def _marked(points: list[FrontierPoint], higher_is_better: bool) -> tuple[FrontierPoint, ...]:
     sign = 1 if higher_is_better else -1
 
-    def beaten(point: FrontierPoint) -> bool:
-        return any(
+    def best(point: FrontierPoint) -> bool:
+        promised = point.unit, point.delta
+        rivals = _rivals([each for each in points if (each.unit, each.delta) == promised])
+        beaten = any(
             other.epsilon <= point.epsilon
             and sign * other.value >= sign * point.value
             and (other.epsilon, other.value) != (point.epsilon, point.value)
-            for other in points
-            if (other.unit, other.delta) == (point.unit, point.delta)
+            for other in rivals
         )
+        drawn = math.isfinite(point.epsilon) and math.isfinite(point.value)
+        return drawn and not beaten and any(each is point for each in rivals)
 
-    return tuple(
-        replace(
-            point,
-            best=math.isfinite(point.epsilon) and math.isfinite(point.value) and not beaten(point),
-        )
-        for point in points
-    )
+    return tuple(replace(point, best=best(point)) for point in points)
 
 
 def _refuse_moved(results: Sequence[SweepResult]) -> None:

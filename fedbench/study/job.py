@@ -76,7 +76,8 @@ class Outcome:
     took part from test rows, NaN where it cannot be told: `fedbench.audit` says what it proves.
     `noise_multiplier` was given or solved, None without privacy. `ended` says why the run ended;
     where it failed `error` is the reason, and the rest is about the rounds before that. Seconds and
-    bytes are of all rounds together.
+    bytes are of all rounds together. `test_rows` are those that the metrics are of, 0 where that is
+    not known, as of results that were kept before it was counted.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -91,6 +92,7 @@ class Outcome:
     ended: str = ""
     error: str = ""
     ledger: Ledger | Ledgers | None = None
+    test_rows: int = 0
 
     def to_dict(self) -> Result:
         """Return plain JSON data; what is not a finite number is written out."""
@@ -151,6 +153,7 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
         ended=ended or f"failed: {error}",
         error=error,
         ledger=progress.ledger if progress and last and not math.isnan(last.epsilon) else None,
+        test_rows=len(rounds.data.y_test) if rounds else 0,
     )
 
 

@@ -90,6 +90,13 @@ def test_feature_distances_equal_scipys() -> None:
         assert found[client] == pytest.approx(np.mean(oracle), rel=1e-6)
 
 
+def test_it_prints_as_one_line() -> None:
+    data = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=40)).federation()
+    found = data.heterogeneity()
+    assert repr(found).startswith("<Heterogeneity of 40 clients: 3 to 4 samples a client (Gini 0.")
+    assert repr(found).endswith("(Jensen–Shannon, 0 is even)>") and "\n" not in repr(found)
+
+
 def test_a_figure_has_every_count_and_names_as_text() -> None:
     names = ("<b>north</b>", "$x$")
     counts = np.array([[1, 0, 5], [2, 3, 0]])

@@ -43,8 +43,12 @@ def test_between_two_budgets_the_line_is_straight_in_its_logarithm() -> None:
     assert found.value == pytest.approx(0.75)
     assert (found.low, found.high) == (pytest.approx(0.65), pytest.approx(0.8))
     assert str(found) == (
-        "accuracy 75.0% (65.0% to 80.0%), between 5 runs at ε = 1 and 5 runs at ε = 4"
+        "accuracy 75.0% (65.0% to 80.0% over seeds), between 5 runs at ε = 1 and 5 runs at ε = 4"
     )
+    known = fb.Frontier("accuracy", (point(4, 0.9, test_rows=36), point(1, 0.6, test_rows=36)))
+    for asked in (2, 4):
+        words = " over seeds on the same 36 test rows), "
+        assert words in str(known.expected(asked))
 
 
 @pytest.mark.parametrize(("epsilon", "value"), [(1, 0.6), (4, 0.9), (3.9999, 0.9)])
@@ -52,6 +56,13 @@ def test_at_a_point_it_is_that(epsilon: float, value: float) -> None:
     found = FRONTIER.expected(epsilon)
     assert found.value == value
     assert found.how == f"from 5 runs at ε = {round(epsilon)}"
+
+
+def test_a_budget_that_was_not_quite_spent_is_that_point_too() -> None:
+    tried = fb.Frontier("accuracy", (point(0.9999998, 0.6), point(3.9999995, 0.8), point(8, 0.9)))
+    found = tried.expected(4)
+    assert found.value == 0.8
+    assert found.how == "from 5 runs at ε = 4"
 
 
 def test_what_is_not_known_is_not_said() -> None:
@@ -77,6 +88,7 @@ def test_a_forecast_is_the_mean_of_runs_that_are_made() -> None:
     assert found.value == pytest.approx(sum(values) / 2)
     assert found.low <= found.value <= found.high
     assert found.how == "from 2 runs of 2 rounds"
+    assert found.test_rows == len(PRIVATE.federation().y_test) > 0
 
 
 def test_a_forecast_of_nothing() -> None:

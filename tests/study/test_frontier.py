@@ -163,6 +163,17 @@ def test_what_is_best_is_beaten_by_nobody(
         assert point.best == (kind != "none" and not beaten)
 
 
+def test_a_lucky_single_run_is_not_better_than_means_of_seeds() -> None:
+    frontier = of_budgets({1.0: [0.9], 2.0: [0.6, 0.7], 4.0: [0.8, 0.8], 8.0: [0.95]})
+    assert [point.best for point in frontier.points] == [False, True, True, False]
+    assert frontier.best(8).value == 0.8
+    assert frontier.best(1).value == 0.9  # there is nothing else
+    # of another unit there is nothing but single runs
+    more = [result(0.5, 1.0, privacy=EXAMPLE, seed=0, budget=1.0)]
+    mixed = fb.Frontier.of([*frontier.results[1:3], *more])
+    assert [point.best for point in mixed.points] == [True, True]
+
+
 def test_the_best_within_a_budget() -> None:
     frontier = of_budgets({1.0: [0.6], 2.0: [0.8], 4.0: [0.7], math.inf: [0.9]})
     assert [frontier.best(budget).value for budget in (1, 3, 8)] == [0.6, 0.8, 0.8]

@@ -109,7 +109,8 @@ def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> N
         assert point["value"] == known.value
         assert point["auc"] == known.attack_auc
         assert 0 <= point["low"] <= point["value"] <= point["high"] <= 1
-        assert point["seed"] == "2 seeds"
+        assert (point["seed"], point["runs"]) == ("2 seeds", 2)
+        assert point["test_rows"] == len(EXPERIMENT.federation().y_test)
     assert points[0]["unit"] == "client-level" and points[2]["epsilon"] is None
     assert [level["label"].split()[0] for level in shown["levels"]] == ["pooled", "alone"]
     # the budget between two that were swept has an expectation, of the same experiment alone

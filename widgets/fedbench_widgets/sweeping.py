@@ -208,6 +208,8 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
         "metric": frontier.metric,
         "delta": point.delta,
         "auc": _number(point.attack_auc),
+        "runs": point.runs,
+        "test_rows": point.test_rows,
         "rounds": experiment.rounds,
         "seed": _repeats(point),
         "current": False,

@@ -5,7 +5,7 @@ import { beside } from "../../../widgets/fedbench_widgets/chart/heat.js";
 import { apart, fold, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
 import { LineChart, margin } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
-import { isPrivate, pareto } from "../../../widgets/fedbench_widgets/chart/pareto.js";
+import { isPrivate, pareto, pickBest } from "../../../widgets/fedbench_widgets/chart/pareto.js";
 import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
 import { linear } from "../../../widgets/fedbench_widgets/chart/scale.js";
 
@@ -149,6 +149,17 @@ test("the Pareto line holds the runs that none beats", () => {
     pareto(runs, true).map((point) => point.id),
     ["1/0.6"],
   );
+});
+
+test("a lucky single run is not on the line through means of seeds", () => {
+  const run = (id, epsilon, value, runs) => ({ id, label: "", epsilon, value, runs });
+  const points = [run("lucky", 1, 0.9), run("mean 1", 1, 0.6, 5), run("mean 4", 4, 0.8, 5)];
+  assert.deepEqual(
+    pareto(points, false).map((point) => point.id),
+    ["mean 1", "mean 4"],
+  );
+  assert.equal(pickBest(points, false)?.id, "mean 4");
+  assert.equal(pickBest(points.slice(0, 1), false)?.id, "lucky");
 });
 
 test("a run without a finite ε is not on the ε axis", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pieces } from "../../../widgets/fedbench_widgets/help/formula.js";
 import { beside } from "../../../widgets/fedbench_widgets/help/place.js";
-import { MEANING, ofLoss, ofMetric, ofNote } from "../../../widgets/fedbench_widgets/panel/meaning.js";
+import { MEANING, ofInterval, ofLoss, ofMetric, ofNote } from "../../../widgets/fedbench_widgets/panel/meaning.js";
 
 const plain = (source) => pieces(source).map(({ text, level }) => `${"v.^"[level + 1]}${text}`);
 
@@ -43,6 +43,10 @@ test("what numbers mean fits what is measured", () => {
   assert.match(ofMetric(accuracy), /\n1\/n Σ \[ŷ_i = y_i\]\n/);
   assert.match(ofMetric(error), /\n√\(1\/n Σ \(ŷ_i − y_i\)²\)\n/);
   assert.match(ofMetric(auc), /\nP\[score of a positive > score of a negative\]\n/);
+  const points = [{ id: "a", label: "", epsilon: 1, value: 0.7, test_rows: 36 }];
+  const words = ofMetric(accuracy, ofInterval(points)).split("\n")[2];
+  assert.match(words, /over seeds, all on the same 36 test rows, whose own error is not in it/);
+  assert.match(ofInterval([]), /over seeds, all on the same test rows/);
   assert.match(ofNote(auc), /of the m smallest values/);
   assert.match(ofNote(error), /of the m largest values/);
   assert.match(ofLoss(accuracy), /log p\(y_i \| x_i\)/);

@@ -9,7 +9,7 @@ import {
   norm,
   sentence,
 } from "../../../widgets/fedbench_widgets/panel/drawings.js";
-import { comparable } from "../../../widgets/fedbench_widgets/panel/frontier.js";
+import { comparable, interval } from "../../../widgets/fedbench_widgets/panel/frontier.js";
 import { Table } from "../../../widgets/fedbench_widgets/panel/table.js";
 
 const COLUMNS = ["round", "metric", "loss", "epsilon", "bytes_up"];
@@ -114,6 +114,14 @@ test("only runs that can be compared stand side by side", () => {
   assert.ok(comparable({ ...spent, unit: "example-level" }, info, null));
   assert.ok(!comparable({ ...run, epsilon: null, data: "Digits" }, info, promised));
   assert.ok(!comparable({ ...run, epsilon: null, metric: "rmse" }, info, promised));
+});
+
+test("only an interval that there is stands beside a value", () => {
+  const point = (low, high) => ({ id: "a", label: "", epsilon: 1, value: 0.7, low, high });
+  assert.equal(interval(point(0.5, 0.75), String), "(0.5 to 0.75)");
+  assert.equal(interval(point(0, 0), String), "(0 to 0)");
+  assert.equal(interval(point(null, null), String), "");
+  assert.equal(interval(point(), String), "");
 });
 
 test("wherever ε is read, the unit that it protects is named", () => {

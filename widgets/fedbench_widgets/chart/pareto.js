@@ -9,8 +9,10 @@ import { nice } from "./scale.js";
  * @property {string} label
  * @property {number | null} epsilon null or infinite: a run without privacy
  * @property {number} value
- * @property {number} [low] end of the error bar
- * @property {number} [high]
+ * @property {number | null} [low] end of the error bar, if there is one
+ * @property {number | null} [high]
+ * @property {number} [runs] how many seeds the value is the mean of; one if left out
+ * @property {number} [test_rows] that the value is measured on
  * @property {number} [rounds]
  * @property {number | null} [delta]
  * @property {string | null} [unit] what ε protects
@@ -34,14 +36,24 @@ export function epsilon(point) {
 }
 
 /**
- * The runs that no other run beats in both ε and utility, by growing ε.
+ * The points that can be the best of them: single runs are none beside means over several seeds,
+ * as the luck of one seed would count for more than an average.
+ * @param {Point[]} points
+ */
+export function rivals(points) {
+  const means = points.filter((point) => (point.runs ?? 1) > 1);
+  return means.length > 0 ? means : points;
+}
+
+/**
+ * The rivals that no other beats in both ε and utility, by growing ε.
  * @param {Point[]} points
  * @param {boolean} minimize
  * @returns {Point[]}
  */
 export function pareto(points, minimize) {
   const sign = minimize ? -1 : 1;
-  const order = [...points].sort((a, b) => epsilon(a) - epsilon(b) || sign * (b.value - a.value));
+  const order = [...rivals(points)].sort((a, b) => epsilon(a) - epsilon(b) || sign * (b.value - a.value));
   /** @type {Point[]} */
   const best = [];
   for (const point of order) {
@@ -54,7 +66,7 @@ export function pareto(points, minimize) {
 /** @param {Point[]} points @param {boolean} minimize @returns {Point | undefined} */
 export function pickBest(points, minimize) {
   const sign = minimize ? -1 : 1;
-  return [...points].sort((a, b) => sign * (b.value - a.value))[0];
+  return [...rivals(points)].sort((a, b) => sign * (b.value - a.value))[0];
 }
 
 /** @param {Point[]} points @returns {[number, number]} */

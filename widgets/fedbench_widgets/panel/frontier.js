@@ -5,11 +5,11 @@ import { html, set, text } from "../chart/dom.js";
 import { saveButtons } from "../chart/export.js";
 import { FrontierChart } from "../chart/frontier.js";
 import { heading } from "../chart/head.js";
-import { isNumber, isPrivate } from "../chart/pareto.js";
+import { isNumber, isPrivate, rivals } from "../chart/pareto.js";
 import { percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
 import { epsilonName, format } from "./drawings.js";
-import { MEANING, ofMetric } from "./meaning.js";
+import { MEANING, ofInterval, ofMetric } from "./meaning.js";
 import { inline, isShare, minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
@@ -74,12 +74,14 @@ export function frontier(context) {
     const points = runs.filter((point) => comparable(point, info, promised));
     const others = runs.length - points.length;
     const apart = others > 0 ? `; ${others} with other data, unit of privacy or δ not shown` : "";
-    text(subtitle, `a point per run, or mean of seeds; choose one to load it${apart}`);
+    const priv = points.filter(isPrivate);
+    const some = rivals(priv).length < priv.length ? "; the line is through means of seeds only" : "";
+    text(subtitle, `a point per run, or mean of seeds; choose one to load it${some}${apart}`);
     const show = format(data);
     text(title, `${info.metric.label} against privacy`);
     save.label();
     text(metric, inline(info.metric));
-    set(metric, { "data-help": ofMetric(info) });
+    set(metric, { "data-help": ofMetric(info, ofInterval(points)) });
     settle();
     const name = epsilonName(promised.unit);
     const at = promised.delta ? `${name} at δ = ${power(promised.delta)}` : name;
@@ -132,6 +134,15 @@ export function comparable(point, info, promised) {
   return point.unit === promised.unit && point.delta === promised.delta;
 }
 
+/**
+ * The ends of a point's interval; nothing where there is none: of one run, or seeds that change nothing.
+ * @param {Point} point
+ * @param {(value: number) => string} show
+ */
+export function interval({ low, high }, show) {
+  return isNumber(low) && isNumber(high) ? `(${show(low)} to ${show(high)})` : "";
+}
+
 /** A run's row of the table. */
 class Line {
   /** @param {() => void} load */
@@ -152,8 +163,7 @@ class Line {
    * @param {boolean} attacked whether any point has an attacker's AUC
    */
   show(point, show, attacked) {
-    const { low = NaN, high = NaN } = point;
-    const interval = Number.isFinite(low + high) ? `(${show(low)} to ${show(high)})` : "";
+    const range = interval(point, show);
     const own = isNumber(point.personal) ? `, own models ${show(point.personal)}` : "";
     const known = isPrivate(point);
     const name = point.label || String(point.id);
@@ -173,7 +183,7 @@ class Line {
       String(point.seed ?? "–"),
     ];
     words.forEach((word, i) => text(this.cells[i], word));
-    if (interval) this.cells[VALUE].append(" ", html("span", { class: "fb-range" }, interval));
+    if (range) this.cells[VALUE].append(" ", html("span", { class: "fb-range" }, range));
     set(this.cells[AUC], { hidden: !attacked });
   }
 }

@@ -43,20 +43,34 @@ export const MEANING = {
 const BAND =
   "The band is over clients with test rows of their own, from the 10th to the 90th percentile.";
 
-/** The metric that the charts show first. @param {Measured} info */
-export function ofMetric({ metric }) {
+/**
+ * What the interval of a mean over seeds holds, and what it does not.
+ * @param {import("../chart/pareto.js").Point[]} points
+ */
+export function ofInterval(points) {
+  const rows = Math.max(0, ...points.map((point) => point.test_rows ?? 0));
+  const same = rows > 0 ? `the same ${rows} test rows` : "the same test rows";
+  return `In brackets: 95 % interval of the mean over seeds, all on ${same}, whose own error is not in it.`;
+}
+
+/**
+ * The metric that the charts show first.
+ * @param {Measured} info
+ * @param {string} [rest] what else is to know
+ */
+export function ofMetric({ metric }, rest = BAND) {
   if (metric.name === "auc") {
     const words =
       "How often a held-out row of the second class is given a higher risk than one of the first: " +
       "0.5 is guessing, 1 is always.";
-    return `${words}\nP[score of a positive > score of a negative]\n${BAND}`;
+    return `${words}\nP[score of a positive > score of a negative]\n${rest}`;
   }
   if (metric.percent) {
     const words = "Share of the held-out rows that the global model tells right: more is better.";
-    return `${words}\n1/n Σ [ŷ_i = y_i]\n${BAND}`;
+    return `${words}\n1/n Σ [ŷ_i = y_i]\n${rest}`;
   }
   const words = "Typical error of the global model on the held-out rows: less is better.";
-  return `${words}\n√(1/n Σ (ŷ_i − y_i)²)\n${BAND}`;
+  return `${words}\n√(1/n Σ (ŷ_i − y_i)²)\n${rest}`;
 }
 
 /** @param {Measured} info */
