@@ -19,8 +19,8 @@ ABOUT = """\
 # The workbench
 
 Run the cell below, then press **Start**: a hundred simulated phones learn to read digits together,
-under a privacy budget, while you watch. Every setting is on the left; change one and press
-**Start** again.\
+under a privacy budget, while you watch. Every setting is on the left, or in a narrow
+window under **Settings**; change one and press **Start** again.\
 """
 
 
