@@ -324,7 +324,7 @@ def test_the_privacy_of_examples_is_called_that_everywhere(lab: Lab) -> None:
     workbench.wait_state("done")
     workbench.choose("Privacy", "ExampleLevelDP")
     hint = workbench.root.locator(".widget-label.fb-hint", has_text="Noise z")
-    expect(hint).to_contain_text("example-level ε reaches 4")
+    expect(hint).to_contain_text("example-level ε reaches 8")  # the budget stays
     workbench.button("Start").click()
     meter = workbench.root.locator("[data-chip=privacy]")
     expect(meter).to_contain_text("example-level ε")
