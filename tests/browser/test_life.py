@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.lab import ROOT, Lab, WorkbenchPage
+from tests.browser.test_workbench import opened
 
 pytestmark = pytest.mark.browser
 
@@ -49,10 +50,7 @@ def test_two_workbenches_run_side_by_side_through_an_interrupt(lab: Lab) -> None
 
 
 def test_a_reloaded_page_is_heard_at_its_first_click(lab: Lab) -> None:
-    lab.open("workbench.ipynb")
-    lab.run_all()
-    workbench = lab.workbench
-    workbench.wait_points(100, "partition")
+    workbench = opened(lab)
     workbench.button("Step").click()
     workbench.wait_points(1)
     workbench.wait_state("paused")
@@ -61,13 +59,11 @@ def test_a_reloaded_page_is_heard_at_its_first_click(lab: Lab) -> None:
     workbench.button("Step").click()
     workbench.wait_points(2)
     workbench.wait_state("paused")
+    assert lab.run("print(len(wb.history))") == "2"
 
 
 def test_a_notebook_without_its_kernel_shows_what_it_saved(lab: Lab) -> None:
-    lab.open("workbench.ipynb")
-    lab.run_all()
-    workbench = lab.workbench
-    workbench.wait_points(100, "partition")
+    workbench = opened(lab)
     workbench.button("Start").click()
     workbench.wait_state("done")
     workbench.wait_points(30)
