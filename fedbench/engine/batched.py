@@ -237,14 +237,12 @@ class _Descent:
 
         `share` [C, B] is what an example's loss counts for, 0 for padding.
         """
-        import torch
-
         given = [x]
         for layer in self.layers:
             given.append(layer.forward(local, given[-1]))
-        outputs = given[-1].detach().requires_grad_()
-        losses = self.task.model.loss(outputs.flatten(0, 1), y.flatten())
-        (slope,) = torch.autograd.grad(losses, outputs, share.flatten())
+        outputs = given[-1]
+        losses, each = self.task.model.loss_and_slope(outputs.flatten(0, 1), y.flatten())
+        slope = each.view_as(outputs) * share.unsqueeze(2)
         traces = []
         for depth in reversed(range(self.first, len(self.layers))):
             layer = self.layers[depth]
@@ -252,4 +250,4 @@ class _Descent:
                 traces.append((layer, given[depth], slope))
             if depth > self.first:
                 slope = layer.backward(local, given[depth], given[depth + 1], slope)
-        return traces, (losses.detach().view(y.shape) * share).sum(1)
+        return traces, (losses.view(y.shape) * share).sum(1)

@@ -120,10 +120,11 @@ def test_a_worker_that_dies_is_replaced_and_its_work_done_again(tmp_path: Path) 
     log.write_text("")
     before = [worker.process.pid for worker in pools.pool(1).workers]
     model = Deadly(log=str(log), deaths=1)
-    found = trained(EXPERIMENT.replace(model=model), 1, rounds=1)
+    experiment = EXPERIMENT.replace(model=model)
+    found = trained(experiment, 1, rounds=1)
     assert log.read_text() == "x"
     assert [worker.process.pid for worker in pools.pool(1).workers] != before
-    assert_identical(found, trained(EXPERIMENT, 0, rounds=1))
+    assert_identical(found, trained(experiment, 0, rounds=1))  # nobody dies in this process
 
 
 def test_the_second_death_on_the_same_work_fails_the_run(tmp_path: Path) -> None:
