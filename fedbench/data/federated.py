@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from fedbench.data.card import Card
 from fedbench.data.heterogeneity import Heterogeneity, heterogeneity
+from fedbench.data.kept import Kept
 from fedbench.data.partition import Choosing, Deal, Partitioner
 from fedbench.data.skews import Skew, skewed
 from fedbench.data.source import Column, Source
@@ -200,7 +200,7 @@ def _poisson(count: int, width: int, steps: int, rng: np.random.Generator) -> ND
     return np.where(np.take_along_axis(chosen, order, 1), order, -1)
 
 
-@lru_cache(maxsize=32)
+@Kept
 def _build(
     source: Source, partition: Partitioner, seed: int, skews: tuple[Skew, ...]
 ) -> FederatedDataset:

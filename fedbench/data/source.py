@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.files import File
+from fedbench.data.kept import Kept
 from fedbench.data.values import Features, refuse_bad_values, standardised
 from fedbench.spec import Part
 
@@ -297,7 +298,7 @@ class GivenSplit(Source, family=True):
         return raw.held
 
 
-@lru_cache(maxsize=8)
+@Kept
 def _load(source: Source) -> Dataset:
     raw = source.table()
     held = source.held_out(raw)

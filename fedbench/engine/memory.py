@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 LIMIT, USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
 
+# Scalars of a model that is tried out: sums of tensors without values would first import a
+# second's worth of torch.
+TRIED = 1 << 20
+
 # What each share of the estimate is, and what makes it smaller.
 REMEDIES = {
     "the model and the server": "choose a smaller model",
@@ -31,16 +35,20 @@ REMEDIES = {
 
 
 def estimate(task: Task, engine: Engine, cohort: int, participants: int) -> dict[str, int]:
-    """Return bytes by share, as in `REMEDIES`; nothing of that size is allocated to find out.
+    """Return bytes by share, as in `REMEDIES`; nothing large is allocated to find out.
 
     `cohort` is the expected number of clients in a round, `participants` in the whole run. The data
     are there already and do not count.
     """
+    import torch
+
     from fedbench.strategies import RoundInfo
 
     module = task.model.template(task.data.card)
     named = module.named_parameters()
     params = {name: leaf.detach() for name, leaf in named if leaf.requires_grad}
+    if tree.size(params) <= TRIED:
+        params = {name: torch.zeros(leaf.shape) for name, leaf in params.items()}
     server, client = task.strategy.init(params), task.strategy.init_client(params)
     payload = task.silence(params, server, RoundInfo(1, 0.1, task.data.clients, float(cohort)))
     weights = _bytes(params)

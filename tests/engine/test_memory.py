@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from torch import nn
 
@@ -51,6 +54,30 @@ def test_states_count_for_everyone_who_takes_part() -> None:
 def test_long_rounds_count() -> None:
     long = fb.LocalTraining(steps=1_000_000, batch_size=20)
     assert list(shares(training=long).values())[1] > 3 * 8 * 20_000_000
+
+
+def test_a_small_model_and_one_without_values_are_told_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = shares(participants=40, strategy=fb.Scaffold())
+    monkeypatch.setattr(memory, "TRIED", 0)
+    assert shares(participants=40, strategy=fb.Scaffold()) == tried
+
+
+FIRST_RUNS = """
+import sys
+import fedbench as fb
+for strategy in (fb.FedNova(), fb.FineTuning(), fb.Scaffold(), fb.Ditto(), fb.FedAdam()):
+    fb.run(fb.Experiment(strategy=strategy, rounds=1), progress=False)
+print("torch" in sys.modules, "torch._dynamo" in sys.modules)
+"""
+
+
+def test_no_first_run_waits_for_a_compiler_that_nobody_uses() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", FIRST_RUNS], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["True", "False"]
 
 
 def test_a_model_too_large_is_refused_with_the_estimate() -> None:
