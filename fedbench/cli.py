@@ -163,7 +163,7 @@ def resume(
             override(data, change, allow_imports=allow_imports)
         asked = Experiment.from_dict(data, allow_imports=allow_imports)
         for change in changes or []:
-            path = change.partition("=")[0].strip().removesuffix(".kind")
+            path = _group(change.partition("=")[0].strip().removesuffix(".kind"), now)
             wanted[path] = reduce(getattr, path.split("."), asked)
         session = resumed(folder, allow_imports=allow_imports, **wanted)
         if reason := (ahead := further(session)).reason:
@@ -175,6 +175,15 @@ def resume(
     except (StoreError, OverrideError, ValueError) as error:
         refuse(str(error))
     _carry_out(session, place, quiet, profile)
+
+
+def _group(path: str, now: Experiment) -> str:
+    """Return the path of a setting, or of the group that it is in where there is none yet."""
+    names = path.split(".")
+    for count in range(1, len(names)):
+        if reduce(getattr, names[:count], now) is None:
+            return ".".join(names[:count])
+    return path
 
 
 app.command()(command_report.report)

@@ -619,6 +619,17 @@ def test_a_run_with_no_round_to_go_is_not_copied_but_told_what_it_takes() -> Non
     assert call("resume", "early", "--set", "target=none").exit_code == 0
 
 
+def test_a_run_without_a_target_is_given_one_when_it_goes_on() -> None:
+    assert call("run", write(SMALL), "--out", "first").exit_code == 0
+    changes = ["--set", "target.value=0.999", "--set", "rounds=3"]
+    done = call("resume", "first", *changes, "--quiet")
+    assert done.exit_code == 0, done.output
+    further = fb.load("first-2")
+    asked = {"target": {"metric": "accuracy", "value": 0.999}, "rounds": 3}
+    assert further.summary["amendments"] == [{"round": 3, "changes": asked}]
+    assert len(further.frame) == 3
+
+
 def test_a_spent_budget_is_no_reason_to_go_on() -> None:
     small = ["--set", "partition.clients=10", "--set", "rounds=2"]
     assert call("new").exit_code == 0

@@ -19,7 +19,7 @@ def _made() -> Experiment:
 
 fraud = Scenario(
     name="fraud",
-    title="Frauds that only some banks have seen",
+    title="Frauds new to some of eight banks",
     story=(
         "Eight banks look for fraud among 60,000 card payments, of which 1.8 % are frauds, of four "
         "patterns. For most of the year each bank has met only one of them; in the last fifth, on "

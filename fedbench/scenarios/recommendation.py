@@ -1,4 +1,4 @@
-"""Films for the regulars of ten cinemas."""
+"""Films for ten cinemas' regulars."""
 
 from fedbench.data import GroupedNatural, MovieLens100K, Ratings
 from fedbench.experiment import Experiment
@@ -25,7 +25,7 @@ def _real() -> Experiment:
 
 recommendation = Scenario(
     name="recommendation",
-    title="Films for the regulars of ten cinemas",
+    title="Films for ten cinemas' regulars",
     story=(
         "Ten cinemas want to foretell how many stars their regulars give a film. Each knows twenty "
         "people, who rated forty of 120 films each, and keeps the ratings to itself. A cinema sees "

@@ -1,4 +1,4 @@
-"""What the customers of eight shops mean."""
+"""Praise and blame in eight shops."""
 
 from fedbench.data import Natural, Reviews, SentimentSentences
 from fedbench.experiment import Experiment
@@ -23,7 +23,7 @@ def _real() -> Experiment:
 
 sentiment = Scenario(
     name="sentiment",
-    title="What the customers of eight shops mean",
+    title="Praise and blame in eight shops",
     story=(
         "Eight shops want to know which of their 4,000 reviews are praise; the smallest has 316. "
         "Each has words of its own for what it sells. The 300 words for how one liked it are the "

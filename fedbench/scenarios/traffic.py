@@ -1,4 +1,4 @@
-"""Speeds on the roads of twelve operators, fifteen minutes ahead."""
+"""Speeds on twelve operators' roads, fifteen minutes ahead."""
 
 from fedbench.data import LosLoop, Natural, Traffic
 from fedbench.experiment import Experiment
@@ -27,7 +27,7 @@ def _real() -> Experiment:
 
 traffic = Scenario(
     name="traffic",
-    title="Speeds on the roads of twelve operators",
+    title="Speeds on twelve operators' roads",
     story=(
         "Twelve operators forecast the speed at their road sensors fifteen minutes ahead, from the "
         "last hour and the time of day, and nobody hands over where vehicles were. Each watched "
