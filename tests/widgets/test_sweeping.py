@@ -95,6 +95,16 @@ def test_seeds_that_change_nothing_are_said_to(page: Page) -> None:
         assert (point["low"], point["high"]) == (None, None)
 
 
+def test_a_sweep_says_only_what_the_head_does_not_say_already(page: Page) -> None:
+    loose = EXPERIMENT.replace(**{"privacy.delta": 0.5})
+    (known,) = loose.cautions()
+    assert ask(page, {"privacy.delta": "0.25, 0.5"}, 1, loose) == ""
+    (more,) = page.sweeping.shown(loose)["cautions"]
+    assert known.startswith("privacy.delta = 0.5 ") and more.startswith("privacy.delta = 0.25 ")
+    # once the form holds another experiment, both are news
+    assert page.sweeping.shown(EXPERIMENT)["cautions"] == [more, known]
+
+
 def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> None:
     assert ask(page, {"privacy.epsilon": "1, 4, ∞"}, seeds=2) == ""
     (one,) = page.sweeping._sweeps

@@ -125,6 +125,7 @@ class Sweeping:
         drawn = [self._draw(number, each) for number, each in enumerate(self._sweeps)]
         done, total, eta = last.progress if last else (0, 0, None)
         failed = [each.error for each in last.results if each.error] if last else []
+        above = experiment.cautions() if experiment else []  # the head of the workbench says them
         words = self._words or (f"{len(failed)} failed: {failed[0]}" if failed else "")
         if experiment is not self._offered[0]:
             self._offered = experiment, [] if experiment is None else _fields(experiment)
@@ -135,7 +136,7 @@ class Sweeping:
             "total": total,
             "eta": eta,
             "words": words,
-            "cautions": last.cautions() if last else [],
+            "cautions": [each for each in last.cautions() if each not in above] if last else [],
             "points": [point for each in drawn for point in each["points"]],
             "levels": drawn[-1]["levels"] if drawn else [],
             "map": drawn[-1]["map"] if drawn else None,

@@ -32,6 +32,7 @@ class Panel(anywidget.AnyWidget):
         _HERE.parent / "chart" / "theme.css",
         _HERE.parent / "chart" / "chart.css",
         _HERE / "panel.css",
+        _HERE / "sweep.css",
         _HERE / "clients.css",
         _HERE / "compare.css",
     )

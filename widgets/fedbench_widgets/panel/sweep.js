@@ -98,7 +98,7 @@ export function controls(ask) {
       text(status, progress(sweep));
       text(wrong, sweep.words);
       set(wrong, { hidden: sweep.words === "" });
-      text(known, sweep.cautions.join(" "));
+      text(known, sweep.cautions.join("\n"));
       set(known, { hidden: sweep.cautions.length === 0 });
     },
   };

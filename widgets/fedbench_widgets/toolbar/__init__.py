@@ -26,6 +26,7 @@ class Toolbar(anywidget.AnyWidget):
     _css = esm.style(
         _HERE.parent / "chart" / "theme.css",
         _HERE / "layout.css",
+        _HERE / "scenario.css",
         _HERE / "toolbar.css",
         _HERE.parent / "help" / "help.css",
         _HERE.parent / "tour" / "tour.css",
