@@ -46,6 +46,8 @@ def report(session: Session, folder: Path) -> None:
     lines["traffic"] = f"{sent:.2f} MB up, {received:.2f} MB down"
     lines["saved in"] = str(folder)
     typer.echo(f"{found['data']} · {found['experiment']}")
+    for each in history.amendments:
+        typer.echo(f"  {'changed':<10}{each.describe()}")
     for name, value in lines.items():
         typer.echo(f"  {name:<10}{value}")
 

@@ -89,3 +89,24 @@ def test_outside_a_notebook_the_workbench_says_where_to_go(tmp_path: Path) -> No
     assert line.strip() == "print(repr(Workbench()))"
     for way in ("fedbench lab", "make lab", "fedbench app", "fedbench run"):
         assert f"`{way}`" in first
+
+
+def test_a_script_with_a_workbench_and_a_run_ends(tmp_path: Path) -> None:
+    # the workbench goes only when the interpreter does, and no thread can be started by then
+    lines = [
+        "import fedbench as fb",
+        "from fedbench_widgets import Workbench",
+        "experiment = fb.Experiment(rounds=2)",
+        "print(repr(Workbench(experiment)))",
+        "print(len(fb.run(experiment, progress=False).rows))",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, "fedbench workbench\n2\n")
+    assert done.stderr == ""

@@ -92,11 +92,7 @@ def privacy_card(
         ("Sampling", _sampling(experiment, privacy)),
         ("Accounting", _accounting(experiment, privacy)),
     )
-    changes = "; ".join(
-        f"from round {note.round} on {path} = {getattr(value, 'code', lambda v=value: v)()}"
-        for note in amendments
-        for path, value in note.changes.items()
-    )
+    changes = "; ".join(note.describe() for note in amendments)
     if changes:
         lines = (*lines, ("Changed on the way", f"{changes}. The lines above are of the end"))
     missing = _not_covered(experiment, privacy)

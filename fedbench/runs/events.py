@@ -70,6 +70,13 @@ class Amended:
     round: int
     changes: dict[str, Any]
 
+    def describe(self) -> str:
+        """Return each change in words, one after the other."""
+        return "; ".join(
+            f"from round {self.round} on {path} = {getattr(value, 'code', lambda v=value: v)()}"
+            for path, value in self.changes.items()
+        )
+
 
 @dataclass(frozen=True)
 class Failed:

@@ -72,7 +72,12 @@ def test_a_row_says_what_the_run_came_to() -> None:
     }
     (free,) = rows(of(finished(WINES, epsilon=math.nan)))
     assert (free["epsilon"], free["unit"], free["simulated"]) == (None, None, None)
-    assert free["metric"] == {"name": "accuracy", "label": "Test accuracy", "percent": True}
+    assert free["metric"] == {
+        "name": "accuracy",
+        "label": "Test accuracy",
+        "percent": True,
+        "minimize": False,
+    }
 
 
 def test_a_run_that_goes_on_is_the_last_row_and_takes_no_part_in_names() -> None:

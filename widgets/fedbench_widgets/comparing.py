@@ -196,6 +196,7 @@ def results(history: History) -> dict[str, Any]:
             "name": name,
             "label": LABELS.get(name, name),
             "percent": name == "accuracy",
+            "minimize": not experiment.metrics[name],
         },
         "value": _number(last.metrics[name]),
         "worst": _number(over["worst_tenth"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 import traceback
 import warnings
@@ -155,7 +156,7 @@ class Workbench(widgets.VBox):
 
         Worker processes end as soon as the run has, unless something else uses them.
         """
-        if self._closing:
+        if self._closing or sys.is_finalizing():  # the process ends: nothing is left to stop
             return
         self._closing = True
         self._unsubscribe()

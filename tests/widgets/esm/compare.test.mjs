@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileName } from "../../../widgets/fedbench_widgets/chart/download.js";
 import { literal } from "../../../widgets/fedbench_widgets/chart/export.js";
+import { promise } from "../../../widgets/fedbench_widgets/panel/code.js";
 import { sentence } from "../../../widgets/fedbench_widgets/panel/compare.js";
 import {
   best,
@@ -13,7 +14,8 @@ import {
 } from "../../../widgets/fedbench_widgets/panel/compared.js";
 
 const ACCURACY = { name: "accuracy", label: "Test accuracy", percent: true };
-const RMSE = { name: "rmse", label: "Test RMSE", percent: false };
+const RMSE = { name: "rmse", label: "Test RMSE", percent: false, minimize: true };
+const AUC = { name: "auc", label: "Test AUC", percent: false, minimize: false };
 
 function row(id, more = {}) {
   return {
@@ -111,6 +113,8 @@ test("the best is the greatest accuracy and the least error among runs that comp
   assert.deepEqual(rows.map((each) => best(each, value, rows)), [false, true, false]);
   const errors = [row("1", { metric: RMSE, value: 3 }), row("2", { metric: RMSE, value: 2 })];
   assert.deepEqual(errors.map((each) => best(each, value, errors)), [false, true]);
+  const ranked = [row("1", { metric: AUC, value: 0.8 }), row("2", { metric: AUC, value: 0.6 })];
+  assert.deepEqual(ranked.map((each) => best(each, value, ranked)), [true, false]);
   const twins = [row("1"), row("2")];
   assert.deepEqual(twins.map((each) => best(each, value, twins)), [false, false]);
 });
@@ -144,4 +148,14 @@ test("colours become literal", () => {
   assert.deepEqual(literal("color(srgb 1 0.5 0)"), ["#ff8000", 1]);
   assert.deepEqual(literal("color(srgb 1 0.5 0 / 0.25)"), ["#ff8000", 0.25]);
   assert.deepEqual(literal("rgba(0, 0, 0, 0)"), ["#000000", 0]);
+});
+
+test("code promises a replay only of a run that did not change on its way", () => {
+  assert.match(promise(true, []), /same history, to the bit/);
+  assert.match(promise(false, []), /the noise differs each time/);
+  const changes = ["from round 97 on training.lr = 0.5", "from round 99 on rounds = 200"];
+  assert.equal(
+    promise(true, changes),
+    "the settings as they are now; the run on show changed on its way: " + changes.join("; "),
+  );
 });

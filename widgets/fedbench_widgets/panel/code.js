@@ -11,7 +11,8 @@ const DIFFERS = "the same set-up; the noise differs each time: set a noise seed 
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function code(context) {
-  const from = () => context.table().info.data;
+  const info = () => context.table().info;
+  const from = () => info().data;
   const python = block("Python", "", "py", from);
   const toml = block("TOML", "the same experiment as a file", "toml", from);
   return {
@@ -21,10 +22,22 @@ export function code(context) {
     draw() {
       const source = context.model.get("code") ?? {};
       python.show(source.python ?? "");
-      python.say(source.replays === "no" ? DIFFERS : REPLAYS);
+      python.say(promise(source.replays !== "no", info().amended ?? []));
       toml.show(source.toml ?? "");
     },
   };
+}
+
+/**
+ * What running the code gives; a run that changed on its way is not what its last settings give.
+ * @param {boolean} replays
+ * @param {string[]} amended
+ */
+export function promise(replays, amended) {
+  if (amended.length > 0) {
+    return `the settings as they are now; the run on show changed on its way: ${amended.join("; ")}`;
+  }
+  return replays ? REPLAYS : DIFFERS;
 }
 
 /**

@@ -2,7 +2,7 @@
 /** Runs as the rows of a table: its columns, their order and their words. Runs in node as well. */
 
 import { bytes, duration, number, percent, power } from "../chart/scale.js";
-import { inline } from "./table.js";
+import { inline, minimizes } from "./table.js";
 
 /**
  * @typedef {object} Row
@@ -14,7 +14,7 @@ import { inline } from "./table.js";
  * @property {string[]} cells the settings in which some runs differ
  * @property {string[]} [told] the same, each saying by itself what it is of
  * @property {string} data name of the data set
- * @property {{name: string, label: string, percent: boolean}} metric
+ * @property {{name: string, label: string, percent: boolean, minimize?: boolean}} metric
  * @property {number | null} value
  * @property {number | null} worst
  * @property {number | null} epsilon
@@ -101,7 +101,7 @@ export function fitting(columns, width) {
  * @returns {Column[]}
  */
 export function columnsOf(settings, rows, layout = "apart", width = 0) {
-  const falls = rows.every((row) => row.metric.percent);
+  const falls = rows.every((row) => !minimizes(row.metric));
   const label = one(rows.map((row) => row.metric.label));
   const metric = label && inline({ label });
   const unit = one(rows.filter((row) => row.unit !== null).map((row) => row.unit));
@@ -197,7 +197,7 @@ export function best(row, column, rows) {
   return alike.every((other) => {
     const value = column.value(other);
     if (other === row || value === null) return true;
-    return row.metric.percent ? Number(own) > Number(value) : Number(own) < Number(value);
+    return minimizes(row.metric) ? Number(own) < Number(value) : Number(own) > Number(value);
   });
 }
 

@@ -19,6 +19,7 @@
  * @property {boolean} personal clients use models of their own
  * @property {string} loss_label
  * @property {string} note
+ * @property {string[]} [amended] what changed while the run went on
  * @property {Levels} levels pooled and local-only, if they are wanted
  * @property {{rounds: number[], epsilon: number[]} | null} epsilon_plan to the end of the plan
  */
