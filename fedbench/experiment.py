@@ -274,8 +274,10 @@ class Experiment(Spec):
         return FederatedDataset.build(self.data, self.partition, self.seed, self.skews)
 
     def describe(self) -> str:
-        """Return one line: clients, partition, strategy, privacy and attack."""
+        """Return one line: clients, partition, strategy, a rule of its own, privacy and attack."""
         words = [f"{self.clients} clients", self.partition.describe(), self.strategy.kind()]
+        if self.aggregator != type(self).model_fields["aggregator"].default:
+            words.append(self.aggregator.kind())
         words[2:2] = [skew.describe() for skew in self.skews]
         if isinstance(self.privacy, Private):
             epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier

@@ -198,7 +198,8 @@ class Part(Spec):
         cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         if isinstance(value, str):
-            raise _refusal(cls, "missing_kind", f"write it as kind = {value!r} in a table", value)
+            words = f"name it by its kind: kind = {value!r} in a table, .kind={value} in a path"
+            raise _refusal(cls, "missing_kind", words, value)
         if not isinstance(value, Mapping):
             return handler(value)
         rest = {key: item for key, item in value.items() if key != "kind"}

@@ -573,6 +573,7 @@ def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
     more = call("resume", "first", "--set", "rounds=5", "--quiet")
     assert more.exit_code == 0, more.output
     assert "5 (all 5 rounds done)" in more.output
+    assert "  changed   from round 3 on rounds = 5\n" in more.output
     saved = fb.load("first-2")
     assert len(saved.frame) == 5
     pd.testing.assert_frame_equal(saved.frame.head(2), fb.load("first").frame)

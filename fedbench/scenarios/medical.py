@@ -11,18 +11,18 @@ from fedbench.training import LocalTraining
 
 def _made() -> Experiment:
     return Experiment(
-        data=Hospitals(),
+        data=Hospitals(test_fraction=0.5),  # the smallest has few patients to judge a model by
         partition=Natural(),
         model=Linear(),
         training=LocalTraining(steps=1, batch_size=None, lr=0.1),
         strategy=FedAvg(weighting="uniform"),
-        privacy=ExampleLevelDP(epsilon=4, delta=1e-3, clip=1.0),
+        privacy=ExampleLevelDP(epsilon=4, delta=1e-4, clip=1.0),
         rounds=40,
     )
 
 
 def _real() -> Experiment:
-    return _made().replace(data=HeartDisease())
+    return _made().replace(data=HeartDisease(test_fraction=0.5))
 
 
 medical = Scenario(
