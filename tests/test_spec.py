@@ -185,6 +185,22 @@ def test_a_missing_kind() -> None:
     assert messages(error) == ["engine.kind: say which Engine: kind = LoopEngine, StackedEngine"]
 
 
+def test_a_kind_in_the_place_of_its_group_says_where_it_goes() -> None:
+    with pytest.raises(ValidationError) as error:
+        fb.Experiment.from_dict({"strategy": "FedProx"})
+    assert messages(error) == [
+        "strategy.kind: name it by its kind: kind = 'FedProx' in a table, .kind=FedProx in a path "
+        "(given: 'FedProx')"
+    ]
+
+
+def test_an_experiment_is_told_with_a_rule_of_its_own() -> None:
+    robust = fb.Experiment(aggregator=fb.CoordinateMedian())
+    assert robust.describe() == fb.Experiment().describe().replace(
+        "FedAvg", "FedAvg · CoordinateMedian"
+    )
+
+
 def test_an_unknown_kind_gets_the_nearest() -> None:
     with pytest.raises(ValidationError) as error:
         fb.Experiment.from_toml('[strategy]\nkind = "FedAvgg"')

@@ -71,6 +71,30 @@ def test_the_sentence_on_who_gains_by_hand() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            (10, 10, 10),
+            "2 of 3 clients do better in the federation than alone, all of them by fewer",
+        ),
+        ((10, 99, 10), "2 of 3 clients do better in the federation than alone, 1 of them by fewer"),
+        ((60, 30, 10), "2 of 3 clients do better in the federation than alone; "),
+    ],
+)
+def test_a_lead_of_few_test_rows_may_be_chance(rows: tuple[int, ...], said: str) -> None:
+    # ahead by a tenth and by a fifth of the test rows: six rows are what a sign test needs
+    found = who_gains(
+        floats(0.6, 0.7, 0.5), floats(0.5, 0.5, 0.6), np.array(rows), "accuracy", True
+    )
+    assert found.startswith(said)
+    only = who_gains(floats(0.6), floats(0.5), np.array([20]), "accuracy", True)
+    assert only.startswith(
+        "1 of 1 clients does better in the federation than alone, by fewer than six test rows, "
+        "which may be chance; "
+    )
+
+
 def test_where_less_is_better_the_smaller_error_gains() -> None:
     assert who_gains(floats(40, 60, 55.5), floats(50, 50, 56), np.full(3, 90), "rmse", False) == (
         "2 of 3 clients do better in the federation than alone; "
@@ -102,7 +126,10 @@ def test_less_than_a_test_row_is_no_gain_and_few_rows_are_said() -> None:
     tests = np.array([9, 9, 50])
     said = who_gains(ours, alone, tests, "accuracy", True)
     # a row of nine is one whatever floats make of it, and the error of a mean knows no rows
-    assert said.startswith("1 of 3 clients does better in the federation than alone, 2 just as")
+    assert said.startswith(
+        "1 of 3 clients does better in the federation than alone, by fewer than six test rows, "
+        "which may be chance, 2 just as well; "
+    )
     assert said.endswith("alone the worst would be at 50%; the smallest test set has 9 rows.")
     assert who_gains(ours, alone, tests, "rmse", False).startswith("None of 3 clients does better")
     assert who_gains(alone, ours, tests, "rmse", False).startswith("3 of 3 clients do better")

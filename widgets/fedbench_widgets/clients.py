@@ -17,6 +17,7 @@ MOST_ROWS = 200  # clients; more would be thinner than a line
 MOST_COLUMNS = 200  # rounds, likewise
 ABSENT = 0xFFFF  # a client without a value
 ALMOST = 0.999  # of a row: one that differs is less than 1 in float32, or more
+SURE = 6  # test rows that all speak for one side: fewer are no evidence to a sign test at 5 %
 FEW_TESTS = 30  # rows of a client below which it is said how few they are
 LASTING = 1.25  # rows change places when there are so many times the rounds
 SCALE = (0.02, 0.98)  # shares of the values between which colours tell apart
@@ -196,6 +197,8 @@ def who_gains(values: Floats, alone: Floats, tests: Ids, metric: str, higher: bo
     whole = f"{count} clients{'' if count == len(values) else ' with test rows'}"
     text = f"{better or 'None'} of {whole} {'do' if better > 1 else 'does'} better in the "
     text += "federation than alone"
+    if metric == "accuracy":
+        text += _chance(gained[(gained > 0) & ~alike] * rows[(gained > 0) & ~alike])
     if equal:
         text += f", {equal} just as well"
     worst, bare = (summary(each, higher)["worst_tenth"] for each in (ours, theirs))
@@ -206,6 +209,17 @@ def who_gains(values: Floats, alone: Floats, tests: Ids, metric: str, higher: bo
     if fewest < FEW_TESTS:
         text += f"; the smallest test set has {fewest} row{'' if fewest == 1 else 's'}"
     return f"{text}."
+
+
+def _chance(leads: NDArray[np.float64]) -> str:
+    """Return how many of the clients that are ahead by so many test rows may be so by chance."""
+    close = int(np.count_nonzero(leads < SURE - 0.5))
+    if not close:
+        return ""
+    whose = (
+        "" if len(leads) == 1 else "all of them " if close == len(leads) else f"{close} of them "
+    )
+    return f", {whose}by fewer than six test rows, which may be chance"
 
 
 def spread(values: Floats, took: Ids, data: FederatedDataset, metric: str) -> str:

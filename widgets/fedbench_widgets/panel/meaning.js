@@ -28,7 +28,8 @@ export const MEANING = {
   alone: [
     "Each client by what it reaches alone, to the right, and in the federation, upwards.",
     "gain = value in the federation − value alone",
-    "Alone: the same model and training on its own rows, for as many rounds.",
+    "Alone: the same model and training on its own rows, for as many rounds. With settings of its " +
+      "own it may do better: try a learning rate for it before the gain is believed.",
   ].join("\n"),
   size: "Each client by how many rows it trains on: whether small ones are left behind.",
   own: "The chosen client's value over the rounds, by the model that it uses.",
