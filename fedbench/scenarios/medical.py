@@ -11,7 +11,7 @@ from fedbench.training import LocalTraining
 
 def _made() -> Experiment:
     return Experiment(
-        data=Hospitals(test_fraction=0.5),  # the smallest has few patients to judge a model by
+        data=Hospitals(),
         partition=Natural(),
         model=Linear(),
         training=LocalTraining(steps=1, batch_size=None, lr=0.1),
@@ -22,7 +22,7 @@ def _made() -> Experiment:
 
 
 def _real() -> Experiment:
-    return _made().replace(data=HeartDisease(test_fraction=0.5))
+    return _made().replace(data=HeartDisease())
 
 
 medical = Scenario(
