@@ -15,8 +15,12 @@ from tests.browser.test_workbench import opened
 pytestmark = pytest.mark.browser
 
 PICTURE = Path(__file__).parents[2] / "docs" / "frontier-tab.png"
-# small enough for six runs in seconds, and long enough to be cancelled in the middle
-SLOW = 'wb.experiment = wb.experiment.replace(**{"partition.clients": 40, "rounds": 150})'
+# small enough for six runs in seconds, and long enough to be cancelled in the middle; by fixed
+# noise, as two runs that happen to agree would have no interval
+SLOW = (
+    'wb.experiment = wb.experiment.replace(**{"partition.clients": 40, "rounds": 150, '
+    '"privacy.noise_seed": 1})'
+)
 QUICK = 'wb.experiment = wb.experiment.replace(**{"partition.clients": 20, "rounds": 2})'
 
 

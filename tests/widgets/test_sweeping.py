@@ -106,10 +106,12 @@ def test_a_sweep_says_only_what_the_head_does_not_say_already(page: Page) -> Non
 
 
 def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> None:
-    assert ask(page, {"privacy.epsilon": "1, 4, ∞"}, seeds=2) == ""
+    # by fixed noise: two runs that happen to agree would have no interval
+    fixed = EXPERIMENT.replace(**{"privacy.noise_seed": 1})
+    assert ask(page, {"privacy.epsilon": "1, 4, ∞"}, seeds=2, experiment=fixed) == ""
     (one,) = page.sweeping._sweeps
     assert one.wait(90) == "done"
-    shown = page.sweeping.shown(EXPERIMENT)
+    shown = page.sweeping.shown(fixed)
     assert (shown["done"], shown["total"], shown["state"]) == (6, 6, "done")
     assert page.news > 6
     frontier = one.frontier()
@@ -120,17 +122,17 @@ def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> N
         assert point["auc"] == known.attack_auc
         assert 0 <= point["low"] <= point["value"] <= point["high"] <= 1
         assert (point["seed"], point["runs"]) == ("2 seeds", 2)
-        assert point["test_rows"] == len(EXPERIMENT.federation().y_test)
+        assert point["test_rows"] == len(fixed.federation().y_test)
     assert points[0]["unit"] == "client-level" and points[2]["epsilon"] is None
     assert [level["label"].split()[0] for level in shown["levels"]] == ["pooled", "alone"]
     # the budget between two that were swept has an expectation, of the same experiment alone
-    between = EXPERIMENT.replace(**{"privacy.epsilon": 2.0, "seed": 9})
+    between = fixed.replace(**{"privacy.epsilon": 2.0, "seed": 9})
     assert page.sweeping.expected(between) == f" Expect {frontier.expected(2.0)}."
     assert "between 2 runs at ε = 1 and 2 runs at ε = 4" in page.sweeping.expected(between)
     assert page.sweeping.expected(between.replace(rounds=3)) == ""
-    assert page.sweeping.expected(EXPERIMENT.replace(**{"privacy.epsilon": 9.0})) == ""
+    assert page.sweeping.expected(fixed.replace(**{"privacy.epsilon": 9.0})) == ""
     loaded = page.sweeping.experiment(points[1]["id"])
-    assert loaded == EXPERIMENT.replace(**{"privacy.epsilon": 4.0})
+    assert loaded == fixed.replace(**{"privacy.epsilon": 4.0})
 
 
 def test_two_settings_are_a_map_by_value(page: Page) -> None:
