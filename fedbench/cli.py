@@ -15,12 +15,12 @@ from fedbench import command_app, command_lab, command_report, experiment_file, 
 from fedbench.exits import FAILED, INTERRUPTED, refuse, stop
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, several
+from fedbench.problems import nearest, problems
 from fedbench.runs import Session
 from fedbench.runs.further import further
 from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, prepare, resume as resumed, save
 from fedbench.scenarios import SCENARIOS, Scenario
-from fedbench.spec import nearest, problems
 from fedbench.study import SweepError
 from fedbench.study.grid import label, refuse_code
 from fedbench.study.plan import plan as make_plan

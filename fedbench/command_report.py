@@ -9,10 +9,10 @@ import typer
 from pydantic import ValidationError
 
 from fedbench.exits import refuse
+from fedbench.problems import problems
 from fedbench.reporting import ReportError, report as make_report
 from fedbench.runs import History
 from fedbench.runs.store import StoreError, load, resume
-from fedbench.spec import problems
 
 
 def report(

@@ -289,12 +289,13 @@ class Experiment(Spec):
 
     def to_python(self) -> str:
         """Return a program that runs this experiment; the same history, if it `replays`."""
+        parts = {type(part) for part in self.parts()}
         outside = sorted(
-            {
-                f"from {type(part).__module__} import {type(part).__qualname__.partition('.')[0]}"
-                for part in self.parts()
-                if type(part).__module__.partition(".")[0] not in ("fedbench", "__main__")
-            }
+            f"from {cls.__module__} import {cls.__qualname__.partition('.')[0]}"
+            if cls.__module__ != "__main__"
+            else f"# Put the definition of {cls.__qualname__} here, from your notebook or script."
+            for cls in parts
+            if cls.__module__.partition(".")[0] != "fedbench"
         )
         imports = "\n".join(["import fedbench as fb", *outside])
         return f"{imports}\n\nexperiment = {self.code()}\nhistory = fb.run(experiment)\n"

@@ -11,7 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from fedbench.exits import refuse
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override
-from fedbench.spec import problems
+from fedbench.problems import problems
 
 
 def read(file: Path, changes: list[str], allow_imports: bool) -> Experiment:

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from fedbench.experiment import Experiment
-from fedbench.spec import Part, Spec, nearest
+from fedbench.problems import nearest
+from fedbench.spec import Part, Spec
 from fedbench.template import group_of, several_of
 
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic_core import InitErrorDetails
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
+from fedbench.problems import refuse
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
-from fedbench.spec import refuse, refuse_part
+from fedbench.spec import refuse_part
 from fedbench.strategies import Strategy
 
 if TYPE_CHECKING:

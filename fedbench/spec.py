@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any, ClassVar, Self, cast, get_args
 
@@ -21,23 +19,11 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, InitErrorDetails
+
+from fedbench.problems import error_line, nearest, plainly, refuse
 
 NONE = "none"
-PLAINLY = {  # pydantic's kinds of error that a hand or a file makes
-    "missing": "must be given",
-    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "must be a whole number"),
-    **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),
-    "finite_number": "must be a finite number",
-    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
-    "string_type": "must be a text",
-    **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
-    "literal_error": "must be {expected}",
-    "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be more than {gt}",
-    "less_than_equal": "must be at most {le}",
-    "less_than": "must be less than {lt}",
-}
 
 
 class Spec(BaseModel):
@@ -47,20 +33,50 @@ class Spec(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
     )
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Give a field that has no title its name for one: a form and a file have to say it."""
+        for name, field in cls.model_fields.items():
+            field.title = field.title or name.replace("_", " ").capitalize()
+
     @model_validator(mode="wrap")
     @classmethod
     def _admit(
         cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         if not isinstance(value, Mapping):
-            return handler(value)
+            return cls._instance(value, handler)
         cls._refuse_unknown(value)
-        return handler(cls._with_nones(value))
+        return cls._checked(cls._with_nones(value), handler)
+
+    @classmethod
+    def _instance(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Take an object that is one of this class; what is neither that nor a table is refused."""
+        if isinstance(value, cls):
+            return handler(value)
+        line = error_line("not_a_part", cls._why_not(value), (), value)
+        raise ValidationError.from_exception_data(cls.__name__, [line])
+
+    @classmethod
+    def _why_not(cls, value: object) -> str:
+        """Return what would be right in place of `value`, which is no object of this class."""
+        if isinstance(value, type) and issubclass(value, cls):
+            return f"must be an object, {value.__name__}(...), and is the class"
+        return f"must be a {cls.__name__}, or a table of its fields"
+
+    @classmethod
+    def _checked(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:  # in Python, too, it is read by a person
+            found = error.errors(include_url=False)
+            lines = [error_line(x["type"], plainly(x), x["loc"], x["input"]) for x in found]
+            raise ValidationError.from_exception_data(cls.__name__, lines) from None
 
     @classmethod
     def _refuse_unknown(cls, value: Mapping[str, Any]) -> None:
         errors = [
-            _error(
+            error_line(
                 "unknown_field",
                 f"{cls.__name__} has no field {key!r}{nearest(key, cls.model_fields)}",
                 (key,),
@@ -201,7 +217,7 @@ class Part(Spec):
             words = f"name it by its kind: kind = {value!r} in a table, .kind={value} in a path"
             raise _refusal(cls, "missing_kind", words, value)
         if not isinstance(value, Mapping):
-            return handler(value)
+            return cls._instance(value, handler)
         rest = {key: item for key, item in value.items() if key != "kind"}
         chosen = cls._chosen(value["kind"], info) if "kind" in value else cls
         if chosen.family:
@@ -210,7 +226,13 @@ class Part(Spec):
         if chosen is not cls:
             return chosen.model_validate(rest, context=info.context)
         cls._refuse_unknown(rest)
-        return handler(cls._with_nones(rest))
+        return cls._checked(cls._with_nones(rest), handler)
+
+    @classmethod
+    def _why_not(cls, value: object) -> str:
+        if not cls.family or (isinstance(value, type) and issubclass(value, cls)):
+            return super()._why_not(value)
+        return f"must be one of {', '.join(cls.choices())}, or of a subclass of {cls.__name__}"
 
     @classmethod
     def _chosen(cls, kind: object, info: ValidationInfo) -> type[Self]:
@@ -272,45 +294,6 @@ class Part(Spec):
         return schema
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with a configuration: where, what, and the value that was given."""
-
-    path: str
-    message: str
-    value: object
-
-    def __str__(self) -> str:
-        where = f"{self.path}: " if self.path else ""
-        shown = self.value is not None and not isinstance(self.value, Mapping | Spec)
-        given = f" (given: {self.value!r})" if shown else ""
-        return f"{where}{self.message}{given}"
-
-
-def problems(error: ValidationError) -> list[Problem]:
-    """Return what `error` says, one `Problem` a line, with dotted paths."""
-    return [
-        Problem(".".join(str(step) for step in item["loc"]), _plainly(item), item["input"])
-        for item in error.errors(include_url=False)
-    ]
-
-
-def _plainly(item: ErrorDetails) -> str:
-    """What is wrong with a value, in the words of a person where pydantic has its own."""
-    if item["type"] not in PLAINLY:
-        return item["msg"].removeprefix("Value error, ")
-    return PLAINLY[item["type"]].format(**{k: _bound(v) for k, v in item.get("ctx", {}).items()})
-
-
-def _bound(value: object) -> str:
-    return f"{value:,}".removesuffix(".0") if isinstance(value, int | float) else str(value)
-
-
-def refuse(path: str, message: str, value: object = None) -> InitErrorDetails:
-    """Return one line of a `ValidationError` for a rule over several fields, at a dotted `path`."""
-    return _error("unsound", message, tuple(path.split(".")), value)
-
-
 def refuse_part(path: str, part: Part, refusal: tuple[str, str]) -> InitErrorDetails:
     """Return `refuse` for the field of `part`, at `path`, and the reason that `refusal` holds.
 
@@ -321,27 +304,10 @@ def refuse_part(path: str, part: Part, refusal: tuple[str, str]) -> InitErrorDet
     return refuse(f"{path}.{name}", reason, given)
 
 
-def _error(kind: str, message: str, loc: tuple[str, ...], value: object) -> InitErrorDetails:
-    # The message may hold braces from untrusted text: hand it over as context, not as a template.
-    error = PydanticCustomError(cast("Any", kind), "{message}", {"message": message})
-    return InitErrorDetails(type=error, loc=loc, input=value)
-
-
 def _refusal(cls: type[Part], kind: str, message: str, value: object = None) -> ValidationError:
     return ValidationError.from_exception_data(
-        cls.__name__, [_error(kind, message, ("kind",), value)]
+        cls.__name__, [error_line(kind, message, ("kind",), value)]
     )
-
-
-def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """Return the end of a message: which of some names was meant, else all of them.
-
-    `otherwise` is said in place of the names where they are too many to read.
-    """
-    known = list(known)
-    if close := difflib.get_close_matches(word, known, n=1):
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(known)}" if otherwise is None else otherwise
 
 
 def _specs(value: Any) -> tuple[Spec, ...]:

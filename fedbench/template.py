@@ -89,7 +89,7 @@ def _comment(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _describe(field: FieldInfo) -> str:
-    text = f"{field.title}: {field.description}"
+    text = f"{field.title}: {field.description}" if field.description else str(field.title)
     found = limits(field)
     return f"{text} ({'; '.join(found)})" if found else text
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from fedbench.problems import unsound
 from fedbench.spec import Spec
 
 
@@ -108,7 +109,7 @@ class LocalTraining(Spec):
     @model_validator(mode="after")
     def _not_both(self) -> LocalTraining:
         if self.epochs is not None and self.steps is not None:
-            raise ValueError(
+            raise unsound(
                 f"epochs={self.epochs} and steps={self.steps} are two lengths for one round; "
                 "leave one of them out"
             )

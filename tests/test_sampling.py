@@ -66,5 +66,5 @@ def test_a_rate_out_of_range(rate: float) -> None:
 
 
 def test_an_empty_fixed_cohort_is_refused() -> None:
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+    with pytest.raises(ValidationError, match="must be at least 1"):
         fb.FixedCohort(size=0)

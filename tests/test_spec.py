@@ -10,7 +10,8 @@ import pytest
 from pydantic import Field, ValidationError
 
 import fedbench as fb
-from fedbench.spec import Part, Spec, problems, refuse
+from fedbench.problems import problems, refuse
+from fedbench.spec import Part, Spec
 from fedbench.strategies import Strategy
 
 
@@ -133,7 +134,7 @@ def test_replace_by_path() -> None:
 
 
 def test_replace_refuses_a_bad_value() -> None:
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+    with pytest.raises(ValidationError, match="must be at least 1"):
         Tree().replace(**{"leaf.size": 0})
 
 
@@ -260,6 +261,56 @@ def test_a_foreign_kind_is_refused_unless_allowed(foreign: str) -> None:
     assert again == experiment
     assert f"from {foreign} import Mine" in experiment.to_python()
     assert "strategy=Mine(strength=0.5)" in experiment.to_python()
+
+
+def test_what_is_defined_in_a_notebook_is_named_in_the_program() -> None:
+    class Mine(Strategy):
+        """A strategy as a cell defines it."""
+
+    Mine.__module__, Mine.__qualname__ = "__main__", "Mine"  # as a cell would have them
+    program = fb.Experiment(strategy=Mine()).to_python()
+    assert "# Put the definition of Mine here, from your notebook or script.\n" in program
+    assert "strategy=Mine()" in program
+    compile(program, "program", "exec")
+
+
+def test_a_field_without_a_title_has_its_name() -> None:
+    assert Leaf.model_fields["size"].title == "Size"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"shape": Round}, "shape: must be an object, Round(...), and is the class (given: "),
+        (
+            {"shape": 3},
+            f"shape: must be one of {Round.kind()}, {Square.kind()}, or of a subclass of Shape",
+        ),
+    ],
+)
+def test_what_is_no_part_is_told_what_would_be(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Drawing.from_dict(wrong)
+    (said,) = messages(error)
+    assert said.startswith(message)
+
+
+def test_what_is_no_group_is_told_what_would_be() -> None:
+    with pytest.raises(ValidationError) as error:
+        Tree.from_dict({"leaf": 3})
+    assert messages(error) == ["leaf: must be a Leaf, or a table of its fields (given: 3)"]
+
+
+def test_errors_in_python_read_as_plainly_as_elsewhere() -> None:
+    with pytest.raises(ValidationError) as error:
+        fb.Experiment(training={"lr": -1, "epochs": 1.5}, rounds=0)
+    text = str(error.value)
+    assert "training.lr\n  must be more than 0 [" in text
+    assert "training.epochs\n  must be a whole number [" in text
+    assert "rounds\n  must be at least 1 [" in text
+    assert "pydantic.dev" not in text
+    with pytest.raises(ValidationError, match=r"\n  epochs=2 and steps=3 are two lengths"):
+        fb.LocalTraining(epochs=2, steps=3)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from fedbench.data.card import Task
 from fedbench.data.files import File
 from fedbench.data.simulated import CityLoad
 from fedbench.data.source import Dataset, Measured, Raw, Source, Timed, measured, parted
+from fedbench.problems import unsound
 
 
 class Arriving(Source):
@@ -70,7 +71,7 @@ class Arriving(Source):
     @model_validator(mode="after")
     def _in_order(self) -> Arriving:
         if not self.first <= self.seen < self.periods:
-            raise ValueError(
+            raise unsound(
                 f"first = {self.first}, seen = {self.seen}, periods = {self.periods}: the first "
                 "periods must be over, and one must be left to be forecast; take "
                 "first ≤ seen < periods"

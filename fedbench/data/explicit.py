@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from fedbench.data.label_skew import by_counts
 from fedbench.data.partition import Owners, Split, alike
 from fedbench.data.source import Dataset, Source
-from fedbench.spec import refuse
+from fedbench.problems import refuse
 
 Count = Annotated[int, Field(ge=0)]
 

@@ -50,6 +50,16 @@ def borrowed(seed: int) -> Iterator[None]:
 class Model(Part, family=True):
     """A family of torch modules; its fields are the hyper-parameters."""
 
+    @classmethod
+    def _why_not(cls, value: object) -> str:
+        if hasattr(value, "named_parameters"):  # a torch module, or the class of one
+            return (
+                "is a torch module, of which each run and seed needs a fresh one: subclass "
+                "fedbench.models.Model, return the module from build(self, card), and give an "
+                "object of that class"
+            )
+        return super()._why_not(value)
+
     @abstractmethod
     def build(self, card: Card) -> nn.Module:
         """Return a fresh module for x[B, *card.shape] giving outputs[B, card.outputs]."""

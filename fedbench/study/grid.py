@@ -15,7 +15,8 @@ from fedbench.channel.privacy import NoPrivacy
 from fedbench.differences import shown
 from fedbench.experiment import Experiment
 from fedbench.overrides import assign
-from fedbench.spec import Spec, problems
+from fedbench.problems import problems
+from fedbench.spec import Spec
 
 SEED, BUDGET = "seed", "privacy.epsilon"
 REPEATS = (SEED, "privacy.noise_seed")  # settings that are chance, and nobody's choice

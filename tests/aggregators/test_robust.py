@@ -22,7 +22,7 @@ def test_the_median_by_hand() -> None:
 def test_the_trimmed_mean_by_hand() -> None:
     assert fb.TrimmedMean(trim=0.2).combine(FIVE, ALIKE)["w"].tolist() == [3, 7]
     assert fb.TrimmedMean(trim=0.19).combine(FIVE, ALIKE)["w"].tolist() == [22, -4]
-    with pytest.raises(ValidationError, match=r"trim[\s\S]*less than 0.5"):
+    with pytest.raises(ValidationError, match=r"trim[\s\S]*must be less than 0.5"):
         fb.TrimmedMean(trim=0.5)
 
 

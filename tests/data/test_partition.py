@@ -110,7 +110,7 @@ def test_any_dirichlet_partition_is_whole_and_keeps_the_least(
 
 @pytest.mark.parametrize("alpha", [0, -1, float("nan"), float("inf")])
 def test_alpha_must_be_positive(alpha: float) -> None:
-    with pytest.raises(ValidationError, match=r"alpha\n.*(greater than 0|finite number)"):
+    with pytest.raises(ValidationError, match=r"alpha\n.*(must be more than 0|finite number)"):
         fb.Dirichlet(alpha=alpha)
 
 

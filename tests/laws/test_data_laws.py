@@ -323,5 +323,5 @@ def test_every_client_has_the_same_chance(sampling: Sampling) -> None:
 
 
 def test_bounds_are_refused_with_the_field(class_split: ClassSplit) -> None:
-    with pytest.raises(ValidationError, match=r"clients\n.*greater than or equal to 1"):
+    with pytest.raises(ValidationError, match=r"clients\n.*must be at least 1"):
         class_split.replace(clients=0)

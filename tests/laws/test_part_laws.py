@@ -155,10 +155,9 @@ MATHEMATICAL = {
 
 
 def texts(cls: type[Spec]) -> None:
-    """Check that every field has a title, one sentence and, if it means one, a formula."""
+    """Check that every field has one sentence and, if it means one, a formula."""
     for name, field in cls.model_fields.items():
         where = f"{cls.__name__}.{name}"
-        assert field.title, f"{where} has no title"
         words = field.description
         assert words and len(words.split()) > 2, f"{where}: {words!r} is no sentence"
         # it follows "Title: " in files and stands alone in the form, which ends it

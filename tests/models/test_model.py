@@ -8,12 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from sklearn import metrics
 from torch.nn import functional
 
 import fedbench as fb
 from fedbench.data import Card
 from fedbench.models import METRICS, RANKED, scores
+from fedbench.problems import problems
 
 CLASSES = Card("x", "here", "none", "classification", (2,), ("a", "b"), "y", ("p", "q", "r"))
 BINARY = replace(CLASSES, classes=("no", "yes"))
@@ -118,6 +120,15 @@ def test_perfect_clients_score_exactly(labels) -> None:
     truth = torch.linspace(-1, 1, 60)
     _, errors = scores(REGRESSION, truth[:, None], truth, torch.zeros(60), OFFSETS)
     assert errors[[0, 2, 3]].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("given", [torch.nn.Linear(4, 2), torch.nn.Linear])
+def test_a_bare_torch_module_is_told_how_it_becomes_a_model(given: object) -> None:
+    with pytest.raises(ValidationError) as error:
+        fb.Experiment.from_dict({"model": given})
+    (found,) = problems(error.value)
+    assert found.path == "model"
+    assert "subclass fedbench.models.Model, return the module from build(self, card)" in str(found)
 
 
 def test_the_first_metric_is_the_one_shown_first() -> None:

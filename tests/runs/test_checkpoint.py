@@ -155,7 +155,7 @@ def test_what_its_state_does_not_allow_is_refused(
 
 
 def test_a_bad_value_is_refused_by_name(saved: Path) -> None:
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+    with pytest.raises(ValidationError, match="must be at least 1"):
         fb.resume(saved, rounds=0)
 
 

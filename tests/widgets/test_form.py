@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from pydantic import Field
+from torch import nn
 
 import fedbench as fb
+from fedbench.data import Card
+from fedbench.models import Model
 from fedbench.scenarios import digits
 from fedbench.strategies import Strategy
 from fedbench_widgets.explaining import KNOWN
@@ -195,6 +198,20 @@ def test_a_strategy_of_ones_own_has_a_form_without_a_line_of_interface() -> None
     assert said in KNOWN.values()
     slider.value = 3.0
     assert shown.experiment == fb.Experiment(strategy=Pulled(mu=3.0))
+
+
+def test_a_model_of_ones_own_needs_no_word_beside_its_fields() -> None:
+    class Bare(Model):
+        hidden_units: int = 32
+
+        def build(self, card: Card) -> nn.Module:
+            return nn.Linear(card.inputs, card.outputs)
+
+    shown = form(fb.Experiment(model=Bare(hidden_units=5)))
+    field = control(shown, "Hidden units", widgets.Text)
+    assert field.value == "5"
+    field.value = "7"
+    assert shown.experiment == fb.Experiment(model=Bare(hidden_units=7))
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def control(field: FieldInfo, kind: Any, optional: bool) -> Control:
     if not optional:
         return made
     absent = str(_extra(field).get("none", "left out"))
-    return Optional(made, field.title or "", absent, _first(field, kind))
+    return Optional(made, str(field.title), absent, _first(field, kind))
 
 
 def _required(field: FieldInfo, kind: Any) -> Control:

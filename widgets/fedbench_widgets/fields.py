@@ -10,7 +10,8 @@ from typing import Any, get_args
 import ipywidgets as widgets
 from pydantic.fields import FieldInfo
 
-from fedbench.spec import Part, Problem, Spec
+from fedbench.problems import Problem
+from fedbench.spec import Part, Spec
 from fedbench.template import several_of
 from fedbench_widgets.cells import HIDDEN, close_all, made, show
 from fedbench_widgets.controls import Changed, Control, control
@@ -21,7 +22,7 @@ class Leaf:
     """A field with one value: reads and writes plain data, shows what is wrong beneath."""
 
     def __init__(self, path: str, field: FieldInfo, control: Control, changed: Changed) -> None:
-        self.path, self.title = path, field.title or path
+        self.path, self.title = path, str(field.title)
         self.control = control
         self.reason = _reason()
         self.widget = made(
@@ -182,10 +183,10 @@ class Absent:
     """A group of settings that may be left out as a whole."""
 
     def __init__(self, path: str, field: FieldInfo, cls: type[Spec], changed: Changed) -> None:
-        self.group = Group(path, cls, field.title or path, changed)
+        self.group = Group(path, cls, str(field.title), changed)
         self.tick = made(
             widgets.Checkbox,
-            description=field.title or path,
+            description=str(field.title),
             indent=False,
             classes=[place(path), says(about_field(field))],
         )
@@ -229,7 +230,7 @@ class Several:
         self._changed = changed
         self._rows: list[Group] = []
         self._frames: dict[int, widgets.VBox] = {}
-        self.title = title = field.title or path
+        self.title = title = str(field.title)
         self.choice = made(
             widgets.Dropdown,
             options=[(_words(kind), kind) for kind in family.choices()],
@@ -329,7 +330,7 @@ def make(path: str, field: FieldInfo, changed: Changed) -> Field:
     if isinstance(kind, type) and issubclass(kind, Spec):
         if optional:
             return Absent(path, field, kind, changed)
-        return Group(path, kind, field.title or path, changed, field.description)
+        return Group(path, kind, str(field.title), changed, field.description)
     return Leaf(path, field, control(field, kind, optional), changed)
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from fedbench.channel.privacy import accounting
 from fedbench.channel.privacy.events import EVENTS, Kind
 from fedbench.channel.stage import Release, Stage
+from fedbench.problems import unsound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +139,7 @@ class Private(Privacy, family=True):
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:
         if self.epsilon is None and self.noise_multiplier is None:
-            raise ValueError(
+            raise unsound(
                 "epsilon and noise_multiplier are both none; give a budget, such as epsilon = 4, "
                 "or the noise, such as noise_multiplier = 1"
             )
