@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -58,16 +59,31 @@ def compare(frontier: Frontier) -> None:
         return
     frame = frontier.frame().dropna(axis="columns", how="all")
     frame["best"] = ["*" if best else "" for best in frame["best"]]
-    text = frame.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}")
-    typer.echo(text)
+    exact = {frontier.metric, "low", "high", "attack_auc"} & set(frame)
+    typer.echo(
+        frame.to_string(
+            index=False,
+            na_rep="",
+            float_format=lambda value: f"{value:.4g}",
+            formatters=dict.fromkeys(exact, _four),
+        )
+    )
     rows = max(point.test_rows for point in frontier.points)
     same = f", all on the same {rows} test rows, whose own error is not in it" if rows else ""
     typer.echo(
-        "\n*: best for at most as much privacy spent; low to high: 95 % interval of the mean over "
-        f"seeds{same}"
+        "\n*: best for at most as much privacy spent\n"
+        f"low to high: 95 % interval of the mean over seeds{same}; left out where all agree"
     )
+    if "attack_auc" in frame:
+        typer.echo("attack_auc: of guessing from the loss who was trained on; 0.5 is chance")
+    if any(point.runs == 2 for point in frontier.points):
+        typer.echo("An interval over two seeds says little: take five.")
     for name, value in frontier.levels.items():
         typer.echo(f"  {name:<12}{value:.4f}")
+
+
+def _four(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4f}"
 
 
 PHASES = {

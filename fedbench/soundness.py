@@ -177,11 +177,11 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
     found = []
     delta, clients, sampling = privacy.delta, experiment.clients, experiment.sampling
     if isinstance(privacy, ExampleLevelDP):
-        limit = 1 / _largest(experiment)
+        limit = 1 / _examples(experiment)
         if 0 < limit <= delta:
             found.append(
-                f"privacy.delta = {delta:g} is not below 1/samples of the largest client, "
-                f"{limit:.2g}: publishing one example whole would satisfy it; take a smaller δ"
+                f"privacy.delta = {delta:g} is not below 1/samples of all clients = {limit:.2g}: "
+                "publishing one example whole would satisfy it; take a much smaller δ"
             )
         if experiment.strategy.weighting == "samples":
             found.append(
@@ -191,7 +191,7 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
     elif delta >= 1 / clients:
         found.append(
             f"privacy.delta = {delta:g} is not below 1/clients = {1 / clients:.2g}: publishing one "
-            "client's data whole would satisfy it; take a smaller δ"
+            "client's data whole would satisfy it; take a much smaller δ"
         )
     if isinstance(privacy, ClientLevelDP) and clients > 1:
         if isinstance(sampling, Everyone):
@@ -224,13 +224,12 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
     return found
 
 
-def _largest(experiment: Experiment) -> float:
-    """Return the examples of the client that has most, or of an average one without the data."""
+def _examples(experiment: Experiment) -> float:
+    """Return how many examples all clients train on."""
     try:
-        return float(experiment.federation().sizes.max())
+        return float(experiment.federation().sizes.sum())
     except (ValueError, OSError):  # the run will say what is wrong with them
-        samples = experiment.data.training_samples
-        return samples / experiment.clients if samples else math.inf
+        return experiment.data.training_samples or math.inf
 
 
 def _too_many_attackers(experiment: Experiment) -> list[str]:

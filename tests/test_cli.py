@@ -514,6 +514,7 @@ def test_a_sweep_prints_its_frontier_and_keeps_its_results() -> None:
         assert f"  {level} " in done.stdout
     rows = len(digits().federation().y_test)
     assert f"over seeds, all on the same {rows} test rows, whose own error" in done.stdout
+    assert "An interval over two seeds says little" in done.stdout
     files = {path: path.stat().st_mtime_ns for path in Path("o").iterdir()}
     assert len(files) == 6  # four runs, and the levels of two seeds
     again = call(*words, "--over", "privacy.epsilon=2,inf")
@@ -642,4 +643,8 @@ def test_a_spent_budget_is_no_reason_to_go_on() -> None:
         assert refused.exit_code == 2
         assert refused.stderr.startswith("privacy budget: round 3 would bring client-level ε to ")
         assert "rounds=" not in refused.stderr
+        assert "; a larger privacy.epsilon lets it go on with the noise" in refused.stderr
     assert not Path("first-2").exists()
+    more = call("resume", "first", "--set", "rounds=3", "--set", "privacy.epsilon=99", "--quiet")
+    assert more.exit_code == 0, more.output
+    assert len(fb.load("first-2").frame) == 3

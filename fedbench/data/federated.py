@@ -94,6 +94,13 @@ class FederatedDataset:
         """Return the number of training samples of clients `ids`, int64[C]."""
         return self.offsets[ids + 1] - self.offsets[ids]
 
+    def tests_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of test rows of clients `ids`, int64[C]."""
+        found = np.zeros(len(ids), dtype=np.int64)
+        held = ids < self.tested
+        found[held] = self.test_offsets[ids[held] + 1] - self.test_offsets[ids[held]]
+        return found
+
     def pooled(self) -> FederatedDataset:
         """Return the same rows, skewed as they are, with one client that holds them all."""
         ends = (np.array([0, len(y)]) for y in (self.y, self.y_test))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from fedbench.data import FederatedDataset
 from fedbench.differences import cells, titles
 from fedbench.experiment import Experiment
 from fedbench.figures import comparison_figure
@@ -35,7 +36,8 @@ COLUMNS = {
 def summary(histories: list[History], names: Sequence[str], differing: Sequence[str]) -> Html:
     """Return what the runs say, in a sentence or two."""
     if len(histories) == 1:
-        return tag("p", note(histories[0]) or "The run gave no finite result.", class_="lead")
+        told = note(histories[0], _data(histories[0].experiment))
+        return tag("p", told or "The run gave no finite result.", class_="lead")
     apart = f" They share everything but {_listed(differing)}." if differing else ""
     words = f"{len(histories)} runs.{apart}"
     groups = _alike(histories)
@@ -116,7 +118,7 @@ def run(history: History, name: str, figures: list[go.Figure], alone: bool) -> H
     described = f"{experiment.data.kind()} · {experiment.model.kind()} · {experiment.describe()}"
     parts = [tag("h2", "The run" if alone else name), tag("p", described, class_="quiet")]
     if not alone:
-        parts.append(tag("p", note(history)))
+        parts.append(tag("p", note(history, _data(experiment))))
     figure = history.figure()
     figure.update_layout(title_text="", margin_t=48)  # the heading above says it
     parts.append(_figure(figure, f"{_called(history.metric)}, loss and privacy spent", figures))
@@ -193,19 +195,22 @@ def _clients(history: History) -> list[Html]:
     took_part = history.participation().sum(axis=1)
     rises = history.experiment.metrics[metric]
     order = sorted(known, key=lambda client: scores[client] if rises else -scores[client])
-    names = _names(history.experiment)
+    data = _data(history.experiment)
+    listed = np.array(order[:LISTED])
+    tests = ["–"] * len(listed) if data is None else data.tests_of(listed).tolist()
     rows = [
         (
-            names[client] if client < len(names) else f"client {client}",
+            data.name(client) if data else f"client {client}",
             _shown(metric, scores[client]),
+            count,
             int(took_part.iloc[client]),
         )
-        for client in order[:LISTED]
+        for client, count in zip(listed.tolist(), tests, strict=True)
     ]
     left = len(known) - len(rows)
     more = f"; {left} more do better than these" if left else ""
     caption = f"Clients with test rows of their own, the worst first{more}"
-    each = table(["client", _called(metric), "rounds taken part in"], rows, caption)
+    each = table(["client", _called(metric), "test rows", "rounds taken part in"], rows, caption)
     head = ["over clients", _called(metric)]
     return [
         tag("h3", "Clients"),
@@ -214,12 +219,12 @@ def _clients(history: History) -> list[Html]:
     ]
 
 
-def _names(experiment: Experiment) -> tuple[str, ...]:
-    """Return what clients are called; none where their data are not here."""
+def _data(experiment: Experiment) -> FederatedDataset | None:
+    """Return what the clients hold, None where their data are not here."""
     try:
-        return experiment.federation().names
+        return experiment.federation()
     except (ValueError, OSError):
-        return ()
+        return None
 
 
 def _privacy(history: History) -> list[Html]:

@@ -13,7 +13,8 @@ class Further:
     """What stands in the way of one more round.
 
     `reason` is empty where nothing does. `changes` are the settings, as `--set` takes them, with
-    which there is one; they are empty too where the budget is spent, as more rounds do not help.
+    which there is one; they are empty too where the budget is spent: how much more
+    of it to grant is for a person to say.
     """
 
     reason: str = ""
@@ -39,7 +40,9 @@ def further(session: Session) -> Further:
         changes.append(f"rounds={2 * done}")
     rounds.amend(needed.replace(target=None))
     if spent := rounds.ended(progress, last):  # the budget alone is left to be in the way
-        return Further(spent)
+        return Further(
+            f"{spent}; a larger privacy.epsilon lets it go on with the noise that it has"
+        )
     rounds.amend(needed)
     if reached := rounds.ended(progress, last):
         return Further(reached, (*changes, "target=none"))

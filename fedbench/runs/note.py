@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from fedbench.data import FederatedDataset
 from fedbench.runs.history import History, summary, worst_called
 
+FEW_TESTS = 10  # of a client's own: with fewer, who is the worst is decided by which rows they are
 
-def note(history: History) -> str:
-    """Return a sentence that says what the numbers mean so far."""
+
+def note(history: History, data: FederatedDataset | None = None) -> str:
+    """Return a sentence that says what the numbers mean so far.
+
+    Where the history's `data` are given, it says too if the worst have few rows to be judged by.
+    """
     rows = history.snapshot()
     if not rows:
         return ""
@@ -37,7 +45,22 @@ def note(history: History) -> str:
         if own is not None:
             text += f", with the clients' own models {own:.3g}"
         tail = f"; on {whom} {worst:.3g}"
-    text += f"{tail if math.isfinite(worst) else ''}."
+    if math.isfinite(worst):
+        rises = history.experiment.metrics[name]
+        text += tail + ("" if data is None else _judged(last.clients, rises, data))
+    text += "."
     # a failure has a banner of its own
     quiet = not history.ended or history.ended.startswith("failed")
     return text if quiet else f"{text} The run ended: {history.ended}."
+
+
+def _judged(values: np.ndarray, rises: bool, data: FederatedDataset) -> str:
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known] if rises else -values[known], kind="stable")]
+    rows = data.tests_of(order[: max(1, len(known) // 10)])
+    least, most = int(rows.min()), int(rows.max())
+    if np.median(rows) >= FEW_TESTS:
+        return ""
+    some = f"{least} to {most}" if least < most else str(most)
+    each = " each" if len(rows) > 1 else ""
+    return f", judged by {some} test row{'' if some == '1' else 's'}{each}: much of that is chance"

@@ -36,7 +36,7 @@ medical = Scenario(
         "ε ≤ 4."
     ),
     questions=(
-        "What happens to the smallest hospital at ε = 1?",
+        "What happens to the smallest hospital at ε = 1, and what at 0.1?",
         "Take Ditto as the strategy: which hospital is better off with a model of its own?",
         "Set Case mix to 0, so that patients are alike everywhere: who gains most by sharing?",
     ),

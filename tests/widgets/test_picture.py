@@ -63,6 +63,10 @@ def test_a_run_is_named_with_its_data_and_its_model() -> None:
     history.amendments.append(Amended(1, {"rounds": 5}))
     (point,) = frontier([Run(1, WINES, history)], Session(WINES))
     assert point["label"].endswith("amended")
+    session = Session(WINES)
+    session.history.amendments.append(Amended(1, {"rounds": 5}))
+    told = snapshot(session, 0, None)["amended"]
+    assert told == [{"round": 1, "words": "from round 1 on rounds = 5"}]
 
 
 def test_a_private_run_without_a_budget_is_private() -> None:
@@ -110,6 +114,25 @@ def test_a_tenth_of_a_few_clients_is_called_the_worst() -> None:
             many.rows[0], clients=np.array([0.5] * count + [math.nan] * 9, dtype=np.float32)
         )
         assert f"; on {called} the clients on 50%." in note(many)
+
+
+def test_it_is_said_by_how_few_rows_the_worst_are_judged() -> None:
+    history = finished(WINES)
+    data = WINES.federation()
+    values = np.full(data.clients, np.nan, dtype=np.float32)
+    tests = data.tests_of(np.arange(data.clients))
+    values[tests > 0] = 1.0
+    one = int(np.flatnonzero(tests == tests[tests > 0].min())[0])
+    values[one] = 0.25
+    history.rows[0] = dataclasses.replace(history.rows[0], clients=values)
+    rows = f"{tests[one]} test row{'' if tests[one] == 1 else 's'}"
+    said = f"; on the worst of the clients on 25%, judged by {rows}: much of that is chance."
+    assert said in note(history, data)
+    assert "judged" not in note(history)
+    halves = WINES.replace(data=fb.Wine(test_fraction=0.5), partition=fb.IID(clients=3))
+    plenty = finished(halves)
+    plenty.rows[0] = dataclasses.replace(plenty.rows[0], clients=np.float32([0.5, 0.25, 1]))
+    assert "on the worst of the clients on 25%." in note(plenty, halves.federation())
 
 
 def test_the_unit_of_privacy_is_told_with_every_epsilon() -> None:

@@ -84,7 +84,7 @@ class Clients:
         if alone is None:
             head, note = "How even?", spread(last, self._took, data, self.history.metric)
         else:
-            tests = np.array(_tests(data, np.arange(len(last))))
+            tests = data.tests_of(np.arange(len(last)))
             note = who_gains(last, alone, tests, self.history.metric, self._higher)
             head = "Who gains?"
         drawn = {
@@ -93,7 +93,7 @@ class Clients:
             "ids": self._chosen.tolist(),
             "names": [data.name(client) for client in self._chosen],
             "sizes": data.sizes_of(self._chosen).tolist(),
-            "tests": _tests(data, self._chosen),
+            "tests": data.tests_of(self._chosen).tolist(),
             "took": self._took[self._chosen].tolist(),
             "alone": None if alone is None else _plain(alone[self._chosen]),
             "done": len(rows),
@@ -258,12 +258,6 @@ def _less(metric: str, higher: bool) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= 30 else f"{name[:29]}…"
-
-
-def _tests(data: FederatedDataset, clients: Ids) -> list[int]:
-    counts = np.zeros(data.clients, dtype=np.int64)
-    counts[: data.tested] = np.diff(data.test_offsets)
-    return counts[clients].tolist()
 
 
 def _plain(values: Floats) -> list[float | None]:

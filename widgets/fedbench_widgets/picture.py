@@ -183,8 +183,8 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "promise": promise(history),
         "personal": type(experiment.strategy).personal is not Strategy.personal,
         "loss_label": "squared error" if experiment.data.task == "regression" else "cross-entropy",
-        "note": note(history),
-        "amended": [each.describe() for each in history.amendments],
+        "note": note(history, experiment.federation() if len(history) else None),
+        "amended": [{"round": each.round, "words": each.describe()} for each in history.amendments],
         "epsilon_plan": {"rounds": plan[0], "epsilon": plan[1]} if plan else None,
     }
 

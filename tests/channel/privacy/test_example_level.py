@@ -506,15 +506,15 @@ def test_a_seed_replays_a_private_run_and_none_does_not(train: Callable) -> None
         assert not torch.equal(third.params[name], fourth.params[name])
 
 
-def test_delta_is_held_against_the_largest_client() -> None:
-    sizes = (1000, 20, 20)
+def test_delta_is_held_against_the_examples_of_all_clients() -> None:
+    sizes = (400, 320, 320)
     experiment = RAGGED.replace(
         data=fb.Digits(),
         partition=fb.GivenSizes(sizes=sizes),
         privacy=fb.ExampleLevelDP(noise_multiplier=1.0, delta=2e-3),
     )
-    largest = experiment.federation().sizes.max()
-    assert largest > 500
-    assert any("1/samples of the largest client" in text for text in experiment.cautions())
-    fine = experiment.replace(**{"privacy.delta": 0.5 / largest})
+    sizes = experiment.federation().sizes
+    assert 1 / sizes.max() > experiment.privacy.delta > 1 / sizes.sum()
+    assert any("1/samples of all clients" in text for text in experiment.cautions())
+    fine = experiment.replace(**{"privacy.delta": 0.5 / sizes.sum()})
     assert not any("1/samples" in text for text in fine.cautions())

@@ -155,7 +155,10 @@ test("code promises a replay only of a run that did not change on its way", () =
   assert.match(promise(false, []), /the noise differs each time/);
   const changes = ["from round 97 on training.lr = 0.5", "from round 99 on rounds = 200"];
   assert.equal(
-    promise(true, changes),
+    promise(
+      true,
+      changes.map((words, i) => ({ round: i, words })),
+    ),
     "the settings as they are now; the run on show changed on its way: " + changes.join("; "),
   );
 });

@@ -65,6 +65,24 @@ test("the axis reaches to the end of the plan and never comes nearer", () => {
   assert.equal(axis("bytes", over, 20e6).xDomain[1], 3e6);
 });
 
+test("where settings changed stands on every axis, and is said where the cursor is", () => {
+  const amended = [
+    { round: 2, words: "from round 2 on training.lr = 0.3" },
+    { round: 9, words: "from round 9 on rounds = 20" },
+  ];
+  const changed = table(ROWS, { amended });
+  assert.deepEqual(axis("round", changed, 0).turns, [2], "the other round is not reached");
+  assert.deepEqual(axis("bytes", changed, 0).turns, [2e6]);
+  assert.deepEqual(axis("round", table(), 0).turns, []);
+  const thinned = table([ROWS[0], ROWS[2]], { amended });
+  assert.deepEqual(axis("round", thinned, 0).turns, [3]);
+  assert.match(sentence(changed, "round", 1), /from round 2 on training\.lr = 0\.3$/);
+  assert.doesNotMatch(sentence(changed, "round", 2), /from round/);
+  const drawn = accuracy(changed, axis("round", changed, 0), "round");
+  assert.deepEqual(drawn.turns, [2]);
+  assert.deepEqual(drawn.read(1).slice(-1), ["from round 2 on training.lr = 0.3"]);
+});
+
 test("the accuracy chart says its title, latest value and plan", () => {
   const drawn = accuracy(table(), axis("round", table(), 0), "round");
   assert.equal(drawn.label, "Test accuracy: 75.0% after round 3 of 10");

@@ -42,6 +42,7 @@ import { Words } from "./words.js";
  * @property {Series[]} series the first is the chart's subject
  * @property {Band | null} [band]
  * @property {Level[]} [levels] horizontal reference lines
+ * @property {number[]} [turns] x of vertical ones: there the settings changed
  * @property {string[]} [empty] lines of text while there is nothing to draw
  * @property {(row: number) => string[]} read lines of text beside the cursor
  */
@@ -71,6 +72,7 @@ export class LineChart {
     this.axes = new Axes();
     this.band = svg("path", { class: "fb-band" });
     this.levels = new Pool("path", { class: "fb-level" });
+    this.turns = new Pool("path", { class: "fb-turn" });
     this.lines = new Pool("path", { class: "fb-line" });
     this.ends = new Pool("circle", { class: "fb-dot" });
     this.labels = new Pool("text", { class: "fb-label" });
@@ -80,6 +82,7 @@ export class LineChart {
       "svg",
       { role: "img", tabindex: 0, "data-chart": name, "data-points": 0, height: HEIGHT },
       this.axes.grid.group,
+      this.turns.group,
       this.band,
       this.levels.group,
       this.lines.group,
@@ -212,6 +215,11 @@ export class LineChart {
       anchor: /** @type {const} */ ("start"),
     };
     this.axes.draw(plot, across, up, { ...place, text: drawing.xName });
+    this.turns.start();
+    for (const turn of drawing.turns ?? []) {
+      this.turns.next({ d: `M${x(turn).toFixed(1)} ${plot.top}V${plot.floor}` });
+    }
+    this.turns.finish();
   }
 
   /**

@@ -11,6 +11,7 @@ import { bytes, duration, nice, tick } from "../chart/scale.js";
  * @property {(value: number) => string} xTick
  * @property {string} xName
  * @property {boolean} xWhole
+ * @property {number[]} turns where the run's settings changed
  */
 
 /** @type {Record<AxisKind, string>} */
@@ -30,6 +31,9 @@ export const COLUMN = {
 export function axis(kind, table, floor) {
   const rounds = table.columns.get("round") ?? new Float32Array(0);
   const x = kind === "round" ? rounds : (table.columns.get(COLUMN[kind]) ?? rounds);
+  const turns = table.info.amended
+    .map(({ round }) => x[table.turn(round)])
+    .filter(Number.isFinite);
   const done = table.rows > 0 ? rounds[table.rows - 1] : 0;
   const seen = table.rows > 0 ? x[table.rows - 1] : 0;
   const over = done > 0 && ["done", "failed"].includes(table.info.state);
@@ -38,15 +42,15 @@ export function axis(kind, table, floor) {
   const planned = over ? Math.min(table.info.rounds, furthest) : table.info.rounds;
   if (kind === "round") {
     const end = Math.max(1, planned, done);
-    return { x, xDomain: [0, end], xTick: tick, xName: "round", xWhole: true };
+    return { x, xDomain: [0, end], xTick: tick, xName: "round", xWhole: true, turns };
   }
   const guess = done > 0 ? (seen / done) * Math.max(planned, done) : 0;
   const end = Math.max(over ? 0 : floor, nice(0, Math.max(guess, seen, Number.MIN_VALUE), 4)[1]);
   const [, unit] = bytes(end);
   const factor = 1000 ** ["B", "kB", "MB", "GB", "TB"].indexOf(unit);
   return kind === "bytes"
-    ? { x, xDomain: [0, end], xTick: (v) => tick(v / factor), xName: unit, xWhole: false }
-    : { x, xDomain: [0, end], xTick: tick, xName: "s", xWhole: false };
+    ? { x, xDomain: [0, end], xTick: (v) => tick(v / factor), xName: unit, xWhole: false, turns }
+    : { x, xDomain: [0, end], xTick: tick, xName: "s", xWhole: false, turns };
 }
 
 /**

@@ -22,7 +22,7 @@ export function code(context) {
     draw() {
       const source = context.model.get("code") ?? {};
       python.show(source.python ?? "");
-      python.say(promise(source.replays !== "no", info().amended ?? []));
+      python.say(promise(source.replays !== "no", info().amended));
       toml.show(source.toml ?? "");
     },
   };
@@ -31,11 +31,11 @@ export function code(context) {
 /**
  * What running the code gives; a run that changed on its way is not what its last settings give.
  * @param {boolean} replays
- * @param {string[]} amended
+ * @param {import("./table.js").Snapshot["amended"]} amended
  */
 export function promise(replays, amended) {
   if (amended.length > 0) {
-    return `the settings as they are now; the run on show changed on its way: ${amended.join("; ")}`;
+    return `the settings as they are now; the run on show changed on its way: ${amended.map(({ words }) => words).join("; ")}`;
   }
   return replays ? REPLAYS : DIFFERS;
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** What each live chart draws, as plain data made from the table. Runs in node as well. */
 
+import { short } from "../chart/labels.js";
 import { number, percent, percentTick, tick } from "../chart/scale.js";
 import { COLUMN, place } from "./axis.js";
 import { inline } from "./table.js";
@@ -12,6 +13,7 @@ import { inline } from "./table.js";
 /** @typedef {import("../chart/lines.js").Series} Series */
 
 const NONE = new Float32Array(0);
+const MOST = 48; // characters of a change that have room beside the cursor
 
 /**
  * @param {Table} table
@@ -112,7 +114,7 @@ export function accuracy(table, axis, kind) {
       const lines = [`${place(kind, table, row)}: ${personal ? "global " : ""}${value}`];
       if (personal) lines.push(`own models ${show(table.at("personal", row))}`);
       if (band) lines.push(spread(table, row));
-      return lines;
+      return [...lines, ...table.turned(row).map((words) => short(words, MOST))];
     },
   };
 }
@@ -250,5 +252,5 @@ export function sentence(table, kind, row) {
     parts.push(`${epsilonName(table.info.unit)} ${number(table.at("epsilon", row))}`);
   }
   if (table.column("update_norm")) parts.push(`norm ${number(table.at("update_norm", row))}`);
-  return `${place(kind, table, row)}: ${parts.join(" · ")}`;
+  return `${place(kind, table, row)}: ${[...parts, ...table.turned(row)].join(" · ")}`;
 }

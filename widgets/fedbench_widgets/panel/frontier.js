@@ -76,7 +76,7 @@ export function frontier(context) {
     const apart = others > 0 ? `; ${others} with other data, unit of privacy or δ not shown` : "";
     const priv = points.filter(isPrivate);
     const some = rivals(priv).length < priv.length ? "; the line is through means of seeds only" : "";
-    text(subtitle, `a point per run, or mean of seeds; choose one to load it${some}${apart}`);
+    text(subtitle, `${info.data}: a point per run, or mean of seeds; choose one to load it${some}${apart}`);
     const show = format(data);
     text(title, `${info.metric.label} against privacy`);
     save.label();

@@ -87,6 +87,7 @@ export function ofNote({ metric }) {
     "The test set was held out from training; the worst tenth are the clients on whose own test " +
       "rows the model does worst; of fewer than twenty it is a single one, the worst.",
     `1/m Σ of the m ${order} values, m = max(1, ⌊N/10⌋)`,
-    "N counts the clients with test rows of their own.",
+    "N counts the clients with test rows of their own; with a few rows each, who is the worst is " +
+      "mostly chance.",
   ].join("\n");
 }

@@ -19,7 +19,7 @@
  * @property {boolean} personal clients use models of their own
  * @property {string} loss_label
  * @property {string} note
- * @property {string[]} [amended] what changed while the run went on
+ * @property {{round: number, words: string}[]} amended what changed while the run went on, from which round
  * @property {Levels} levels pooled and local-only, if they are wanted
  * @property {{rounds: number[], epsilon: number[]} | null} epsilon_plan to the end of the plan
  */
@@ -70,6 +70,7 @@ const BLANK = {
   personal: false,
   loss_label: "",
   note: "",
+  amended: [],
   epsilon_plan: null,
   levels: { wanted: false, words: "", lines: [] },
 };
@@ -116,6 +117,22 @@ export class Table {
    */
   at(name, row) {
     return this.columns.get(name)?.[row] ?? NaN;
+  }
+
+  /**
+   * The first row to which a change of the run's settings applies, -1 before there is one.
+   * @param {number} round
+   */
+  turn(round) {
+    return (this.columns.get("round") ?? new Float32Array(0)).findIndex((done) => done >= round);
+  }
+
+  /**
+   * What changed on the way to a row, in words.
+   * @param {number} row
+   */
+  turned(row) {
+    return this.info.amended.filter(({ round }) => this.turn(round) === row).map(({ words }) => words);
   }
 
   /**

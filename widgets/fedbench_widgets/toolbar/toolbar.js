@@ -182,6 +182,7 @@ function render(view) {
   );
   const state = html("span", { class: "fb-state", role: "status" });
   const wrong = html("span", { class: "fb-why", "data-fedbench": "wrong" });
+  const waits = html("span", { class: "fb-waits", "data-fedbench": "waits" });
   const list = html("div", { class: "fb-chips", role: "group", "aria-label": "Progress and cost" });
   const settle = rove(list);
   const tour = new Tour(() => ({ ...BLANK, ...model.get("status") }), signal);
@@ -201,7 +202,7 @@ function render(view) {
   el.append(
     html("div", { class: "fb-heading" }, title, subtitle, tour.opener),
     row.el,
-    html("div", { class: "fb-progress" }, track, html("div", { class: "fb-facts" }, state, wrong, list)),
+    html("div", { class: "fb-progress" }, track, html("div", { class: "fb-facts" }, state, wrong, waits, list)),
     tour.offer,
     banners,
     fold,
@@ -238,6 +239,9 @@ function render(view) {
     why.say(fresh && !status.can_start && !status.wrong ? status.why_not : "");
     text(wrong, status.wrong ? status.why_not : "");
     set(wrong, { hidden: !status.wrong });
+    const several = status.pending.length;
+    text(waits, `${several} ${several === 1 ? "change waits" : "changes wait"} for Reset`);
+    set(waits, { hidden: several === 0 });
     if (root) markPending(root, status.pending);
     warnings.say(status.warnings.join("\n"));
     tour.update();
