@@ -253,11 +253,47 @@ def test_settings_that_may_change_do_so_in_the_middle_of_a_run(lab: Lab) -> None
     expect(waits.get_by_role("textbox", name="Clients value", exact=True)).to_have_value("50")
     said = waits.evaluate("field => getComputedStyle(field, '::after').content")
     assert said == '"applies on reset"'
+    expect(workbench.root.locator("[data-fedbench=waits]")).to_have_text("1 change waits for Reset")
     assert lab.run("print(wb.session.experiment.clients)") == "100"
     workbench.button("Reset").click()
     expect(waits).to_have_count(0)
+    expect(workbench.root.locator("[data-fedbench=waits]")).to_be_hidden()
     workbench.wait_state("idle")
     assert lab.run("print(wb.session.experiment.clients)") == "50"
+
+
+def test_start_and_charts_stay_in_view_while_the_form_scrolls(lab: Lab) -> None:
+    lab.page.set_viewport_size({"width": 1440, "height": 1000})
+    workbench = opened(lab)
+    lab.command("application:toggle-left-area")
+    workbench.button("Start").click()
+    workbench.wait_state("done")
+    workbench.root.evaluate("root => root.scrollIntoView({ block: 'start' })")
+    last = workbench.section("Devices")
+    expect(last).not_to_be_in_viewport()
+    workbench.root.locator(".fedbench-form").hover()
+    lab.page.mouse.wheel(0, 3000)
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(workbench.button("Start")).to_be_in_viewport(ratio=1)
+    for chart in workbench.root.locator(".fb-panel svg[data-chart]:visible").all():
+        expect(chart).to_be_in_viewport(ratio=1)
+
+
+def test_a_change_on_the_way_stands_on_the_charts(lab: Lab) -> None:
+    workbench = opened(lab)
+    long_run(workbench)
+    workbench.button("Step").click()
+    workbench.wait_state("paused")
+    workbench.open_section("Training")
+    workbench.type("Learning rate", 0.5)
+    turns = workbench.root.locator("svg[data-chart=accuracy] .fb-turn path")
+    expect(turns).to_have_count(0)
+    workbench.button("Step").click()
+    expect(turns).to_have_count(1)
+    workbench.chart("accuracy").focus()
+    lab.page.keyboard.press("End")
+    said = workbench.root.locator(".fb-reading", has_text="from round 2 on training.lr = 0.5")
+    expect(said.first).to_be_visible()
 
 
 def test_waiting_in_a_cell_leaves_the_buttons_alive(lab: Lab) -> None:
