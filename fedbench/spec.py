@@ -202,11 +202,11 @@ class Part(Spec):
 
     @classmethod
     def choices(cls) -> dict[str, type[Self]]:
-        """Return the concrete members of this family by kind, in order of definition."""
+        """Return the concrete members of this family by kind, in alphabetical order, ours first."""
         found: dict[str, type[Self]] = {} if cls.family else {cls.kind(): cls}
         for sub in cls.__subclasses__():
             found |= sub.choices()
-        return found
+        return dict(sorted(found.items(), key=lambda item: (":" in item[0], item[0].casefold())))
 
     @model_validator(mode="wrap")
     @classmethod

@@ -227,12 +227,12 @@ def test_a_budget_holds_over_what_comes_in() -> None:
 def test_a_caution_that_more_data_bring_is_told() -> None:
     private = LOAD.replace(
         strategy=fb.FedAvg(weighting="uniform"),
-        privacy=fb.ExampleLevelDP(noise_multiplier=1.0, delta=1 / 600, noise_seed=1),
+        privacy=fb.ExampleLevelDP(noise_multiplier=1.0, delta=1 / (4 * 600), noise_seed=1),
     )
     session, told = fb.Session(private), []
     session.subscribe(lambda event: told.append(event) if isinstance(event, Cautioned) else None)
     stepped(session, 1)
-    assert not any("1/samples" in each.text for each in told)  # 504 rows a district
+    assert not any("1/samples" in each.text for each in told)  # 504 rows in each of four
     session.amend(**{"data.seen": 4})  # 672
     assert any("1/samples" in each.text for each in told)
 

@@ -105,7 +105,9 @@ def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan
         noise = noise_multiplier or _noise(experiment)
     except ValueError:
         return None
-    points = np.unique(np.linspace(1, experiment.rounds, PLAN_POINTS).round().astype(int)).tolist()
+    # ε grows as a root of the rounds does, so that they stand nearer to one another at the start
+    shares = np.linspace(0, 1, PLAN_POINTS) ** 2
+    points = np.unique((1 + shares * (experiment.rounds - 1)).round().astype(int)).tolist()
     bound = privacy.replace(noise_multiplier=noise)
     return tuple(points), tuple(map(bound.spent, experiment.releases(*points)))
 
