@@ -49,6 +49,18 @@ def test_without_a_run_there_is_nothing_to_compare() -> None:
     assert Comparing().frame(Session(WINES)).empty
 
 
+def test_of_several_data_sets_only_what_runs_of_one_differ_in_is_told() -> None:
+    half, many = WINES.replace(**{"training.lr": 0.5}), PATIENTS.replace(rounds=7)
+    shown = of(finished(WINES), finished(half), finished(many)).shown(Session(WINES))
+    assert [column["path"] for column in shown["columns"]] == ["data", "training.lr", "rounds"]
+    assert [[words for words in row["told"] if words] for row in shown["rows"]] == [
+        ["Wine", "Learning rate 0.1"],
+        ["Wine", "Learning rate 0.5"],
+        ["DiabetesProgression"],
+    ]
+    assert [row["cells"] for row in shown["rows"]][2] == ["DiabetesProgression", "0.1", "7"]
+
+
 def test_the_columns_are_the_settings_in_which_runs_differ() -> None:
     half = WINES.replace(**{"training.lr": 0.5})
     shown = of(finished(WINES), finished(half)).shown(Session(WINES))

@@ -125,13 +125,14 @@ class Comparing:
         paths = differences(experiments)
         heads = titles(experiments[0], paths) if runs else []
         columns = [cells(experiments, path) for path in paths]
+        apart = _apart(experiments, paths)
         rows = []
         for k, (run, name) in enumerate(zip(runs, self.names(runs), strict=True)):
             looks = self.looks(run) if run.id else Looks("s0")
             about = {"id": str(run.id), "name": name, "color": looks.color, "pinned": looks.pinned}
             about |= {"current": not run.id, "cells": [column[k] for column in columns]}
             about["told"] = [
-                words(run.experiment, path, column[k])
+                words(run.experiment, path, column[k]) if path in apart[k] else ""
                 for path, column in zip(paths, columns, strict=True)
             ]
             rows.append({**about, **self._results(run)})
@@ -183,6 +184,24 @@ class Comparing:
         if run.id:
             self._known[run.id] = found
         return found
+
+
+def _apart(experiments: list[Experiment], paths: list[str]) -> list[set[str]]:
+    """Return for each experiment what tells it from the others of its own data, and the data.
+
+    Across data sets nearly everything differs, and says nothing.
+    """
+    found = []
+    for each in experiments:
+        alike = [other for other in experiments if other.data.kind() == each.data.kind()]
+        own = [path.split(".") for path in ["data", *differences(alike)]]
+        found.append({path for path in paths if any(_within(path.split("."), it) for it in own)})
+    return found
+
+
+def _within(one: list[str], other: list[str]) -> bool:
+    """Return whether of two paths one leads to what the other is in."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def results(history: History) -> dict[str, Any]:

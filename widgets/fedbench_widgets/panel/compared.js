@@ -12,7 +12,7 @@ import { inline, minimizes } from "./table.js";
  * @property {boolean} pinned
  * @property {boolean} current
  * @property {string[]} cells the settings in which some runs differ
- * @property {string[]} [told] the same, each saying by itself what it is of
+ * @property {string[]} [told] the same, each saying by itself what it is of; empty where runs of its data share it
  * @property {string} data name of the data set
  * @property {{name: string, label: string, percent: boolean, minimize?: boolean}} metric
  * @property {number | null} value
@@ -69,7 +69,7 @@ export function firstOf(width) {
 
 /** What tells a run from the others, less the settings that have columns. @param {Row} row @param {number} [from] */
 export function told(row, from = 0) {
-  return (row.told ?? row.cells).slice(from).join(" · ");
+  return (row.told ?? row.cells).slice(from).filter(Boolean).join(" · ");
 }
 
 /**
