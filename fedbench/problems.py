@@ -85,6 +85,8 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     `otherwise` is said in place of the names where they are too many to read.
     """
     known = list(known)
+    if not known:
+        return ", and there are none"
     if close := difflib.get_close_matches(word, known, n=1):
         return f"; did you mean {close[0]!r}?"
     return f"; there are {', '.join(known)}" if otherwise is None else otherwise

@@ -78,7 +78,7 @@ class Spec(BaseModel):
         errors = [
             error_line(
                 "unknown_field",
-                f"{cls.__name__} has no field {key!r}{nearest(key, cls.model_fields)}",
+                f"{cls.__name__} has no field {key!r}{cls._meant(key)}",
                 (key,),
                 value[key],
             )
@@ -87,6 +87,11 @@ class Spec(BaseModel):
         ]
         if errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)
+
+    @classmethod
+    def _meant(cls, key: str) -> str:
+        """Return the end of a message about a field that there is not: which one was meant."""
+        return nearest(key, cls.model_fields)
 
     @classmethod
     def _with_nones(cls, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,8 +219,7 @@ class Part(Spec):
         cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         if isinstance(value, str):
-            words = f"name it by its kind: kind = {value!r} in a table, .kind={value} in a path"
-            raise _refusal(cls, "missing_kind", words, value)
+            raise _refusal(cls, "missing_kind", cls._instead_of(value), value)
         if not isinstance(value, Mapping):
             return cls._instance(value, handler)
         rest = {key: item for key, item in value.items() if key != "kind"}
@@ -227,6 +231,25 @@ class Part(Spec):
             return chosen.model_validate(rest, context=info.context)
         cls._refuse_unknown(rest)
         return cls._checked(cls._with_nones(rest), handler)
+
+    @classmethod
+    def _meant(cls, key: str) -> str:
+        family = [base for base in cls.__mro__ if issubclass(base, Part) and base.family][-2:][0]
+        others = [kind for kind, it in family.choices().items() if key in it.model_fields]
+        known = nearest(key, cls.model_fields)
+        if not others or "did you mean" in known:
+            return known
+        return f"; {' and '.join(others[:3])} {'has' if len(others) == 1 else 'have'} one"
+
+    @classmethod
+    def _instead_of(cls, word: str) -> str:
+        """Return what to write in the place of a text: the object, or its kind where text is all."""
+        known = cls.choices()
+        if word in known:
+            return f"write fb.{word}() in Python, kind = {word!r} in a table, .kind={word} in a path"
+        if not word.isidentifier():
+            return f"must be one of {', '.join(known)}, not a text"
+        return f"no {cls.__name__} is called {word!r}{nearest(word, known)}"
 
     @classmethod
     def _why_not(cls, value: object) -> str:
@@ -244,8 +267,8 @@ class Part(Spec):
                 raise _refusal(
                     cls,
                     "foreign_kind",
-                    f"{kind!r} names code outside fedbench; load it with allow_imports=True "
-                    "if you trust where this configuration comes from",
+                    f"{kind!r} names code outside fedbench; load it with allow_imports=True, in a "
+                    "shell --allow-imports, if you trust where this configuration comes from",
                     kind,
                 )
             return cls._imported(kind)
@@ -262,8 +285,11 @@ class Part(Spec):
         try:
             found = reduce(getattr, name.split("."), importlib.import_module(module))
         except (ImportError, AttributeError, ValueError) as error:
+            remedy = ""
+            if module == "__main__":  # of a notebook or script, which is another one by now
+                remedy = "; define it there first, or in a module of its own, which can be imported"
             raise _refusal(
-                cls, "unknown_kind", f"{kind!r} cannot be found: {error}", kind
+                cls, "unknown_kind", f"{kind!r} cannot be found: {error}{remedy}", kind
             ) from error
         if not (isinstance(found, type) and issubclass(found, cls) and not found.family):
             raise _refusal(cls, "unknown_kind", f"{kind!r} is not a {cls.__name__}", kind)

@@ -190,9 +190,28 @@ def test_a_kind_in_the_place_of_its_group_says_where_it_goes() -> None:
     with pytest.raises(ValidationError) as error:
         fb.Experiment.from_dict({"strategy": "FedProx"})
     assert messages(error) == [
-        "strategy.kind: name it by its kind: kind = 'FedProx' in a table, .kind=FedProx in a path "
-        "(given: 'FedProx')"
+        "strategy.kind: write fb.FedProx() in Python, kind = 'FedProx' in a table, .kind=FedProx in a "
+        "path (given: 'FedProx')"
     ]
+
+
+def test_a_text_in_the_place_of_a_part_is_answered_by_what_could_be_meant() -> None:
+    with pytest.raises(ValidationError, match="no Source is called 'Wines'; did you mean 'Wine'"):
+        fb.Experiment.from_dict({"data": "Wines"})
+    with pytest.raises(ValidationError, match=r"must be one of AdultIncome, .*, Wine, not a text"):
+        fb.Experiment.from_dict({"data": "patients.csv"})
+
+
+def test_a_field_of_another_member_is_said_to_be_there() -> None:
+    with pytest.raises(ValidationError) as error:
+        fb.Experiment.from_dict({"strategy": {"kind": "FedAvg", "mu": 1}})
+    assert messages(error) == [
+        "strategy.mu: FedAvg has no field 'mu'; FedProx has one (given: 1)"
+    ]
+    with pytest.raises(ValidationError, match="NoPrivacy has no field 'epsilon'; ClientLevelDP and"):
+        fb.NoPrivacy.from_dict({"epsilon": 1})
+    with pytest.raises(ValidationError, match="Square has no field 'sides', and there are none"):
+        Square.from_dict({"sides": 4})
 
 
 def test_an_experiment_is_told_with_a_rule_of_its_own() -> None:

@@ -154,7 +154,7 @@ class Task:
         x = torch.from_numpy(self.data.x[:2]).to(self.device)
         with borrowed(0), torch.no_grad():
             state = torch.random.get_rng_state()
-            outputs = self.module(x)
+            outputs = self._tried(x)
             draws = not torch.equal(state, torch.random.get_rng_state())
         for name, leaf in self.module.named_buffers():
             if not torch.equal(leaf, before[name]):
@@ -172,6 +172,15 @@ class Task:
                 f"and {self.data.card.name} needs {needed}"
             )
         return draws
+
+    def _tried(self, x: Tensor) -> Tensor:
+        try:
+            return self.module(x)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            raise ValueError(
+                f"model: it does not take examples as {self.data.card.name} has them, {x.dtype} of "
+                f"shape {tuple(x.shape[1:])}: {error}"
+            ) from error
 
     @contextmanager
     def chance(self, client: int, info: RoundInfo) -> Iterator[None]:

@@ -116,14 +116,22 @@ class Model(Part, family=True):
 
         try:
             with torch.device("meta"):
-                return self.build(card)
+                return self._built(card)
         except (RuntimeError, NotImplementedError):  # it reads values, which there are none of here
             return self.module(card, 0)
 
     def module(self, card: Card, seed: int) -> nn.Module:
         """Return a module with the values that training starts from, pure in (card, seed)."""
         with borrowed(seed):
-            return self.build(card)
+            return self._built(card)
+
+    def _built(self, card: Card) -> nn.Module:
+        from torch import nn
+
+        module = self.build(card)
+        if not isinstance(module, nn.Module):
+            raise ValueError(f"model: {self.kind()}.build gave {module!r} and not a torch module")
+        return module
 
     def initial(self, card: Card, seed: int) -> dict[str, Tensor]:
         """Return the parameters that training starts from, pure in (card, seed).

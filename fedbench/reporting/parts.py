@@ -135,7 +135,12 @@ def provenance(histories: list[History]) -> Html:
     made = ", ".join(f"{name} {at}" for name, at in outcome(histories[0])["versions"].items())
     exact = [each.replays for each in experiments]
     again = "Running its code again gives the same numbers, to the bit, on the same machine."
-    if not all(exact):
+    if any(history.amendments for history in histories):
+        again = (
+            "A run that changed on its way is not what its code gives: that has the settings with "
+            "which it began, and the changes are listed with it."
+        )
+    elif not all(exact):
         again = (
             "The noise of a private run comes from the operating system: running its code again "
             "gives the same set-up, and other noise."

@@ -11,7 +11,8 @@ from fedbench.training import LocalTraining
 
 def _made() -> Experiment:
     return Experiment(
-        data=Hospitals(),
+        # trained on as many patients as the real four have, and judged by five times as many
+        data=Hospitals(patients=3700, test_fraction=0.84, world_seed=1),
         partition=Natural(),
         model=Linear(),
         training=LocalTraining(steps=1, batch_size=None, lr=0.1),
@@ -30,10 +31,10 @@ medical = Scenario(
     title="Heart disease in four hospitals",
     story=(
         "Four hospitals foretell heart disease from age, sex and six findings. They differ as the "
-        "four of UCI Heart Disease do: the largest has 303 patients, of whom about half are ill, "
-        "the smallest 46, nearly or wholly all of them ill: there, who calls everybody ill is "
-        "right. No record leaves a hospital, and what does is private for each single patient, at "
-        "ε ≤ 4."
+        "four of UCI Heart Disease do: the largest learns from some 240 patients, of whom about "
+        "half are ill, the smallest from some 40, nearly or wholly all of them ill: there, who "
+        "calls everybody ill is right. No record leaves a hospital, and what does is private for "
+        "each single patient, at ε ≤ 4."
     ),
     questions=(
         "What happens to the smallest hospital at ε = 1, and what at 0.1?",

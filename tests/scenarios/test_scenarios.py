@@ -125,12 +125,23 @@ def last(experiment: fb.Experiment) -> dict[str, float]:
     return row.metrics | {"own": row.personal}
 
 
-def test_hospitals_reach_what_pooled_patients_would() -> None:
+def test_what_is_asked_of_hospitals_has_an_answer() -> None:
+    """The smallest bears ε = 1 and not 0.1, is better off by itself, and gains where all are alike."""
     experiment = replaying(scenarios.medical())
-    levels = fb.baselines(experiment)
+    smallest = int(experiment.federation().sizes.argmin())
+
+    def there(**changes: object) -> float:
+        return float(fb.run(experiment.replace(**changes)).rows[-1].clients[smallest])
+
+    promised = there()
+    assert there(**{"privacy.epsilon": 1}) == pytest.approx(promised, abs=0.03)
+    assert there(**{"privacy.epsilon": 0.1}) < promised - 0.05
+    assert there(strategy=fb.Ditto(weighting="uniform")) > promised + 0.05
+    alike = experiment.replace(**{"data.case_mix": 0})
+    levels, together = fb.baselines(alike), fb.run(alike).rows[-1].clients
     assert levels is not None
-    assert levels.local < levels.pooled
-    assert last(experiment)["accuracy"] > levels.local
+    gains = together - levels.clients
+    assert int(gains.argmax()) == smallest and gains[smallest] > 0.03
 
 
 def test_a_median_withstands_three_lying_banks() -> None:

@@ -148,7 +148,7 @@ def test_without_levels_the_sentence_tells_the_spread_and_who_never_took_part() 
     values = floats(0.9, 0.5, NAN, 0.7, 0.8, 0.6)
     assert spread(values, took, data, "accuracy") == (
         "From 50% (client 1) to 90% (client 0), median 70%, over 5 of 6 clients, those with test "
-        "rows. 2 of 6 clients never took part so far."
+        "rows; the smallest test set has 2 rows. 2 of 6 clients never took part so far."
     )
     assert spread(values, took + 1, data, "accuracy").endswith("Every client has taken part.")
     empty = spread(np.full(6, NAN, dtype=np.float32), took, data, "accuracy")

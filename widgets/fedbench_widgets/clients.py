@@ -205,10 +205,13 @@ def who_gains(values: Floats, alone: Floats, tests: Ids, metric: str, higher: bo
     who = worst_called(ours)
     text += f"; {who} is at {_said(metric, worst)}, "
     text += f"alone {who} would be at {_said(metric, bare)}{_less(metric, higher)}"
-    fewest = int(rows.min())
-    if fewest < FEW_TESTS:
-        text += f"; the smallest test set has {fewest} row{'' if fewest == 1 else 's'}"
-    return f"{text}."
+    return f"{text}{_fewest(int(rows.min()))}."
+
+
+def _fewest(rows: int) -> str:
+    """Return how few rows the client with fewest is judged by, nothing where they are many."""
+    few = rows < FEW_TESTS
+    return f"; the smallest test set has {rows} row{'' if rows == 1 else 's'}" if few else ""
 
 
 def _chance(leads: NDArray[np.float64]) -> str:
@@ -234,6 +237,7 @@ def spread(values: Floats, took: Ids, data: FederatedDataset, metric: str) -> st
         text += _less(metric, higher)
         if len(order) < data.clients:
             text += f", over {len(order)} of {data.clients:,} clients, those with test rows"
+        text += _fewest(int(data.tests_of(order).min()))
     else:
         text = "No client has test rows of its own"
     never = int(np.count_nonzero(took == 0))

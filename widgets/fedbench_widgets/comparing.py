@@ -226,7 +226,7 @@ def results(history: History) -> dict[str, Any]:
         "seconds": sum(row.seconds for row in rows),
         "simulated": _number(sum(row.simulated for row in rows)),
         "rounds": last.round,
-        "amended": bool(history.amendments),
+        "amended": "; ".join(each.describe() for each in history.amendments),
     }
 
 

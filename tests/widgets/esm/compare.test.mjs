@@ -36,7 +36,7 @@ function row(id, more = {}) {
     seconds: 1.5,
     simulated: null,
     rounds: 3,
-    amended: false,
+    amended: "",
     ...more,
   };
 }
@@ -121,7 +121,11 @@ test("the best is the greatest accuracy and the least error among runs that comp
 
 test("the sentence says what runs share, and which never meet on a chart", () => {
   const two = [row("1"), row("2")];
-  assert.match(sentence([], two), /same settings/);
+  assert.match(sentence([], two), /have the same settings/);
+  const [one, other] = two;
+  const turned = { ...other, amended: "from round 2 on training.lr = 0.5" };
+  assert.match(sentence([], [one, turned]), /began with the same settings.*One of them changed on its way\.$/);
+  assert.match(sentence([{ title: "Strategy" }], [turned, turned]), /but Strategy\. 2 of them changed/);
   assert.equal(
     sentence([{ title: "Strategy" }, { title: "Budget ε" }], two),
     "These 2 runs share everything but Strategy and Budget ε.",

@@ -74,6 +74,7 @@ export class HeatMap {
       this.frame,
       this.empty.group,
     );
+    this.sized = () => {}; // called when the size of cells may have changed
     this.tip = html("div", { class: "fb-tip", hidden: true });
     this.spoken = html("div", { class: "fb-hidden", "aria-live": "polite" });
     this.el = html("div", { class: "fb-chart fb-heatmap" }, this.svg, this.tip, this.spoken);
@@ -109,6 +110,12 @@ export class HeatMap {
     this.renderNames(drawing, tall, wide);
     this.empty.centre(drawing.columns === 0 ? drawing.empty : [], this.width / 2, this.floor / 2);
     this.renderMarks();
+    this.sized();
+  }
+
+  /** Whether cells have room for a dot; where nothing is known of their size, they have. */
+  get dotted() {
+    return !this.size || (this.size.tall >= 4 && this.size.wide >= 4);
   }
 
   /**
@@ -137,7 +144,7 @@ export class HeatMap {
     if (key === this.drawn) return;
     this.drawn = key;
     const [gap, below] = [wide >= 6 ? 1 : 0, tall >= 8 ? 1 : 0];
-    const dotted = tall >= 4 && wide >= 4;
+    const { dotted } = this;
     /** @type {string[][]} */
     const paths = Array.from({ length: drawing.shades }, () => []);
     /** @type {string[][]} */
@@ -147,7 +154,8 @@ export class HeatMap {
       for (let column = 0, next = 0; column < drawing.columns; column = next) {
         const shade = drawing.shade(row, column);
         next = column + 1;
-        while (gap === 0 && next < drawing.columns && drawing.shade(row, next) === shade) next += 1;
+        const joined = gap === 0 && !dotted; // a dot is of one cell
+        while (joined && next < drawing.columns && drawing.shade(row, next) === shade) next += 1;
         const [x, right] = [pixel(left + column * wide), pixel(left + next * wide - gap)];
         if (shade >= 0) paths[shade].push(`M${x} ${y}H${right}v${tall - below}H${x}z`);
         if (dotted && drawing.dot(row, column)) {

@@ -101,7 +101,8 @@ export function clients(context) {
     text(lead, info.head ? `${info.head} ` : "");
     text(words, info.note || PREVIEW);
     const meaning = `${MEANING.perClient}\n${ofMetric(table.info)}`;
-    head.show(`${metric.label} per client`, subtitle(info, personal), meaning);
+    map.sized = () => head.show(`${metric.label} per client`, subtitle(info, personal, map.dotted), meaning);
+    map.sized();
     const bounded = isShare(metric);
     const hues = colours(info.scale, bounded);
     const axisTick = metric.percent ? percentTick : tick;

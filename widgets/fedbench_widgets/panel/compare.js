@@ -153,14 +153,18 @@ export function compare(context) {
 export function sentence(settings, rows) {
   if (rows.length === 1) return "One run so far: change something and press Start to compare.";
   const all = `These ${rows.length} runs`;
+  const amended = rows.filter((row) => row.amended).length;
+  const changed = ["", " One of them changed on its way."][amended] ?? ` ${amended} of them changed on their way.`;
   if (settings.length === 0) {
-    return `${all} have the same settings; only their noise differs, if any.`;
+    const but = changed ? "began with" : "have";
+    return `${all} ${but} the same settings; only their noise differs, if any.${changed}`;
   }
   const names = settings.map((setting) => setting.title);
   const last = names.pop();
   const list = names.length > 0 ? `${names.join(", ")} and ${last}` : last;
   const few = settings.length <= FEW;
-  const differ = few ? `${all} share everything but ${list}.` : `${all} differ in ${settings.length} settings.`;
+  const differ =
+    (few ? `${all} share everything but ${list}.` : `${all} differ in ${settings.length} settings.`) + changed;
   const metrics = new Set(rows.map((row) => row.metric.name));
   const worlds = new Set(rows.map((row) => row.data));
   if (metrics.size > 1) {

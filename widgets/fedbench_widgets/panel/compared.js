@@ -24,7 +24,7 @@ import { inline, minimizes } from "./table.js";
  * @property {number} seconds
  * @property {number | null} simulated
  * @property {number} rounds
- * @property {boolean} amended
+ * @property {string} amended what changed on its way, nothing for most
  */
 /**
  * @typedef {object} Column

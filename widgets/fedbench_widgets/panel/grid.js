@@ -224,8 +224,9 @@ export function samples(count) {
  * What the rows of the map are.
  * @param {Info} info
  * @param {boolean} personal
+ * @param {boolean} [dotted] whether cells have room for a dot
  */
-export function subtitle(info, personal) {
+export function subtitle(info, personal, dotted = true) {
   const whose = personal ? "by the clients' own models; " : "";
   if (info.rounds.length === 0) return whose.replace("; ", "");
   const untested = info.clients - info.tested;
@@ -233,8 +234,7 @@ export function subtitle(info, personal) {
     info.which ? `${info.which}, sorted` : `${info.ids.length} clients`,
     untested > 0 ? `${untested} without test rows left out` : "",
     info.every > 1 ? `a column is ${info.every} rounds, by the last` : "",
-    // elsewhere cells have no room for one
-    info.every === 1 && info.ids.length <= DOTTED ? "a dot: took part in the round" : "",
+    dotted && info.every === 1 && info.ids.length <= DOTTED ? "a dot: took part in the round" : "",
   ];
   return whose + parts.filter(Boolean).join("; ");
 }

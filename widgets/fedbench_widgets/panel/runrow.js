@@ -82,7 +82,7 @@ export class RunRow {
     // a name that was made of the settings says them already
     text(this.told, below.split(" · ").every((each) => name.includes(each)) ? "" : below);
     const off = other && row.pinned ? `not on charts of ${other}` : "";
-    text(this.extra, [row.amended ? "amended" : "", off].filter(Boolean).join(", "));
+    text(this.extra, [row.amended, off].filter(Boolean).join(", "));
     this.label(name);
     while (this.cells.length > columns.length - 1) this.cells.pop()?.remove();
     columns.slice(1).forEach((column, i) => {

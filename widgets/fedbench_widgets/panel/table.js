@@ -128,11 +128,12 @@ export class Table {
   }
 
   /**
-   * What changed on the way to a row, in words.
+   * What changed last on the way to a row, in words; nothing before the first change.
    * @param {number} row
    */
   turned(row) {
-    return this.info.amended.filter(({ round }) => this.turn(round) === row).map(({ words }) => words);
+    const before = this.info.amended.filter(({ round }) => round <= this.at("round", row));
+    return before.slice(-1).map(({ words }) => words);
   }
 
   /**
