@@ -90,3 +90,21 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     if close := difflib.get_close_matches(word, known, n=1):
         return f"; did you mean {close[0]!r}?"
     return f"; there are {', '.join(known)}" if otherwise is None else otherwise
+
+
+def unheard(cls: type, bases: Iterable[type]) -> list[str]:
+    """Return a message for each method of a class that is all but one of its bases' in name.
+
+    Such a slip would be code that nobody calls.
+    """
+    heard = {name for base in bases for name, it in vars(base).items() if callable(it)}
+    own = [name for name, it in vars(cls).items() if callable(it) and name not in heard]
+    found = []
+    for name in own:
+        meant = difflib.get_close_matches(name, heard, n=1, cutoff=0.8)
+        if meant and not name.startswith("_"):
+            found.append(
+                f"{cls.__name__}.{name}: nobody calls a method of this name but you; if you "
+                f"meant {meant[0]!r}, rename it"
+            )
+    return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import InitErrorDetails
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
+from fedbench.data import ByTime, Explicit, Natural
 from fedbench.problems import refuse
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
 from fedbench.spec import refuse_part
@@ -159,6 +160,7 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
 def cautions(experiment: Experiment) -> list[str]:
     """Return what is allowed but should be known before a run."""
     found = [f"data: {sentence}" for sentence in experiment.data.cautions()]
+    found += _holders_left_out(experiment)
     if isinstance(experiment.privacy, Private):
         found += _privacy_cautions(experiment, experiment.privacy)
     clients = experiment.clients
@@ -171,6 +173,23 @@ def cautions(experiment: Experiment) -> list[str]:
     found += _small_cohorts(experiment)
     found += experiment.engine.cautions()
     return found
+
+
+def _holders_left_out(experiment: Experiment) -> list[str]:
+    """Say that rows have a holder where they are dealt out anew; where several may be, ask none."""
+    if isinstance(experiment.partition, Natural | ByTime | Explicit):
+        return []
+    try:
+        natural = experiment.data.natural
+    except (ValueError, OSError):  # the run will say what is wrong with them
+        return []
+    if len(natural) != 1:
+        return []
+    (column,) = natural
+    return [
+        f"partition = {experiment.partition.kind()}: rows are dealt out anew, though "
+        f"{experiment.data.kind()} says by {column!r} who holds them; Natural leaves them there"
+    ]
 
 
 def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any, ClassVar, Self, cast, get_args
@@ -21,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, InitErrorDetails
 
-from fedbench.problems import error_line, nearest, plainly, refuse
+from fedbench.problems import error_line, nearest, plainly, refuse, unheard
 
 NONE = "none"
 
@@ -198,6 +199,10 @@ class Part(Spec):
     def __init_subclass__(cls, *, family: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.family = family
+        if _is_user_class(cls):
+            bases = [base for base in cls.__mro__[1:] if issubclass(base, Part)]
+            for message in unheard(cls, bases[:-1]):
+                warnings.warn(message, stacklevel=2)
 
     @classmethod
     def kind(cls) -> str:
@@ -243,10 +248,12 @@ class Part(Spec):
 
     @classmethod
     def _instead_of(cls, word: str) -> str:
-        """Return what to write in the place of a text: the object, or its kind where text is all."""
+        """Return what to write in the place of a text: an object, or its kind where all is text."""
         known = cls.choices()
         if word in known:
-            return f"write fb.{word}() in Python, kind = {word!r} in a table, .kind={word} in a path"
+            return (
+                f"write fb.{word}() in Python, kind = {word!r} in a table, .kind={word} in a path"
+            )
         if not word.isidentifier():
             return f"must be one of {', '.join(known)}, not a text"
         return f"no {cls.__name__} is called {word!r}{nearest(word, known)}"

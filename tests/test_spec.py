@@ -190,8 +190,8 @@ def test_a_kind_in_the_place_of_its_group_says_where_it_goes() -> None:
     with pytest.raises(ValidationError) as error:
         fb.Experiment.from_dict({"strategy": "FedProx"})
     assert messages(error) == [
-        "strategy.kind: write fb.FedProx() in Python, kind = 'FedProx' in a table, .kind=FedProx in a "
-        "path (given: 'FedProx')"
+        "strategy.kind: write fb.FedProx() in Python, kind = 'FedProx' in a table, .kind=FedProx "
+        "in a path (given: 'FedProx')"
     ]
 
 
@@ -205,10 +205,8 @@ def test_a_text_in_the_place_of_a_part_is_answered_by_what_could_be_meant() -> N
 def test_a_field_of_another_member_is_said_to_be_there() -> None:
     with pytest.raises(ValidationError) as error:
         fb.Experiment.from_dict({"strategy": {"kind": "FedAvg", "mu": 1}})
-    assert messages(error) == [
-        "strategy.mu: FedAvg has no field 'mu'; FedProx has one (given: 1)"
-    ]
-    with pytest.raises(ValidationError, match="NoPrivacy has no field 'epsilon'; ClientLevelDP and"):
+    assert messages(error) == ["strategy.mu: FedAvg has no field 'mu'; FedProx has one (given: 1)"]
+    with pytest.raises(ValidationError, match="NoPrivacy has no field 'epsilon'; Client"):
         fb.NoPrivacy.from_dict({"epsilon": 1})
     with pytest.raises(ValidationError, match="Square has no field 'sides', and there are none"):
         Square.from_dict({"sides": 4})
@@ -384,3 +382,30 @@ def test_a_part_that_does_not_fit_is_given_by_its_kind() -> None:
         "partition.kind: Digits does not say who holds a row; choose Dirichlet or IID "
         "(given: 'Natural')"
     )
+
+
+def test_a_method_that_is_all_but_a_hook_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match=r"Mine\.ajust: nobody calls .* meant 'adjust', rename it"):
+
+        class Mine(Strategy):
+            """A slip of the hand."""
+
+            def ajust(self) -> None:
+                """Pull."""
+
+    class Helped(Strategy):
+        """A method of one's own is one's own."""
+
+        def strength(self) -> float:
+            """Return a number."""
+            return 0.5
+
+    assert Helped().strength() == 0.5
+
+
+def test_rows_that_have_a_holder_are_not_dealt_out_in_silence() -> None:
+    experiment = fb.Experiment(data=fb.Hospitals(), partition=fb.IID(clients=4))
+    (caution,) = experiment.cautions()
+    assert caution.startswith("partition = IID: rows are dealt out anew, though Hospitals says by")
+    assert experiment.replace(partition=fb.Natural()).cautions() == []
+    assert fb.Experiment(data=fb.Banks(), partition=fb.IID(clients=4)).cautions() == []

@@ -126,7 +126,7 @@ def last(experiment: fb.Experiment) -> dict[str, float]:
 
 
 def test_what_is_asked_of_hospitals_has_an_answer() -> None:
-    """The smallest bears ε = 1 and not 0.1, is better off by itself, and gains where all are alike."""
+    """The smallest bears ε = 1 and not 0.1, is better off alone, and gains where all are alike."""
     experiment = replaying(scenarios.medical())
     smallest = int(experiment.federation().sizes.argmin())
 

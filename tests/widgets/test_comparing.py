@@ -203,8 +203,7 @@ def test_the_table_of_runs_is_exact() -> None:
     assert file.content.decode().splitlines() == [
         "run,name,seed,data_set,metric,value,worst_tenth,epsilon,unit,delta,bytes_up,seconds,"
         "simulated_seconds,rounds_done,amended,ended,experiment",
-        "1,Seed 5,5,Wine,accuracy,0.5,0.5,2.5,client-level,0.01,1,0.1,,1,,,"
-        f"{PRIVATE.describe()}",
+        f"1,Seed 5,5,Wine,accuracy,0.5,0.5,2.5,client-level,0.01,1,0.1,,1,,,{PRIVATE.describe()}",
         '2,"a ""b"", c",0,Wine,accuracy,0.75,0.75,2.5,client-level,0.01,1,0.1,,1,'
         f"from round 1 on rounds = 9,all 1 rounds done,{PRIVATE.describe()}",
     ]

@@ -14,7 +14,7 @@ from fedbench_widgets import Workbench
 from fedbench_widgets.controls import Slider
 from fedbench_widgets.fields import Leaf
 from fedbench_widgets.form import Form
-from fedbench_widgets.scenario import OWN
+from fedbench_widgets.scenario import OTHER, OWN
 
 MINE = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=300)
 
@@ -71,6 +71,17 @@ def test_an_edit_shows_and_is_taken_back() -> None:
     shown.scenario.back.click()
     assert shown.experiment == medical()
     assert head(shown) == medical.title
+
+
+def test_a_story_is_told_of_its_own_data_only() -> None:
+    shown = form(digits())
+    assert digits.questions[0] in shown.scenario.about.value
+    shown.put(data=fb.Wine())
+    assert shown.scenario.about.value == f"<p>{OTHER}</p>"
+    assert hidden(shown.scenario.data) and not hidden(shown.scenario.back)
+    shown.scenario.back.click()
+    assert digits.questions[0] in shown.scenario.about.value
+    assert not hidden(shown.scenario.data)
 
 
 def test_a_bad_value_is_a_change_too() -> None:

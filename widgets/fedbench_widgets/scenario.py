@@ -16,6 +16,7 @@ from fedbench_widgets.explaining import says
 OWN = "Your own"
 CHOICE = "Sets the whole form: data, clients, model, privacy and all the rest.\n\n"
 SOURCE = "The scenario's own data, which are always there, or the real set that they stand for.\n\n"
+OTHER = "The data are others by now: the scenario's story is not theirs."
 ABOUT_OWN = "An experiment of your own; a scenario sets the whole form."
 
 
@@ -33,6 +34,7 @@ class Chooser:
         self._real = False
         self._own: Experiment | None = None
         self._changed = False
+        self._elsewhere = False  # whether the form holds data that the scenario does not know
         self._quiet = False
         self._said = ""  # the class of what helps where the real set is not there
         self.choice = made(
@@ -79,6 +81,9 @@ class Chooser:
         """Show what the form holds, None while something in it is wrong."""
         found = experiment is not None and self._find(experiment)
         self._changed = not found
+        if experiment is not None:
+            known = _data(self._scenario)
+            self._elsewhere = bool(known) and experiment.data.kind() not in known
         if self._scenario is None and experiment is not None:
             self._own = experiment  # one's own follows the edits: leaving it loses nothing
         self._draw()
@@ -126,8 +131,9 @@ class Chooser:
         with self._still():
             self.choice.options = self._options()
             self.choice.value = "" if scenario is None else scenario.name
-            self.about.value = _about(scenario)
-            show(self.data, scenario is not None and scenario.real is not None)
+            self.about.value = f"<p>{OTHER}</p>" if self._elsewhere else _about(scenario)
+            told = not self._elsewhere
+            show(self.data, told and scenario is not None and scenario.real is not None)
             lacking = ""
             if scenario is not None and scenario.real is not None:
                 lacking = scenario.lacks()
@@ -137,7 +143,7 @@ class Chooser:
                 ]
                 self.data.value = self._real
                 self.data.disabled = bool(lacking) and not self._real
-            self._lack(lacking)
+            self._lack(lacking if told else "")
             show(self.back, scenario is not None and self._changed)
 
     def _lack(self, why: str) -> None:
@@ -160,6 +166,14 @@ class Chooser:
             yield
         finally:
             self._quiet = before
+
+
+def _data(scenario: Scenario | None) -> set[str]:
+    """Return the kinds of data that a scenario is about; one's own experiment has no story."""
+    if scenario is None:
+        return set()
+    reals = [] if scenario.real is None else [scenario(real=True)]
+    return {each.data.kind() for each in (scenario(), *reals)}
 
 
 def _about(scenario: Scenario | None) -> str:
