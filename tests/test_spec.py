@@ -198,7 +198,7 @@ def test_a_kind_in_the_place_of_its_group_says_where_it_goes() -> None:
 def test_a_text_in_the_place_of_a_part_is_answered_by_what_could_be_meant() -> None:
     with pytest.raises(ValidationError, match="no Source is called 'Wines'; did you mean 'Wine'"):
         fb.Experiment.from_dict({"data": "Wines"})
-    with pytest.raises(ValidationError, match=r"must be one of AdultIncome, .*, Wine.*, not a text"):
+    with pytest.raises(ValidationError, match=r"must be one of AdultIncome, .* not a text"):
         fb.Experiment.from_dict({"data": "patients.csv"})
 
 
