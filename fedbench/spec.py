@@ -239,7 +239,8 @@ class Part(Spec):
 
     @classmethod
     def _meant(cls, key: str) -> str:
-        family = [base for base in cls.__mro__ if issubclass(base, Part) and base.family][-2:][0]
+        outermost = (base for base in reversed(cls.__mro__) if issubclass(base, Part))
+        family = next(base for base in outermost if base is not Part)
         others = [kind for kind, it in family.choices().items() if key in it.model_fields]
         known = nearest(key, cls.model_fields)
         if not others or "did you mean" in known:

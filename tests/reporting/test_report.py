@@ -92,6 +92,29 @@ def test_a_run_is_reported_with_its_numbers_its_promise_and_its_code(private: Hi
     assert "to the bit" in words
 
 
+def test_a_run_that_changed_on_its_way_is_promised_no_replay(wines: History) -> None:
+    assert "to the bit" in fb.report(wines)
+    session = fb.Session(wines.experiment)
+    session.step()
+    session.wait()
+    session.amend(**{"training.lr": 0.5})
+    session.resume()
+    session.wait()
+    page = fb.report(session.history)
+    assert "to the bit" not in page
+    assert "A run that changed on its way is not what its code gives" in page
+    assert "From round 2 on: training.lr = 0.5" in page
+
+
+def test_each_client_is_listed_with_its_test_rows(wines: History) -> None:
+    words = " ".join(Seen(fb.report(wines)).words)
+    data, last = wines.experiment.federation(), wines.rows[-1].clients
+    worst = int(np.nanargmin(last))
+    (rows,) = data.tests_of(np.array([worst]))
+    assert "test rows rounds taken part in" in words
+    assert f"client {worst} {last[worst]:.1%} {rows} " in words
+
+
 def test_the_figures_are_those_of_the_history(wines: History) -> None:
     (figure,) = [json.loads(text) for text in Seen(fb.report(wines)).scripts[:-2]]
     names = [trace["name"] for trace in figure["data"]]
