@@ -127,7 +127,7 @@ def test_a_scenario_says_whether_its_real_set_is_at_hand(
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     line = next(each for each in call("scenarios").stdout.splitlines() if "medical" in each)
     assert line.endswith("HeartDisease (to be fetched)")
-    assert "fedbench.HeartDisease().load() fetches it (40 kB)" in " ".join(
+    assert "fedbench.HeartDisease().load() downloads it (40 kB)" in " ".join(
         call("scenarios", "medical").stdout.split()
     )
     for file in medical(real=True).data.files:

@@ -379,7 +379,8 @@ def test_a_part_that_does_not_fit_is_given_by_its_kind() -> None:
     (problem,) = problems(caught.value)
     assert (problem.path, problem.value) == ("partition.kind", "Natural")
     assert str(problem) == (
-        "partition.kind: Digits does not say who holds a row; choose Dirichlet or IID "
+        "partition.kind: Digits has no column that names the holder of a row, such as a hospital; "
+        "split at random with IID or Dirichlet "
         "(given: 'Natural')"
     )
 

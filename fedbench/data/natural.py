@@ -1,4 +1,4 @@
-"""Clients as the data themselves tell them apart."""
+"""Clients given by a column of the data."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pydantic import Field
 from fedbench.data.partition import Clients, Owners, Split
 from fedbench.data.source import Dataset, Source
 
-NAMED = 3  # values that a client is still named by, one and all
+NAMED = 3  # a client's name lists all its values up to this many
 
 
 class Natural(Split):
     """One client for each value of a column, such as a hospital, a zone or a person.
 
-    A client that has no training row, because all of its rows are held out or there are none, is
-    refused: no partition invents data.
+    A client without a training row, because all its rows are held out or there are none, is
+    refused: no partition makes up data.
     """
 
     column: Annotated[
         str,
         Field(
             title="Column",
-            description="which column tells who holds a row, empty for the one that the data name",
+            description="column that names the holder of each row; empty for the data set's own",
         ),
     ] = ""
 
@@ -41,9 +41,18 @@ class Natural(Split):
         if self._column(natural) in natural:
             return None
         if not natural:
-            return "kind", f"{source.kind()} does not say who holds a row; choose Dirichlet or IID"
+            # of a table the person can name the column; a set that has none is split at random
+            able = "client" in type(source).model_fields
+            choose = "choose that column as client, or split" if able else "split"
+            return "kind", (
+                f"{source.kind()} has no column that names the holder of a row, such as a "
+                f"hospital; {choose} at random with IID or Dirichlet"
+            )
         known = ", ".join(map(repr, natural))
-        return "column", f"{source.kind()} has no column {self.column!r} to part rows by: {known}"
+        return (
+            "column",
+            f"{source.kind()} has no column {self.column!r} to split by; it has {known}",
+        )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
         """Return the value of the column."""
@@ -59,13 +68,21 @@ class Natural(Split):
 
 
 class GroupedNatural(Natural):
-    """A number of clients, each of which gathers several values of a column, such as regions.
+    """A number of clients, each of which groups several values of a column, such as regions.
 
-    Values go, the one with most rows first, to whichever client holds fewest rows so far, so that
-    the clients come to be of near-equal size.
+    Values are assigned in order of their number of rows, largest first, each to the client with
+    the fewest rows so far, so that clients end up with similar sizes.
     """
 
     clients: Clients = 5
+    noun: Annotated[
+        str,
+        Field(
+            title="Clients are called",
+            description="what a client is, such as cinema: clients are named cinema 1, cinema 2 "
+            "and so on; empty to name each by its values",
+        ),
+    ] = ""
 
     def count(self, source: Source) -> int:
         """Return `clients`."""
@@ -73,7 +90,7 @@ class GroupedNatural(Natural):
 
     @property
     def samples_needed(self) -> int:
-        """Return how many training samples there must be at least: one a client."""
+        """Return the smallest number of training samples: one per client."""
         return self.clients
 
     def refuses(self, source: Source) -> tuple[str, str] | None:
@@ -84,18 +101,20 @@ class GroupedNatural(Natural):
         if self.clients <= values:
             return None
         return "clients", (
-            f"{self.clients} clients cannot be made of {values} values of "
-            f"{self._column(source.natural)!r}; take fewer clients"
+            f"{self.clients} clients need as many values of {self._column(source.natural)!r}, "
+            f"which has {values}; choose fewer clients"
         )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
-        """Return the client that gathers the value of each row."""
+        """Return the client that each row's value belongs to."""
         train, test = super().owners(data, rng)
         group = self._group(data)
         return group[train], group[test]
 
     def client_names(self, data: Dataset) -> tuple[str, ...]:
-        """Return the values that each client gathers, the first of them where there are many."""
+        """Return each client's number after `noun`, or the values that it groups."""
+        if self.noun:
+            return tuple(f"{self.noun} {client + 1}" for client in range(self.clients))
         names, group = super().client_names(data), self._group(data)
         return tuple(
             _together([names[k] for k in np.flatnonzero(group == client)])
@@ -113,6 +132,6 @@ class GroupedNatural(Natural):
 
 
 def _together(values: list[str]) -> str:
-    # no value is with two clients: the first one tells them apart
+    # no two clients share a value, so the first one identifies the client
     few = len(values) <= NAMED
     return " + ".join(values) if few else f"{values[0]} and {len(values) - 1} more"

@@ -29,15 +29,15 @@ def _real() -> Experiment:
 
 digits = Scenario(
     name="digits",
-    title="Digits on a hundred phones",
+    title="Handwritten digits, 100 phones",
     story=(
-        "A hundred phones learn to read digits within client-level ε = 8. Each holds about "
-        "fourteen images with its owner's own mix of digits, and none leaves it: only clipped "
-        "updates do, whose noisy sum hides whether any one phone took part."
+        "A hundred phones learn to recognise handwritten digits at client-level ε = 8. Each phone "
+        "holds about fourteen images, with its own mix of digits. No image leaves its phone. Only "
+        "clipped updates are sent; noise on their sum hides whether any one phone took part."
     ),
     questions=(
         "How much accuracy does ε = 1 cost, and does it cost less with 400 phones?",
-        "Drag α down to 0.1: who loses, the average phone or the worst tenth?",
+        "Lower α to 0.1: which drops more, the average phone or the worst tenth?",
         "Train for 60 rounds at the same ε: does it help?",
     ),
     made=_made,

@@ -1,4 +1,4 @@
-"""Ten banks that foretell defaults together and keep their customers to themselves."""
+"""Ten banks that predict loan defaults together without sharing their customers' records."""
 
 from fedbench.data import Banks, CreditDefault, Dirichlet, Natural
 from fedbench.experiment import Experiment
@@ -29,17 +29,17 @@ def _real() -> Experiment:
 
 finance = Scenario(
     name="finance",
-    title="Credit risk at ten banks",
+    title="Credit risk, 10 banks",
     story=(
-        "Ten banks of different regions foretell which credits default, without showing one "
-        "another a customer. Defaults are rare, some 9 % of the credits that are tested, so that "
-        "who grants every credit is right nine times in ten: the AUC tells what is learnt, not the "
-        "accuracy. The credits that are tested are the latest, and the signs of trouble drift."
+        "Ten banks in different regions predict which loans default, without showing each other "
+        "their customers. Defaults are rare: about 9 % of the test loans, so approving every loan "
+        "is right nine times in ten. Judge models by the AUC, not by accuracy. The test loans are "
+        "the latest ones, and the signs of default drift over time."
     ),
     questions=(
         "Let three of the ten banks lie (Attack: LabelFlip by 0.3): does CoordinateMedian help?",
         "Set Regional spread to 2: is one model still good enough for every bank?",
-        "At that spread, does FineTuning win back what each bank has alone?",
+        "At that spread, does FineTuning recover what each bank reaches alone?",
     ),
     made=_made,
     real=_real,

@@ -1,4 +1,4 @@
-"""Frauds that have not reached every bank yet."""
+"""Card fraud whose patterns each bank has only partly seen."""
 
 from fedbench.data import Natural, Payments
 from fedbench.experiment import Experiment
@@ -19,17 +19,17 @@ def _made() -> Experiment:
 
 fraud = Scenario(
     name="fraud",
-    title="Frauds new to some of eight banks",
+    title="Card fraud, 8 banks",
     story=(
-        "Eight banks look for fraud among 60,000 card payments, of which 1.8 % are frauds, of four "
-        "patterns. For most of the year each bank has met only one of them; in the last fifth, on "
-        "which models are tested, all four have reached everybody. What a bank has not seen, "
-        "another has, and no payment leaves its bank."
+        "Eight banks look for fraud among 60,000 card payments. 1.8 % of the payments are fraud, "
+        "in four patterns. For most of the year each bank sees only one pattern; in the last "
+        "fifth, on which models are tested, every bank sees all four. A pattern that is new to "
+        "one bank is known to another, and no payment leaves its bank."
     ),
     questions=(
-        "Set Unseen to 0, every bank having met every pattern: what is left of the lead?",
-        "Choose Ditto: does a bank's own model help against frauds that it has not met?",
-        "Ask for example-level ε = 4: is any fraud still told from honest payments?",
+        "Set Unseen to 0, so that every bank has seen every pattern: how much of the lead is left?",
+        "Choose Ditto: does a personal model help against fraud patterns that are new to the bank?",
+        "Set example-level ε to 4: can the model still separate fraud from honest payments?",
     ),
     made=_made,
 )

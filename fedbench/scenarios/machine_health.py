@@ -1,4 +1,4 @@
-"""Machines of eight plants that are to be repaired before they fail."""
+"""Predictive maintenance of machines in eight plants."""
 
 from fedbench.data import CMAPSS, Fleet, Natural
 from fedbench.experiment import Experiment
@@ -23,17 +23,17 @@ def _real() -> Experiment:
 
 machine_health = Scenario(
     name="machine_health",
-    title="Machines that fail in eight plants",
+    title="Machine failures, 8 plants",
     story=(
-        "Eight plants with ten machines each foretell which machine fails within its next twelve "
-        "readings, from vibration, oil temperature, pressure and current. They run their machines "
-        "under other loads and in other climates, and their sensors are off by a little. Failures "
-        "are rare, so the AUC is what counts. The machines that are tested were never trained on."
+        "Eight plants with ten machines each predict which machine fails within its next twelve "
+        "readings, from vibration, oil temperature, pressure and current. Loads and climates "
+        "differ from plant to plant, and every plant's sensors are slightly off. Failures are "
+        "rare, so judge models by the AUC. Test machines are never used for training."
     ),
     questions=(
-        "Set Sensor shift to 2: what does one model for badly calibrated plants lose?",
-        "Take 50 steps a round and 8 rounds: what is lost by meeting a fifth as often?",
-        "Take Linear as the model: do straight lines foretell any less?",
+        "Set Sensor shift to 2: how much does one model lose when plants are badly calibrated?",
+        "Use 50 steps a round and 8 rounds: what does communicating a fifth as often cost?",
+        "Choose Linear as the model: does it predict failures any worse?",
     ),
     made=_made,
     real=_real,

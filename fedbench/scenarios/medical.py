@@ -28,17 +28,17 @@ def _real() -> Experiment:
 
 medical = Scenario(
     name="medical",
-    title="Heart disease in four hospitals",
+    title="Heart disease, 4 hospitals",
     story=(
-        "Four hospitals foretell heart disease from age, sex and six findings. They differ as the "
-        "four of UCI Heart Disease do: the largest learns from some 240 patients, of whom about "
-        "half are ill, the smallest from some 40, nearly or wholly all of them ill: there, who "
-        "calls everybody ill is right. No record leaves a hospital, and what does is private for "
-        "each single patient, at ε ≤ 4."
+        "Four hospitals predict heart disease from age, sex and six findings. They differ as the "
+        "four in UCI Heart Disease do: the largest trains on about 240 patients, half of them "
+        "ill; the smallest on about 40, nearly all of them ill: there, calling every patient ill "
+        "is almost always right. No record leaves its hospital, and what is sent is private for "
+        "each patient, at ε ≤ 4."
     ),
     questions=(
-        "What happens to the smallest hospital at ε = 1, and what at 0.1?",
-        "Take Ditto as the strategy: which hospital is better off with a model of its own?",
+        "What happens to the smallest hospital at ε = 1, and at 0.1?",
+        "Choose Ditto as the strategy: which hospital does better with a personal model?",
         "Set Case mix to 0, so that patients are alike everywhere: who gains most by sharing?",
     ),
     made=_made,

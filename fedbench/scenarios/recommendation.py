@@ -1,4 +1,4 @@
-"""Films for ten cinemas' regulars."""
+"""Film ratings from ten cinemas."""
 
 from fedbench.data import GroupedNatural, MovieLens100K, Ratings
 from fedbench.experiment import Experiment
@@ -11,7 +11,7 @@ from fedbench.training import LocalTraining
 def _made() -> Experiment:
     return Experiment(
         data=Ratings(),
-        partition=GroupedNatural(clients=10),
+        partition=GroupedNatural(clients=10, noun="cinema"),
         model=MatrixFactorisation(factors=4),
         training=LocalTraining(batch_size=32, lr=0.3),
         strategy=FedAdam(server_lr=0.1, tau=1e-4),
@@ -25,17 +25,17 @@ def _real() -> Experiment:
 
 recommendation = Scenario(
     name="recommendation",
-    title="Films for ten cinemas' regulars",
+    title="Film ratings, 10 cinemas",
     story=(
-        "Ten cinemas want to foretell how many stars their regulars give a film. Each knows twenty "
-        "people, who rated forty of 120 films each, and keeps the ratings to itself. A cinema sees "
-        "a film rated six or seven times, all of them together some 67 times: what people "
-        "make of a film is learnt together."
+        "Ten cinemas predict how many stars their regular customers give a film. Each cinema has "
+        "twenty regulars, who rated forty of 120 films each, and shares no rating. One cinema has "
+        "six or seven ratings of a film; all ten together have about 67, so there is more to "
+        "learn about each film together than alone."
     ),
     questions=(
-        "Choose FedAvg: how far behind does it fall, where few clients move each number?",
-        "Set Taste to 0, so that all agree on what is good: what do more rounds learn then?",
-        "Let there be 50 cinemas of four regulars each: does it still work?",
+        "Choose FedAvg: how far does it fall behind when each number is updated by few clients?",
+        "Set Taste to 0, so that all users agree: what do more rounds still improve?",
+        "Set 50 cinemas with four regulars each: does it still work?",
     ),
     made=_made,
     real=_real,

@@ -1,4 +1,4 @@
-"""What a scenario is: a whole experiment with its story and with questions to ask of it."""
+"""A scenario: a complete experiment with its story and questions to try."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fedbench.experiment import Experiment
 
 @dataclass(frozen=True)
 class Scenario:
-    """A federation that somebody might really want, ready to run.
+    """A realistic federation, ready to run.
 
     `made` gives the experiment on data that are embedded or simulated, so that it runs anywhere;
     `real` the one on the real set, where there is one. `story` is one paragraph, `questions` are
@@ -30,9 +30,7 @@ class Scenario:
         if not real:
             return self.made()
         if self.real is None:
-            raise ValueError(
-                f"real = True: the scenario {self.name!r} has no real set that may be passed on"
-            )
+            raise ValueError(f"real = True: the scenario {self.name!r} has no real data set")
         return self.real()
 
     def lacks(self) -> str:
@@ -47,6 +45,6 @@ class Scenario:
         size = sum(file.size for file in data.missing)
         unpacked = f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
         return (
-            f"{data.kind()} is not on this machine: fedbench.{data.kind()}().load() fetches it "
-            f"({unpacked}), or {VARIABLE} names the folder that has it"
+            f"{data.kind()} is not on this machine: fedbench.{data.kind()}().load() downloads it "
+            f"({unpacked}), or set {VARIABLE} to the folder that holds it"
         )

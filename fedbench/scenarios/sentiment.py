@@ -1,4 +1,4 @@
-"""Praise and blame in eight shops."""
+"""Sentiment of reviews in eight shops."""
 
 from fedbench.data import Natural, Reviews, SentimentSentences
 from fedbench.experiment import Experiment
@@ -23,17 +23,17 @@ def _real() -> Experiment:
 
 sentiment = Scenario(
     name="sentiment",
-    title="Praise and blame in eight shops",
+    title="Review sentiment, 8 shops",
     story=(
-        "Eight shops want to know which of their 4,000 reviews are praise; the smallest has 316. "
-        "Each has words of its own for what it sells. The 300 words for how one liked it are the "
-        "same everywhere, and rare: 43 to 129 of them a shop has read once or never. The texts "
-        "stay where they were written."
+        "Eight shops classify their 4,000 reviews as positive or negative; the smallest shop has "
+        "316. Each shop has its own words for its products. The 300 words that carry the "
+        "sentiment are the same everywhere but rare: of these, a shop has seen 43 to 129 at most "
+        "once. No review leaves its shop."
     ),
     questions=(
-        "Set Slang to 0.3, words meaning the opposite in places: who is better off alone?",
-        "Spread the 4,000 reviews over 32 shops: what becomes of each alone, and of all together?",
-        "Let there be 20,000 reviews: how much of the lead over each alone is left?",
+        "Set Slang to 0.3: some words change meaning between shops. Who does better alone?",
+        "Spread the 4,000 reviews over 32 shops: how do the shops do alone, and together?",
+        "Use 20,000 reviews: how much of the lead over training alone is left?",
     ),
     made=_made,
     real=_real,

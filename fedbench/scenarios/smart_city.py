@@ -1,4 +1,4 @@
-"""Tomorrow's load in the districts of a city, whose meters are new."""
+"""Tomorrow's electric load in the districts of a city with new meters."""
 
 from fedbench.data import CityLoad, Natural, PJMLoad
 from fedbench.experiment import Experiment
@@ -25,18 +25,18 @@ def _real() -> Experiment:
 
 smart_city = Scenario(
     name="smart_city",
-    title="The load of a city's districts",
+    title="Electric load, 24 districts",
     story=(
-        "Twenty-four districts foretell their electric load by the hour, from calendar, weather "
-        "and events. Their meters are two months old, so that each knows little by itself. What a "
-        "district is built of, homes, offices or industry, is not among the features, so one model "
-        "for all falls short: each district fine-tunes the shared one for itself, and its own is "
-        "drawn beside it."
+        "Twenty-four districts predict their hourly electric load from calendar, weather and "
+        "events. Their meters are two months old, so each district has little data. Whether a "
+        "district is made of homes, offices or industry is not among the features, so a single "
+        "model fits none of them well: each district fine-tunes the shared model, and the chart "
+        "shows both the shared and the personal models."
     ),
     questions=(
-        "Set Mix to 2, one kind of building each: is the shared model still worth having?",
-        "Set Days to 366: with a year of hours, do districts still need one another?",
-        "Ask only six districts a round (FixedCohort of 6): what does it save, and what is lost?",
+        "Set Mix to 2, one kind of building per district: is the shared model still useful?",
+        "Set Days to 366: with a year of data, do districts still need each other?",
+        "Sample six districts a round (FixedCohort of 6): what does it save, and at what cost?",
     ),
     made=_made,
     real=_real,

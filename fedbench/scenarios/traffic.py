@@ -1,4 +1,4 @@
-"""Speeds on twelve operators' roads, fifteen minutes ahead."""
+"""Traffic speed on the roads of twelve operators, fifteen minutes ahead."""
 
 from fedbench.data import LosLoop, Natural, Traffic
 from fedbench.experiment import Experiment
@@ -27,17 +27,17 @@ def _real() -> Experiment:
 
 traffic = Scenario(
     name="traffic",
-    title="Speeds on twelve operators' roads",
+    title="Traffic speed, 12 operators",
     story=(
-        "Twelve operators forecast the speed at their road sensors fifteen minutes ahead, from the "
-        "last hour and the time of day, and nobody hands over where vehicles were. Each watched "
-        "two sensors for a week: enough to know its own peak hours, and too little to have seen "
-        "how speeds recover after every kind of incident."
+        "Twelve operators predict the speed at their road sensors fifteen minutes ahead, from the "
+        "last hour and the time of day, without sharing any measurements. Each has watched two "
+        "sensors for a week: enough to learn its own peak hours, too little to have seen how "
+        "speeds recover after every kind of incident."
     ),
     questions=(
-        "Forecast 12 steps ahead, an hour: does one model for all still beat each alone?",
-        "Set Incidents to 0: what is left to be learnt from others?",
-        "Set Mix to 2 and choose Ditto: who does better with a model of one's own?",
+        "Predict 12 steps ahead, an hour: does one model for all still beat training alone?",
+        "Set Incidents to 0: what is left to learn from the other operators?",
+        "Set Mix to 2 and choose Ditto: who does better with a personal model?",
     ),
     made=_made,
     real=_real,

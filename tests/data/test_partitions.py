@@ -130,9 +130,11 @@ def test_natural_clients_are_the_values_of_the_column() -> None:
 
 
 def test_natural_needs_a_column_that_there_is() -> None:
-    with pytest.raises(ValidationError, match=r"partition\.kind\n.*Digits does not say who holds"):
+    with pytest.raises(
+        ValidationError, match=r"partition\.kind\n.*Digits has no column that names the holder"
+    ):
         fb.Experiment(partition=fb.Natural())
-    with pytest.raises(ValidationError, match=r"no column 'town' to part rows by: 'hospital'"):
+    with pytest.raises(ValidationError, match=r"no column 'town' to split by; it has 'hospital'"):
         fb.Experiment(data=fb.HeartDisease(), partition=fb.Natural(column="town"))
 
 
@@ -154,7 +156,9 @@ def test_groups_gather_values_to_near_equal_sizes() -> None:
     assert abs(int(data.sizes[0]) - int(data.sizes[1])) < 40
     whole = FederatedDataset.build(Sited(), fb.GroupedNatural(clients=1), 0)
     assert whole.names == ("north and 3 more",)
-    with pytest.raises(ValidationError, match="5 clients cannot be made of 4 values of 'hospital'"):
+    with pytest.raises(
+        ValidationError, match="5 clients need as many values of 'hospital', which has 4"
+    ):
         fb.Experiment(data=fb.HeartDisease(), partition=fb.GroupedNatural(clients=5))
 
 

@@ -39,7 +39,7 @@ def replaying(experiment: fb.Experiment) -> fb.Experiment:
     return experiment.replace(**{"privacy.noise_seed": 3}) if private else experiment
 
 
-def test_names_and_titles_are_told_apart() -> None:
+def test_names_and_titles_are_distinct() -> None:
     names = [scenario.name for scenario in SCENARIOS]
     assert names[0] == "digits" and len(set(names)) == len(names)
     assert all(name.isidentifier() for name in names)
@@ -109,9 +109,9 @@ def test_the_real_set_is_learnt(scenario: Scenario) -> None:
 
 def test_a_scenario_without_a_real_set_says_so() -> None:
     alone = replace(scenarios.medical, real=None)
-    with pytest.raises(ValueError, match="'medical' has no real set"):
+    with pytest.raises(ValueError, match="'medical' has no real data set"):
         alone(real=True)
-    with pytest.raises(ValueError, match="'medical' has no real set"):
+    with pytest.raises(ValueError, match="'medical' has no real data set"):
         alone.lacks()
 
 
