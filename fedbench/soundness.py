@@ -246,9 +246,11 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
 def _examples(experiment: Experiment) -> float:
     """Return how many examples all clients train on."""
     try:
-        return float(experiment.federation().sizes.sum())
+        if not experiment.data.missing:  # a caution is no reason to download anything
+            return float(experiment.federation().sizes.sum())
     except (ValueError, OSError):  # the run will say what is wrong with them
-        return experiment.data.training_samples or math.inf
+        pass
+    return experiment.data.training_samples or math.inf
 
 
 def _too_many_attackers(experiment: Experiment) -> list[str]:

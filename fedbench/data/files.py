@@ -80,7 +80,7 @@ class File:
         except (requests.RequestException, OSError, ValueError) as error:
             raise DataFileError(
                 f"{self.path} is not in {home()} and could not be fetched from {self.url} "
-                f"({_short(error)}); fetch it elsewhere and put it at {home() / self.path}"
+                f"({_why(error)}); fetch it elsewhere and put it at {home() / self.path}"
             ) from error
         content = self._checked(self._unpacked(packed.getvalue(), self.url), self.url)
         self._keep(home() / self.path, content)
@@ -142,6 +142,17 @@ class File:
         return DataFileError(
             f"{self.path}: {where} is not the file that is meant: {reason}; {remedy}"
         )
+
+
+def _why(error: BaseException) -> str:
+    """Return why a download failed; requests would tell how urllib3 came to know it."""
+    import requests
+
+    if isinstance(error, requests.Timeout):
+        return "the server does not answer"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection to the server"
+    return _short(error)
 
 
 def _short(error: BaseException) -> str:

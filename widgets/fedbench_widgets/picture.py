@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,11 +94,16 @@ class Series:
 
 
 def status(
-    session: Session, shown: Experiment | None, pending: list[str], trouble: str = ""
+    session: Session,
+    shown: Experiment | None,
+    pending: list[str],
+    trouble: str = "",
+    at: str = "",
 ) -> dict[str, Any]:
     """Return the toolbar's state; `shown` is what the form holds, None while it is wrong.
 
-    `trouble` says what in the form is wrong, or why what it holds cannot be run. What is on show is
+    `trouble` says what in the form is wrong, `at` the path of that setting, or why what it holds
+    cannot be run. What is on show is
     the last run until the next one starts: where the form holds another experiment by then, the
     subtitle says so.
     """
@@ -129,14 +135,34 @@ def status(
         "bytes_down": sum(row.bytes_down for row in rows),
         "simulated": _number(sum(row.simulated for row in rows)) if rows else None,
         "error": {"message": failure.message, "detail": failure.detail} if failure else None,
-        "warnings": experiment.cautions(),
+        "notes": notes(session, shown),
         "can_start": shown is not None and not trouble,
         "wrong": shown is None,
         "why_not": trouble,
+        "why_path": at,
         "ended": session.history.ended,
         "pending": pending,
         "closed": False,
     }
+
+
+def notes(session: Session, shown: Experiment | None) -> list[dict[str, str]]:
+    """Return what should be known of the form, as far as Start would run it, and of the run.
+
+    Each is about the "form" or the "run", a "warning" or "info", with a text and the path of the
+    setting that it starts with. What is known of the data asks for nothing: it is information.
+    """
+    waits = session.state in ("idle", "done", "failed")
+    form = shown.cautions() if waits and shown is not None else []
+    run = session.experiment.cautions() if session.state != "idle" else []
+    of = [("form", text) for text in form]
+    of += [("run", text) for text in run if text not in form]
+    return [
+        {"about": about, "level": level, "text": text, "path": path}
+        for about, text in of
+        for path in [re.split(r"[ :]", text, maxsplit=1)[0]]
+        for level in ["info" if path == "data" else "warning"]
+    ]
 
 
 def _unsolved(history: History) -> bool:

@@ -49,6 +49,15 @@ def show_partition(
         target.version += 1
 
 
+def show_nothing(target: PartitionMap, why: str) -> None:
+    """Empty the map, which would otherwise show the data before; `why` stands in its place."""
+    with target.hold_sync():
+        target.clients, target.counts = 0, b""
+        target.classes, target.names = [], []
+        target.sentence, target.off = "", why
+        target.version += 1
+
+
 def privacy_hint(experiment: Experiment, rough: bool = False) -> str:
     """Return one sentence: which noise the budget needs, or which ε the noise gives.
 

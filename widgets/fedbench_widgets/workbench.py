@@ -32,11 +32,12 @@ from fedbench_widgets.cells import close_all, in_notebook, made, replace_previou
 from fedbench_widgets.clients import Clients
 from fedbench_widgets.comparing import Comparing
 from fedbench_widgets.explaining import KNOWN
+from fedbench_widgets.fetching import Fetching
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
 from fedbench_widgets.panel import Panel
 from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status, tour
-from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_partition
+from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_nothing, show_partition
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.sharing import Shared, deliver
 from fedbench_widgets.sweeping import Sweeping
@@ -88,7 +89,9 @@ class Workbench(widgets.VBox):
         self._plan: Plan | None = None  # ε to the end of what the session runs
         # what that plan was made for, and by which noise
         self._planned: tuple[Experiment, float | None] | None = None
-        self._trouble = ""  # why the data on the form cannot be dealt out
+        # why data cannot be dealt out, and which: of others it says nothing
+        self._undealt: tuple[object, str] = None, ""
+        self._fetching = Fetching(self._changed)
         self._levels = Levels(self._going, self._changed)
         self._sweeping = Sweeping(self._changed)
         self.toolbar = Toolbar()
@@ -304,20 +307,12 @@ class Workbench(widgets.VBox):
         experiment = self.form.experiment
         if experiment is None:
             return
-        edit, undoable = self.form.design.token, self.form.design.undoable
-        what = experiment.data, experiment.partition, experiment.skews, experiment.seed
-        dealt = *what, edit, undoable
-        if dealt != self._dealt:
-            self._dealt = dealt
-            self._trouble = ""
-            try:
-                show_partition(experiment, self.form.map, edit, undoable)
-            except ValueError as error:  # data that cannot be dealt out: the run would fail too
-                self._trouble = str(error)
-                self._publisher.touch()
+        self._deal(experiment)
         # What takes longest comes last, and never before a run's first round.
         session = self.session
         if not warmed() or (session.state == "running" and not len(session.history)):
+            return
+        if self._trouble:  # a hint may need the data, and nothing is to be prepared
             return
         known = experiment, self._sweeping.news
         if known != self._hinted:
@@ -329,6 +324,31 @@ class Workbench(widgets.VBox):
         if planned != self._planned:
             self._planned, self._plan = planned, epsilon_plan(*planned)
             self._publisher.touch()
+
+    def _deal(self, experiment: Experiment) -> None:
+        """Show how the data on the form are dealt out, or why they cannot be."""
+        what = _dealt_out(experiment)
+        edit, undoable = self.form.design.token, self.form.design.undoable
+        trouble = self._fetching.lacks(experiment.data)
+        dealt = what, edit, undoable, trouble
+        if dealt == self._dealt:
+            return
+        self._dealt = dealt
+        if not trouble:
+            try:
+                show_partition(experiment, self.form.map, edit, undoable)
+            except Exception as error:  # the run would fail too; a source may raise anything
+                trouble = str(error) or type(error).__name__
+        if trouble:
+            show_nothing(self.form.map, "No data to show.")
+        self._undealt = what, trouble
+        self._publisher.touch()
+
+    @property
+    def _trouble(self) -> str:
+        """Return why the data on the form cannot be dealt out, if that is known of these."""
+        experiment, (what, why) = self.form.experiment, self._undealt
+        return why if experiment is not None and _dealt_out(experiment) == what else ""
 
     def _hint(self, experiment: Experiment) -> None:
         """Say what the privacy settings mean: at once if need be, exactly unless they move on."""
@@ -370,10 +390,11 @@ class Workbench(widgets.VBox):
                     "toml": experiment.to_toml(),
                     "replays": "yes" if experiment.replays else "no",
                 }
+        wrong, at = self.form.wrong, next((each.path for each in self.form.problems), "")
         if len(KNOWN) != len(self.toolbar.help):
             self.toolbar.help = dict(KNOWN)
         self.toolbar.status = {
-            **status(session, experiment, self._pending(), self.form.wrong or self._trouble),
+            **status(session, experiment, self._pending(), wrong or self._trouble, at),
             "tour": {
                 **tour(self._begun, experiment, session.experiment),
                 "runs": len(self._comparing.runs),
@@ -408,6 +429,11 @@ class Workbench(widgets.VBox):
     def __repr__(self) -> str:
         """Name the widget only: this is its text/plain, which saved notebooks compare."""
         return "fedbench workbench"
+
+
+def _dealt_out(experiment: Experiment) -> object:
+    """Return what decides which client holds which rows."""
+    return experiment.data, experiment.partition, experiment.skews, experiment.seed
 
 
 def _no_experiment(given: object) -> str:

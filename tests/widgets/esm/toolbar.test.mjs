@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { buttons } from "../../../widgets/fedbench_widgets/toolbar/buttons.js";
 import { Heartbeat, watch } from "../../../widgets/fedbench_widgets/toolbar/life.js";
+import { groups } from "../../../widgets/fedbench_widgets/toolbar/notes.js";
 import { announce, chips } from "../../../widgets/fedbench_widgets/toolbar/toolbar.js";
 
 const STATUS = {
@@ -20,7 +21,7 @@ const STATUS = {
   bytes_down: 0,
   simulated: null,
   error: null,
-  warnings: [],
+  notes: [],
   can_start: true,
   why_not: "",
   ended: "",
@@ -55,6 +56,26 @@ test("without a kernel nothing can be pressed", () => {
   for (const state of ["idle", "running", "paused", "done"]) {
     assert.deepEqual(enabled({ state, round: 3 }, true), []);
   }
+});
+
+test("notes are grouped by what they speak of, warnings first", () => {
+  const note = (about, level, text) => ({ about, level, text, path: "" });
+  const found = groups([
+    note("run", "info", "a"),
+    note("form", "info", "b"),
+    note("run", "warning", "c"),
+    note("form", "warning", "d"),
+    note("form", "warning", "e"),
+  ]);
+  assert.deepEqual(
+    found.map(({ about, level, notes }) => [about, level, notes.map(({ text }) => text).join("")]),
+    [
+      ["form", "warning", "de"],
+      ["run", "warning", "c"],
+      ["form", "info", "b"],
+      ["run", "info", "a"],
+    ],
+  );
 });
 
 test("chips show what is known and nothing else", () => {

@@ -66,7 +66,7 @@ function render(view) {
       "aria-describedby": help.id,
       "data-editable": free,
     });
-    const empty = "No clients yet.";
+    const empty = model.get("off") || "No clients yet.";
     const { values: counts, clients } = of;
     map.draw({ counts, clients, classes, label, empty, most, names: names() });
     text(shown, part);

@@ -24,10 +24,11 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {number} bytes_down
  * @property {number | null} simulated seconds by the clock of the devices
  * @property {{message: string, detail: string} | null} error
- * @property {string[]} warnings
+ * @property {import("./notes.js").Note[]} notes what to know of the form and of the run
  * @property {boolean} can_start
  * @property {boolean} [wrong] whether that is in the form
  * @property {string} why_not
+ * @property {string} [why_path] the setting that is wrong, if it is one
  * @property {string} ended why the run ended
  * @property {string[]} pending
  * @property {boolean} closed

@@ -181,3 +181,44 @@ export function foldForm(button, root) {
   set(button, { hidden: false });
   show(root.dataset.form === "open");
 }
+
+/**
+ * Unfold whatever hides an element: the narrow page's form, a section, a tab.
+ * @param {Element} element
+ * @param {HTMLElement} root
+ */
+export function reveal(element, root) {
+  const form = element.closest(".fedbench-form");
+  const press = (/** @type {Element | null | undefined} */ shut) =>
+    shut instanceof HTMLElement && shut.click();
+  if (form && form.getClientRects().length === 0) press(root.querySelector(".fb-fold"));
+  for (let at = /** @type {Element | null} */ (element); at; at = at.parentElement) {
+    if (!at.classList.contains("jupyter-widget-Collapse")) continue;
+    if (at.classList.contains("jupyter-widget-Collapse-open")) continue;
+    press(at.querySelector(":scope > .jupyter-widget-Collapse-header"));
+  }
+  const panel = element.closest("[role=tabpanel]");
+  if (panel instanceof HTMLElement && panel.hidden) {
+    press(root.querySelector(`[role=tab][aria-controls="${panel.id}"]`));
+  }
+}
+
+/**
+ * Show the setting at a path, or what it is in, and give it the focus.
+ * @param {HTMLElement} root
+ * @param {string} path
+ */
+export function jump(root, path) {
+  for (let steps = path.split("."); steps.length > 0; steps = steps.slice(0, -1)) {
+    const field = root.querySelector(`.fedbench-form .${CSS.escape(`fb-at-${steps.join("-")}`)}`);
+    if (!field) continue;
+    reveal(field, root);
+    const control = field.querySelector("select, input, textarea, button, [tabindex]");
+    // ipywidgets unfolds a section by an animation of its own
+    requestAnimationFrame(() => {
+      if (control instanceof HTMLElement) control.focus({ preventScroll: true });
+      field.scrollIntoView({ block: "center" });
+    });
+    return;
+  }
+}

@@ -10,7 +10,8 @@ import { about, rove } from "../help/marks.js";
 import { Tour } from "../tour/tour.js";
 import { ButtonRow, buttons } from "./buttons.js";
 import { watch } from "./life.js";
-import { adopt, foldForm, followHands, markPending, nameControls, whenAttached } from "./root.js";
+import { notesOf } from "./notes.js";
+import { adopt, foldForm, jump, followHands, markPending, nameControls, whenAttached } from "./root.js";
 
 /** @typedef {import("./buttons.js").Status} Status */
 
@@ -39,7 +40,7 @@ const BLANK = {
   bytes_down: 0,
   simulated: null,
   error: null,
-  warnings: [],
+  notes: [],
   can_start: true,
   why_not: "",
   ended: "",
@@ -181,7 +182,7 @@ function render(view) {
     bar,
   );
   const state = html("span", { class: "fb-state", role: "status" });
-  const wrong = html("span", { class: "fb-why", "data-fedbench": "wrong" });
+  const wrong = html("button", { type: "button", class: "fb-why", "data-fedbench": "wrong" });
   const waits = html("span", { class: "fb-waits", "data-fedbench": "waits" });
   const list = html("div", { class: "fb-chips", role: "group", "aria-label": "Progress and cost" });
   const settle = rove(list);
@@ -190,13 +191,15 @@ function render(view) {
   const banners = html("div", { class: "fb-banners" });
   const kernel = banner("kernel", "alert");
   const closed = banner("closed", "alert");
-  const failure = banner("error", "alert");
+  const failure = banner("error", "alert", "The run failed");
   const detail = html("pre", { tabindex: 0, "aria-label": "Details of the error" });
   const more = html("details", {}, html("summary", {}, "Details"), detail);
   failure.el.append(more);
-  const why = banner("why-not", null);
-  const warnings = banner("warnings", null);
-  banners.append(...[kernel, closed, failure, why, warnings].map((item) => item.el));
+  const why = banner("why-not", null, "Settings");
+  const goTo = (/** @type {string} */ path) => root && jump(root, path);
+  const notes = notesOf(goTo);
+  wrong.addEventListener("click", () => goTo(model.get("status")?.why_path ?? ""));
+  banners.append(...[kernel, closed, failure, why, notes].map((item) => item.el));
 
   el.classList.add("fb-root", "fb-toolbar");
   el.append(
@@ -243,7 +246,7 @@ function render(view) {
     text(waits, `${several} ${several === 1 ? "change waits" : "changes wait"} for Reset`);
     set(waits, { hidden: several === 0 });
     if (root) markPending(root, status.pending);
-    warnings.say(status.warnings.join("\n"));
+    notes.show(status.notes);
     tour.update();
   };
 
@@ -277,11 +280,13 @@ function render(view) {
  * A line under the buttons, hidden while it has nothing to say.
  * @param {string} kind
  * @param {string | null} role
+ * @param {string} [head] what it speaks of
  */
-function banner(kind, role) {
+function banner(kind, role, head = "") {
   const words = html("p");
   // the alert is in the page before its words are, or screen readers miss the first one
   const el = html("div", { class: "fb-banner", role, "data-fedbench-banner": kind, hidden: true });
+  if (head) el.append(html("b", {}, head));
   el.append(words);
   return {
     el,

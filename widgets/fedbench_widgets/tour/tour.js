@@ -3,6 +3,7 @@
 
 import { html, set, text, uid } from "../chart/dom.js";
 import { beside, boxIn, sidesOf } from "../help/place.js";
+import { reveal } from "../toolbar/root.js";
 import { known, remember } from "./memory.js";
 import { STEPS, TARGETS, phase } from "./steps.js";
 
@@ -214,26 +215,6 @@ export class Tour {
     if (this.at < 0 || event.key !== "Escape" || event.defaultPrevented) return;
     event.preventDefault();
     this.leave();
-  }
-}
-
-/**
- * Unfold whatever hides an element: the narrow page's form, a section, a tab.
- * @param {Element} element
- * @param {HTMLElement} root
- */
-function reveal(element, root) {
-  const form = element.closest(".fedbench-form");
-  const press = (/** @type {Element | null | undefined} */ shut) =>
-    shut instanceof HTMLElement && shut.click();
-  if (form && form.getClientRects().length === 0) press(root.querySelector(".fb-fold"));
-  const section = element.closest(".jupyter-widget-Collapse");
-  if (section && !section.classList.contains("jupyter-widget-Collapse-open")) {
-    press(section.querySelector(".jupyter-widget-Collapse-header"));
-  }
-  const panel = element.closest("[role=tabpanel]");
-  if (panel instanceof HTMLElement && panel.hidden) {
-    press(root.querySelector(`[role=tab][aria-controls="${panel.id}"]`));
   }
 }
 

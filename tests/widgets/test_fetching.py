@@ -1,0 +1,126 @@
+"""Data that are not on the machine: fetched in the background, and never in the form's way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fedbench as fb
+from fedbench.data.files import DataFileError, File
+from fedbench_widgets import Workbench
+from tests.widgets.test_workbench import WINES, send, until
+
+ADULT = WINES.replace(data=fb.AdultIncome())
+
+
+class Server:
+    """Stands where the network would: answers with a failure, once it is let."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.threads: list[str] = []
+
+    def __call__(self, file: File) -> bytes:
+        self.threads.append(threading.current_thread().name)
+        assert self.answers.wait(20)
+        raise DataFileError(f"{file.path} could not be fetched (no connection to the server)")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    monkeypatch.setenv("FEDBENCH_DATA", str(tmp_path))
+    made = Server()
+    monkeypatch.setattr(File, "_fetched", lambda file: made(file))
+    yield made
+    made.answers.set()
+
+
+@pytest.fixture
+def workbench(server: Server) -> Iterator[Workbench]:
+    made = Workbench(WINES)
+    until(lambda: made.form.map.clients == 6)
+    yield made
+    made.close()
+
+
+def test_a_form_that_is_right_again_can_start_whatever_came_before(
+    workbench: Workbench, server: Server
+) -> None:
+    server.answers.set()
+    workbench.start()
+    assert workbench.wait(60) == "done"
+    workbench.experiment = ADULT
+    until(lambda: "AdultIncome is not available" in workbench.toolbar.status["why_not"])
+    assert not workbench.toolbar.status["can_start"]
+    assert workbench.form.map.clients == 0, "the map shows the data before"
+    workbench.experiment = WINES
+    until(lambda: workbench.toolbar.status["can_start"])
+    until(lambda: workbench.form.map.clients == 6)
+    assert workbench.toolbar.status["why_not"] == ""
+    send(workbench, command="start")
+    assert workbench.wait(60) == "done"
+    assert len(workbench.runs) == 2
+
+
+def test_trouble_with_other_data_never_speaks_of_those_on_the_form(workbench: Workbench) -> None:
+    """Right after the edit, before any thread had time to look at it."""
+    workbench.form.experiment = ADULT
+    workbench._undealt = (ADULT.data, ADULT.partition, ADULT.skews, ADULT.seed), "not there"
+    assert workbench._trouble == "not there"
+    workbench.form.write(WINES)
+    assert workbench._trouble == ""
+    assert workbench._fresh() is None
+
+
+def test_a_server_that_does_not_answer_holds_nothing_up(
+    workbench: Workbench, server: Server
+) -> None:
+    workbench.experiment = ADULT
+    until(lambda: "AdultIncome is being downloaded" in workbench.toolbar.status["why_not"])
+    workbench.experiment = WINES
+    until(lambda: workbench.toolbar.status["can_start"])
+    workbench.start()
+    assert workbench.wait(60) == "done"
+    assert set(server.threads) == {"fedbench-fetch"}
+    server.answers.set()
+    assert workbench.toolbar.status["can_start"]
+
+
+def test_what_is_said_before_a_run_downloads_nothing(workbench: Workbench, server: Server) -> None:
+    private = ADULT.replace(privacy=fb.ExampleLevelDP(epsilon=1, delta=0.5))
+    workbench.experiment = private
+    until(lambda: "is being downloaded" in workbench.toolbar.status["why_not"])
+    assert set(server.threads) == {"fedbench-fetch"}
+    server.answers.set()
+    until(lambda: "is not available" in workbench.toolbar.status["why_not"])
+    assert set(server.threads) == {"fedbench-fetch"}
+
+
+def test_data_that_failed_are_tried_again_when_they_are_chosen_again(
+    workbench: Workbench, server: Server
+) -> None:
+    server.answers.set()
+    for turn in (1, 2):
+        workbench.experiment = ADULT
+        until(lambda: "is not available" in workbench.toolbar.status["why_not"])
+        assert len(server.threads) == turn
+        workbench.experiment = WINES
+        until(lambda: workbench.toolbar.status["can_start"])
+
+
+def test_notes_say_whether_they_are_of_the_form_or_of_the_run(workbench: Workbench) -> None:
+    private = fb.ClientLevelDP(epsilon=3, delta=1e-2, noise_seed=1)
+    workbench.experiment = WINES.replace(
+        privacy=private, sampling=fb.Poisson(rate=0.5), strategy=fb.FedAvg(weighting="uniform")
+    )
+    until(lambda: workbench.toolbar.status["notes"])
+    assert {note["about"] for note in workbench.toolbar.status["notes"]} == {"form"}
+    workbench.start()
+    assert workbench.wait(60) == "done"
+    workbench.experiment = WINES
+    until(lambda: {note["about"] for note in workbench.toolbar.status["notes"]} == {"run"})
+    paths = [note["path"] for note in workbench.toolbar.status["notes"]]
+    assert "privacy.noise_seed" in paths
