@@ -30,7 +30,9 @@ class History:
     """The rounds of one run so far; safe to read while the run goes on.
 
     `experiment` is the configuration that the run started with, `noise_multiplier` the noise that
-    was solved for it; `ended` says why the run ended, empty while it has not.
+    was solved for it; `ended` says why the run ended, empty while it has not. `cautions` are what
+    came up while it went on, and `unproven` says at the end that the model is not shown to beat a
+    prediction that learns nothing, empty where it is.
     """
 
     experiment: Experiment
@@ -38,6 +40,8 @@ class History:
     rows: list[RoundDone] = field(default_factory=list)
     amendments: list[Amended] = field(default_factory=list)
     ended: str = ""
+    cautions: list[str] = field(default_factory=list)
+    unproven: str = ""
     went_on_from: int = 0  # rounds that had been done when the run was last resumed from files
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -33,6 +33,11 @@ class Predictions:
     shared: Floats
     personal: Floats | None = None
 
+    @property
+    def used(self) -> Floats:
+        """Return the predictions that clients use: by their own models if they have any."""
+        return self.shared if self.personal is None else self.personal
+
     def frame(self) -> pd.DataFrame:
         """Return one row a test row.
 

@@ -88,6 +88,7 @@ class Rounds:
         _ = self.task.draws  # tries the module, and says what is wrong with it
         self._payload: int | None = None  # bytes of what a client sends, once they are known
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
+        self._given: tuple[Tree, Mapping[int, Tree], tuple[Tensor, Tensor | None]] | None = None
 
     def amend(self, experiment: Experiment) -> None:
         """Go on by `experiment`, which differs in fields that a running federation may change.
@@ -98,6 +99,7 @@ class Rounds:
         if experiment.data != self.experiment.data:
             self.data = experiment.federation()
             self.task = replace(self.task, data=self.data)
+            self._given = None
         self.experiment = experiment
 
     def begin(self) -> Progress:
@@ -236,8 +238,15 @@ class Rounds:
     def outputs(self, params: Tree, states: Mapping[int, Tree]) -> tuple[Tensor, Tensor | None]:
         """Return what the global model gives for each test row, and each client's own for its rows.
 
-        The latter is None where everybody uses the global model.
+        The latter is None where everybody uses the global model. Asked again for the same objects,
+        as at the end of a run, it is not computed anew.
         """
+        given = self._given
+        if given is None or given[0] is not params or given[1] is not states:
+            given = self._given = params, states, self._outputs(params, states)
+        return given[2]
+
+    def _outputs(self, params: Tree, states: Mapping[int, Tree]) -> tuple[Tensor, Tensor | None]:
         task, strategy, engine = self.task, self.experiment.strategy, self.experiment.engine
         offsets = self.data.test_offsets
         outputs = engine.evaluate(task, params, 0, len(self.data.y_test))

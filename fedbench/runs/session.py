@@ -16,7 +16,9 @@ from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
 from fedbench.runs.history import History
 from fedbench.runs.listeners import Listeners
+from fedbench.runs.naive import unproven
 from fedbench.runs.succession import refusal
+from fedbench.runs.warning_signs import outliers, worsened
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +64,7 @@ class Session:
         self._budget: int | None = None  # rounds to go before pausing; None: no pause asked for
         self._stop = False
         self._changes: dict[str, Any] = {}  # amendments that the next round will go by
+        self._worse = False  # it was said that the model is getting worse
         _sessions.add(self)
 
     @classmethod
@@ -165,6 +168,7 @@ class Session:
             self._checkpoint = None
             self._stop = False
             self._changes = {}
+            self._worse = False
             self._become("idle")
         self._deliver()
 
@@ -273,6 +277,8 @@ class Session:
             self._rounds = rounds
             self._progress = start.progress if start else rounds.begin()
             self.history.noise_multiplier = getattr(rounds.privacy, "noise_multiplier", None)
+            if far := outliers(rounds.data):
+                self._caution(far)
 
     def _advance(self) -> bool:
         """Run one round or wait for a command; return whether to go on."""
@@ -303,7 +309,14 @@ class Session:
             if self._budget is not None:
                 self._budget = max(0, self._budget - 1)
             self._listeners.add(row)
+            if not self._worse and (text := worsened(self.history.rows[0], row)):
+                self._worse = True
+                self._caution(text)
         return True
+
+    def _caution(self, text: str) -> None:
+        self.history.cautions.append(text)
+        self._listeners.add(Cautioned(text))
 
     def _apply_changes(self) -> None:
         if self._changes and self._rounds is not None:
@@ -327,7 +340,15 @@ class Session:
         self._deliver()
 
     def _finish(self, reason: str) -> None:
-        self.history.ended = reason
+        history, rounds, progress = self.history, self._rounds, self._progress
+        if len(history) and rounds is not None and progress is not None:
+            from fedbench.runs.predictions import predictions
+
+            found = predictions(rounds, progress)
+            history.unproven = unproven(found.data, history.metric, found.used)
+            if history.unproven:
+                self._caution(history.unproven)
+        history.ended = reason
         self._become("done", reason)
 
     def _become(self, state: State, reason: str = "") -> None:
