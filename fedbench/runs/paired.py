@@ -76,7 +76,9 @@ def advantage(
     elif metric == "auc":
         value, low, high = _auc(targets == 1, first.astype(float), second.astype(float), offsets)
     elif metric in ("rmse", "mae"):
-        value, low, high = _errors(metric, first - targets, second - targets, offsets)
+        wanted = targets.astype(np.float64)
+        gaps = (each.astype(np.float64) - wanted for each in (first, second))
+        value, low, high = _errors(metric, *gaps, offsets)
     else:
         raise ValueError(f"metric = {metric!r}: choose accuracy, auc, rmse or mae")
     return Advantage(metric, value, low, high, np.diff(offsets))
@@ -117,14 +119,14 @@ def _accuracy(
 
 
 def _errors(
-    metric: str, ours: NDArray[np.generic], theirs: NDArray[np.generic], offsets: NDArray[np.int64]
+    metric: str, ours: Floats, theirs: Floats, offsets: NDArray[np.int64]
 ) -> tuple[Floats, Floats, Floats]:
     from scipy.special import stdtrit
 
     power = 2 if metric == "rmse" else 1
     rows = np.diff(offsets).astype(np.float64)
     with np.errstate(all="ignore"):
-        mine, other = (np.abs(each.astype(np.float64)) ** power for each in (ours, theirs))
+        mine, other = (np.abs(each) ** power for each in (ours, theirs))
         gaps = other - mine
         mean = _sums(gaps, offsets) / rows
         spread = _sums((gaps - np.repeat(mean, np.diff(offsets))) ** 2, offsets) / (rows - 1)
@@ -134,11 +136,9 @@ def _errors(
         scale = np.ones(len(rows))
         if metric == "rmse":
             scale = sum(np.sqrt(_sums(each, offsets) / rows) for each in (mine, other))
-        value, low, high = (
-            np.where(scale > 0, each / scale, each) for each in (mean, mean - margin, mean + margin)
-        )
-    known = rows > 0
-    return tuple(np.where(known, each, np.nan) for each in (value, low, high))
+        ends = np.stack([mean, mean - margin, mean + margin])
+        value, low, high = np.where(rows > 0, np.where(scale > 0, ends / scale, ends), np.nan)
+    return value, low, high
 
 
 def _auc(
@@ -187,4 +187,4 @@ def _ranks(values: Floats) -> Floats:
 
 def _sums(values: NDArray[np.generic], offsets: NDArray[np.int64]) -> Floats:
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return np.bincount(owner, values.astype(np.float64), len(offsets) - 1)
+    return np.bincount(owner, values.astype(np.float64), len(offsets) - 1).astype(np.float64)
