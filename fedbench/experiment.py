@@ -15,10 +15,11 @@ from fedbench.cohorts import cohort, most_drawn
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.devices import Devices
 from fedbench.engine import Engine, StackedEngine
+from fedbench.kinds import LOCAL, is_user_class
 from fedbench.models import Linear, Model, metrics_of
 from fedbench.sampling import Everyone, Poisson, Sampling
 from fedbench.soundness import cautions, refusals
-from fedbench.spec import Spec, refuse_part
+from fedbench.spec import Spec, name_in_code, refuse_part
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
 
@@ -289,13 +290,12 @@ class Experiment(Spec):
 
     def to_python(self) -> str:
         """Return a program that runs this experiment; the same history, if it `replays`."""
-        parts = {type(part) for part in self.parts()}
-        outside = sorted(
-            f"from {cls.__module__} import {cls.__qualname__.partition('.')[0]}"
-            if cls.__module__ != "__main__"
-            else f"# Put the definition of {cls.__qualname__} here, from your notebook or script."
-            for cls in parts
-            if cls.__module__.partition(".")[0] != "fedbench"
-        )
-        imports = "\n".join(["import fedbench as fb", *outside])
+        outside = {
+            f"# Put the definition of {name_in_code(cls)} here, from your notebook or script."
+            if cls.__module__ == "__main__" or LOCAL in cls.__qualname__
+            else f"from {cls.__module__} import {cls.__qualname__.partition('.')[0]}"
+            for cls in {type(part) for part in self.parts()}
+            if is_user_class(cls)
+        }
+        imports = "\n".join(["import fedbench as fb", *sorted(outside)])
         return f"{imports}\n\nexperiment = {self.code()}\nhistory = fb.run(experiment)\n"

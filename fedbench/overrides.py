@@ -115,7 +115,7 @@ def _now(data: dict[str, Any], group: str, allow_imports: bool) -> Any:
 
 def _keep_shared(group: dict[str, Any], family: type[Spec] | None, kind: Any) -> None:
     """Drop the settings that another kind does not have: the user did not ask for them."""
-    if family is None or not issubclass(family, Part):
+    if family is None:
         return
     member = family.choices().get(str(kind), family)
     for name in [name for name in group if name not in member.model_fields]:

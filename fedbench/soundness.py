@@ -10,9 +10,11 @@ from pydantic_core import InitErrorDetails
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
 from fedbench.data import ByTime, Explicit, Natural
+from fedbench.kinds import is_user_class
 from fedbench.problems import refuse
+from fedbench.rebuilding import not_rebuilt
 from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
-from fedbench.spec import refuse_part
+from fedbench.spec import refuse_part, specs_in
 from fedbench.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -23,12 +25,25 @@ MANY = 10_000  # clients from which on a round with all of them is hardly meant
 
 def refusals(experiment: Experiment) -> list[InitErrorDetails]:
     """Return what is unsound: the field, the reason and a remedy."""
+    if errors := _not_rebuilt(experiment):
+        return errors  # what else there is to say may depend on them
     return [
         *_data_errors(experiment),
         *_device_errors(experiment),
         *_algorithm_errors(experiment),
         *_privacy_errors(experiment),
     ]
+
+
+def _not_rebuilt(experiment: Experiment) -> list[InitErrorDetails]:
+    """Refuse parts that sweeps, saved files and resumed runs could not carry as they are."""
+    errors = []
+    for name in type(experiment).model_fields:
+        for part in specs_in(getattr(experiment, name)):
+            for each in part.parts():
+                if is_user_class(type(each)) and (reason := not_rebuilt(each)):
+                    errors.append(refuse(name, reason, each.kind()))
+    return errors
 
 
 def _data_errors(experiment: Experiment) -> list[InitErrorDetails]:

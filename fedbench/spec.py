@@ -1,13 +1,11 @@
-"""Configuration that is its own code: frozen, validated, at home in TOML and JSON."""
+"""Configuration that is its own code: frozen, validated, written as TOML, JSON or Python."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from functools import reduce
-from typing import Any, ClassVar, Self, cast, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import tomlkit
 from pydantic import (
@@ -22,13 +20,22 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, InitErrorDetails
 
+from fedbench.kinds import LOCAL, KindError, find, is_user_class, kind_of
 from fedbench.problems import error_line, nearest, plainly, refuse, unheard
 
 NONE = "none"
 
 
 class Spec(BaseModel):
-    """A frozen, validated group of settings; a misspelt key gets the nearest right one."""
+    """A frozen, validated group of settings; a misspelt key gets the nearest right one.
+
+    In TOML and JSON a subclass of another group, such as one of `LocalTraining`, names itself by
+    `kind`: the class name, or `module:Class` for a class outside fedbench. Two objects are equal if
+    they are of one class and every setting is the same value of the same type: 1, 1.0 and True are
+    three settings, as 0.0 and -0.0 are two.
+    """
+
+    family: ClassVar[bool] = False
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
@@ -47,8 +54,43 @@ class Spec(BaseModel):
     ) -> Self:
         if not isinstance(value, Mapping):
             return cls._instance(value, handler)
-        cls._refuse_unknown(value)
-        return cls._checked(cls._with_nones(value), handler)
+        rest = {key: item for key, item in value.items() if key != "kind"}
+        chosen = cls._chosen(value["kind"], info) if "kind" in value else cls
+        if chosen.family:
+            known = ", ".join(chosen.choices())
+            raise _refusal(chosen, "missing_kind", f"say which {cls.__name__}: kind = {known}")
+        if chosen is not cls:
+            return chosen.model_validate(rest, context=info.context)
+        cls._refuse_unknown(rest)
+        return cls._checked(cls._with_nones(rest), handler)
+
+    @classmethod
+    def _chosen(cls, kind: object, info: ValidationInfo) -> type[Self]:
+        try:
+            return find(cls, kind, allow_imports=(info.context or {}).get("allow_imports", False))
+        except KindError as error:
+            raise _refusal(cls, error.code, str(error), kind) from error
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return the name that stands for this class in TOML and JSON."""
+        return kind_of(cls)
+
+    @classmethod
+    def named(cls) -> bool:
+        """Return whether files name this class: one that is derived from another group is."""
+        return any(issubclass(base, Spec) and base not in (cls, Spec) for base in cls.__mro__)
+
+    @classmethod
+    def choices(cls) -> dict[str, type[Self]]:
+        """Return this class and its subclasses by kind, alphabetically, ours first.
+
+        Families are left out. Of classes with one name the one that was defined last is meant.
+        """
+        found: dict[str, type[Self]] = {} if cls.family else {cls.kind(): cls}
+        for sub in cls.__subclasses__():
+            found |= sub.choices()
+        return dict(sorted(found.items(), key=lambda item: (":" in item[0], item[0].casefold())))
 
     @classmethod
     def _instance(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -99,7 +141,11 @@ class Spec(BaseModel):
         """Take the word "none" for None where a field may be absent: TOML has no other way."""
         fields = cls.model_fields
         return {
-            key: None if item == NONE and type(None) in get_args(fields[key].annotation) else item
+            key: None
+            if isinstance(item, str)
+            and item == NONE
+            and type(None) in get_args(fields[key].annotation)
+            else item
             for key, item in value.items()
         }
 
@@ -113,8 +159,11 @@ class Spec(BaseModel):
 
     @model_serializer(mode="plain")
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: every field by name; None only where it is not the default."""
-        return self._data()
+        """Return plain data: `kind` if the class is named, then every field.
+
+        None is written only where it is not the default.
+        """
+        return {"kind": self.kind(), **self._data()} if self.named() else self._data()
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
@@ -162,7 +211,7 @@ class Spec(BaseModel):
     def code(self, indent: int = 0) -> str:
         """Return Python that rebuilds this object; fields at their default are left out."""
         cls = type(self)
-        name = cls.__qualname__ if _is_user_class(cls) else f"fb.{cls.__name__}"
+        name = name_in_code(cls)
         shown = [
             (key, getattr(self, key))
             for key, field in cls.model_fields.items()
@@ -171,7 +220,7 @@ class Spec(BaseModel):
         pad = "    " * (indent + 1)
         parts = [f"{key}={_code(value, indent + 1)}" for key, value in shown]
         flat = f"{name}({', '.join(parts)})"
-        if len(flat) + 4 * indent <= 88 and not any(_specs(value) for _, value in shown):
+        if len(flat) + 4 * indent <= 88 and not any(specs_in(value) for _, value in shown):
             return flat
         return f"{name}(\n{''.join(f'{pad}{part},{chr(10)}' for part in parts)}{pad[4:]})"
 
@@ -183,15 +232,20 @@ class Spec(BaseModel):
         """Yield this object and every Spec inside it."""
         yield self
         for name in type(self).model_fields:
-            for part in _specs(getattr(self, name)):
+            for part in specs_in(getattr(self, name)):
                 yield from part.parts()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and exact(self) == exact(other)
+
+    def __hash__(self) -> int:
+        return hash(exact(self))
 
 
 class Part(Spec):
     """A Spec that is one of a family and is chosen by `kind`.
 
     A family is declared with `class Strategy(Part, family=True)`; its concrete members subclass it.
-    In TOML and JSON `kind` is the class name, or `module:Class` for a class outside fedbench.
     """
 
     family: ClassVar[bool] = True
@@ -199,43 +253,16 @@ class Part(Spec):
     def __init_subclass__(cls, *, family: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.family = family
-        if _is_user_class(cls):
+        if is_user_class(cls):
             bases = [base for base in cls.__mro__[1:] if issubclass(base, Part)]
             for message in unheard(cls, bases[:-1]):
                 warnings.warn(message, stacklevel=2)
 
     @classmethod
-    def kind(cls) -> str:
-        """Return the name that stands for this class in TOML and JSON."""
-        outside = _is_user_class(cls)
-        return f"{cls.__module__}:{cls.__qualname__}" if outside else cls.__name__
-
-    @classmethod
-    def choices(cls) -> dict[str, type[Self]]:
-        """Return the concrete members of this family by kind, in alphabetical order, ours first."""
-        found: dict[str, type[Self]] = {} if cls.family else {cls.kind(): cls}
-        for sub in cls.__subclasses__():
-            found |= sub.choices()
-        return dict(sorted(found.items(), key=lambda item: (":" in item[0], item[0].casefold())))
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _admit(
-        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
-    ) -> Self:
+    def _instance(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, str):
             raise _refusal(cls, "missing_kind", cls._instead_of(value), value)
-        if not isinstance(value, Mapping):
-            return cls._instance(value, handler)
-        rest = {key: item for key, item in value.items() if key != "kind"}
-        chosen = cls._chosen(value["kind"], info) if "kind" in value else cls
-        if chosen.family:
-            known = ", ".join(chosen.choices())
-            raise _refusal(chosen, "missing_kind", f"say which {cls.__name__}: kind = {known}")
-        if chosen is not cls:
-            return chosen.model_validate(rest, context=info.context)
-        cls._refuse_unknown(rest)
-        return cls._checked(cls._with_nones(rest), handler)
+        return super()._instance(value, handler)
 
     @classmethod
     def _meant(cls, key: str) -> str:
@@ -264,49 +291,6 @@ class Part(Spec):
         if not cls.family or (isinstance(value, type) and issubclass(value, cls)):
             return super()._why_not(value)
         return f"must be one of {', '.join(cls.choices())}, or of a subclass of {cls.__name__}"
-
-    @classmethod
-    def _chosen(cls, kind: object, info: ValidationInfo) -> type[Self]:
-        known = cls.choices()
-        if isinstance(kind, str) and kind in known:
-            return known[kind]
-        if isinstance(kind, str) and ":" in kind:
-            if not (info.context or {}).get("allow_imports"):
-                raise _refusal(
-                    cls,
-                    "foreign_kind",
-                    f"{kind!r} names code outside fedbench; load it with allow_imports=True, in a "
-                    "shell --allow-imports, if you trust where this configuration comes from",
-                    kind,
-                )
-            return cls._imported(kind)
-        raise _refusal(
-            cls,
-            "unknown_kind",
-            f"no {cls.__name__} is called {kind!r}{nearest(str(kind), known)}",
-            kind,
-        )
-
-    @classmethod
-    def _imported(cls, kind: str) -> type[Self]:
-        module, _, name = kind.partition(":")
-        try:
-            found = reduce(getattr, name.split("."), importlib.import_module(module))
-        except (ImportError, AttributeError, ValueError) as error:
-            remedy = ""
-            if module == "__main__":  # of a notebook or script, which is another one by now
-                remedy = "; define it there first, or in a module of its own, which can be imported"
-            raise _refusal(
-                cls, "unknown_kind", f"{kind!r} cannot be found: {error}{remedy}", kind
-            ) from error
-        if not (isinstance(found, type) and issubclass(found, cls) and not found.family):
-            raise _refusal(cls, "unknown_kind", f"{kind!r} is not a {cls.__name__}", kind)
-        return cast("type[Self]", found)
-
-    @model_serializer(mode="plain")
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data: `kind` first, then the fields; None only where not the default."""
-        return {"kind": type(self).kind(), **self._data()}
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -338,23 +322,25 @@ def refuse_part(path: str, part: Part, refusal: tuple[str, str]) -> InitErrorDet
     return refuse(f"{path}.{name}", reason, given)
 
 
-def _refusal(cls: type[Part], kind: str, message: str, value: object = None) -> ValidationError:
+def _refusal(cls: type[Spec], kind: str, message: str, value: object = None) -> ValidationError:
     return ValidationError.from_exception_data(
         cls.__name__, [error_line(kind, message, ("kind",), value)]
     )
 
 
-def _specs(value: Any) -> tuple[Spec, ...]:
+def specs_in(value: Any) -> tuple[Spec, ...]:
     """The groups of settings that a field holds: none, one or several."""
-    if isinstance(value, tuple):
-        return tuple(item for item in value if isinstance(item, Spec))
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        return tuple(spec for item in value for spec in specs_in(item))
     return (value,) if isinstance(value, Spec) else ()
 
 
 def _code(value: Any, indent: int) -> str:
     if isinstance(value, Spec):
         return value.code(indent)
-    if isinstance(value, tuple) and _specs(value):
+    if isinstance(value, tuple) and specs_in(value):
         pad = "    " * (indent + 1)
         lines = "".join(f"{pad}{_code(item, indent + 1)},\n" for item in value)
         return f"(\n{lines}{pad[4:]})"
@@ -366,7 +352,30 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+def exact(value: Any) -> Any:
+    """Return what tells a setting from all others: values that are equal may differ in type."""
+    if isinstance(value, Spec):
+        fields = [getattr(value, name) for name in type(value).model_fields]
+        return type(value), *map(exact, fields), exact(value.__pydantic_private__ or {})
+    if isinstance(value, tuple | list):
+        return type(value), *map(exact, value)
+    if isinstance(value, Mapping):
+        return type(value), *((exact(key), exact(item)) for key, item in value.items())
+    if isinstance(value, float):  # -0.0 is equal to 0.0
+        return type(value), repr(value)
+    return type(value), value
+
+
+def name_in_code(cls: type[Spec]) -> str:
+    """Return what a class is called in a program that imports fedbench as fb."""
+    if not is_user_class(cls):
+        return f"fb.{cls.__name__}"
+    return cls.__qualname__.rpartition(f"{LOCAL}.")[2]
 
 
 def _toml(data: Any) -> Any:
@@ -375,7 +384,3 @@ def _toml(data: Any) -> Any:
     if isinstance(data, list):
         return [_toml(item) for item in data]
     return NONE if data is None else data
-
-
-def _is_user_class(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] != "fedbench"

@@ -65,7 +65,7 @@ def _needs_nothing(member: type[Spec]) -> bool:
 
 def _settings(part: Spec) -> Iterator[str]:
     given = part.to_dict()
-    if isinstance(part, Part):
+    if "kind" in given:
         yield _assign("kind", given["kind"])
     for name, field in type(part).model_fields.items():
         if not isinstance(getattr(part, name), Spec):

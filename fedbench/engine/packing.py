@@ -16,6 +16,7 @@ import numpy as np
 from fedbench.engine.engine import Engine
 from fedbench.engine.shared import Arrays
 from fedbench.engine.task import Task
+from fedbench.spec import Spec
 
 SHARED = 1 << 16  # bytes from which an array travels as a file
 
@@ -63,7 +64,8 @@ def _edited(task: Task, engine: Engine) -> list[ModuleType]:
     with the task.
     """
     installed = [Path(path) for path in sysconfig.get_paths().values()]
-    parts = [engine, *(getattr(task, item.name) for item in fields(task))]
+    held = [engine, *(getattr(task, item.name) for item in fields(task))]
+    parts = [part for each in held if isinstance(each, Spec) for part in each.parts()]
     names = {cls.__module__ for part in parts for cls in type(part).__mro__}
     found = []
     for name in sorted(names - {"__main__"}):

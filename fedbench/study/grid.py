@@ -79,6 +79,7 @@ def grid(experiment: Experiment, axes: Axes) -> tuple[Point, ...]:
     for a setting that does not exist, for points that cannot be, by their settings, and for points
     with different first metrics.
     """
+    experiment = experiment.replace()  # a class of its parts may have been defined again since
     points = tuple(
         _point(experiment, dict(zip(axes, values, strict=True)))
         for values in itertools.product(*axes.values())

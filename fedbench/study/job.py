@@ -15,6 +15,7 @@ import numpy as np
 from fedbench.audit import loss_threshold
 from fedbench.channel.privacy import Ledger, Ledgers
 from fedbench.experiment import Experiment
+from fedbench.kinds import code_digest
 from fedbench.runs import RoundDone
 from fedbench.study.baselines import baselines
 
@@ -46,8 +47,14 @@ class Job:
 
     @cached_property
     def key(self) -> str:
-        """The same text for the same job, as a name of a file."""
-        return hashlib.sha256(f"{self.kind}\n{self.toml}".encode()).hexdigest()[:24]
+        """The name of the file that the result is kept in.
+
+        It depends on all that decides the result: the settings, and the code of user classes.
+        """
+        text = f"{self.kind}\n{self.toml}"
+        if code := code_digest(type(part) for part in self.experiment.parts()):
+            text += f"\n{code}"
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def compute(self, advanced: Advanced, go_on: Callable[[], bool]) -> Result:
         """Return the result; an error is one too.

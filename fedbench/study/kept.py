@@ -19,10 +19,11 @@ class SweepError(RuntimeError):
 
 
 class Kept:
-    """A folder with a JSON file for each result, named by a hash of its experiment's TOML.
+    """A folder with a JSON file for each result, named by a hash of its experiment.
 
-    Sweeps may share it, also at the same time. It knows an experiment by its settings: code and
-    data files of yours that changed meanwhile want a new folder.
+    Sweeps may share it, also at the same time. The hash covers the settings and the source files
+    of user classes. It does not cover modules that those files import, nor data files: where these
+    have changed, use a new folder.
     """
 
     def __init__(self, folder: str | Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import re
 import types
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
@@ -14,7 +16,9 @@ from hypothesis import assume, given, settings, strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import fedbench as fb
+from fedbench.rebuilding import not_rebuilt
 from fedbench.spec import Part, Spec
+from tests.laws.conftest import EXAMPLES, concrete
 
 
 def rebuilt(code: str) -> object:
@@ -104,6 +108,51 @@ def test_local_training_survives_every_notation(training: fb.LocalTraining) -> N
     assert fb.LocalTraining.from_toml(training.to_toml()) == training
     assert fb.LocalTraining.from_json(training.to_json()) == training
     assert rebuilt(training.code()) == training
+
+
+# Subclasses of every configurable class
+
+PLAIN = (fb.LocalTraining, fb.Target, fb.Devices, type(fb.Devices().speed), fb.Experiment)
+
+
+@pytest.fixture(scope="module")
+def subclasses() -> Iterator[dict[type[Spec], type[Spec]]]:
+    """A subclass with a field of its own of each class, as a notebook would define it."""
+    made: dict[type[Spec], type[Spec]] = {}
+    for cls in (*concrete(Part), *PLAIN):
+        body = {
+            "__module__": "__main__",
+            "__qualname__": f"My{cls.__name__}",
+            "__annotations__": {"my_setting": float},
+            "my_setting": 0.25,
+        }
+        made[cls] = type(cls)(f"My{cls.__name__}", (cls,), body)
+    yield made
+    made.clear()
+    gc.collect()  # nobody else's list of choices shall hold them
+
+
+@pytest.mark.parametrize("configurable", [*concrete(Part), *PLAIN], ids=lambda cls: cls.__name__)
+def test_a_subclass_is_itself_in_every_notation(
+    configurable: type[Spec], subclasses: dict[type[Spec], type[Spec]]
+) -> None:
+    mine = subclasses[configurable]
+    arguments = EXAMPLES.get(configurable.__name__, [{}])[0]
+    plain, part = configurable(**arguments), mine(**arguments, my_setting=0.5)
+    assert part.to_dict()["kind"] == mine.kind() == f"__main__:My{configurable.__name__}"
+    assert part.to_toml() != plain.to_toml() and part != plain and hash(part) != hash(plain)
+    for again in (
+        configurable.from_dict(part.to_dict()),
+        configurable.from_toml(part.to_toml()),
+        configurable.from_json(part.to_json()),
+        part.replace(),
+        copy.deepcopy(part),
+        eval(part.code(), {"fb": fb, mine.__name__: mine}),
+    ):
+        assert type(again) is mine and again == part
+    assert not_rebuilt(part) is None
+    with pytest.raises(ValidationError, match=f"no .* is called 'Not{configurable.__name__}'"):
+        configurable.from_dict({"kind": f"Not{configurable.__name__}"})
 
 
 def test_a_family_finds_its_member_by_kind(family: type[Part]) -> None:

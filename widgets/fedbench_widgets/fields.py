@@ -82,10 +82,9 @@ class Group:
         self._show_fields(next(iter(self._kinds.values()), family))
 
     def read(self) -> dict[str, Any]:
-        """Return the fields as plain data, with `kind` for a member of a family."""
+        """Return the fields as plain data, with `kind` for a class that files name."""
         values = {name: field.read() for name, field in self._fields.items()}
-        kind = {"kind": self.choice.value} if self.choice is not None else {}
-        return kind | values
+        return {"kind": self._shown.kind(), **values} if self._shown.named() else values
 
     def start(self, kind: str) -> None:
         """Choose a member of the family, with its defaults."""
@@ -152,7 +151,7 @@ class Group:
 
     def _show_fields(self, cls: type[Spec]) -> None:
         self._shown = cls
-        key = cls.kind() if issubclass(cls, Part) else cls.__name__
+        key = cls.kind()
         if key not in self._kept:
             self._still = True
             self._kept[key] = dict(self._made(cls))
