@@ -93,7 +93,7 @@ class Spec(BaseModel):
         return dict(sorted(found.items(), key=lambda item: (":" in item[0], item[0].casefold())))
 
     @classmethod
-    def _instance(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _instance(cls, value: Any, handler: Any) -> Self:
         """Take an object that is one of this class; what is neither that nor a table is refused."""
         if isinstance(value, cls):
             return handler(value)
@@ -259,7 +259,7 @@ class Part(Spec):
                 warnings.warn(message, stacklevel=2)
 
     @classmethod
-    def _instance(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _instance(cls, value: Any, handler: Any) -> Self:
         if isinstance(value, str):
             raise _refusal(cls, "missing_kind", cls._instead_of(value), value)
         return super()._instance(value, handler)
