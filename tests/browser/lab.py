@@ -71,9 +71,12 @@ class Lab:
             self.page.wait_for_function("() => window.jupyterapp !== undefined")
         self.wait_idle()
 
-    def reload(self) -> None:
-        """Save the notebook, reload the page and wait for its cells, not for the kernel."""
-        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    def reload(self, save: bool = True) -> None:
+        """Save the notebook or not, reload the page and wait for its cells, not for the kernel."""
+        if save:
+            self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        else:  # the page asks whether to leave what was not saved
+            self.page.once("dialog", lambda dialog: dialog.accept())
         self.page.reload()
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
 

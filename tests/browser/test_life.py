@@ -49,6 +49,45 @@ def test_two_workbenches_run_side_by_side_through_an_interrupt(lab: Lab) -> None
     expect(second.root).to_have_attribute("data-state", "done")
 
 
+def test_a_cell_run_again_keeps_its_runs_also_after_a_reload_that_saved_nothing(lab: Lab) -> None:
+    workbench = opened(lab)
+    lab.run("wb.experiment = wb.experiment.replace(rounds=3)")
+    for number in range(1, 6):
+        workbench.button("Start").click()
+        assert lab.run(f"while len(wb.runs) < {number}: wb.wait(1)\nprint(len(wb.runs))") == str(
+            number
+        )
+        workbench.wait_state("done")
+    lab.run("old = wb")
+    lab.run_all()
+    lab.wait_idle()
+    workbench = lab.workbench
+    workbench.tab("Compare")
+    expect(workbench.root.locator(".fb-runs tbody tr")).to_have_count(5)
+    assert lab.run("print(wb is old)") == "True"
+
+    workbench.tab("Live")
+    lab.run(f"wb.experiment = wb.experiment.replace(rounds={LONG})")
+    workbench.button("Start").click()
+    workbench.wait_points(10)
+    lab.reload(save=False)
+    expect(lab.page.locator(ROOT)).to_have_count(0)  # the output is gone
+    lab.wait_idle()
+    lab.run_all()
+    workbench = lab.workbench
+    expect(workbench.root.locator(".fb-state")).to_have_text("Running")
+    workbench.wait_points(11)
+    workbench.button("Pause").click()
+    workbench.wait_state("paused")
+    rounds = lab.run("print(len(wb.history), len(wb.runs))")
+    assert rounds.endswith(" 5")
+    expect(workbench.chart("accuracy")).to_have_attribute("data-points", rounds.split()[0])
+    workbench.tab("Compare")
+    expect(workbench.root.locator(".fb-runs tbody tr")).to_have_count(6)
+    workbench.button("Stop").click()
+    workbench.wait_state("done")
+
+
 def test_a_reloaded_page_is_heard_at_its_first_click(lab: Lab) -> None:
     workbench = opened(lab)
     workbench.button("Step").click()

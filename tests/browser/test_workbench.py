@@ -182,12 +182,16 @@ def test_a_restarted_kernel_is_noticed(lab: Lab) -> None:
     assert workbench.points() == 30
 
 
-def test_running_the_cell_again_leaves_one_thread_of_each_kind(lab: Lab) -> None:
+def test_a_new_workbench_in_the_cell_leaves_one_thread_of_each_kind(lab: Lab) -> None:
     workbench = opened(lab)
     long_run(workbench)
     workbench.button("Start").click()
     workbench.wait_points(3)
     lab.run("import gc; old = wb; first = old.session")
+    lab.page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets.at(-1).model.sharedModel
+            .setSource("wb = Workbench(new=True)\\nwb")"""
+    )
     lab.run_all()
     lab.page.wait_for_selector(f"{ROOT}[data-state=idle]")
     fresh = lab.workbench

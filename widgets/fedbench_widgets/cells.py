@@ -1,10 +1,9 @@
-"""The widgets of a cell: what they look like, and that a cell run again closes its old ones."""
+"""What widgets look like: made, shown, hidden and closed."""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ipywidgets import DOMWidget, Layout, Widget
 
@@ -12,15 +11,7 @@ W = TypeVar("W", bound=DOMWidget)
 HIDDEN = "fb-hidden"
 LABEL = "84px"  # the width of the names before sliders and lists
 
-_made: weakref.WeakValueDictionary[tuple[str, str], Closable] = weakref.WeakValueDictionary()
 _looks: dict[tuple[type[Widget], str | None], Widget] = {}
-
-
-class Closable(Protocol):
-    """Something that a cell makes and that must not outlive its next execution."""
-
-    def close(self) -> None:
-        """Stop and remove it."""
 
 
 def made(kind: type[W], *args: Any, classes: Iterable[str] = (), **traits: Any) -> W:
@@ -68,40 +59,3 @@ def close_all(widget: Widget) -> None:
         if isinstance(part, Widget) and part not in _looks.values():
             part.close()
     widget.close()
-
-
-def replace_previous(made: Closable) -> None:
-    """Close what an earlier execution of the running cell made; remember `made` for the next."""
-    here = _running_cell()
-    if here is None:
-        return
-    cell, execution = here
-    for (other_cell, key), old in list(_made.items()):
-        if other_cell == cell and not key.startswith(f"{execution}/"):
-            old.close()
-            _made.pop((other_cell, key), None)
-    _made[cell, f"{execution}/{id(made)}"] = made
-
-
-def in_notebook() -> bool:
-    """Return whether a page may show widgets: not in a script or in IPython's terminal."""
-    return getattr(_shell(), "kernel", None) is not None
-
-
-def _shell() -> Any:
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()
-
-
-def _running_cell() -> tuple[str, str] | None:
-    """Return the ids of the running cell and of this execution; None outside a notebook page."""
-    shell = _shell()
-    if shell is None or not hasattr(shell, "get_parent"):
-        return None
-    parent = shell.get_parent() or {}
-    cell = parent.get("metadata", {}).get("cellId")
-    execution = parent.get("header", {}).get("msg_id")
-    return (cell, execution) if cell and execution else None

@@ -28,13 +28,14 @@ from fedbench.runs import (
 )
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import SCENARIOS, Scenario, digits
-from fedbench_widgets.cells import close_all, in_notebook, made, replace_previous
+from fedbench_widgets.cells import close_all, made
 from fedbench_widgets.clients import Clients
 from fedbench_widgets.comparing import Comparing
 from fedbench_widgets.explaining import KNOWN
 from fedbench_widgets.fetching import Fetching
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
+from fedbench_widgets.living import belongs_here, former, heard_of, in_notebook
 from fedbench_widgets.panel import Panel
 from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status, tour
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_nothing, show_partition
@@ -60,16 +61,30 @@ class Workbench(widgets.VBox):
 
     `experiment` is what the form starts with, an experiment or a scenario; by default a first look
     at handwritten digits. Raises TypeError for anything else, such as a scenario's name.
-    Showing the same cell again closes the workbench that it made before.
+
+    Running the cell again returns the same workbench, with the run that goes on and all runs that
+    ended, also after the page was reloaded without being saved. With another `experiment`, or with
+    `new=True`, it starts afresh and closes the workbench before.
     """
 
     _closing = True  # until there is something to close
 
-    def __init__(self, experiment: Experiment | Scenario | None = None) -> None:
+    def __new__(
+        cls, experiment: Experiment | Scenario | None = None, *, new: bool = False
+    ) -> Workbench:
+        """Return the workbench that the running cell made before, if it began with the same."""
+        first = _experiment(experiment)
+        found = None if new else former(lambda each: type(each) is cls and each._began_with(first))
+        return super().__new__(cls) if found is None else found
+
+    def __init__(
+        self, experiment: Experiment | Scenario | None = None, *, new: bool = False
+    ) -> None:
+        if not self._closing:
+            self._come_back()
+            return
         start = digits if experiment is None else experiment
-        first = start() if isinstance(start, Scenario) else start
-        if not isinstance(first, Experiment):
-            raise TypeError(_no_experiment(first))
+        first = self._first = _experiment(start)
         if not in_notebook():
             warnings.warn(NOWHERE, stacklevel=2)
         more = {start: None} if isinstance(start, Scenario) else {}
@@ -108,9 +123,20 @@ class Workbench(widgets.VBox):
         self._unsubscribe = self.session.subscribe(lambda event: _pass_on(heard, event))
         self._closing = False
         enter(self)
-        replace_previous(self)
+        belongs_here(self)
         self._publisher.touch()
         warm(_touching(self._publisher))
+
+    def _began_with(self, first: Experiment) -> bool:
+        return not self._closing and self.comm is not None and self._first == first
+
+    def _come_back(self) -> None:
+        belongs_here(self)
+        self._note(
+            "info",
+            "The cell was run again: its runs are still here. Workbench(new=True) begins anew.",
+        )
+        self._publisher.touch()
 
     # For notebooks and scripts -------------------------------------------------------------------
 
@@ -178,6 +204,7 @@ class Workbench(widgets.VBox):
     # From the browser ----------------------------------------------------------------------------
 
     def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
+        heard_of(self)
         if "ping" in content:
             self.toolbar.send({"pong": content["ping"]})
         try:
@@ -434,6 +461,15 @@ class Workbench(widgets.VBox):
 def _dealt_out(experiment: Experiment) -> object:
     """Return what decides which client holds which rows."""
     return experiment.data, experiment.partition, experiment.skews, experiment.seed
+
+
+def _experiment(given: Experiment | Scenario | None) -> Experiment:
+    """Return the experiment that a workbench is to start with."""
+    start = digits if given is None else given
+    first = start() if isinstance(start, Scenario) else start
+    if not isinstance(first, Experiment):
+        raise TypeError(_no_experiment(first))
+    return first
 
 
 def _no_experiment(given: object) -> str:
