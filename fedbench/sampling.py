@@ -15,8 +15,8 @@ Cohort = Annotated[
     int,
     Field(
         ge=1,
-        title="Cohort",
-        description="clients that take part in a round: more make a better step and cost more",
+        title="Cohort size",
+        description="clients that take part in a round: more give a better update and cost more",
         json_schema_extra={"slider": [1, 100, 1], "unit": "clients"},
     ),
 ]
@@ -25,8 +25,8 @@ Cohort = Annotated[
 class Sampling(Part, family=True):
     """Draws the cohort of a round.
 
-    `independent` says that each client takes part with the same probability, whatever the others
-    do: what amplification by sampling is proved for.
+    `independent` declares that each client takes part with the same probability, independently of
+    the others, as privacy amplification by sampling requires.
     """
 
     independent: ClassVar[bool] = False
@@ -113,10 +113,10 @@ class FixedCohort(Sampling):
 
 
 class Shuffled(Sampling):
-    """Clients in random order, `size` at a time, until all have been; then in a new order.
+    """Go through the clients in random order, `size` at a time, reshuffling after each pass.
 
-    In a pass each client takes part once, and the last cohort of a pass may be smaller. Privacy is
-    accounted for as that: one release about a client in each pass, and no amplification.
+    Each client takes part once per pass, and the last cohort of a pass may be smaller. Privacy is
+    accounted for accordingly: one release per client and pass, without amplification.
     """
 
     size: Cohort = 10
@@ -137,7 +137,7 @@ class Shuffled(Sampling):
 class Poisson(Sampling):
     """Each client takes part with the same probability, independently of all others.
 
-    This is the sampling that privacy amplification is proved for (Abadi et al. 2016,
+    Privacy amplification by sampling is proved for this sampling (Abadi et al. 2016,
     arXiv:1607.00133); the size of a cohort varies and may be zero.
     """
 
@@ -147,10 +147,10 @@ class Poisson(Sampling):
         Field(
             gt=0,
             le=1,
-            title="Rate",
+            title="Sampling rate",
             description=(
-                "probability q that a client takes part in a round: less is cheaper, and "
-                "more private for the same noise"
+                "probability q that a client takes part in a round: lower is cheaper, and more "
+                "private at the same noise"
             ),
             json_schema_extra={
                 "slider": [0.01, 1, 0.01],

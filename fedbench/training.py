@@ -19,8 +19,8 @@ class LocalTraining(Spec):
             ge=1,
             title="Epochs",
             description=(
-                "passes over the client's data in a round, 1 if neither epochs nor steps is given: "
-                "more let clients drift further apart"
+                "passes over the client's data per round, 1 if neither epochs nor steps is "
+                "given: with more, clients drift further apart"
             ),
             json_schema_extra={"slider": [1, 20, 1]},
         ),
@@ -31,8 +31,8 @@ class LocalTraining(Spec):
             ge=1,
             title="Steps",
             description=(
-                "batches in a round, in place of whole passes: all clients take as many, "
-                "small ones go round again"
+                "local steps per round, instead of epochs: the same number for all clients, so "
+                "small clients see their rows more often"
             ),
             json_schema_extra={"slider": [1, 50, 1]},
         ),
@@ -43,8 +43,8 @@ class LocalTraining(Spec):
             ge=1,
             title="Batch",
             description=(
-                "samples per step: small batches step often and roughly, none means all "
-                "of a client's samples"
+                "samples per local step: smaller batches give more and noisier steps; none "
+                "uses all of a client's samples"
             ),
             json_schema_extra={"slider": [1, 256, 1], "scale": "log", "none": "all samples"},
         ),
@@ -54,7 +54,7 @@ class LocalTraining(Spec):
         Field(
             gt=0,
             title="Learning rate",
-            description="step size of local SGD: small is slow, too large never settles",
+            description="step size of local SGD: too small is slow, too large diverges",
             json_schema_extra={
                 "slider": [0.001, 10, 0.001],
                 "scale": "log",
@@ -69,10 +69,7 @@ class LocalTraining(Spec):
             ge=0,
             lt=1,
             title="Momentum",
-            description=(
-                "share of the last step that is kept, from zero in each round: nearer to "
-                "1 is smoother"
-            ),
+            description=("momentum of local SGD, reset each round: nearer to 1 is smoother"),
             json_schema_extra={"slider": [0, 0.99, 0.01], "formula": "u ← m·u + g, w ← w − η·u"},
         ),
     ] = 0.0
@@ -81,7 +78,7 @@ class LocalTraining(Spec):
         Field(
             ge=0,
             title="Weight decay",
-            description="pull of the weights towards zero: larger keeps the model simpler",
+            description="L2 pull of the weights towards zero: larger keeps the model simpler",
             json_schema_extra={"slider": [0, 0.1, 0.0001], "formula": "g + λw"},
         ),
     ] = 0.0
@@ -90,10 +87,10 @@ class LocalTraining(Spec):
         Field(
             gt=0,
             le=1,
-            title="Decay",
+            title="Learning rate decay",
             description=(
-                "factor on the learning rate after each round: 1 keeps it, smaller ends "
-                "in finer steps"
+                "factor applied to the learning rate after each round: 1 keeps it constant, "
+                "smaller ends in finer steps"
             ),
             json_schema_extra={"slider": [0.9, 1, 0.001], "formula": "η_t = η·d^{t − 1}"},
         ),
@@ -110,8 +107,8 @@ class LocalTraining(Spec):
     def _not_both(self) -> LocalTraining:
         if self.epochs is not None and self.steps is not None:
             raise unsound(
-                f"epochs={self.epochs} and steps={self.steps} are two lengths for one round; "
-                "leave one of them out"
+                f"epochs={self.epochs} and steps={self.steps} cannot both be set; leave one of "
+                "them out"
             )
         return self
 

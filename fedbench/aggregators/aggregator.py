@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Aggregator(Part, family=True):
     """A rule that combines payloads.
 
-    `is_sum` says that the result is linear in the payloads, which noise on the sum and secure
-    aggregation rely on.
+    `is_sum` declares that the result is linear in the payloads, as noise on the sum and secure
+    aggregation require.
     """
 
     is_sum: ClassVar[bool] = False

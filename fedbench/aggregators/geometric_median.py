@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class GeometricMedian(Aggregator):
-    """Weighted geometric median, by smoothed Weiszfeld steps (RFA, arXiv:1912.13445).
+    """Weighted geometric median by smoothed Weiszfeld steps (RFA, arXiv:1912.13445).
 
-    It holds as long as less than half of the weight is corrupt. Source: Pillutla et al. 2022.
+    Robust while less than half of the weight is corrupt. Source: Pillutla et al. 2022.
     """
 
     steps: Annotated[
         int,
         Field(
             ge=1,
-            title="Steps",
+            title="Maximum steps",
             description=(
-                "steps of Weiszfeld at most: more come nearer to the median, and they end "
-                "once nothing moves"
+                "maximum number of Weiszfeld steps: more come closer to the median; stops "
+                "early on convergence"
             ),
             json_schema_extra={"slider": [1, 200, 1]},
         ),
@@ -38,7 +38,7 @@ class GeometricMedian(Aggregator):
             gt=0,
             title="Smoothing",
             description=(
-                "distances below ν count as ν: the larger, the nearer the result is to the mean"
+                "distances below ν count as ν: larger brings the result closer to the mean"
             ),
             json_schema_extra={
                 "slider": [1e-8, 0.1, 1e-8],

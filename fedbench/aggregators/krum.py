@@ -17,10 +17,10 @@ Byzantine = Annotated[
     int,
     Field(
         ge=0,
-        title="Corrupt",
+        title="Corrupt clients",
         description=(
-            "clients f that may be corrupt: the more, the fewer neighbours a payload "
-            "is judged by, and a cohort needs more than 2f + 2"
+            "number f of clients that may be corrupt: each payload is scored by its n − f − 2 "
+            "nearest others, so a cohort needs more than 2f + 2 clients"
         ),
         json_schema_extra={
             "slider": [0, 50, 1],
@@ -32,9 +32,9 @@ Byzantine = Annotated[
 
 
 class Krum(Aggregator):
-    """Take the one payload whose n − f − 2 nearest others are nearest (arXiv:1703.02757).
+    """Take the payload with the smallest sum of distances to its n − f − 2 nearest others.
 
-    Weights are not looked at. Source: Blanchard et al. 2017.
+    Ignores weights. Source: Blanchard et al. 2017 (arXiv:1703.02757).
     """
 
     byzantine: Byzantine = 1
@@ -57,7 +57,7 @@ class Krum(Aggregator):
 class MultiKrum(Aggregator):
     """Average the n − f payloads with the best Krum scores (arXiv:1703.02757).
 
-    Weights are not looked at. Source: Blanchard et al. 2017.
+    Ignores weights. Source: Blanchard et al. 2017.
     """
 
     byzantine: Byzantine = 1
@@ -84,8 +84,8 @@ def too_few(byzantine: int, cohort: int) -> str | None:
     if cohort >= least:
         return None
     return (
-        f"with f = {byzantine} corrupt clients Krum needs {least} or more in a round and gets "
-        f"{cohort}; lower byzantine or take a larger cohort"
+        f"with f = {byzantine} corrupt clients Krum needs at least {least} clients in a round, "
+        f"and gets {cohort}; lower byzantine or use a larger cohort"
     )
 
 

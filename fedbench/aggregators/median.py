@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 class CoordinateMedian(Aggregator):
     """Median of each coordinate over the clients (Yin et al. 2018, arXiv:1803.01498).
 
-    Clients count alike, whatever their weights; of an even number the two middle values are
-    averaged.
+    Ignores weights; for an even number of clients the two middle values are averaged.
     """
 
     def tolerates(self, cohort: int) -> int | None:

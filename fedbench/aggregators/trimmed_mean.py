@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class TrimmedMean(Aggregator):
     """Mean of each coordinate without its largest and smallest values (arXiv:1803.01498).
 
-    Clients count alike, whatever their weights. Source: Yin et al. 2018.
+    Ignores weights. Source: Yin et al. 2018.
     """
 
     trim: Annotated[
@@ -25,10 +25,9 @@ class TrimmedMean(Aggregator):
         Field(
             ge=0,
             lt=0.5,
-            title="Trim",
+            title="Trimmed share",
             description=(
-                "share β of the values that is left out at each end: 0 is the mean, near "
-                "0.5 the median"
+                "share β of the values dropped at each end: 0 is the mean, near 0.5 the median"
             ),
             json_schema_extra={
                 "slider": [0, 0.49, 0.01],

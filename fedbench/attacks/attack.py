@@ -22,14 +22,14 @@ Fraction = Annotated[
         ge=0,
         le=1,
         title="Corrupt share",
-        description="share of the clients that attack, the same ones in every round: 0 is nobody",
+        description="share of the clients that attack, the same ones in every round: 0 is none",
         json_schema_extra={"slider": [0, 0.5, 0.01]},
     ),
 ]
 
 
 class Attack(Part, family=True):
-    """A fraction of the clients that works against the others; two pure hooks."""
+    """Corrupt clients; two pure hooks change their targets or their payloads."""
 
     def share(self) -> float:
         """Return the share of the clients that attack."""
@@ -49,7 +49,7 @@ class Attack(Part, family=True):
 
 
 class NoAttack(Attack):
-    """Every client does as it should."""
+    """No client attacks."""
 
 
 @lru_cache(maxsize=8)

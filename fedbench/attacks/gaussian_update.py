@@ -13,17 +13,16 @@ from fedbench.tree import Tree
 
 
 class GaussianUpdate(Attack):
-    """Send Gaussian noise in place of the update (Blanchard et al. 2017, arXiv:1703.02757)."""
+    """Send Gaussian noise instead of the update (Blanchard et al. 2017, arXiv:1703.02757)."""
 
     fraction: Fraction = 0.2
     std: Annotated[
         float,
         Field(
             gt=0,
-            title="Deviation",
+            title="Standard deviation s",
             description=(
-                "standard deviation s of each coordinate that is sent: the larger, the "
-                "louder the attack"
+                "standard deviation s of each coordinate that is sent: larger is a stronger attack"
             ),
             json_schema_extra={
                 "slider": [0.001, 100, 0.001],

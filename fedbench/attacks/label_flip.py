@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class LabelFlip(Attack):
     """Train on mirrored labels: class y becomes K − 1 − y (Fang et al. 2020, arXiv:1911.11815).
 
-    Targets of a regression, which are standardised, change their sign.
+    Regression targets, which are standardised, change sign.
     """
 
     fraction: Fraction = 0.2

@@ -22,8 +22,7 @@ class SignFlip(Attack):
             gt=0,
             title="Strength s",
             description=(
-                "length s of what is sent, in lengths of the honest update: the larger, "
-                "the louder the attack"
+                "length of what is sent, relative to the honest update: larger is a stronger attack"
             ),
             json_schema_extra={"slider": [0.1, 100, 0.1], "scale": "log", "formula": "−s·Δ_i"},
         ),

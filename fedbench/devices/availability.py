@@ -19,7 +19,7 @@ Share = Annotated[float, Field(gt=0, le=1, json_schema_extra={"slider": [0.01, 1
 
 
 class Availability(Part, family=True):
-    """Says who can be reached: a pure function of (seed, round, client)."""
+    """Which clients are reachable: a pure function of (seed, round, client)."""
 
     @abstractmethod
     def there(self, clients: int, seed: int, round: int) -> Mask:
@@ -36,7 +36,7 @@ class Availability(Part, family=True):
 
 
 class Always(Availability):
-    """Every client can be reached in every round."""
+    """Every client is reachable in every round."""
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return that all can."""
@@ -49,13 +49,11 @@ class Always(Availability):
 
 
 class Bernoulli(Availability):
-    """Every client can be reached with the same probability, each round and client by itself."""
+    """Every client is reachable with the same probability, independently in each round."""
 
     probability: Annotated[
         Share,
-        Field(
-            title="Reachable", description="probability that a client can be reached: 1 is always"
-        ),
+        Field(title="Reachable", description="probability that a client is reachable: 1 is always"),
     ] = 0.8
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
@@ -69,20 +67,20 @@ class Bernoulli(Availability):
 
 
 class Diurnal(Availability):
-    """Clients come and go with the hours, each by a day of its own.
+    """Reachability follows the time of day, which differs between time zones.
 
-    The probability swings between `trough` and `peak` as a sine over `period` rounds; where in its
-    day a client begins is drawn once. Phones are idle and charging at night, so who is reachable
-    together lives in the same part of the world (Bonawitz et al. 2019, arXiv:1902.01046;
-    Yang et al. 2021, arXiv:2006.06983).
+    The probability swings between `trough` and `peak` as a sine over `period` rounds; each client's
+    time zone is drawn once. Phones are idle and charging at night, so clients that are reachable
+    together are in the same part of the world (Bonawitz et al. 2019, arXiv:1902.01046; Yang et al.
+    2021, arXiv:2006.06983).
     """
 
     period: Annotated[
         int,
         Field(
             ge=2,
-            title="Day",
-            description="rounds that make a day: the more, the slower clients come and go",
+            title="Length of a day",
+            description="rounds per day: with more, reachability changes more slowly",
             json_schema_extra={
                 "slider": [2, 200, 1],
                 "unit": "rounds",
@@ -93,8 +91,8 @@ class Diurnal(Availability):
     peak: Annotated[
         Share,
         Field(
-            title="At best",
-            description="probability that a client can be reached at its best hour",
+            title="Best hour",
+            description="probability that a client is reachable at its best hour",
             json_schema_extra={
                 "formula": "p = (best + worst)/2 + (best − worst)/2·sin 2π(t/day + j/zones)"
             },
@@ -105,8 +103,8 @@ class Diurnal(Availability):
         Field(
             ge=0,
             le=1,
-            title="At worst",
-            description="probability that a client can be reached at its worst hour",
+            title="Worst hour",
+            description="probability that a client is reachable at its worst hour",
             json_schema_extra={
                 "slider": [0, 1, 0.01],
                 "formula": "p = (best + worst)/2 + (best − worst)/2·sin 2π(t/day + j/zones)",
@@ -117,9 +115,10 @@ class Diurnal(Availability):
         int,
         Field(
             ge=1,
-            title="Zones",
+            title="Time zones",
             description=(
-                "time zones that the clients are spread over: with one, all come and go together"
+                "number of time zones the clients are spread over: with one, all share the "
+                "same hours"
             ),
             json_schema_extra={"slider": [1, 24, 1]},
         ),
@@ -129,7 +128,7 @@ class Diurnal(Availability):
         """Refuse a worst hour that is better than the best."""
         if self.trough <= self.peak:
             return None
-        return "trough", f"the worst hour cannot be better than the best, which is {self.peak:g}"
+        return "trough", f"must not exceed the probability at the best hour, {self.peak:g}"
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return whose coin came up, with the probability of its hour."""
@@ -146,16 +145,16 @@ class Diurnal(Availability):
 
 
 class Trace(Availability):
-    """Clients can be reached when a file says so, such as one that was recorded.
+    """Reachability is read from a file, such as a recorded trace.
 
     A CSV file with the columns client, first and last: client numbers from 0, and the rounds, from
-    1, between which it can be reached, both included. A client may have several lines; one that has
-    none is never reached. Beyond the last round of the file it starts over.
+    1, between which it is reachable, both included. A client may have several lines; one without
+    any is never reachable. After the last round of the file it starts over.
     """
 
     path: Annotated[
         str,
-        Field(title="File", description="name of a CSV file with the columns client, first, last"),
+        Field(title="File", description="path of a CSV file with the columns client, first, last"),
     ] = ""
 
     def refuses(self) -> tuple[str, str] | None:

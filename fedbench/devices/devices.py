@@ -19,7 +19,7 @@ SPREAD = "x_i = median·exp(s·z_i), z_i ~ N(0, 1)"
 
 
 class LogNormal(Spec):
-    """A positive number that differs from client to client, log-normal over them."""
+    """A positive number per client, log-normally distributed over the clients."""
 
     median: Annotated[
         float,
@@ -40,8 +40,10 @@ class LogNormal(Spec):
             ge=0,
             le=5,
             title="Spread",
-            description="standard deviation s of the logarithm: 0 is equal, 1 is one in six at "
-            "less than 0.37 of the median",
+            description=(
+                "standard deviation s of the logarithm: 0 makes all clients equal, at 1 one "
+                "in six is below 0.37 of the median"
+            ),
             json_schema_extra={"slider": [0, 2, 0.05], "formula": SPREAD},
         ),
     ] = 0.5
@@ -52,26 +54,31 @@ class LogNormal(Spec):
 
 
 class Devices(Spec):
-    """What the clients run on: who can be reached, how long they take, who fails to answer.
+    """The devices that clients run on: which are reachable, how fast they are, which fail.
 
-    Time is simulated: a client takes bytes down / downlink + examples / speed + bytes up / uplink,
-    and a round as long as the slowest client that is counted, or up to the deadline if somebody
-    did not answer by then. Everything is a pure function of (seed, round, client). Deadlines and
-    over-selection are those of Bonawitz et al. 2019 (arXiv:1902.01046).
+    Time is simulated: a client takes bytes down / downlink + examples / speed + bytes up / uplink.
+    A round takes as long as its slowest counted client, or until the deadline if a client did not
+    answer in time. Everything is a pure function of (seed, round, client). Deadlines and
+    over-selection follow Bonawitz et al. 2019 (arXiv:1902.01046).
     """
 
     availability: Annotated[
-        Availability, Field(title="Availability", description="who can be reached in a round")
+        Availability,
+        Field(title="Availability", description=("which clients are reachable in a round")),
     ] = Always()
     speed: Annotated[
         LogNormal,
-        Field(title="Speed", description="training examples a second, forward and backward"),
+        Field(title="Speed", description="training examples per second, forward and backward"),
     ] = LogNormal(median=200.0, spread=0.5)
     uplink: Annotated[
-        LogNormal, Field(title="Uplink", description="megabytes a second that a client sends")
+        LogNormal,
+        Field(title="Uplink", description=("upload speed of a client, in megabytes per second")),
     ] = LogNormal(median=1.0, spread=0.5)
     downlink: Annotated[
-        LogNormal, Field(title="Downlink", description="megabytes a second that a client receives")
+        LogNormal,
+        Field(
+            title="Downlink", description=("download speed of a client, in megabytes per second")
+        ),
     ] = LogNormal(median=4.0, spread=0.5)
     dropout: Annotated[
         float,
@@ -79,7 +86,7 @@ class Devices(Spec):
             ge=0,
             lt=1,
             title="Drop-out",
-            description="probability that a client never answers in a round: 0 is never",
+            description="probability that a client fails to answer in a round: 0 is never",
             json_schema_extra={"slider": [0, 0.9, 0.01]},
         ),
     ] = 0.0
@@ -89,10 +96,10 @@ class Devices(Spec):
             gt=0,
             title="Deadline",
             description=(
-                "simulated seconds after which answers are not waited for: short ones "
-                "lose slow clients"
+                "simulated seconds after which a round stops waiting: a short deadline loses "
+                "slow clients"
             ),
-            json_schema_extra={"slider": [1, 600, 1], "scale": "log", "none": "wait for everybody"},
+            json_schema_extra={"slider": [1, 600, 1], "scale": "log", "none": "wait for all"},
         ),
     ] = None
     over_selection: Annotated[
@@ -102,8 +109,8 @@ class Devices(Spec):
             le=5,
             title="Over-selection",
             description=(
-                "clients asked for each one that is needed: more make rounds quicker, as "
-                "the first to answer count"
+                "clients asked per client needed: more make rounds faster, because the first "
+                "to answer count"
             ),
             json_schema_extra={"slider": [1, 3, 0.05]},
         ),
@@ -142,9 +149,9 @@ class Devices(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Load:
-    """What a round asks of clients: bytes down and up, examples [C] that each goes through.
+    """What a round asks of its clients: bytes down and up, and examples [C] each processes.
 
-    `needed` is how many answers are enough; none means all of them.
+    `needed` is how many answers are enough; None means all.
     """
 
     down: int
@@ -155,7 +162,7 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Who was asked in a round, who answered in time, and the simulated seconds that it took."""
+    """The clients asked in a round, those that answered in time, and its simulated seconds."""
 
     asked: Ids
     ids: Ids

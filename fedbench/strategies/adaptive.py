@@ -24,21 +24,23 @@ def forgetting(formula: str) -> Any:
         ge=0,
         lt=1,
         title="β₂",
-        description="how slowly v follows the squared updates: nearer to 1 is slower",
+        description=(
+            "decay of the second moment v: nearer to 1 averages squared updates over more rounds"
+        ),
         json_schema_extra={"slider": [0, 0.999, 0.001], "formula": formula},
     )
 
 
 class Adaptive(Strategy, family=True):
-    """A server that scales each coordinate of its step by what earlier updates were like.
+    """A server optimiser that scales each coordinate of its step by earlier updates.
 
-    m ← β₁m + (1 − β₁)Δ, v as the member says, θ ← θ + η·m/(√v + τ); Δ is the mean update.
-    As in the paper v starts at τ², and neither m nor v is corrected for its start.
+    m ← β₁m + (1 − β₁)Δ and θ ← θ + η·m/(√v + τ), where Δ is the mean update and each subclass
+    defines v. As in the paper, v starts at τ² and there is no bias correction.
     """
 
     server_lr: Annotated[
         float,
-        server_rate(STEP, "step η of the server: larger steps move every coordinate further"),
+        server_rate(STEP, "server learning rate η: larger steps move every coordinate further"),
     ] = 0.03
     beta1: Annotated[
         float,
@@ -46,9 +48,7 @@ class Adaptive(Strategy, family=True):
             ge=0,
             lt=1,
             title="β₁",
-            description=(
-                "share of the earlier mean updates that is kept: nearer to 1 is smoother and slower"
-            ),
+            description=("decay of the momentum m: nearer to 1 is smoother and slower"),
             json_schema_extra={"slider": [0, 0.99, 0.01], "formula": "m ← β₁m + (1 − β₁)Δ"},
         ),
     ] = 0.9
@@ -57,7 +57,7 @@ class Adaptive(Strategy, family=True):
         Field(
             gt=0,
             title="τ",
-            description="adaptivity: the smaller, the more alike the steps of all coordinates",
+            description="adaptivity: smaller makes the steps of all coordinates more alike",
             json_schema_extra={
                 "slider": [1e-6, 1, 1e-6],
                 "scale": "log",

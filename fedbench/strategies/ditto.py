@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Ditto(Strategy):
-    """FedAvg, and for each client a model v of its own (Li et al. 2021, arXiv:2012.04221).
+    """FedAvg, plus a personal model v for each client (Li et al. 2021, arXiv:2012.04221).
 
-    v minimises the client's loss + λ/2·‖v − θ‖², θ the global model, by as many local steps as θ's
-    own training takes. Small λ trusts the client's data, large λ the federation. v does not change
-    θ: globally this is FedAvg for every λ.
+    v minimises the client's loss + λ/2·‖v − θ‖², where θ is the global model, with as many local
+    steps as the training of θ. Small λ trusts the client's data, large λ the federation. v does not
+    affect θ: the global model is FedAvg's for every λ.
     """
 
     lam: Annotated[
@@ -29,8 +29,8 @@ class Ditto(Strategy):
             ge=0,
             title="λ",
             description=(
-                "strength of the pull of a client's own model v towards the global one: 0 "
-                "trains alone, large is the federation's"
+                "strength of the pull of the personal model v towards the global one: 0 trains "
+                "alone, large values give the global model"
             ),
             json_schema_extra={"slider": [0, 10, 0.01], "formula": "g + λ(v − θ)"},
         ),
@@ -51,7 +51,7 @@ class Ditto(Strategy):
 
 @dataclass(frozen=True)
 class _Own:
-    """Local training that starts from v, is pulled to the global model and ends in v."""
+    """Local training that starts from v, is pulled towards the global model and returns v."""
 
     lam: float
 

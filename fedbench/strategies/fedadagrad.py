@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FedAdagrad(Adaptive):
-    """Add up all squared updates: steps shrink for good (Reddi et al. 2021, arXiv:2003.00295)."""
+    """Sum all squared updates, so steps keep shrinking (Reddi et al. 2021, arXiv:2003.00295)."""
 
     def second_moment(self, v: Tensor, square: Tensor) -> Tensor:
         """Return v + Δ²."""

@@ -12,9 +12,9 @@ from fedbench.tree import Tree
 
 
 class FedAvgM(Strategy):
-    """Keep a share of the last server step (Hsu et al. 2019, arXiv:1909.06335).
+    """Server momentum (Hsu et al. 2019, arXiv:1909.06335).
 
-    v ← βv + Δ and θ ← θ + ηv, Δ the mean update; β = 0 and η = 1 are FedAvg.
+    v ← βv + Δ and θ ← θ + ηv, where Δ is the mean update; β = 0 and η = 1 give FedAvg.
     """
 
     beta: Annotated[
@@ -23,16 +23,15 @@ class FedAvgM(Strategy):
             ge=0,
             lt=1,
             title="β",
-            description=(
-                "share of the last server step that is kept: 0 is none, nearer to 1 is "
-                "smoother and slower"
-            ),
+            description=("server momentum: 0 is none, nearer to 1 is smoother and slower"),
             json_schema_extra={"slider": [0, 0.99, 0.01], "formula": "v ← βv + Δ"},
         ),
     ] = 0.9
     server_lr: Annotated[
         float,
-        server_rate("θ ← θ + ηv", "step η of the server along v: at β = 0, 1 averages the models"),
+        server_rate(
+            "θ ← θ + ηv", ("server learning rate η along v: at β = 0, 1 averages the models")
+        ),
     ] = 1.0
 
     def init(self, params: Tree) -> Tree:

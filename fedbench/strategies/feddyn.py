@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class FedDyn(Strategy):
-    """Tilt local losses until they share the global minimum (Acar et al. 2021, arXiv:2111.04263).
+    """Dynamic regularisation of the local losses (Acar et al. 2021, arXiv:2111.04263).
 
-    A client minimises fᵢ(w) − ⟨λᵢ, w⟩ + α/2·‖w − θ‖², then λᵢ ← λᵢ − α(w − θ). The server keeps
-    h ← h − α·(1/N)Σ(wᵢ − θ) and goes to the mean of the wᵢ, less h/α.
+    A client minimises fᵢ(w) − ⟨λᵢ, w⟩ + α/2·‖w − θ‖², then λᵢ ← λᵢ − α(w − θ), so that the local
+    minima approach the global one. The server keeps h ← h − α·(1/N)Σ(wᵢ − θ) and moves to the mean
+    of the wᵢ minus h/α.
     """
 
     alpha: Annotated[
@@ -27,8 +28,8 @@ class FedDyn(Strategy):
             gt=0,
             title="α",
             description=(
-                "strength of the pull towards the global model: large holds local models "
-                "together, small lets them go"
+                "strength of the pull towards the global model: larger keeps local models "
+                "closer together"
             ),
             json_schema_extra={
                 "slider": [0.001, 1, 0.001],

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class FedNova(Strategy):
-    """Average updates per local step, then take the mean number of steps (arXiv:2007.07481).
+    """Average normalised updates, so clients with more local steps do not dominate
+    (arXiv:2007.07481).
 
-    Clients that take τᵢ local steps pull plain averaging towards themselves in proportion to τᵢ.
-    Here each sends dᵢ = Δᵢ/‖aᵢ‖₁, where ‖aᵢ‖₁ is τᵢ or, under momentum, what τᵢ steps amount to,
-    and the server steps by (Σ pᵢ‖aᵢ‖₁)·(Σ pᵢdᵢ). With equal local steps this is FedAvg. Source:
-    Wang et al. 2020.
+    In plain averaging a client with τᵢ local steps pulls in proportion to τᵢ. Here each sends dᵢ =
+    Δᵢ/‖aᵢ‖₁, where ‖aᵢ‖₁ is τᵢ or, with momentum, the effective number of steps, and the server
+    steps by (Σ pᵢ‖aᵢ‖₁)·(Σ pᵢdᵢ). With equal local steps this is FedAvg. Source: Wang et al. 2020.
     """
 
     unclippable: ClassVar[str | None] = (
-        "FedNova sends the number of local steps beside the update, and clipping both together "
-        "leaves neither; choose FedAvg, which is the same where clients take as many steps"
+        "FedNova sends the number of local steps with the update, so the two cannot be clipped "
+        "together; choose FedAvg, which is the same where clients take equally many steps"
     )
 
     def finish(

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class FedPer(Strategy):
-    """Average the body alone; each client keeps its last layers (arXiv:1912.00818).
+    """Average the body only; each client keeps a personal head (arXiv:1912.00818).
 
     The parameters of the head never leave their client. The global model keeps the head that it
-    started with, so judge this algorithm by the clients' own models. Source: Arivazhagan et al.
+    started with, so evaluate this algorithm by the personal models. Source: Arivazhagan et al.
     2019.
     """
 
@@ -28,8 +28,8 @@ class FedPer(Strategy):
             ge=1,
             title="Personal layers",
             description=(
-                "layers, counted from the output, that each client keeps to itself: more "
-                "are more personal"
+                "number of layers, counted from the output, that stay on each client: more are "
+                "more personal"
             ),
             json_schema_extra={"slider": [1, 5, 1]},
         ),
@@ -71,8 +71,8 @@ class FedPer(Strategy):
         owners = list(dict.fromkeys(name.rpartition(".")[0] for name in matrices))
         if len(owners) <= self.layers:
             raise ValueError(
-                f"strategy.layers: {self.layers} personal layers of a model that has {len(owners)} "
-                "leave nothing to share; keep fewer, or choose a deeper model"
+                f"strategy.layers: {self.layers} personal layers leave nothing to share in a "
+                f"model of {len(owners)} layers; keep fewer, or choose a deeper model"
             )
         names = list(params)
         first = next(k for k, n in enumerate(names) if n.startswith(f"{owners[-self.layers]}."))

@@ -14,7 +14,7 @@ from fedbench.tree import Tree
 class FedProx(Strategy):
     """Pull local steps towards the global model (Li et al. 2020, arXiv:1812.06127).
 
-    The local loss gains μ/2·‖w − θ‖², θ the global model; μ = 0 is FedAvg.
+    Adds μ/2·‖w − θ‖² to the local loss, where θ is the global model; μ = 0 gives FedAvg.
     """
 
     mu: Annotated[
@@ -23,8 +23,8 @@ class FedProx(Strategy):
             ge=0,
             title="μ",
             description=(
-                "strength of the pull towards the global model θ: 0 is FedAvg, large "
-                "keeps local steps short"
+                "strength of the pull towards the global model θ: 0 is FedAvg, larger keeps "
+                "local models closer to it"
             ),
             json_schema_extra={"slider": [0, 10, 0.01], "formula": "g + μ(w − θ)"},
         ),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FedSGD(Strategy):
-    """Average the clients' gradients and step once: θ ← θ − η·(1/N)ΣΔᵢ, η the learning rate.
+    """Average the clients' gradients and step once: θ ← θ − η·(1/N)ΣΔᵢ, with learning rate η.
 
     Δᵢ is the gradient over all of client i's samples (McMahan et al. 2017, arXiv:1602.05629).
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FedYogi(Adaptive):
-    """Let v follow Δ² by steps that do not grow with v (Reddi et al. 2021, arXiv:2003.00295)."""
+    """Yogi on the server: v follows Δ² in additive steps (Reddi et al. 2021, arXiv:2003.00295)."""
 
     beta2: Annotated[float, forgetting("v ← v − (1 − β₂)Δ²·sign(v − Δ²)")] = 0.99
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class FineTuning(Strategy):
-    """FedAvg, whose clients use what their own local training made of the global model.
+    """FedAvg, with the global model fine-tuned on each client's data.
 
-    A client's model is the global one of the last round in which it took part, fine-tuned on the
-    client's data by that round's local training (Wang et al. 2019, arXiv:1910.10252). It costs no
-    gradient beyond FedAvg's, and the global model is FedAvg's.
+    A client's personal model is the global model of the last round in which it took part,
+    fine-tuned by that round's local training (Wang et al. 2019, arXiv:1910.10252). It costs no
+    gradients beyond FedAvg's, and the global model is FedAvg's.
     """
 
     def init_client(self, params: Tree) -> Tree:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Scaffold(Strategy):
     """Correct each local step by control variates (Karimireddy et al. 2020, arXiv:1910.06378).
 
-    A client's control cᵢ estimates its own gradient and the server's c the federation's: a step
-    follows ∇fᵢ − cᵢ + c. Of the paper's two ways to renew cᵢ this is the second, which costs no
-    further gradient: cᵢ ← cᵢ − c − Δᵢ/(Kη) after K steps of size η; under momentum K is what the
-    steps amount to, see `travelled`.
+    A client's control variate cᵢ estimates its own gradient, the server's c the federation's: a
+    step follows ∇fᵢ − cᵢ + c. cᵢ is updated by the paper's option II, which needs no extra
+    gradient: cᵢ ← cᵢ − c − Δᵢ/(Kη) after K steps of size η; with momentum K is the effective number
+    of steps, see `travelled`.
     """
 
     server_lr: Annotated[float, server_rate("θ ← θ + ηΔ")] = 1.0

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoundInfo:
-    """What every hook may know: round (from 1), clients, expected cohort, local rate, momentum.
+    """What every hook receives: round (from 1), clients, expected cohort, local rate, momentum.
 
-    `bounds` are the norms that updates are clipped to, where privacy clips them.
+    `bounds` are the clipping norms of the updates, where privacy clips them.
     """
 
     round: int
@@ -31,7 +31,7 @@ class RoundInfo:
 
 
 class LocalWork(Protocol):
-    """What local training asks of an algorithm; see the methods of `Strategy`."""
+    """The part of an algorithm that local training calls; see the methods of `Strategy`."""
 
     def start(self, params: Tree, client: Tree) -> Tree:
         """Return where training starts."""
@@ -59,12 +59,12 @@ def travelled(steps: Tensor, momentum: float) -> Tensor:
 
 def server_rate(
     formula: str,
-    description: str = "step η of the server along the mean update: 1 averages the models",
+    description: str = "server learning rate η along the mean update: 1 averages the models",
 ) -> Any:
     """Return the field of how far the server steps; `formula` says along what."""
     return Field(
         gt=0,
-        title="Server rate",
+        title="Server learning rate",
         description=description,
         json_schema_extra={
             "slider": [0.001, 10, 0.001],
@@ -75,9 +75,9 @@ def server_rate(
 
 
 class Strategy(Part, family=True):
-    """A federated algorithm as pure functions of trees; state is returned, never kept.
+    """A federated algorithm as pure functions of trees; state is returned, never stored.
 
-    A client's hooks take single trees and trees stacked over clients alike.
+    Client hooks accept both single trees and trees stacked over clients.
     """
 
     # Why a payload means nothing once it is scaled down as a whole, if so.
@@ -88,7 +88,8 @@ class Strategy(Part, family=True):
         Field(
             title="Weights",
             description=(
-                "whether clients count by their samples, or all alike (needed for client-level ε)"
+                "weight of each client in the mean: its number of samples, or the same for all "
+                "(required for client-level ε)"
             ),
             json_schema_extra={"formula": "Σ w_i Δ_i / Σ w_i, w_i = n_i or 1"},
         ),
