@@ -29,13 +29,13 @@ class Target(Spec):
 
     metric: Annotated[
         Literal["accuracy", "auc", "loss", "rmse", "mae", "r2"],
-        Field(title="Metric", description="which score on the held-out test set decides"),
+        Field(title="Metric", description="metric on the held-out test set that decides"),
     ] = "accuracy"
     value: Annotated[
         float,
         Field(
             title="Value",
-            description="how good the model must be, as the run ends at the first round that is",
+            description="value to reach: the run ends at the first round that reaches it",
             json_schema_extra={"slider": [0, 1, 0.01], "live": True},
         ),
     ] = 0.95
@@ -51,19 +51,16 @@ class Experiment(Spec):
     Unsound combinations are refused with the field, the reason and a remedy.
     """
 
-    data: Annotated[Source, Field(title="Data", description="which data are learnt from")] = (
-        Digits()
-    )
+    data: Annotated[Source, Field(title="Data", description="data set to learn from")] = Digits()
     partition: Annotated[
-        Partitioner, Field(title="Partition", description="how the data lie with the clients")
+        Partitioner,
+        Field(title="Partition", description=("how the data are split among the clients")),
     ] = Dirichlet()
     skews: Annotated[
         tuple[Skew, ...],
-        Field(title="Skews", description="what else makes one client's rows unlike another's"),
+        Field(title="Skews", description="further differences between the clients' rows"),
     ] = ()
-    model: Annotated[Model, Field(title="Model", description="what kind of model is trained")] = (
-        Linear()
-    )
+    model: Annotated[Model, Field(title="Model", description="kind of model to train")] = Linear()
     training: Annotated[
         LocalTraining, Field(title="Training", description="what a client does in a round")
     ] = LocalTraining()
@@ -71,30 +68,30 @@ class Experiment(Spec):
         Strategy,
         Field(
             title="Strategy",
-            description="the federated algorithm: what clients and server do in a round",
+            description="federated algorithm: what clients and server do in a round",
         ),
     ] = FedAvg()
     aggregator: Annotated[
-        Aggregator, Field(title="Aggregator", description="how the clients' updates become one")
+        Aggregator, Field(title="Aggregator", description="how the clients' updates are combined")
     ] = Mean()
     attack: Annotated[
-        Attack, Field(title="Attack", description="what corrupt clients do, if any are")
+        Attack, Field(title="Attack", description="what corrupt clients do, if there are any")
     ] = NoAttack()
     privacy: Annotated[
-        Privacy, Field(title="Privacy", description="which privacy is promised, and to whom")
+        Privacy, Field(title="Privacy", description="which privacy is guaranteed, and to whom")
     ] = NoPrivacy()
     sampling: Annotated[
         Sampling,
         Field(
             title="Sampling",
-            description="who takes part in a round; Poisson if privacy is asked for",
+            description="which clients take part in a round; Poisson where privacy is set",
         ),
     ] = Everyone()
     devices: Annotated[
         Devices | None,
         Field(
             title="Devices",
-            description="what clients run on; without, all are there at once and take no time",
+            description="what clients run on; none makes all clients reachable and instant",
         ),
     ] = None
     rounds: Annotated[
@@ -103,7 +100,9 @@ class Experiment(Spec):
             ge=1,
             le=1_000_000,
             title="Rounds",
-            description="rounds at most: more learn more, and cost more time, bytes and privacy",
+            description=(
+                "maximum number of rounds: more train longer, and cost time, bytes and privacy"
+            ),
             json_schema_extra={"slider": [1, 500, 1], "scale": "log", "live": True},
         ),
     ] = 30
@@ -122,7 +121,8 @@ class Experiment(Spec):
             lt=2**31,
             title="Seed",
             description=(
-                "number that decides the partition, the first weights, the cohorts and the batches"
+                "number that decides the partition, the initial weights, the cohorts and the "
+                "batches"
             ),
         ),
     ] = 0

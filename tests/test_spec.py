@@ -326,7 +326,7 @@ def test_errors_in_python_read_as_plainly_as_elsewhere() -> None:
     assert "training.epochs\n  must be a whole number [" in text
     assert "rounds\n  must be at least 1 [" in text
     assert "pydantic.dev" not in text
-    with pytest.raises(ValidationError, match=r"\n  epochs=2 and steps=3 are two lengths"):
+    with pytest.raises(ValidationError, match=r"\n  epochs=2 and steps=3 cannot both be set"):
         fb.LocalTraining(epochs=2, steps=3)
 
 

@@ -18,25 +18,24 @@ from fedbench.problems import unsound
 
 
 class Arriving(Source):
-    """A source whose rows come in one period after another.
+    """A source whose rows arrive one period after another.
 
-    The time that the data span is cut into equal periods. Those that are over are the training set,
-    or the last `memory` of them; the one after them is the test set, whatever share of test rows
-    the source would take by itself; and what is later is not there yet. Features and targets are
-    measured by the first periods alone, whatever came since: a model that has learnt must not have
-    its units changed. So a run may go on with a later `seen`, by
-    `session.amend(**{"data.seen": 7})`, where clients are told apart by the data (`Natural`).
+    The time span of the data is cut into equal periods. Past periods, or the last `memory` of them,
+    are the training set; the period after them is the test set, whatever test share the source has;
+    later rows are not available yet. Features and targets are standardised by the first periods
+    only, and stay so: the units of a trained model must not change. A run may continue with a later
+    `seen`, by `session.amend(**{"data.seen": 7})`, where clients come from the data (`Natural`).
     """
 
-    data: Annotated[Timed, Field(title="Data", description="what comes in, by its time")] = (
-        CityLoad()
-    )
+    data: Annotated[
+        Timed, Field(title="Data", description=("the data that arrive, in order of time"))
+    ] = CityLoad()
     periods: Annotated[
         int,
         Field(
             ge=2,
             title="Periods",
-            description="into how many equal periods the time is cut",
+            description="number of equal periods that the time span is cut into",
             json_schema_extra={"slider": [2, 104, 1]},
         ),
     ] = 12
@@ -44,8 +43,10 @@ class Arriving(Source):
         int,
         Field(
             ge=1,
-            title="First",
-            description="how many periods features and targets are standardised by, for good",
+            title="First periods",
+            description=(
+                "number of periods that features and targets are standardised by, once and for all"
+            ),
             json_schema_extra={"slider": [1, 104, 1], "unit": "periods"},
         ),
     ] = 6
@@ -53,8 +54,8 @@ class Arriving(Source):
         int,
         Field(
             ge=1,
-            title="Seen",
-            description="how many periods are over; the next one is the test set",
+            title="Periods seen",
+            description="number of periods that have arrived; the next one is the test set",
             json_schema_extra={"slider": [1, 104, 1], "unit": "periods"},
         ),
     ] = 6
@@ -63,7 +64,7 @@ class Arriving(Source):
         Field(
             ge=1,
             title="Memory",
-            description="how many of the latest periods are trained on",
+            description="number of latest periods that are trained on",
             json_schema_extra={"slider": [1, 104, 1], "unit": "periods", "none": "all"},
         ),
     ] = None
@@ -72,8 +73,8 @@ class Arriving(Source):
     def _in_order(self) -> Arriving:
         if not self.first <= self.seen < self.periods:
             raise unsound(
-                f"first = {self.first}, seen = {self.seen}, periods = {self.periods}: the first "
-                "periods must be over, and one must be left to be forecast; take "
+                f"first = {self.first}, seen = {self.seen}, periods = {self.periods}: the "
+                "first periods must have arrived, and one must be left to predict; choose "
                 "first ≤ seen < periods"
             )
         return self
@@ -122,15 +123,15 @@ class Arriving(Source):
     def follows(self, before: Source) -> tuple[str, str] | None:
         """Refuse all but more periods, or another memory, of the same data in the same units."""
         if not isinstance(before, Arriving):
-            return "kind", f"the run began with {before.kind()}, which is measured otherwise"
+            return "kind", f"the run began with {before.kind()}, which standardises differently"
         for name in ("data", "periods", "first"):
             if getattr(self, name) != getattr(before, name):
                 return name, (
-                    "a model that has learnt must not have its data or their units changed; keep "
-                    f"{name} = {_words(getattr(before, name))}"
+                    f"the data of a trained model and their units must not change; keep {name} "
+                    f"= {_words(getattr(before, name))}"
                 )
         if self.seen < before.seen:
-            return "seen", f"time does not go back: {before.seen} periods were over; take no less"
+            return "seen", f"{before.seen} periods have already arrived; choose at least as many"
         return None
 
     def table(self) -> Raw:
@@ -162,7 +163,7 @@ def _whole(data: Timed, periods: int, first: int) -> tuple[Raw, Measured, NDArra
     raw = data.table()
     if raw.units is not None:
         raise ValueError(
-            f"data.data: {raw.card.name} has rows that belong together, which periods would part"
+            f"data.data: {raw.card.name} has rows that belong together, which periods would split"
         )
     period = _periods(raw, periods)
     return raw, measured(data, raw, period >= first), period
@@ -172,7 +173,8 @@ def _periods(raw: Raw, periods: int) -> NDArray[np.int64]:
     """Return the period that each row falls into, int64[N], from 0."""
     if raw.time is None:
         raise ValueError(
-            f"data.data: {raw.card.name} does not say when a row was seen; name its column of time"
+            f"data.data: {raw.card.name} does not record when a row was observed; name its "
+            "column of time"
         )
     begin, end = float(raw.time.min()), float(raw.time.max())
     share = (raw.time - begin) / ((end - begin) or 1.0)

@@ -9,10 +9,10 @@ from fedbench.data.source import Dataset, Source
 
 
 class ByTime(Split):
-    """Cut the rows, in order of time, into as many equal periods as there are clients.
+    """Cut the rows, in order of time, into one equal period per client.
 
-    A test row belongs to the period that it falls into, and to the last one where it is later than
-    all training rows, as it is in sets that are split by time.
+    A test row belongs to the period it falls into, or to the last one if it is later than all
+    training rows, as in sets that are split by time.
     """
 
     clients: Clients = 12
@@ -30,8 +30,8 @@ class ByTime(Split):
         """Return the period of each row. Raises ValueError where the data have no time."""
         if data.time is None or data.test_time is None:
             raise ValueError(
-                f"partition.kind: {data.card.name} does not say when a row was seen; choose "
-                "another partition than ByTime"
+                f"partition.kind: {data.card.name} does not record when a row was observed; "
+                "choose another partition than ByTime"
             )
         rows = len(data.time)
         order = np.argsort(data.time, kind="stable")

@@ -10,16 +10,15 @@ Task = Literal["classification", "regression"]
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about a data set that models, metrics and screens need.
+    """Facts about a data set that models, metrics and the interface need.
 
-    `shape` is the shape of one example. `classes` is empty for regression, whose targets are
-    stored standardised: `target_mean` and `target_std` take them back to `target_unit`.
-    `vocabulary` is empty for features that are numbers. Features that are ids, 0 to V-1, have the
-    number V of distinct ids of each column, or a single V for all places of a sequence of tokens,
-    whose id 0 is padding. `ranked` says that one of two classes is rare, so that a model is judged
-    by how it ranks rows. `client` names the column that tells who holds a row, if the data say it;
-    `traps` are sentences about what goes wrong with these data. Names come from data and are
-    untrusted text.
+    `shape` is the shape of one example. `classes` is empty for regression, whose targets are stored
+    standardised: `target_mean` and `target_std` convert them back to `target_unit`. `vocabulary` is
+    empty for numeric features. For ids, 0 to V-1, it holds the number V of distinct ids of each
+    column, or a single V for a sequence of tokens, whose id 0 is padding. `ranked` says that one of
+    two classes is rare, so that a model is judged by how it ranks rows. `client` names the column
+    with the holder of each row, if there is one; `traps` are sentences about common mistakes with
+    these data. Names come from data and are untrusted text.
     """
 
     name: str

@@ -106,7 +106,7 @@ class Wine(RandomSplit):
 
 
 class DiabetesProgression(RandomSplit):
-    """Diabetes progression one year on, 442 patients, 10 features (Efron et al. 2004)."""
+    """Diabetes progression after one year, 442 patients, 10 features (Efron et al. 2004)."""
 
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (10,)

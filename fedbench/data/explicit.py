@@ -18,8 +18,8 @@ Count = Annotated[int, Field(ge=0)]
 class Explicit(Split):
     """Give client i counts[i][k] training rows of class k, or of the k-th tenth of the target.
 
-    Which rows these are, the seed decides. Rows beyond the counts belong to nobody; test rows of
-    each class are shared out in proportion.
+    The seed decides which rows. Rows beyond the counts are unused; test rows of each class are
+    shared out in proportion.
     """
 
     leaves_out: ClassVar[bool] = True
@@ -28,12 +28,14 @@ class Explicit(Split):
         Field(
             min_length=1,
             title="Counts",
-            description="clients × classes: how many training samples each client holds of each",
+            description=(
+                "clients × classes: number of training samples of each class that each client holds"
+            ),
         ),
     ] = ((1,),)
     names: Annotated[
         tuple[str, ...],
-        Field(title="Names", description="what the clients are called, empty for numbers"),
+        Field(title="Names", description="names of the clients, empty to number them"),
     ] = ()
 
     @model_validator(mode="after")
@@ -41,7 +43,7 @@ class Explicit(Split):
         errors = []
         for client, row in enumerate(self.counts):
             if len(row) != len(self.counts[0]):
-                reason = f"it has {len(row)} classes and the first client {len(self.counts[0])}"
+                reason = f"it has {len(row)} classes and the first client has {len(self.counts[0])}"
                 errors.append(refuse(f"counts.{client}", reason, row))
             elif not sum(row):
                 reason = "a client needs at least one training sample; leave it out or give it some"
@@ -86,15 +88,15 @@ class Explicit(Split):
         train, test = data.strata()
         if counts.shape[1] != len(names):
             raise ValueError(
-                f"partition.counts: {counts.shape[1]} classes are dealt out and {data.card.name} "
+                f"partition.counts: {counts.shape[1]} classes are given and {data.card.name} "
                 f"has {len(names)}"
             )
         there = np.bincount(train, minlength=len(names))
         for k in np.flatnonzero(counts.sum(axis=0) > there):
             raise ValueError(
-                f"partition.counts: {counts[:, k].sum()} training samples of class {names[k]!r} "
-                f"are dealt out and {data.card.name} has {there[k]}; take "
-                f"{counts[:, k].sum() - there[k]} less"
+                f"partition.counts: {counts[:, k].sum()} training samples of class "
+                f"{names[k]!r} are asked for and {data.card.name} has {there[k]}; ask for "
+                f"{counts[:, k].sum() - there[k]} fewer"
             )
         owners = by_counts(train, counts, rng)
         return owners, alike(train, owners, test, len(counts), rng)

@@ -25,12 +25,12 @@ MEASURES = ("Jensen–Shannon", "Hellinger", "earth mover's")
 
 @dataclass(frozen=True, eq=False)
 class Heterogeneity:
-    """Distances of each client's data from all data, by three measures each.
+    """Distance of each client's data from all data, by three measures each.
 
-    `labels` and `features` are float64[clients, 3] in the order of MEASURES, from 0, the same, to
-    1, nothing in common; the earth mover's distance of features is in units of their standard
-    deviation and has no upper end. `features` is NaN where features are ids. `gini` of the sizes is
-    0 where all are equal and near 1 where one client holds nearly everything.
+    `labels` and `features` are float64[clients, 3] in the order of MEASURES, from 0 (identical) to
+    1 (disjoint); the earth mover's distance of features is in units of their standard deviation and
+    unbounded. `features` is NaN where features are ids. `gini` of the sizes is 0 where all are
+    equal and near 1 where one client holds nearly everything.
     """
 
     names: tuple[str, ...]

@@ -15,27 +15,27 @@ Strata = NDArray[np.int64]
 
 
 class Pathological(ClassSplit):
-    """Give each client rows of k classes only, each class to about as many clients as any other.
+    """Give each client rows of k classes only, with about as many clients for every class.
 
-    Source: "#C = k" of Li et al. 2022, NIID-Bench (arXiv:2102.02079), after McMahan et al. 2017.
-    A class is shared evenly among its clients. Where clients × k is less than the number of
-    classes, some clients hold more of them; where a class has fewer rows than clients, single rows
-    of others are given to who would be left without any.
+    Source: "#C = k" of Li et al. 2022, NIID-Bench (arXiv:2102.02079), after McMahan et al. 2017. A
+    class is shared evenly among its clients. Where clients × k is less than the number of classes,
+    some clients hold more than k; where a class has fewer rows than clients, clients that would be
+    left empty get single rows of others.
     """
 
     classes: Annotated[
         int,
         Field(
             ge=1,
-            title="Classes",
-            description="how many classes each client knows: the fewer, the less alike clients are",
+            title="Classes per client",
+            description="number of classes each client holds: fewer make clients less alike",
             json_schema_extra={"slider": [1, 10, 1]},
         ),
     ] = 2
 
     def describe(self) -> str:
         """Return the name with k."""
-        return f"{self.classes} classes a client"
+        return f"{self.classes} classes per client"
 
     def assign(
         self, train: Strata, test: Strata, rng: np.random.Generator
@@ -54,17 +54,17 @@ class Pathological(ClassSplit):
 
 
 class Shards(ClassSplit):
-    """Sort the rows by class, cut them into equal shards, and deal each client a few of them.
+    """Sort the rows by class, cut them into equal shards, and give each client a few of them.
 
-    Source: McMahan et al. 2017 (arXiv:1602.05629), who dealt two shards each.
+    Source: McMahan et al. 2017 (arXiv:1602.05629), with two shards each.
     """
 
     shards: Annotated[
         int,
         Field(
             ge=1,
-            title="Shards",
-            description="shards that each client is dealt; few shards mean few classes",
+            title="Shards per client",
+            description="number of shards each client gets; few shards mean few classes",
             json_schema_extra={"slider": [1, 10, 1]},
         ),
     ] = 2
@@ -76,7 +76,7 @@ class Shards(ClassSplit):
 
     def describe(self) -> str:
         """Return the name with the number of shards."""
-        return f"{self.shards} shards a client"
+        return f"{self.shards} shards per client"
 
     def assign(
         self, train: Strata, test: Strata, rng: np.random.Generator
@@ -91,11 +91,11 @@ class Shards(ClassSplit):
 
 
 class InnerDirichlet(ClassSplit):
-    """Draw each client's own mix of classes from Dirichlet(α), and its rows by that mix.
+    """Draw each client's mix of classes from Dirichlet(α), and its rows by that mix.
 
-    Sizes are equal, or log-normal with `spread`, whatever α: class and quantity are skewed apart,
-    which `Dirichlet` cannot do. Clients take turns in a random order, and what a client wishes for
-    and is gone it replaces by its next wish. Source: Acar et al. 2021, FedDyn (arXiv:2111.04263).
+    Sizes are equal, or log-normal with `spread`, independently of α: class and quantity skew are
+    separate, unlike in `Dirichlet`. Clients take turns in random order; a class that has run out is
+    replaced by the client's next draw. Source: Acar et al. 2021, FedDyn (arXiv:2111.04263).
     """
 
     alpha: Annotated[
@@ -103,7 +103,10 @@ class InnerDirichlet(ClassSplit):
         Field(
             gt=0,
             title="α",
-            description="evenness of each client's classes: 100 is even, 0.1 is extreme",
+            description=(
+                "evenness of each client's classes: 100 is even, at 0.1 most clients hold "
+                "one or two classes"
+            ),
             json_schema_extra={
                 "slider": [0.01, 100, 0.01],
                 "scale": "log",
@@ -118,8 +121,8 @@ class InnerDirichlet(ClassSplit):
             le=5,
             title="Size spread",
             description=(
-                "standard deviation s of the logarithm of the sizes: 0 makes them equal, "
-                "3 is extreme"
+                "standard deviation s of the logarithm of the sizes: 0 makes them equal, 3 is "
+                "extreme"
             ),
             json_schema_extra={
                 "slider": [0, 3, 0.05],
@@ -130,7 +133,7 @@ class InnerDirichlet(ClassSplit):
 
     def describe(self) -> str:
         """Return the name with α."""
-        return f"InnerDirichlet {self.alpha:g}"
+        return f"By label within clients, α = {self.alpha:g}"
 
     def assign(
         self, train: Strata, test: Strata, rng: np.random.Generator

@@ -20,16 +20,14 @@ Clients = Annotated[
     Field(
         ge=1,
         title="Clients",
-        description=(
-            "how many clients share the training data: the more, the less each of them holds"
-        ),
+        description=("number of clients that share the training data: with more, each holds less"),
         json_schema_extra={"slider": [2, 500, 1], "scale": "log"},
     ),
 ]
 
 
 class Choosing(Protocol):
-    """A rule by which clients choose rows that others may hold as well."""
+    """A rule by which clients draw rows that other clients may hold too."""
 
     def rows(self, client: int) -> NDArray[np.int64]:
         """Return the rows of a client."""
@@ -38,12 +36,12 @@ class Choosing(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Deal:
-    """Who holds what: `order` brings the rows of a table into the order of their clients.
+    """The rows of each client: `order` sorts the rows of a table by client.
 
-    Client i then holds rows offsets[i] to offsets[i+1], or, where a `choice` is given, as many rows
-    as that of its choosing. Test rows lie likewise; clients beyond `test_offsets` hold none. Rows
-    that `order` leaves out belong to nobody. `names` are those of the clients, if they have any;
-    they come from data and are untrusted text.
+    Client i then holds rows offsets[i] to offsets[i+1] or, where a `choice` is given, as many rows
+    drawn by that rule. Test rows are arranged likewise; clients beyond `test_offsets` hold none.
+    Rows that `order` omits are unused. `names` are those of the clients, if any; they come from
+    data and are untrusted text.
     """
 
     order: NDArray[np.int64]
@@ -55,7 +53,7 @@ class Deal:
 
 
 class Partitioner(Part, family=True):
-    """Deals training and test rows out to clients.
+    """Assigns training and test rows to clients.
 
     `shares_rows` says that several clients may hold the same row, which therefore cannot be changed
     for one of them alone.
@@ -86,7 +84,7 @@ class Partitioner(Part, family=True):
             return None
         return "clients", (
             f"{self.count(source)} clients need {self.samples_needed} training samples and "
-            f"{source.kind()} has {available}; take fewer clients"
+            f"{source.kind()} has {available}; choose fewer clients"
         )
 
     def describe(self) -> str:
@@ -95,7 +93,7 @@ class Partitioner(Part, family=True):
 
 
 class Split(Partitioner, family=True):
-    """A partition proper: each row has one owner, or at most one where it `leaves_out` some."""
+    """A partition in the strict sense: each row has one client, or at most one if `leaves_out`."""
 
     leaves_out: ClassVar[bool] = False
 
@@ -126,7 +124,7 @@ class Split(Partitioner, family=True):
 
 
 class ClassSplit(Split, family=True):
-    """A split among a number of clients that looks at nothing but the stratum of a row."""
+    """A split among a number of clients that depends only on the stratum of each row."""
 
     clients: Clients = 20
 
@@ -166,7 +164,7 @@ def positions(owners: Owners, clients: int) -> NDArray[np.int64]:
 
 
 class IID(ClassSplit):
-    """Equal shares of a random order: every client is a fair sample of the whole."""
+    """Equal shares of a random order: every client is a random sample of the whole."""
 
     def assign(
         self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
@@ -181,12 +179,13 @@ class IID(ClassSplit):
 
 
 class Dirichlet(ClassSplit):
-    """Each class is shared out by proportions drawn from Dirichlet(α) over the clients.
+    """Split each class among the clients by proportions drawn from Dirichlet(α).
 
-    Small α gives each class to few clients. Source: Yurochkin et al. 2019 (arXiv:1905.12022), as in
-    NIID-Bench (arXiv:2102.02079). Where that leaves a client short of `min_samples`, single samples
-    move to it from whichever client then holds most. The draw uses one uniform number per class and
-    client through the inverse distribution function, so the partition moves smoothly with α.
+    Small α concentrates each class on few clients. Source: Yurochkin et al. 2019
+    (arXiv:1905.12022), as in NIID-Bench (arXiv:2102.02079). Where that leaves a client with fewer
+    than `min_samples`, single samples move to it from whichever client then holds most. The draw
+    uses one uniform number per class and client through the inverse distribution function, so the
+    partition changes smoothly with α.
     """
 
     alpha: Annotated[
@@ -194,7 +193,10 @@ class Dirichlet(ClassSplit):
         Field(
             gt=0,
             title="α",
-            description="evenness of each class over the clients: 100 is even, 0.1 is extreme",
+            description=(
+                "how evenly classes are spread: 100 is even; at 0.1 each class is held by "
+                "few clients"
+            ),
             json_schema_extra={
                 "slider": [0.01, 100, 0.01],
                 "scale": "log",
@@ -206,8 +208,8 @@ class Dirichlet(ClassSplit):
         int,
         Field(
             ge=1,
-            title="At least",
-            description="training samples that every client holds at least",
+            title="Minimum samples",
+            description="smallest number of training samples per client",
             json_schema_extra={"slider": [1, 20, 1], "unit": "samples"},
         ),
     ] = 1
@@ -219,7 +221,7 @@ class Dirichlet(ClassSplit):
 
     def describe(self) -> str:
         """Return the name with α."""
-        return f"Dirichlet {self.alpha:g}"
+        return f"Dirichlet α = {self.alpha:g}"
 
     def assign(
         self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator

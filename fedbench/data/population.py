@@ -16,12 +16,12 @@ TESTED = 1000  # clients that hold test rows
 
 
 class Population(Partitioner):
-    """As many clients as one likes: each holds samples of its own choice, which others may share.
+    """Any number of clients, each of which draws its samples from the same data.
 
     A client's mix of classes is drawn from Dirichlet(α), and its samples from the data by that mix;
-    both are worked out from (seed, client) when it takes part, so a client costs eight bytes. It
-    serves to see how a federation behaves at the scale of phones; the data are no richer for it.
-    Test rows are dealt out at random to the first 1000 clients at most.
+    both are recomputed from (seed, client) when it takes part, so a client costs eight bytes. Use
+    it to study a federation at the scale of phones; clients share rows, so the data do not grow.
+    Test rows are split at random among the first 1000 clients at most.
     """
 
     shares_rows: ClassVar[bool] = True
@@ -31,7 +31,7 @@ class Population(Partitioner):
             ge=1,
             le=2**31 - 1,
             title="Clients",
-            description="how many clients draw on the training data",
+            description="number of clients that draw on the training data",
             json_schema_extra={"slider": [100, 1_000_000, 1], "scale": "log"},
         ),
     ] = 100_000
@@ -39,8 +39,10 @@ class Population(Partitioner):
         int,
         Field(
             ge=1,
-            title="Samples",
-            description="training samples that each client holds: with few, each step sees little",
+            title="Samples per client",
+            description=(
+                "number of training samples each client holds: with few, each local step is noisy"
+            ),
             json_schema_extra={"slider": [1, 200, 1], "unit": "samples"},
         ),
     ] = 20
@@ -49,7 +51,10 @@ class Population(Partitioner):
         Field(
             gt=0,
             title="α",
-            description="evenness of each client's classes: 100 is even, 0.1 is extreme",
+            description=(
+                "evenness of each client's classes: 100 is even, at 0.1 most clients hold "
+                "one or two classes"
+            ),
             json_schema_extra={
                 "slider": [0.01, 100, 0.01],
                 "scale": "log",
@@ -86,7 +91,7 @@ class Population(Partitioner):
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Which rows a client holds; class k lies at rows bounds[k] to bounds[k + 1]."""
+    """The rows of each client; class k is at rows bounds[k] to bounds[k + 1]."""
 
     seed: int
     samples: int

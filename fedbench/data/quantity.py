@@ -15,7 +15,7 @@ Law = Literal["lognormal", "powerlaw", "exponential"]
 
 
 class Sizes(ClassSplit):
-    """Deal rows out at random, unequal numbers of them: the classes of all clients are alike.
+    """Split rows at random into unequal numbers: all clients have the same mix of classes.
 
     lognormal: the logarithm of a size is normal with standard deviation `spread`. powerlaw: the
     r-th largest client holds in proportion to r^-spread (Zipf). exponential: sizes follow an
@@ -23,7 +23,7 @@ class Sizes(ClassSplit):
     """
 
     law: Annotated[
-        Law, Field(title="Law", description="the distribution that the clients' sizes follow")
+        Law, Field(title="Distribution", description="distribution of the clients' sizes")
     ] = "lognormal"
     spread: Annotated[
         float,
@@ -42,8 +42,8 @@ class Sizes(ClassSplit):
         int,
         Field(
             ge=1,
-            title="At least",
-            description="training samples that every client holds at least",
+            title="Minimum samples",
+            description="smallest number of training samples per client",
             json_schema_extra={"slider": [1, 20, 1], "unit": "samples"},
         ),
     ] = 1
@@ -68,9 +68,9 @@ class Sizes(ClassSplit):
 
 
 class GivenSizes(Split):
-    """Deal rows out at random, to each client as many as it is given.
+    """Split rows at random, with the given number for each client.
 
-    Rows beyond their sum belong to nobody; test rows are shared out in proportion.
+    Rows beyond their sum are unused; test rows are shared out in proportion.
     """
 
     leaves_out: ClassVar[bool] = True
@@ -79,7 +79,7 @@ class GivenSizes(Split):
         Field(
             min_length=1,
             title="Sizes",
-            description="training samples of each client, one number for each",
+            description="number of training samples of each client, in order",
         ),
     ] = (100, 50, 25)
 
@@ -99,7 +99,7 @@ class GivenSizes(Split):
             return None
         return "sizes", (
             f"they add up to {self.samples_needed} training samples and {source.kind()} has "
-            f"{available}; take smaller ones"
+            f"{available}; choose smaller ones"
         )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:

@@ -24,7 +24,7 @@ STRATA = 10  # a regression target is split and partitioned by its tenths
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A column by which rows can be told apart: row i has the value names[codes[i]].
+    """A categorical column: row i has the value names[codes[i]].
 
     Names come from data and are untrusted text.
     """
@@ -176,8 +176,8 @@ class Source(Part, family=True):
         Here it never can: features and targets are measured by the rows at hand.
         """
         return "kind", (
-            f"{self.kind()} is measured by its own training rows, so that other rows would change "
-            "the units of what a model has learnt; begin with Arriving"
+            f"{self.kind()} is standardised by its own training rows, so other rows would "
+            "change the units of a trained model; begin with Arriving"
         )
 
     def cautions(self) -> tuple[str, ...]:
@@ -207,8 +207,8 @@ TestShare = Annotated[
         lt=1,
         title="Test share",
         description=(
-            "share of the rows that is held out and never trained on: more measure "
-            "better and train worse"
+            "share of rows held out for testing, never trained on: more give more precise "
+            "scores and less training"
         ),
         json_schema_extra={"slider": [0.05, 0.5, 0.05]},
     ),
@@ -272,11 +272,11 @@ class RandomSplit(Source, family=True):
 
 
 class Timed(Source, family=True):
-    """A source that may know when each of its rows was seen."""
+    """A source that may know when each of its rows was observed."""
 
 
 class TimeSplit(Timed, family=True):
-    """A source in order of time, whose test rows are the latest ones."""
+    """A source in order of time, whose test rows are the latest."""
 
     test_fraction: TestShare = 0.2
 
@@ -294,7 +294,9 @@ class GivenSplit(Source, family=True):
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:
         """Return the test rows of the table."""
         if raw.held is None:
-            raise ValueError(f"{raw.card.name}: a given split needs to say which rows are for test")
+            raise ValueError(
+                (f"{raw.card.name}: a given split needs to know which rows are for testing")
+            )
         return raw.held
 
 

@@ -28,9 +28,9 @@ ROWS = 1000  # test rows that are evaluated at once: a convolution's activations
 
 @dataclass(frozen=True)
 class Updates:
-    """What some clients send: payloads[C, ...], weights[C], training loss[C], client states.
+    """Output of some clients: payloads[C, ...], weights[C], training loss[C], client states.
 
-    `seconds` is where the time went, by phase.
+    `seconds` is the time spent, by phase.
     """
 
     payloads: Tree
@@ -42,10 +42,10 @@ class Updates:
 
 @dataclass(frozen=True)
 class Report:
-    """What reaches the server from clients `ids`, after attacks and the channel.
+    """What the server receives from clients `ids`, after attacks and the channel.
 
     `payload` is Σ wᵢ·payloadᵢ where the aggregator is a sum, else all payloads [C, ...]; all other
-    members are one value a client, [C].
+    members are one value per client, [C].
     """
 
     ids: NDArray[np.int64]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class LoopEngine(Engine):
-    """Train one client after another with autograd; works for any model."""
+    """Train one client after another with autograd: slower, for any model, and the reference."""
 
     def train(
         self,

@@ -36,22 +36,22 @@ _spent: weakref.WeakKeyDictionary[Task, tuple[int, float]] = weakref.WeakKeyDict
 
 
 class StackedEngine(Engine):
-    """Train chunks of clients at once as batched matrix products; other models in a lean loop.
+    """Train chunks of clients at once as batched matrix products; other models one by one.
 
-    A module is stacked if it is a plain sequence of dense layers, layer norms, a bag of embeddings
-    and activations.
+    A module is stacked if it is a plain sequence of dense layers, layer norms, an embedding bag and
+    activations.
     """
 
     chunk: Annotated[
         int | None,
         Field(
             ge=1,
-            title="Chunk",
+            title="Clients per chunk",
             description=(
-                "clients trained at once, a matter of speed alone: none fits their "
-                "weights into the cache"
+                "clients trained at once, which affects only speed: none chooses a number "
+                "whose weights fit the cache"
             ),
-            json_schema_extra={"slider": [1, 128, 1], "none": "by the cache"},
+            json_schema_extra={"slider": [1, 128, 1], "none": "automatic"},
         ),
     ] = None
 
@@ -62,17 +62,17 @@ class StackedEngine(Engine):
             le=256,
             title="Workers",
             description=(
-                "processes that train side by side, a matter of speed alone: none uses "
-                "all cores once it pays"
+                "processes that train in parallel, which affects only speed: none uses all "
+                "cores where it pays off"
             ),
-            json_schema_extra={"slider": [0, 16, 1], "none": "as it pays"},
+            json_schema_extra={"slider": [0, 16, 1], "none": "automatic"},
         ),
     ] = None
     device: Annotated[
         Literal["cpu", "cuda"],
         Field(
             title="Device",
-            description="where clients train, a matter of speed: a GPU does without workers",
+            description="where clients train, which affects speed: a GPU needs no worker processes",
         ),
     ] = "cpu"
 

@@ -32,9 +32,7 @@ class CNN(Model):
         Field(
             min_length=1,
             title="Channels",
-            description=(
-                "channels of each convolution, in order, each of which halves height and width"
-            ),
+            description=("channels of each convolution, in order; each halves height and width"),
         ),
     ] = (32, 64)
     hidden: Annotated[
@@ -42,10 +40,10 @@ class CNN(Model):
         Field(
             ge=1,
             le=65536,
-            title="Hidden",
+            title="Hidden units",
             description=(
-                "units of the dense layer after the convolutions: more can tell more and "
-                "cost more bytes"
+                "units of the dense layer after the convolutions: more fit more complex "
+                "patterns and cost more bytes"
             ),
             json_schema_extra={"slider": [8, 1024, 1], "scale": "log"},
         ),
@@ -54,7 +52,9 @@ class CNN(Model):
         bool,
         Field(
             title="Group norm",
-            description="normalise groups of channels after each convolution, example by example",
+            description=(
+                "normalise groups of channels after each convolution, separately for each example"
+            ),
         ),
     ] = False
 
@@ -91,8 +91,8 @@ class CNN(Model):
         least = 2 ** len(self.channels)
         if min(shape[-2:]) < least:
             return mismatch(
-                f"CNN with {len(self.channels)} convolutions takes images of {least} × {least} "
-                "pixels at least",
+                f"CNN with {len(self.channels)} convolutions takes images of at least {least} "
+                f"× {least} pixels",
                 shape,
                 vocabulary,
             )

@@ -27,8 +27,8 @@ class MatrixFactorisation(Model):
             le=65536,
             title="Factors",
             description=(
-                "numbers that stand for each user and each item: more can tell more and "
-                "overfit sooner"
+                "length of the vector for each user and each item: longer fits more and "
+                "overfits sooner"
             ),
             json_schema_extra={"slider": [1, 64, 1], "formula": "p_u·q_i + b_u + b_i + b"},
         ),
@@ -43,8 +43,8 @@ class MatrixFactorisation(Model):
 
         if card.outputs > 1:
             raise ValueError(
-                f"MatrixFactorisation gives one number and {card.name} has {card.outputs} "
-                "classes; make it two classes or a regression"
+                f"MatrixFactorisation outputs one number and {card.name} has {card.outputs} "
+                "classes; use a target with two classes or a numeric one"
             )
         users, items = card.vocabulary
         return Pairs(users, items, self.factors)

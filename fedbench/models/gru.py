@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class GRU(Model):
-    """Gated recurrent units, whose last state gives the outputs (Cho et al. 2014, arXiv:1406.1078).
+    """Gated recurrent units whose last state gives the outputs (Cho et al. 2014, arXiv:1406.1078).
 
     x is int64[B, time] token ids, which are embedded, or float32[B, time, features]. Padding, id 0,
-    leaves the state as it is, so the outputs follow the last real token wherever padding stands.
-    The cell is `torch.nn.GRU`'s, written with dense layers so that `torch.func.functional_call` and
-    `vmap` take it; `torch.nn.GRU` itself fails under `vmap`.
+    leaves the state unchanged, so the outputs follow the last real token wherever the padding is.
+    The cell is that of `torch.nn.GRU`, written with dense layers because `torch.nn.GRU` itself
+    fails under `torch.func.vmap`.
     """
 
     width: Annotated[
@@ -27,8 +27,8 @@ class GRU(Model):
         Field(
             ge=1,
             le=65536,
-            title="Width",
-            description="numbers that stand for each token, where the data are tokens",
+            title="Embedding width",
+            description="length of the embedding of each token, for data of tokens",
             json_schema_extra={"slider": [2, 512, 1], "scale": "log"},
         ),
     ] = 32
@@ -37,8 +37,8 @@ class GRU(Model):
         Field(
             ge=1,
             le=65536,
-            title="Hidden",
-            description="units of each layer: more can tell more and cost more bytes",
+            title="Hidden units",
+            description="units of each layer: more fit more complex patterns and cost more bytes",
             json_schema_extra={"slider": [2, 512, 1], "scale": "log"},
         ),
     ] = 64

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Linear(Model):
-    """Softmax, logistic or linear regression, by the task; starts from zero."""
+    """Softmax, logistic or linear regression, depending on the task; starts from zero."""
 
     def build(self, card: Card) -> nn.Module:
         """Return one dense layer of zeros: its loss is convex, so the start does not matter."""

@@ -23,21 +23,24 @@ class MLP(Model):
         tuple[Width, ...],
         Field(
             min_length=1,
-            title="Hidden",
+            title="Hidden units",
             description=(
-                "units of each hidden layer, in order: more can tell more and cost more bytes"
+                "units of each hidden layer, in order: more fit more complex patterns and cost "
+                "more bytes"
             ),
         ),
     ] = (64,)
     activation: Annotated[
         Literal["relu", "tanh"],
-        Field(title="Activation", description="function between the layers"),
+        Field(title="Activation", description="function applied between the layers"),
     ] = "relu"
     norm: Annotated[
         bool,
         Field(
             title="Layer norm",
-            description="normalise each hidden layer before its activation, example by example",
+            description=(
+                "normalise each hidden layer before its activation, separately for each example"
+            ),
         ),
     ] = False
 

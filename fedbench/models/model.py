@@ -54,8 +54,8 @@ class Model(Part, family=True):
     def _why_not(cls, value: object) -> str:
         if hasattr(value, "named_parameters"):  # a torch module, or the class of one
             return (
-                "is a torch module, of which each run and seed needs a fresh one: subclass "
-                "fedbench.models.Model, return the module from build(self, card), and give an "
+                "is a torch module, but each run and seed needs a fresh one: subclass "
+                "fedbench.models.Model, return the module from build(self, card), and pass an "
                 "object of that class"
             )
         return super()._why_not(value)

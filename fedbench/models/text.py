@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class TextClassifier(Model):
     """Mean of the tokens' embeddings, then dense layers (Joulin et al. 2016, arXiv:1607.01759).
 
-    x is int64[B, length]; id 0 is padding and counts for nothing, and a text of padding alone has
-    the embedding 0. `torch.func.vmap` takes it, one example after another.
+    x is int64[B, length]; id 0 is padding and is ignored, and a text of only padding has the
+    embedding 0. Works under `torch.func.vmap`, one example after another.
     """
 
     width: Annotated[
@@ -25,8 +25,10 @@ class TextClassifier(Model):
         Field(
             ge=1,
             le=65536,
-            title="Width",
-            description="numbers that stand for each token: more can tell more and cost more bytes",
+            title="Embedding width",
+            description=(
+                "length of the embedding of each token: longer fits more and costs more bytes"
+            ),
             json_schema_extra={"slider": [2, 512, 1], "scale": "log"},
         ),
     ] = 32
@@ -35,9 +37,12 @@ class TextClassifier(Model):
         Field(
             ge=1,
             le=65536,
-            title="Hidden",
-            description="units of a layer between the mean and the outputs, if there is to be one",
-            json_schema_extra={"slider": [2, 512, 1], "scale": "log", "none": "no such layer"},
+            title="Hidden units",
+            description=(
+                "units of a dense layer between the mean embedding and the outputs; none "
+                "leaves it out"
+            ),
+            json_schema_extra={"slider": [2, 512, 1], "scale": "log", "none": "no hidden layer"},
         ),
     ] = None
 

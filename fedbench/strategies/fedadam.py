@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FedAdam(Adaptive):
-    """Adam on the server, with decay β₂ of squared updates (Reddi et al. 2021, arXiv:2003.00295)."""
+    """Adam on the server: β₂ decays squared updates (Reddi et al. 2021, arXiv:2003.00295)."""
 
     beta2: Annotated[float, forgetting("v ← β₂v + (1 − β₂)Δ²")] = 0.99
 

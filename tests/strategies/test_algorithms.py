@@ -174,5 +174,5 @@ def test_controls_are_gradients_under_momentum_too() -> None:
 
 def test_a_payload_with_counts_is_not_clipped() -> None:
     private = fb.ClientLevelDP(noise_multiplier=1.0)
-    with pytest.raises(ValidationError, match="clipping both together"):
+    with pytest.raises(ValidationError, match="cannot be clipped together"):
         fb.Experiment(strategy=fb.FedNova(weighting="uniform"), privacy=private)

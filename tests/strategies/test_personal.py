@@ -224,13 +224,15 @@ def test_with_one_client_fedper_is_federated_averaging(train) -> None:
 
 def test_a_model_without_a_body_is_refused(train) -> None:
     words = (
-        "strategy.layers: 1 personal layers of a model that has 1 leave nothing to share; "
+        "strategy.layers: 1 personal layers leave nothing to share in a model of 1 layers; "
         "keep fewer, or choose a deeper model"
     )
     with pytest.raises(ValueError) as caught:
         train(WINES.replace(model=fb.Linear(), strategy=fb.FedPer()), 1)
     assert str(caught.value) == words
-    with pytest.raises(ValueError, match="layers: 3 personal layers of a model that has 2 leave"):
+    with pytest.raises(
+        ValueError, match="layers: 3 personal layers leave nothing to share in a model of 2"
+    ):
         train(WINES.replace(strategy=fb.FedPer(layers=3)), 1)
 
 

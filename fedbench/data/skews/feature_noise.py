@@ -16,7 +16,7 @@ class FeatureNoise(Skew):
     """Add Gaussian noise to the features, from none at the first client to σ at the last.
 
     The k-th of N clients gets σ·k/(N-1). Source: Li et al. 2022, NIID-Bench (arXiv:2102.02079),
-    where it is the variance that grows so.
+    where the variance grows this way.
     """
 
     std: Annotated[
@@ -25,7 +25,7 @@ class FeatureNoise(Skew):
             ge=0,
             title="σ",
             description=(
-                "standard deviation σ of the noise at the last client: 0 is none, 1 as "
+                "standard deviation σ of the noise at the last client: 0 is none, 1 is as "
                 "large as a standardised feature"
             ),
             json_schema_extra={

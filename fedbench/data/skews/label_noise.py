@@ -13,11 +13,11 @@ from fedbench.data.values import Features
 
 
 class LabelNoise(Skew):
-    """Spoil training targets, none at the first client and most at the last.
+    """Corrupt training targets, none at the first client and most at the last.
 
-    A target is spoilt with probability rate·k/(N-1) at the k-th of N clients: a class becomes any
-    other class, a number is moved by a normal one of the spread of all targets. Test targets stay
-    true.
+    At the k-th of N clients a target is corrupted with probability rate·k/(N-1): a class becomes
+    any other class; a number gets Gaussian noise as wide as all targets. Test targets are
+    unchanged.
     """
 
     rate: Annotated[
@@ -25,10 +25,9 @@ class LabelNoise(Skew):
         Field(
             ge=0,
             le=1,
-            title="Rate",
+            title="Corrupted share",
             description=(
-                "share r of the training targets that is wrong at the last client: 0 is "
-                "none, 1 all of them"
+                "share r of wrong training targets at the last client: 0 is none, 1 is all"
             ),
             json_schema_extra={
                 "slider": [0, 1, 0.01],

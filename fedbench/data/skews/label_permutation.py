@@ -13,10 +13,10 @@ from fedbench.data.values import Features
 
 
 class LabelPermutation(Skew):
-    """Exchange the classes of some clients, of training and test rows alike: concept shift.
+    """Permute the classes of some clients, in training and test rows alike: concept shift.
 
-    Each client is one of them with probability `share`, and then has a permutation of its own that
-    moves every class. No single model can be right for all. Source: Sattler et al. 2020
+    Each client is affected with probability `share`, and then has its own permutation that moves
+    every class. No single model can be right for all. Source: Sattler et al. 2020
     (arXiv:1910.01991).
     """
 
@@ -25,9 +25,9 @@ class LabelPermutation(Skew):
         Field(
             ge=0,
             le=1,
-            title="Share",
+            title="Affected share",
             description=(
-                "probability that a client's classes are exchanged: 0 is nobody's, 1 everybody's"
+                "probability that a client's classes are permuted: 0 is none, 1 is all clients"
             ),
             json_schema_extra={"slider": [0, 1, 0.01]},
         ),
@@ -44,4 +44,4 @@ class LabelPermutation(Skew):
 
     def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Refuse targets that are no classes."""
-        return None if task == "classification" else "its target has no classes to exchange"
+        return None if task == "classification" else "its target has no classes to permute"

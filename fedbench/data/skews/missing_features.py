@@ -13,9 +13,9 @@ from fedbench.data.values import Features
 
 
 class MissingFeatures(Skew):
-    """Blank a random share of the features of each client, in training and test rows alike.
+    """Blank a random share of each client's features, in training and test rows alike.
 
-    A blank is 0, which is the mean where features are standardised.
+    A blank is 0, which is the mean of a standardised feature.
     """
 
     share: Annotated[
@@ -23,7 +23,7 @@ class MissingFeatures(Skew):
         Field(
             ge=0,
             le=1,
-            title="Share",
+            title="Missing share",
             description=(
                 "probability that a client lacks a feature: 0 is none missing, 0.9 nearly all"
             ),

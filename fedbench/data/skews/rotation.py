@@ -13,10 +13,10 @@ from fedbench.data.values import Features
 
 
 class Rotation(Skew):
-    """Turn all images of a client by an angle of its own, uniform up to ± `degrees`.
+    """Rotate all images of a client by one angle, uniform between ± `degrees`.
 
-    What comes into view is black (0), and the size stays. Source: Ghosh et al. 2020
-    (arXiv:2006.04088), who turned MNIST by multiples of 90 degrees.
+    Uncovered corners are black (0), and the size is unchanged. Source: Ghosh et al. 2020
+    (arXiv:2006.04088), who rotate MNIST by multiples of 90 degrees.
     """
 
     degrees: Annotated[
@@ -24,8 +24,8 @@ class Rotation(Skew):
         Field(
             ge=0,
             le=180,
-            title="Degrees",
-            description="largest angle by which a client's images are turned: 0 leaves all upright",
+            title="Largest angle",
+            description="largest angle by which a client's images are rotated: 0 is none",
             json_schema_extra={"slider": [0, 180, 1], "unit": "°", "formula": "angle_i ~ U(−d, d)"},
         ),
     ] = 30.0
@@ -41,5 +41,5 @@ class Rotation(Skew):
     def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Refuse what is no image."""
         if vocabulary or len(shape) < 2:
-            return f"its examples, of shape {shape}, are no images that could be turned"
+            return f"its examples, of shape {shape}, are not images"
         return None

@@ -13,7 +13,7 @@ from fedbench.data.values import Features
 
 
 class Scaling(Skew):
-    """Multiply each feature by a factor of the client's own, log-normal with median 1."""
+    """Multiply each feature by a factor drawn per client, log-normal with median 1."""
 
     spread: Annotated[
         float,
@@ -22,8 +22,8 @@ class Scaling(Skew):
             le=5,
             title="Spread",
             description=(
-                "standard deviation s, over clients, of the logarithm of the factor: 0 "
-                "leaves features as they are"
+                "standard deviation s, over clients, of the logarithm of the factor: 0 leaves "
+                "features unchanged"
             ),
             json_schema_extra={"slider": [0, 2, 0.05], "formula": "x · exp(s·z_i), z_i ~ N(0, 1)"},
         ),

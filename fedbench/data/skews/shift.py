@@ -13,10 +13,10 @@ from fedbench.data.values import Features
 
 
 class Shift(Skew):
-    """Add to each feature a constant of the client's own, normal with standard deviation σ.
+    """Add to each feature a constant drawn per client, normal with standard deviation σ.
 
-    Features that are standardised are shifted in units of their standard deviation. It is the
-    covariate shift of Kairouz et al. 2021 (arXiv:1912.04977), section 3.1.
+    Standardised features are shifted in units of their standard deviation. This is the covariate
+    shift of Kairouz et al. 2021 (arXiv:1912.04977), section 3.1.
     """
 
     std: Annotated[
@@ -25,8 +25,8 @@ class Shift(Skew):
             ge=0,
             title="σ",
             description=(
-                "standard deviation σ, over clients, of what is added to a feature: 0 "
-                "leaves it as it is"
+                "standard deviation σ, over clients, of the constant that is added: 0 leaves "
+                "features unchanged"
             ),
             json_schema_extra={"slider": [0, 3, 0.05], "formula": "x + σ·z_i, z_i ~ N(0, 1)"},
         ),

@@ -21,9 +21,9 @@ Rows = tuple[Features, NDArray[np.generic]]
 class Holder:
     """The client whose rows are changed: number `client` of `clients`.
 
-    `own` is a source of chance that is the same for its training and its test rows: what a skew
-    draws from it, such as an angle, holds for all that the client sees. `rows` is another one for
-    each of the two. `training` tells which of them are meant.
+    `own` is a random generator that is the same for its training and its test rows: what a skew
+    draws from it, such as an angle, applies to all of the client's rows. `rows` differs between the
+    two. `training` says which of them are passed.
     """
 
     card: Card
@@ -35,7 +35,7 @@ class Holder:
 
 
 class Skew(Part, family=True):
-    """A change to each client's rows, a pure function of the rows and the client."""
+    """A change to each client's rows: a pure function of the rows and the client."""
 
     @abstractmethod
     def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
