@@ -70,6 +70,8 @@ class Sampling(Part, family=True):
 class Everyone(Sampling):
     """Every client takes part in every round."""
 
+    display: ClassVar[str] = "All clients"
+
     independent: ClassVar[bool] = True
 
     def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
@@ -140,6 +142,8 @@ class Poisson(Sampling):
     Privacy amplification by sampling is proved for this sampling (Abadi et al. 2016,
     arXiv:1607.00133); the size of a cohort varies and may be zero.
     """
+
+    display: ClassVar[str] = "Poisson sampling"
 
     independent: ClassVar[bool] = True
     rate: Annotated[

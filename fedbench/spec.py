@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self, get_args
@@ -24,6 +25,7 @@ from fedbench.kinds import LOCAL, KindError, find, is_user_class, kind_of
 from fedbench.problems import error_line, nearest, plainly, refuse, unheard
 
 NONE = "none"
+WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where a word begins
 
 
 class Spec(BaseModel):
@@ -36,6 +38,7 @@ class Spec(BaseModel):
     """
 
     family: ClassVar[bool] = False
+    display: ClassVar[str] = ""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
@@ -80,6 +83,19 @@ class Spec(BaseModel):
     def named(cls) -> bool:
         """Return whether files name this class: one that is derived from another group is."""
         return any(issubclass(base, Spec) and base not in (cls, Spec) for base in cls.__mro__)
+
+    @classmethod
+    def display_name(cls) -> str:
+        """Return the name of this class in the interface, such as "Trimmed mean".
+
+        It is `display` where the class sets one, else the class name in words; a class outside
+        fedbench keeps its name as it is.
+        """
+        own = cls.__dict__.get("display", "")
+        if own or is_user_class(cls):
+            return own or cls.__qualname__
+        first, *rest = WORD.sub(" ", cls.__name__).split()
+        return " ".join([first, *(each if each.isupper() else each.lower() for each in rest)])
 
     @classmethod
     def choices(cls) -> dict[str, type[Self]]:

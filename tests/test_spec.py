@@ -410,3 +410,19 @@ def test_rows_that_have_a_holder_are_not_dealt_out_in_silence() -> None:
     assert caution.startswith("partition = IID: rows are dealt out anew, though Hospitals says by")
     assert experiment.replace(partition=fb.Natural()).cautions() == []
     assert fb.Experiment(data=fb.Banks(), partition=fb.IID(clients=4)).cautions() == []
+
+
+def test_a_part_has_a_name_in_words_for_people() -> None:
+    assert fb.TrimmedMean.display_name() == "Trimmed mean"
+    assert fb.NoPrivacy.display_name() == "No privacy"
+    assert fb.StackedEngine.display_name() == "Fast engine"
+    assert fb.PJMLoad.display_name() == "PJM load"
+    assert (fb.FedAvgM.display_name(), fb.MLP.display_name()) == ("FedAvgM", "MLP")
+
+    class PulledHard(fb.FedProx):
+        """A class of a person keeps the name that it was given."""
+
+    assert PulledHard.display_name().endswith("PulledHard")
+    for family in Part.__subclasses__():
+        names = [cls.display_name() for kind, cls in family.choices().items() if ":" not in kind]
+        assert len(set(names)) == len(names), family

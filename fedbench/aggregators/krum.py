@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -55,10 +55,12 @@ class Krum(Aggregator):
 
 
 class MultiKrum(Aggregator):
-    """Average the n − f payloads with the best Krum scores (arXiv:1703.02757).
+    """Average the n − f payloads with the best Krum scores.
 
-    Ignores weights. Source: Blanchard et al. 2017.
+    Ignores weights. Source: Blanchard et al. 2017 (arXiv:1703.02757).
     """
+
+    display: ClassVar[str] = "Multi-Krum"
 
     byzantine: Byzantine = 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class Arriving(Source):
     only, and stay so: the units of a trained model must not change. A run may continue with a later
     `seen`, by `session.amend(**{"data.seen": 7})`, where clients come from the data (`Natural`).
     """
+
+    display: ClassVar[str] = "Data arriving in periods"
 
     data: Annotated[
         Timed, Field(title="Data", description=("the data that arrive, in order of time"))

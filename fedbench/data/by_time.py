@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from fedbench.data.partition import Clients, Owners, Split
@@ -14,6 +16,8 @@ class ByTime(Split):
     A test row belongs to the period it falls into, or to the last one if it is later than all
     training rows, as in sets that are split by time.
     """
+
+    display: ClassVar[str] = "By time"
 
     clients: Clients = 12
 

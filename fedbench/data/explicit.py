@@ -22,6 +22,8 @@ class Explicit(Split):
     shared out in proportion.
     """
 
+    display: ClassVar[str] = "Given counts"
+
     leaves_out: ClassVar[bool] = True
     counts: Annotated[
         tuple[tuple[Count, ...], ...],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ class Pathological(ClassSplit):
     some clients hold more than k; where a class has fewer rows than clients, clients that would be
     left empty get single rows of others.
     """
+
+    display: ClassVar[str] = "By label (k classes per client)"
 
     classes: Annotated[
         int,
@@ -58,6 +60,8 @@ class Shards(ClassSplit):
 
     Source: McMahan et al. 2017 (arXiv:1602.05629), with two shards each.
     """
+
+    display: ClassVar[str] = "By label (shards)"
 
     shards: Annotated[
         int,
@@ -97,6 +101,8 @@ class InnerDirichlet(ClassSplit):
     separate, unlike in `Dirichlet`. Clients take turns in random order; a class that has run out is
     replaced by the client's next draw. Source: Acar et al. 2021, FedDyn (arXiv:2111.04263).
     """
+
+    display: ClassVar[str] = "By label within clients (Dirichlet)"
 
     alpha: Annotated[
         float,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ class Natural(Split):
     A client without a training row, because all its rows are held out or there are none, is
     refused: no partition makes up data.
     """
+
+    display: ClassVar[str] = "By column"
 
     column: Annotated[
         str,
@@ -73,6 +75,8 @@ class GroupedNatural(Natural):
     Values are assigned in order of their number of rows, largest first, each to the client with
     the fewest rows so far, so that clients end up with similar sizes.
     """
+
+    display: ClassVar[str] = "By column, grouped"
 
     clients: Clients = 5
     noun: Annotated[

@@ -166,6 +166,8 @@ def positions(owners: Owners, clients: int) -> NDArray[np.int64]:
 class IID(ClassSplit):
     """Equal shares of a random order: every client is a random sample of the whole."""
 
+    display: ClassVar[str] = "At random (IID)"
+
     def assign(
         self, train: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[Owners, Owners]:
@@ -187,6 +189,8 @@ class Dirichlet(ClassSplit):
     uses one uniform number per class and client through the inverse distribution function, so the
     partition changes smoothly with α.
     """
+
+    display: ClassVar[str] = "By label (Dirichlet)"
 
     alpha: Annotated[
         float,

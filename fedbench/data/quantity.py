@@ -22,6 +22,8 @@ class Sizes(ClassSplit):
     exponential distribution, to the power of `spread`. A spread of 0 makes all sizes equal.
     """
 
+    display: ClassVar[str] = "By size"
+
     law: Annotated[
         Law, Field(title="Distribution", description="distribution of the clients' sizes")
     ] = "lognormal"
@@ -72,6 +74,8 @@ class GivenSizes(Split):
 
     Rows beyond their sum are unused; test rows are shared out in proportion.
     """
+
+    display: ClassVar[str] = "Given sizes"
 
     leaves_out: ClassVar[bool] = True
     sizes: Annotated[

@@ -295,7 +295,7 @@ class GivenSplit(Source, family=True):
         """Return the test rows of the table."""
         if raw.held is None:
             raise ValueError(
-                (f"{raw.card.name}: a given split needs to know which rows are for testing")
+                f"{raw.card.name}: a given split needs to know which rows are for testing"
             )
         return raw.held
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class Always(Availability):
 class Bernoulli(Availability):
     """Every client is reachable with the same probability, independently in each round."""
 
+    display: ClassVar[str] = "At random"
+
     probability: Annotated[
         Share,
         Field(title="Reachable", description="probability that a client is reachable: 1 is always"),
@@ -74,6 +76,8 @@ class Diurnal(Availability):
     together are in the same part of the world (Bonawitz et al. 2019, arXiv:1902.01046; Yang et al.
     2021, arXiv:2006.06983).
     """
+
+    display: ClassVar[str] = "By time of day"
 
     period: Annotated[
         int,
@@ -151,6 +155,8 @@ class Trace(Availability):
     1, between which it is reachable, both included. A client may have several lines; one without
     any is never reachable. After the last round of the file it starts over.
     """
+
+    display: ClassVar[str] = "From a file"
 
     path: Annotated[
         str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 class LoopEngine(Engine):
     """Train one client after another with autograd: slower, for any model, and the reference."""
+
+    display: ClassVar[str] = "Reference engine"
 
     def train(
         self,

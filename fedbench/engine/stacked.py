@@ -7,7 +7,7 @@ import math
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class StackedEngine(Engine):
     A module is stacked if it is a plain sequence of dense layers, layer norms, an embedding bag and
     activations.
     """
+
+    display: ClassVar[str] = "Fast engine"
 
     chunk: Annotated[
         int | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from fedbench import tree
 from fedbench.strategies.strategy import RoundInfo, Strategy
@@ -19,6 +19,8 @@ class FineTuning(Strategy):
     fine-tuned by that round's local training (Wang et al. 2019, arXiv:1910.10252). It costs no
     gradients beyond FedAvg's, and the global model is FedAvg's.
     """
+
+    display: ClassVar[str] = "Fine-tuning"
 
     def init_client(self, params: Tree) -> Tree:
         """Return the global model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from fedbench import tree
 from fedbench.strategies.strategy import RoundInfo, Strategy, server_rate, travelled
@@ -20,6 +20,8 @@ class Scaffold(Strategy):
     gradient: cᵢ ← cᵢ − c − Δᵢ/(Kη) after K steps of size η; with momentum K is the effective number
     of steps, see `travelled`.
     """
+
+    display: ClassVar[str] = "SCAFFOLD"
 
     server_lr: Annotated[float, server_rate("θ ← θ + ηΔ")] = 1.0
 

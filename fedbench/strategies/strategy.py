@@ -95,6 +95,11 @@ class Strategy(Part, family=True):
         ),
     ] = "samples"
 
+    @classmethod
+    def display_name(cls) -> str:
+        """Return the algorithm's name, which the literature writes as one word."""
+        return cls.__dict__.get("display", "") or cls.__name__
+
     def refuses(self, training: LocalTraining) -> str | None:
         """Return why this algorithm cannot go with `training`, or None."""
         return None

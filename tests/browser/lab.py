@@ -8,9 +8,15 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, Locator, Page, expect
 
+from fedbench.spec import Part
 from tests.browser.serving import Served
 
 ROOT = "[data-fedbench=workbench]"
+NAMES = {
+    kind: cls.display_name()
+    for family in Part.__subclasses__()
+    for kind, cls in family.choices().items()
+}
 LAB = "lab/tree"
 THEMES = "JupyterLab Light", "JupyterLab Dark"
 # A notebook in a page that is there; the kernel of the one before, if any, is given to it.
@@ -260,5 +266,6 @@ class WorkbenchPage:
         self.page.keyboard.press("Enter")
 
     def choose(self, field: str, option: str) -> None:
-        """Choose from a list."""
-        self.root.get_by_role("combobox", name=field, exact=True).select_option(label=option)
+        """Choose from a list, by what it shows; a part also by its class name."""
+        label = NAMES.get(option, option)
+        self.root.get_by_role("combobox", name=field, exact=True).select_option(label=label)

@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import Lab, WorkbenchPage
+from tests.browser.lab import NAMES, Lab, WorkbenchPage
 from tests.browser.test_workbench import opened
 
 pytestmark = pytest.mark.browser
@@ -89,7 +89,9 @@ def test_a_cell_is_dragged_to_another_client_and_the_run_uses_it(lab: Lab) -> No
     wanted[4][row] += moved
     assert counts(lab) == wanted
     expect(hint).to_have_text(on_the_way)
-    expect(workbench.root.get_by_role("combobox", name="Partition")).to_have_value("Explicit")
+    expect(workbench.root.get_by_role("combobox", name="Partition")).to_have_value(
+        NAMES["Explicit"]
+    )
 
     workbench.tab("Code")
     toml = workbench.root.get_by_role("tabpanel").locator("pre").last
@@ -100,7 +102,9 @@ def test_a_cell_is_dragged_to_another_client_and_the_run_uses_it(lab: Lab) -> No
     assert json.loads(lab.run(code)) == wanted
 
     workbench.root.get_by_role("button", name="Undo").click()
-    expect(workbench.root.get_by_role("combobox", name="Partition")).to_have_value("Dirichlet")
+    expect(workbench.root.get_by_role("combobox", name="Partition")).to_have_value(
+        NAMES["Dirichlet"]
+    )
     assert counts(lab) == before
 
 
@@ -180,7 +184,9 @@ def test_the_designer_and_lists_of_parts_are_accessible(lab: Lab) -> None:
     workbench, editor = designer(lab)
     workbench.choose("Skews", "FeatureNoise")
     workbench.root.get_by_role("button", name="Add", exact=True).click()
-    expect(workbench.root.get_by_role("combobox", name="Skew 1")).to_have_value("FeatureNoise")
+    expect(workbench.root.get_by_role("combobox", name="Skew 1")).to_have_value(
+        NAMES["FeatureNoise"]
+    )
     editor.focus()
     editor.press("ArrowRight")
     editor.press("+")

@@ -68,7 +68,7 @@ def test_it_is_as_the_data_are() -> None:
 
 @pytest.mark.parametrize("wrong", [{"seen": 2}, {"seen": 8}, {"first": 4}, {"periods": 3}])
 def test_periods_that_do_not_fit_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValidationError, match=r"take first ≤ seen < periods"):
+    with pytest.raises(ValidationError, match=r"choose first ≤ seen < periods"):
         THIRD.replace(**wrong)
 
 
@@ -77,7 +77,9 @@ def test_data_without_time_are_refused(tmp_path: Path) -> None:
         Arriving.from_dict({"data": {"kind": "Digits"}})
     frame = pd.DataFrame({"a": np.arange(40.0) % 5, "y": np.arange(40.0) % 7})
     untimed = Arriving(data=fb.Table(frame, target="y", task="regression"))
-    with pytest.raises(ValueError, match=r"data\.data: Table does not say when a row was seen"):
+    with pytest.raises(
+        ValueError, match=r"data\.data: Table does not record when a row was observed"
+    ):
         untimed.load()
     missing = Arriving(data=fb.Table(path=str(tmp_path / "no.csv"), target="y"))
     found = missing.refuses()
@@ -132,6 +134,6 @@ def test_what_may_follow(after: Source, field: str | None, words: str) -> None:
 
 def test_time_does_not_go_back() -> None:
     found = THIRD.follows(THIRD.replace(seen=5))
-    assert found is not None and found[0] == "seen" and "5 periods were over" in found[1]
+    assert found is not None and found[0] == "seen" and "5 periods have already arrived" in found[1]
     found = THIRD.follows(CITY)
     assert found is not None and found[0] == "kind" and "CityLoad" in found[1]

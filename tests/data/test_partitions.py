@@ -173,7 +173,7 @@ def test_periods_follow_each_other() -> None:
         assert rows.test_time[test == k].max() < rows.time[train == k + 1].min()
     later = replace(rows, test_time=rows.test_time + 1e9)
     assert set(fb.ByTime(clients=4).owners(later, np.random.default_rng(0))[1]) == {3}
-    with pytest.raises(ValueError, match="does not say when a row was seen"):
+    with pytest.raises(ValueError, match="does not record when a row was observed"):
         FederatedDataset.build(fb.Wine(), fb.ByTime(clients=3), 0)
 
 
@@ -193,7 +193,7 @@ def test_counts_made_by_hand_are_what_the_clients_hold() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"counts": ((1, 2), (1,))}, r"counts\.1\n.*it has 1 classes and the first client 2"),
+        ({"counts": ((1, 2), (1,))}, r"counts\.1\n.*it has 1 classes and the first client has 2"),
         ({"counts": ((1, 2), (0, 0))}, r"counts\.1\n.*needs at least one training sample"),
         ({"counts": ((1, -2),)}, r"counts\.0\.1\n.*must be at least 0"),
         ({"counts": ((1, 2),), "names": ("a", "b")}, r"names\n.*there are 1 clients and 2 names"),
@@ -209,10 +209,10 @@ def test_counts_that_the_data_do_not_have() -> None:
     wines = fb.Experiment(data=fb.Wine())
     with pytest.raises(ValidationError, match=r"partition\.counts\n.*add up to 900 training"):
         wines.replace(partition=fb.Explicit(counts=((300, 300, 300),)))
-    with pytest.raises(ValueError, match="2 classes are dealt out and Wine has 3"):
+    with pytest.raises(ValueError, match="2 classes are given and Wine has 3"):
         wines.replace(partition=fb.Explicit(counts=((3, 3),))).federation()
     there = int(np.bincount(fb.Wine().load().y)[2])
-    with pytest.raises(ValueError, match=rf"50 .* of class 'grower 3' .* has {there}; take"):
+    with pytest.raises(ValueError, match=rf"50 .* of class 'grower 3' .* has {there}; ask"):
         wines.replace(partition=fb.Explicit(counts=((1, 1, 50),))).federation()
 
 

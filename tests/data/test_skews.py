@@ -136,8 +136,8 @@ def test_skews_compose_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("data", "skew", "said"),
     [
-        (fb.Wine(), fb.Rotation(), r"skews\.0\.kind\n.*of shape \(13,\), are no images"),
-        (fb.DiabetesProgression(), fb.LabelPermutation(), "has no classes to exchange"),
+        (fb.Wine(), fb.Rotation(), r"skews\.0\.kind\n.*of shape \(13,\), are not images"),
+        (fb.DiabetesProgression(), fb.LabelPermutation(), "has no classes to permute"),
     ],
 )
 def test_a_skew_that_does_not_fit_is_refused(data, skew: Skew, said: str) -> None:

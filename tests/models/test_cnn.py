@@ -92,7 +92,7 @@ def test_the_smallest_image() -> None:
         (
             (3, 3, 9),
             (),
-            "CNN with 2 convolutions takes images of 4 × 4 pixels at least, and the data are "
+            "CNN with 2 convolutions takes images of at least 4 × 4 pixels, and the data are "
             "arrays of 3 × 3 × 9 numbers; choose Linear or MLP",
         ),
     ],

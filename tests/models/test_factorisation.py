@@ -77,7 +77,7 @@ def test_liking_is_a_logit() -> None:
 
 def test_three_classes_are_refused() -> None:
     card = replace(RATINGS, task="classification", classes=("a", "b", "c"))
-    with pytest.raises(ValueError, match="gives one number and Films has 3 classes; make it two"):
+    with pytest.raises(ValueError, match="outputs one number and Films has 3 classes"):
         fb.MatrixFactorisation().build(card)
 
 

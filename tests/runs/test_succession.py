@@ -63,7 +63,7 @@ def test_rounds_go_on_with_what_came_in() -> None:
     [
         ({"data.first": 2}, r"data\.first: .*keep first = 3"),
         ({"data.first": 2, "data.seen": 2}, r"data\.first"),
-        ({"data": CITY.data}, r"data\.kind: CityLoad is measured by its own"),
+        ({"data": CITY.data}, r"data\.kind: CityLoad is standardised by its own"),
         ({"data.data.drift": 1.0}, r"data\.data: .*keep data = fb\.CityLoad"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_saved_run_goes_on_right_after(tmp_path: Path) -> None:
         stepped(session, 3)
         assert [row.metrics for row in session.history.rows] == expected
         assert [note.round for note in session.history.amendments] == [3, 4]
-    with pytest.raises(StoreError, match=r"data\.seen: time does not go back"):
+    with pytest.raises(StoreError, match=r"data\.seen: \d+ periods have already arrived"):
         fb.resume(tmp_path / "three", data=CITY)
 
 

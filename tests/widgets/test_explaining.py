@@ -20,8 +20,8 @@ def lines(cls: type, name: str) -> list[str]:
 
 def test_a_field_says_one_sentence_its_formula_and_its_bounds() -> None:
     assert lines(fb.FedProx, "mu") == [
-        "Strength of the pull towards the global model θ: 0 is FedAvg, large keeps local steps "
-        "short.",
+        "Strength of the pull towards the global model θ: 0 is FedAvg, larger keeps local models "
+        "closer to it.",
         "g + μ(w − θ)",
         "0 or more; default 0.01",
     ]
@@ -43,13 +43,13 @@ def test_local_noise_is_counted_in_twice_the_clip() -> None:
 
 
 def test_a_chosen_part_says_what_it_does_and_where_it_is_from() -> None:
-    assert about_part(fb.Dirichlet, "how the data lie with the clients").split("\n") == [
-        "How the data lie with the clients. Dirichlet: Each class is shared out by proportions "
-        "drawn from Dirichlet(α) over the clients.",
+    assert about_part(fb.Dirichlet, "how the data are split among the clients").split("\n") == [
+        "How the data are split among the clients. Dirichlet: Split each class among the clients "
+        "by proportions drawn from Dirichlet(α).",
         "",
         "Yurochkin et al. 2019 (arXiv:1905.12022), as in NIID-Bench (arXiv:2102.02079)",
     ]
-    assert about_part(fb.Krum).split("\n")[2] == "Blanchard et al. 2017"
+    assert about_part(fb.Krum).split("\n")[2] == "Blanchard et al. 2017 (arXiv:1703.02757)"
 
 
 def words(widget: object) -> str:

@@ -161,7 +161,7 @@ def test_the_first_thing_that_is_wrong_is_named_as_the_form_names_it() -> None:
     number.value = "abc"
     run = shown._sections["Run"]
     assert shown.wrong == "Run › Seed: must be a whole number"
-    assert "fb-wrong" in run._dom_classes and "see the red line" in run.titles[0]
+    assert "fb-wrong" in run._dom_classes and "needs attention" in run.titles[0]
     number.value = "1"
     assert shown.wrong == ""
     assert "fb-wrong" not in run._dom_classes and "seed 1" in run.titles[0]
@@ -169,7 +169,7 @@ def test_the_first_thing_that_is_wrong_is_named_as_the_form_names_it() -> None:
 
 def test_text_that_is_no_number_is_refused_with_its_place() -> None:
     shown = form(fb.Experiment(model=fb.MLP(hidden=(8,))))
-    control(shown, "Hidden", widgets.Text).value = "8, eight"
+    control(shown, "Hidden units", widgets.Text).value = "8, eight"
     assert shown.experiment is None
     assert [each.path for each in shown.problems] == ["model.hidden.1"]
     assert len(reasons(shown)) == 1

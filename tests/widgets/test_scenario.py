@@ -126,7 +126,7 @@ def test_a_run_that_is_loaded_again_is_the_scenario_changed() -> None:
 def test_a_real_set_that_is_not_there_is_not_offered(nothing: Path) -> None:
     shown = form(medical())
     chooser = shown.scenario
-    assert [label for label, _ in chooser.data.options] == ["Hospitals", "HeartDisease (real)"]
+    assert [label for label, _ in chooser.data.options] == ["Hospitals", "Heart disease (real)"]
     assert chooser.data.disabled
     assert "HeartDisease is not on this machine" in chooser.lacking.value
     chooser.data.value = True  # as a page that is behind might send

@@ -181,7 +181,7 @@ def test_a_message_that_is_none_is_answered_in_words(page: Page, asked: dict[str
 def test_a_budget_over_fixed_noise_is_refused(page: Page) -> None:
     fixed = EXPERIMENT.replace(**{"privacy.noise_multiplier": 1.0})
     assert "let the noise follow from ε" in ask(page, {"privacy.epsilon": "1, 2"}, 1, fixed)
-    assert "something in the form is wrong" in ask(page, {"privacy.epsilon": "1"}, 1, None)
+    assert "a setting in the form needs attention" in ask(page, {"privacy.epsilon": "1"}, 1, None)
 
 
 def test_cancel_and_go_on_and_close(page: Page) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import NoneType
 from typing import Any, get_args
@@ -74,7 +74,7 @@ class Group:
         if len(self._kinds) > 1 or (issubclass(family, Part) and family.family):
             self.choice = made(
                 widgets.Dropdown,
-                options=[(_words(kind), kind) for kind in self._kinds],
+                options=_options(self._kinds),
                 description=title,
                 classes=[place(path)],
             )
@@ -100,7 +100,7 @@ class Group:
             kind = spec.kind()
             if kind not in self._kinds:
                 self._kinds[kind] = type(spec)
-                self.choice.options = [*self.choice.options, (_words(kind), kind)]
+                self.choice.options = _options(self._kinds)
             self.choice.value = kind
         self._show_fields(cls)
         for name, field in self._fields.items():
@@ -232,7 +232,7 @@ class Several:
         self.title = title = str(field.title)
         self.choice = made(
             widgets.Dropdown,
-            options=[(_words(kind), kind) for kind in family.choices()],
+            options=_options(family.choices()),
             description=title,
             classes=[says(about_field(field))],
         )
@@ -376,5 +376,6 @@ def _within(path: str, root: str) -> bool:
     return not root or path == root or path.startswith(f"{root}.")
 
 
-def _words(kind: str) -> str:
-    return kind.rpartition(":")[2]
+def _options(kinds: Mapping[str, type[Spec]]) -> list[tuple[str, str]]:
+    """Return the options of a list of kinds: the name that a person reads, and the kind."""
+    return [(cls.display_name(), kind) for kind, cls in kinds.items()]

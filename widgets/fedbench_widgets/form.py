@@ -173,26 +173,27 @@ class Form:
             if any(name in names for name in wrong):
                 section.selected_index = 0  # a reason that is folded away helps nobody
                 section.add_class(WRONG)
-                self._summarise(title, "see the red line")
+                self._summarise(title, "needs attention")
 
     def _title(self) -> None:
         self._summarise("Scenario", self.scenario.summary)
         experiment = self.experiment
         if experiment is None:
             return
+        strategy = experiment.strategy
         words = {
-            "Data": experiment.data.kind(),
-            "Clients": f"{experiment.clients} · {experiment.partition.kind()}",
-            "Model": experiment.model.kind(),
+            "Data": experiment.data.display_name(),
+            "Clients": f"{experiment.clients} · {experiment.partition.display_name()}",
+            "Model": experiment.model.display_name(),
             "Training": _length(experiment),
-            "Aggregation": f"{experiment.strategy.kind()} · {experiment.strategy.weighting}",
+            "Aggregation": f"{strategy.display_name()} · {strategy.weighting}",
             "Privacy": _promise(experiment),
             "Run": f"{experiment.rounds} rounds · seed {experiment.seed}",
         }
         for title in self._sections.keys() - {"Scenario"}:
             part = getattr(experiment, title.lower(), None)
-            words.setdefault(title, part.kind() if isinstance(part, Part) else "")
-            self._summarise(title, words[title].rpartition(":")[2])
+            words.setdefault(title, part.display_name() if isinstance(part, Part) else "")
+            self._summarise(title, words[title])
 
     def _summarise(self, title: str, words: str) -> None:
         # the en space parts the name from the summary, which the style sheet cannot see

@@ -138,8 +138,8 @@ class Chooser:
             if scenario is not None and scenario.real is not None:
                 lacking = scenario.lacks()
                 self.data.options = [
-                    (scenario().data.kind(), False),
-                    (f"{scenario(real=True).data.kind()} (real)", True),
+                    (scenario().data.display_name(), False),
+                    (f"{scenario(real=True).data.display_name()} (real)", True),
                 ]
                 self.data.value = self._real
                 self.data.disabled = bool(lacking) and not self._real

@@ -80,7 +80,7 @@ class Sweeping:
                 self._sweeps[-1].resume()
             elif isinstance(asked, dict):
                 if experiment is None:
-                    raise ValueError("something in the form is wrong: see the red line")
+                    raise ValueError("a setting in the form needs attention: see its red message")
                 over, seeds = asked.get("over"), asked.get("seeds")
                 if not isinstance(over, dict) or not over:
                     raise ValueError("choose a setting to go through")

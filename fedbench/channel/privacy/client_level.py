@@ -31,6 +31,8 @@ class ClientLevelDP(Private):
     differ in whether a client's updates are nothing. The noise is floating-point: a simulation.
     """
 
+    display: ClassVar[str] = "Client-level DP"
+
     unit: ClassVar[str] = "client"
     level: ClassVar[str] = "client-level"
     neighbours: ClassVar[str] = "all that one client holds is there or not"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -46,6 +46,8 @@ class PerLayerClipping(Clipping):
 
     Source: McMahan et al. 2018 (arXiv:1710.06963). Large layers cannot crowd out small ones.
     """
+
+    display: ClassVar[str] = "Per-layer clipping"
 
     def groups(self, payload: Tree) -> list[list[str]]:
         """Return the leaves of each layer."""

@@ -24,6 +24,8 @@ class ExampleLevelDP(Private):
     simulation.
     """
 
+    display: ClassVar[str] = "Example-level DP"
+
     unit: ClassVar[str] = "example"
     level: ClassVar[str] = "example-level"
     neighbours: ClassVar[str] = "one example of one client is there or not"

@@ -75,6 +75,8 @@ class LocalGaussian(LocalDP):
     at once. C bounds the Euclidean norm.
     """
 
+    display: ClassVar[str] = "Local DP, Gaussian noise"
+
     noise_multiplier: Annotated[
         float | None,
         noise_field(OWN, "Δ_i + N(0, (2zC)²), ‖Δ_i‖ ≤ C"),
@@ -95,6 +97,8 @@ class LocalLaplace(LocalDP):
     C bounds the sum of absolute values, so noise grows with the model much faster than Gaussian
     noise does; what it buys is that ε holds without any δ, rounds × 1/z of it.
     """
+
+    display: ClassVar[str] = "Local DP, Laplace noise"
 
     kind_of_noise: ClassVar[Kind] = "laplace"
     noise_multiplier: Annotated[

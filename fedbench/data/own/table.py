@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from os import PathLike
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class Table(RandomSplit, Timed):
     it is the latest rows; and rows of one `unit`, such as a patient, are never parted. A DataFrame
     is remembered in this process only: an experiment to be kept wants a file.
     """
+
+    display: ClassVar[str] = "Your own table"
 
     path: Annotated[
         str,

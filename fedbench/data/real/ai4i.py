@@ -39,6 +39,8 @@ class AI4I2020(RandomSplit):
     Five measurements, with indicators of the quality.
     """
 
+    display: ClassVar[str] = "AI4I 2020"
+
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (len(NUMBERS) + len(QUALITY),)
     ranked: ClassVar[bool] = True

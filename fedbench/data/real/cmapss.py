@@ -43,6 +43,8 @@ class CMAPSS(GivenSplit):
     wear. The test set is the last known flight of each test engine, as published.
     """
 
+    display: ClassVar[str] = "C-MAPSS"
+
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (2 * len(SENSORS) + len(SETTINGS) + len(CONDITIONS),)
     files: ClassVar[tuple[File, ...]] = (

@@ -99,6 +99,8 @@ class Diabetes130(RandomSplit):
     client.
     """
 
+    display: ClassVar[str] = "Diabetes 130"
+
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (52,)
     ranked: ClassVar[bool] = True

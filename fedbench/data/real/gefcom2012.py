@@ -51,6 +51,8 @@ class GEFCom2012(Relative):
     and the latest fifth is the test set.
     """
 
+    display: ClassVar[str] = "GEFCom 2012"
+
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (LAGS + len(CALENDAR) + 1 + STATIONS + 1,)
     relative: ClassVar[int] = LAGS

@@ -28,6 +28,8 @@ class LosLoop(TimeSplit):
     speed `ahead` steps later (arXiv:1811.05320). The latest fifth is the test set.
     """
 
+    display: ClassVar[str] = "Los-loop"
+
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (PAST + 2,)
     files: ClassVar[tuple[File, ...]] = (

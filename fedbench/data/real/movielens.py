@@ -24,6 +24,8 @@ class MovieLens100K(Source):
     rating is told from later ones of the same person.
     """
 
+    display: ClassVar[str] = "MovieLens 100K"
+
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (2,)
     vocabulary: ClassVar[tuple[int, ...]] = (USERS, FILMS)

@@ -29,6 +29,8 @@ class TinyShakespeare(GivenSplit):
     character is to be told; no test row sees a character that was trained on.
     """
 
+    display: ClassVar[str] = "Tiny Shakespeare"
+
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (LENGTH,)
     vocabulary: ClassVar[tuple[int, ...]] = (DISTINCT + 1,)

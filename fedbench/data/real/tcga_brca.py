@@ -36,6 +36,8 @@ class TCGABRCA(GivenSplit):
     are left at 5 years and 505 at 3.
     """
 
+    display: ClassVar[str] = "TCGA-BRCA"
+
     task: ClassVar[Task] = "classification"
     shape: ClassVar[tuple[int, ...]] = (FEATURES,)
     files: ClassVar[tuple[File, ...]] = (
