@@ -9,7 +9,6 @@ import io
 import os
 import pickle
 import signal
-import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from fedbench import tree
 from fedbench.engine.shared import Layout, Shelf
+from fedbench.usercode import explained, remember, shown
 
 TASKS = 4  # runs whose task a worker keeps, for two that go on by turns
 
@@ -104,11 +104,12 @@ def _do(
 
 def _failure(error: BaseException) -> tuple[str, Any, str]:
     """Return an exception in a form that surely travels."""
-    detail = "".join(traceback.format_exception(error))
+    detail = shown(error)
+    remember(error)
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        error = RuntimeError(f"{type(error).__name__}: {error}")
+        error = RuntimeError(explained(error))
     return "failed", error, detail
 
 

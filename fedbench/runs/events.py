@@ -80,10 +80,11 @@ class Amended:
 
 @dataclass(frozen=True)
 class Failed:
-    """Training raised an exception; `detail` is its traceback."""
+    """Training raised the exception `error`; `detail` is its traceback."""
 
     message: str
     detail: str
+    error: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 Event = RoundDone | StateChanged | Cautioned | Amended | Failed

@@ -1,13 +1,17 @@
-"""Telling others what happens, in order and never under a lock."""
+"""Events on their way to listeners, in order and never under a lock."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from fedbench.runs.events import Cautioned
+from fedbench.usercode import explained, shown
 
 E = TypeVar("E")
 Listener = Callable[[E | Cautioned], None]
@@ -62,6 +66,16 @@ class Listeners(Generic[E]):
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception as error:  # nothing must end by what somebody makes of it
-                self._listeners.remove(listener)
-                self.add(Cautioned(f"a listener raised {error!r} and hears no more"))
+            except Exception as error:  # a listener's fault must not end the run
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+                self.add(Cautioned(f"a listener was unsubscribed as it raised {explained(error)}"))
+                _warn(error)
+
+
+def _warn(error: Exception) -> None:
+    """Warn with the traceback, at the line that raised, and each time anew."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    text = f"a listener raised an exception and was unsubscribed:\n{shown(error)}"
+    with contextlib.suppress(RuntimeWarning):  # where warnings are errors, the run goes on
+        warnings.warn_explicit(text, RuntimeWarning, frame.f_code.co_filename, line)

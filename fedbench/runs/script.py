@@ -11,7 +11,7 @@ from fedbench.runs.session import Session
 
 
 class RunFailed(RuntimeError):
-    """A run ended by an exception; `history` keeps the rounds before it."""
+    """A run ended by an exception, its `__cause__`; `history` keeps the rounds before it."""
 
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ def run(experiment: Experiment, *, progress: bool | None = None) -> History:
             raise
         _show(bar, session.history)
     if session.failure is not None:
-        raise RunFailed(session.failure.message, session.history)
+        raise RunFailed(session.failure.message, session.history) from session.failure.error
     return session.history
 
 

@@ -6,7 +6,6 @@ import asyncio
 import atexit
 import threading
 import time
-import traceback
 import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from fedbench.runs.listeners import Listeners
 from fedbench.runs.naive import unproven
 from fedbench.runs.succession import refusal
 from fedbench.runs.warning_signs import outliers, worsened
+from fedbench.usercode import explained, shown
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,8 @@ class Session:
 
     States: idle, running, paused, stopping, done, failed. Commands return at once and take effect
     between two rounds; `wait` blocks. Listeners hear every event in order, in the training thread
-    or in that of a command, and may give commands themselves; one that raises hears no more.
+    or in that of a command, and may give commands themselves. A listener that raises is
+    unsubscribed, with a warning that holds its traceback and a `Cautioned` event for the others.
     Training sets torch to one thread, for the whole process: that is steadier, and the order of its
     sums does not depend on the machine's load.
     """
@@ -331,9 +332,8 @@ class Session:
             self._listeners.add(note)
 
     def _fail(self, error: BaseException) -> None:
-        detail = "".join(traceback.format_exception(error))
         with self._changed:
-            self.failure = Failed(str(error) or type(error).__name__, detail)
+            self.failure = Failed(explained(error), shown(error), error)
             self.history.ended = f"failed: {self.failure.message}"
             self._listeners.add(self.failure)
             self._become("failed", self.failure.message)

@@ -18,6 +18,7 @@ from fedbench.experiment import Experiment
 from fedbench.kinds import code_digest
 from fedbench.runs import RoundDone
 from fedbench.study.baselines import baselines
+from fedbench.usercode import explained
 
 if TYPE_CHECKING:
     from fedbench.runs.rounds import Progress, Rounds
@@ -67,7 +68,7 @@ class Job:
         try:
             found = baselines(self.experiment, go_on=go_on)
         except Exception as error:
-            return {"error": str(error) or type(error).__name__}
+            return {"error": explained(error)}
         if found is None:
             raise GivenUp
         return {"levels": _plain(found.levels), "error": ""}
@@ -145,7 +146,7 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
     except GivenUp:
         raise
     except Exception as failure:  # one run that fails is a result of the sweep
-        error = str(failure) or type(failure).__name__
+        error = explained(failure)
     last = rows[-1] if rows else None
     return Outcome(
         metrics={} if last is None else last.metrics,

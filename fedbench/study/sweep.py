@@ -43,7 +43,8 @@ class Sweep:
     """Runs the points of a grid in worker processes; made and started by `fedbench.sweep`.
 
     States: running, cancelled, done. Commands return at once. Listeners hear every event in order,
-    in a thread of the sweep's or in that of a command; one that raises hears no more. A sweep that
+    in a thread of the sweep's or in that of a command; one that raises is unsubscribed, with a
+    warning that holds its traceback. A sweep that
     nobody holds any more ends.
     """
 

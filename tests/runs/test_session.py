@@ -139,6 +139,7 @@ def test_the_table_has_a_row_a_round() -> None:
     assert history.participation().to_numpy().all()
 
 
+@pytest.mark.filterwarnings("ignore:a listener raised")
 def test_a_listener_that_raises_hears_no_more_and_the_run_goes_on() -> None:
     session, heard = fb.Session(SMALL), []
 
