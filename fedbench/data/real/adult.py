@@ -46,10 +46,10 @@ UNKNOWN = "not known"
 
 
 class AdultIncome(GivenSplit):
-    """Whether somebody earns more than $50,000 a year, US census of 1994 (Kohavi 1996).
+    """Whether a person earns more than $50,000 a year, US census of 1994 (Kohavi 1996).
 
-    Five numbers, and seven coded columns as one indicator for each of their values, "not known"
-    being one. The test set is the publishers'.
+    Five numbers, and seven coded columns as one indicator for each of their values, including "not
+    known". The test set is the publishers'.
     """
 
     task: ClassVar[Task] = "classification"
@@ -130,11 +130,11 @@ class AdultIncome(GivenSplit):
             classes=("up to $50,000", "more than $50,000"),
             client="education",
             traps=(
-                "no holder is named: education, occupation and others stand in for one, and are "
-                "features as well",
+                "no column names a holder: education, occupation and others stand in for one, "
+                "and are features as well",
                 "76 % earn less: accuracy misleads",
-                "the census weight (fnlwgt) tells nothing of a person and is left out, so shares "
-                "are not those of the population",
+                "the census weight (fnlwgt) describes no person and is left out, so shares are "
+                "not those of the population",
                 "labels of the test file end in a full stop",
                 "incomes of 1994: $50,000 was worth about twice as much",
             ),

@@ -88,8 +88,8 @@ class AI4I2020(RandomSplit):
             client="quality",
             traps=(
                 "simulated by its author, by rules that trees find at once",
-                "five columns tell how a machine failed and are not features: they would be the "
-                "answer",
+                "five columns record how a machine failed and are not features: they contain "
+                "the answer",
                 "3.4 % fail: accuracy misleads",
                 "18 random failures are not marked as failures, and 9 marked ones have no mode",
             ),

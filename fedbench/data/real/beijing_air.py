@@ -75,9 +75,9 @@ def _file(station: str, size: int, sha256: str) -> File:
 class BeijingAir(TimeSplit):
     """PM2.5 in the air at twelve stations, March 2013 to February 2017 (Zhang et al. 2017).
 
-    Six earlier values, the other pollutants and the weather as last known, and the calendar. What
-    is missing is stood in for by what was known at most six hours before, never by what came later;
-    hours that lack something even so are left out. The latest fifth is the test set.
+    Six earlier values, the other pollutants and the weather as last known, and the calendar. A
+    missing value is replaced by the last one known, at most six hours before, never by a later one;
+    hours that remain incomplete are dropped. The latest fifth is the test set.
     """
 
     task: ClassVar[Task] = "regression"
@@ -179,8 +179,8 @@ class BeijingAir(TimeSplit):
             client="station",
             traps=(
                 "382 to 953 hours a station have no PM2.5, often many in a row",
-                "the stations breathe the same air: neighbours are not independent",
-                "the target has a long tail, to 999 µg/m³, where the instrument ends",
+                "the stations measure the same air: neighbours are not independent",
+                "the target has a long tail, up to 999 µg/m³, where the instrument saturates",
             ),
         )
 

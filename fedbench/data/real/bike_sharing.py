@@ -115,8 +115,10 @@ class BikeSharing(TimeSplit):
             traps=(
                 "casual and registered rentals sum to the target: neither may be a feature",
                 "165 hours are absent, most of them at night and in storms",
-                "2012 has far more rentals than 2011: the test set lies above what was learnt",
-                "the test set is August to December 2012: it holds no spring and hardly a winter",
+                "2012 has far more rentals than 2011: the test targets are higher than the "
+                "training targets",
+                "the test set is August to December 2012: it contains no spring and hardly any "
+                "winter",
             ),
         )
 

@@ -38,8 +38,8 @@ class CMAPSS(GivenSplit):
     """How many flights an engine has left, 709 engines of four fleets (Saxena and Goebel 2008).
 
     Settings and sensors of a flight, the mean of each sensor over the last `window` flights, and
-    which of six operating conditions it was; sensors are measured against all training flights in
-    the same condition. Remaining life counts at most `ceiling` flights, since a new engine shows no
+    which of six operating conditions it was; sensors are standardised by all training flights in
+    the same condition. Remaining life is capped at `ceiling` flights, since a new engine shows no
     wear. The test set is the last known flight of each test engine, as published.
     """
 
@@ -116,8 +116,8 @@ class CMAPSS(GivenSplit):
             le=50,
             title="Window",
             description=(
-                "over how many of the last flights each sensor is averaged: more are "
-                "smoother and slower"
+                "number of latest flights that each sensor is averaged over: more are smoother "
+                "and slower"
             ),
             json_schema_extra={"slider": [1, 50, 1], "unit": "flights"},
         ),
@@ -128,7 +128,9 @@ class CMAPSS(GivenSplit):
             ge=1,
             le=1000,
             title="Ceiling",
-            description="remaining life counts at most this, as an engine shows no wear before",
+            description=(
+                "remaining life is capped at this value, because an engine shows no wear before"
+            ),
             json_schema_extra={
                 "slider": [50, 300, 5],
                 "unit": "flights",
@@ -214,15 +216,15 @@ class CMAPSS(GivenSplit):
             client="fleet",
             traps=(
                 "an engine has a hundred or more training rows and one test row",
-                f"remaining life counts at most {self.ceiling} flights: scores of another ceiling "
-                "cannot be compared",
+                f"remaining life is capped at {self.ceiling} flights: scores with another "
+                "ceiling cannot be compared",
                 f"within a condition sensors are cut off at {FAR:g} standard deviations",
                 "sensors depend on the operating condition more than on wear; two fleets know one "
                 "condition, two know six",
                 "the readme of the data swaps the numbers of engines of FD004: there are 249 for "
                 "training and 248 for test",
-                "with engines as clients a test engine is put to the training engine of the same "
-                "number, which it has nothing to do with",
+                "with engines as clients, a test engine goes to the training engine of the "
+                "same number, which is unrelated to it",
             ),
         )
 

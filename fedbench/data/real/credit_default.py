@@ -109,11 +109,12 @@ class CreditDefault(RandomSplit):
             classes=("paid", "default"),
             client="education",
             traps=(
-                "no bank is named: education, marriage and age band stand in for one, and are "
-                "features as well",
+                "no column names a bank: education, marriage and age band stand in for one, "
+                "and are features as well",
                 "education 0, 5 and 6 and marriage 0 are not documented (345 and 54 rows) and are "
                 "counted as other",
-                "a delay of -1 is paid duly; -2 and 0 are not documented and stay as they are",
+                "a delay of -1 means paid on time; -2 and 0 are not documented and are kept as "
+                "they are",
                 "amounts have long tails: a payment lies 73 standard deviations from the mean",
                 "78 % pay: accuracy misleads",
             ),

@@ -91,12 +91,12 @@ AGES = 10
 
 
 class Diabetes130(RandomSplit):
-    """Whether a patient with diabetes is back within 30 days (Strack et al. 2014).
+    """Whether a patient with diabetes is readmitted within 30 days (Strack et al. 2014).
 
     99,343 admissions of 69,990 patients to 130 US hospitals, 1999 to 2008, without those that ended
-    in death or a hospice. Nine numbers, and coded columns as indicators. All admissions of
-    a patient lie on one side of the split and, since groups are those of the first, with one
-    client.
+    in death or a hospice. Nine numbers, and coded columns as indicators. All admissions of a
+    patient are on one side of the split and, since groups are those of the first admission, with
+    one client.
     """
 
     display: ClassVar[str] = "Diabetes 130"
@@ -170,12 +170,12 @@ class Diabetes130(RandomSplit):
             classes=("no", "yes"),
             client="specialty",
             traps=(
-                "the 130 hospitals are not named: the specialty of the admitting physician, not "
-                "known of half the patients, stands in for one",
+                "the 130 hospitals are not named: the specialty of the admitting physician, "
+                "unknown for half the patients, stands in for one",
                 "2,423 admissions that ended in death or a hospice are left out: they cannot be "
                 "followed by another",
-                "patients come back, some 40 times: rows are not independent",
-                "11 % are back within 30 days: accuracy misleads",
+                "patients return, some of them 40 times: rows are not independent",
+                "11 % are readmitted within 30 days: accuracy misleads",
                 "weight, payer and the diagnoses after the first are left out",
             ),
         )

@@ -47,7 +47,7 @@ class GEFCom2012(Relative):
 
     From the Global Energy Forecasting Competition: six earlier loads, the calendar, holidays, and
     the temperatures of 11 stations in that hour, with the square of their mean. The weeks that
-    competitors had to fill in are taken from the solution. The load is measured by the zone's mean,
+    competitors had to fill in are taken from the solution. The load is relative to the zone's mean,
     and the latest fifth is the test set.
     """
 
@@ -149,14 +149,14 @@ class GEFCom2012(Relative):
             target_unit="of the zone's mean",
             client="zone",
             traps=(
-                "temperatures are those that were measured: a real forecast would have a weather "
-                "forecast in their place",
-                "it is not told which station lies in which zone",
-                "zone 9 is an industrial customer whose load follows no weather",
-                "zones 2, 3 and 7 are one series in three sizes",
-                "the load of zone 10 more than doubles within the test period, and its error alone "
-                "outweighs that of most others: look at zones one by one",
-                "zone 21 of the solution is the sum of all others, and is left out",
+                "temperatures are measured ones: a real forecast would use a weather forecast "
+                "instead",
+                "which station is in which zone is not documented",
+                "zone 9 is an industrial customer whose load does not depend on the weather",
+                "zones 2, 3 and 7 are one series at three scales",
+                "the load of zone 10 more than doubles within the test period, and its error "
+                "outweighs that of most others: look at each zone separately",
+                "zone 21 of the solution is the sum of all others and is left out",
             ),
         )
 

@@ -108,7 +108,7 @@ CODES: dict[int, tuple[str, dict[str, str]]] = {
 
 
 class GermanCredit(RandomSplit):
-    """Whether a credit turns out bad, 1000 customers of a bank (Hofmann 1994, Statlog).
+    """Whether a loan defaults, 1000 customers of a bank (Hofmann 1994, Statlog).
 
     Seven numbers, and the 13 coded columns as one indicator for each of their values.
     """
@@ -163,12 +163,12 @@ class GermanCredit(RandomSplit):
             classes=("good", "bad"),
             client="purpose",
             traps=(
-                "no branch is named: purpose and personal status stand in for one, and are "
-                "features as well",
-                "bad credits were drawn more often than they occur: 300 of 1000",
-                "to the donor a bad credit that is granted costs five times a good one refused: "
-                "accuracy misleads",
-                "personal status mixes sex with marital state, and single women do not occur",
+                "no column names a branch: purpose and personal status stand in for one, and "
+                "are features as well",
+                "defaults are over-sampled: 300 of 1000",
+                "according to the donor, granting a bad loan costs five times as much as "
+                "refusing a good one: accuracy misleads",
+                "personal status mixes sex with marital status, and single women do not occur",
             ),
         )
 

@@ -44,7 +44,7 @@ class HeartDisease(RandomSplit):
     """Whether a patient has heart disease, 740 patients of four hospitals (Detrano et al. 1989).
 
     Features and rows are those of FLamby (du Terrail et al. 2022, arXiv:2210.04620): slope, vessels
-    and thal are left out, since most hospitals did not note them, and then incomplete patients.
+    and thal are left out because most hospitals did not record them, and then incomplete patients.
     """
 
     task: ClassVar[Task] = "classification"
@@ -67,8 +67,10 @@ class HeartDisease(RandomSplit):
         Literal["pooled", "local"],
         Field(
             title="Scaling",
-            description="whether features are standardised by the training rows of all hospitals, "
-            "or of each by its own, so that no statistics need to be shared",
+            description=(
+                "whether features are standardised by the training rows of all hospitals "
+                "together, or of each hospital separately, so that no statistics are shared"
+            ),
         ),
     ] = "pooled"
 
@@ -100,9 +102,9 @@ class HeartDisease(RandomSplit):
             classes=("none", "disease"),
             client="hospital",
             traps=(
-                "cholesterol is 0 where it was not measured, at all 46 Swiss patients and some of "
-                "Long Beach: it tells the hospital as much as the patient",
-                "of the Swiss patients kept here all but one are ill",
+                "cholesterol is 0 where it was not measured, for all 46 Swiss patients and "
+                "some of Long Beach: it reveals the hospital as much as the patient",
+                "all but one of the Swiss patients kept here are ill",
             ),
         )
         hospital = Column(HOSPITALS, np.repeat(np.arange(len(HOSPITALS)), COMPLETE))

@@ -21,7 +21,7 @@ IMAGES, LABELS = 16, 8  # bytes of the headers
 class Idx(GivenSplit, family=True):
     """A set in the idx format: training images and labels, test images and labels.
 
-    `files` are in this order. Pixels are in [0, 1] and stay as they are: their scale is known
+    `files` are in this order. Pixels are in [0, 1] and are not standardised: their scale is known
     without looking at any row.
     """
 
@@ -96,7 +96,7 @@ class MNIST(Idx):
             features=_names(),
             target="digit",
             classes=tuple("0123456789"),
-            traps=("who wrote a digit is not told: every federation of it is constructed",),
+            traps=("the writer of a digit is not recorded: every federation of it is constructed",),
         )
 
 
@@ -136,5 +136,5 @@ class FashionMNIST(Idx):
                 "bag",
                 "ankle boot",
             ),
-            traps=("nobody holds these by nature: every federation of it is constructed",),
+            traps=("the images have no natural holder: every federation of them is constructed",),
         )

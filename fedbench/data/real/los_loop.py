@@ -24,8 +24,8 @@ START = np.datetime64("2012-03-01T00:00", "m")
 class LosLoop(TimeSplit):
     """The speed at 207 motorway sensors, 1 to 7 March 2012 (METR-LA as cut by Zhao et al. 2019).
 
-    The last hour of a sensor in steps of five minutes, and the time of day; what is forecast is its
-    speed `ahead` steps later (arXiv:1811.05320). The latest fifth is the test set.
+    The last hour of a sensor in steps of five minutes, and the time of day; the target is its speed
+    `ahead` steps later (arXiv:1811.05320). The latest fifth is the test set.
     """
 
     display: ClassVar[str] = "Los-loop"
@@ -46,8 +46,8 @@ class LosLoop(TimeSplit):
         Field(
             ge=1,
             le=12,
-            title="Ahead",
-            description="how many steps of five minutes ahead is forecast: further is harder",
+            title="Steps ahead",
+            description="number of steps of five minutes to predict ahead: further is harder",
             json_schema_extra={"slider": [1, 12, 1], "unit": "steps of 5 min"},
         ),
     ] = 3

@@ -21,7 +21,7 @@ class MovieLens100K(Source):
     """How many stars a user gives a film, 100,000 ratings (Harper and Konstan 2015).
 
     A row is a user and a film. The latest share of each user's ratings is the test set, so that no
-    rating is told from later ones of the same person.
+    rating is predicted from later ones of the same person.
     """
 
     display: ClassVar[str] = "MovieLens 100K"
@@ -93,8 +93,8 @@ def ratings(content: bytes, file: File) -> Raw:
         vocabulary=(users, films),
         client="user",
         traps=(
-            "who rates chose the film: ratings that are missing are not like those that are there",
-            "141 films have a single rating: most models know nothing of them",
+            "users choose which films to rate: missing ratings differ from those that exist",
+            "141 films have a single rating: models know almost nothing about them",
         ),
     )
     user = Column(tuple(f"user {k + 1}" for k in range(users)), rows[:, 0] - 1)

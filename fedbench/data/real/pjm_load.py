@@ -41,7 +41,7 @@ def _file(zone: str, size: int, sha256: str) -> File:
 class PJMLoad(Relative):
     """The load of an hour in eight zones of PJM Interconnection, June 2013 to August 2018.
 
-    Six earlier loads and the calendar; the load is measured by the zone's mean. The latest fifth is
+    Six earlier loads and the calendar; the load is relative to the zone's mean. The latest fifth is
     the test set. The hour that occurs twice when clocks go back has the mean of both.
     """
 
@@ -106,10 +106,10 @@ class PJMLoad(Relative):
             target_unit="of the zone's mean",
             client="zone",
             traps=(
-                "the files are not sorted by time, and times are local: an hour is absent in "
+                "the files are not sorted by time, and times are local: one hour is missing in "
                 "spring and one occurs twice in autumn",
-                "PJME, PJMW and PJM_Load are sums that contain these zones, so they are left out; "
-                "NI ends where the others begin",
-                "no weather is given",
+                "PJME, PJMW and PJM_Load are sums that contain these zones, so they are left "
+                "out; NI ends where the others begin",
+                "there are no weather features",
             ),
         )

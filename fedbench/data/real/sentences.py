@@ -31,10 +31,10 @@ def _file(name: str, size: int, sha256: str) -> File:
 
 
 class SentimentSentences(RandomSplit):
-    """Whether a sentence is meant well, 3000 from three sites (Kotzias et al. 2015).
+    """Whether a sentence is positive, 3000 from three sites (Kotzias et al. 2015).
 
-    A sentence is its first 40 words, each as one of 4096 buckets of a hash: nobody needs to agree
-    on a dictionary, which would tell what clients write. Case and punctuation are left out.
+    A sentence is its first 40 words, each hashed to one of 4096 buckets, so that clients need no
+    shared dictionary, which would reveal what they write. Case and punctuation are dropped.
     """
 
     task: ClassVar[Task] = "classification"

@@ -29,7 +29,7 @@ Horizon = Annotated[
     Literal[1, 24],
     Field(
         title="Horizon",
-        description="how far ahead is forecast, from nothing later than that: further is harder",
+        description="how far ahead to predict, using nothing later: further is harder",
         json_schema_extra={"unit": "hours"},
     ),
 ]
@@ -99,10 +99,10 @@ def on_the_clock(times: Times, values: NDArray[np.floating]) -> tuple[Times, NDA
 
 
 class Relative(TimeSplit, family=True):
-    """Series whose levels differ, each measured by the mean of its own training targets.
+    """Series whose levels differ, each scaled by the mean of its training targets.
 
-    The first `relative` features are earlier values of the target and are measured alike. So
-    a small zone counts as much as a large one, and needs to share nothing.
+    The first `relative` features are earlier values of the target and are scaled alike. A small
+    zone then counts as much as a large one, and shares no statistics.
     """
 
     relative: ClassVar[int] = 0

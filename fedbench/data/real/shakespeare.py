@@ -25,8 +25,8 @@ class TinyShakespeare(GivenSplit):
     """The next character of what a speaker says, 268 speakers of Shakespeare (Karpathy 2015).
 
     As in LEAF (Caldas et al. 2018, arXiv:1812.01097) a speaker is a client, and the last fifth of
-    what each says is the test set. A row is the 40 characters before, and every `stride`-th
-    character is to be told; no test row sees a character that was trained on.
+    the speaker's text is the test set. A row is 40 characters; every `stride`-th character is a
+    target; no test row contains a character that was trained on.
     """
 
     display: ClassVar[str] = "Tiny Shakespeare"
@@ -49,7 +49,9 @@ class TinyShakespeare(GivenSplit):
             ge=1,
             le=1000,
             title="Stride",
-            description="every how many characters there is a row: larger steps make fewer rows",
+            description=(
+                "distance in characters between one row and the next: larger makes fewer rows"
+            ),
             json_schema_extra={"slider": [1, 50, 1], "unit": "characters"},
         ),
     ] = 8
@@ -106,9 +108,9 @@ class TinyShakespeare(GivenSplit):
             client="speaker",
             traps=(
                 "the same name, such as First Citizen, speaks in several plays and is one client",
-                "speakers differ a thousandfold in how much they say; those who say less than "
+                "speakers differ a thousandfold in how much they say; those with fewer than "
                 f"{LEAST} characters are left out",
-                "spellings make two of one, such as Shepherd and Shepard",
+                "some speakers appear under two spellings, such as Shepherd and Shepard",
             ),
         )
 

@@ -31,9 +31,9 @@ class TCGABRCA(GivenSplit):
 
     Patients, 39 features, regions and test set are those of FLamby (du Terrail et al. 2022,
     arXiv:2210.04620). There the outcome is a time to death, fitted by Cox's loss; here it is death
-    within `years` of diagnosis or not, so that any classifier can learn it. Patients who were last
-    seen alive before that are left out, for nobody knows what became of them: of 1088 patients 352
-    are left at 5 years and 505 at 3.
+    within `years` of diagnosis or not, so that any classifier can learn it. Patients last seen
+    alive before that are left out, because their outcome is unknown: of 1088 patients 352 remain at
+    5 years and 505 at 3.
     """
 
     display: ClassVar[str] = "TCGA-BRCA"
@@ -60,8 +60,10 @@ class TCGABRCA(GivenSplit):
             ge=1,
             le=5,
             title="Horizon",
-            description="death within this time of diagnosis is predicted; patients who were not "
-            "seen for so long are left out",
+            description=(
+                "death within this time of diagnosis is predicted; patients followed for "
+                "less time are left out"
+            ),
             json_schema_extra={"slider": [1, 5, 0.5], "unit": "years"},
         ),
     ] = 5.0
@@ -109,12 +111,12 @@ class TCGABRCA(GivenSplit):
             classes=("alive", "dead"),
             client="region",
             traps=(
-                f"patients last seen alive within {self.years:g} years are left out, which leaves "
-                "too many deaths: the share here is not the mortality",
-                "the outcome is one of survival; FLamby's figures are concordances of a Cox model "
-                "and cannot be compared",
-                "Europe and Canada are left with few patients: with 9 and 3 at 5 years",
-                "tumour stages stand there twice, under the names of two standards, and so do "
+                f"patients last seen alive within {self.years:g} years are left out, which "
+                "leaves too many deaths: the share here is not the mortality",
+                "the outcome is survival; FLamby's figures are concordances of a Cox model and "
+                "cannot be compared",
+                "few patients of Europe and Canada remain: 9 and 3 at 5 years",
+                "tumour stages appear twice, under the names of two standards, and so do "
                 "morphology and diagnosis",
             ),
         )

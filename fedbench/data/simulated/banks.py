@@ -48,11 +48,11 @@ MONTHS = 36
 
 
 class Banks(World, TimeSplit):
-    """Whether a credit defaults, or a payment is fraud, at banks of regions that differ.
+    """Whether a loan defaults, or a payment is fraud, at banks of regions that differ.
 
-    The log odds are linear, shifted by bank so that each has the rate of its region. With time they
-    drift: what was a sign of trouble comes to be less of one, and something else more. Rows are in
-    months, and the latest are the test set.
+    The log odds are linear, shifted by bank so that each has the rate of its region. They drift
+    with time: some signs of trouble weaken and others strengthen. Rows are in months, and the
+    latest are the test set.
     """
 
     holder: ClassVar[str] = "bank"
@@ -67,7 +67,7 @@ class Banks(World, TimeSplit):
             ge=1,
             le=500,
             title="Banks",
-            description="how many banks there are",
+            description="number of banks",
             json_schema_extra={"slider": [1, 100, 1]},
         ),
     ] = 10
@@ -77,7 +77,7 @@ class Banks(World, TimeSplit):
             ge=1000,
             le=5_000_000,
             title="Rows",
-            description="credits or payments of all banks together",
+            description="number of loans or payments, all banks together",
             json_schema_extra={"slider": [1000, 1_000_000, 1000], "scale": "log"},
         ),
     ] = 20_000
@@ -85,7 +85,7 @@ class Banks(World, TimeSplit):
         Literal["default", "fraud"],
         Field(
             title="Event",
-            description="what is told: default (8 % of credits) or fraud (1 % of payments)",
+            description="what to predict: default (8 % of loans) or fraud (1 % of payments)",
         ),
     ] = "default"
     regions: Annotated[
@@ -161,8 +161,9 @@ class Banks(World, TimeSplit):
             client=self.holder,
             traps=(
                 "simulated: its log odds are linear in each month",
-                f"{RATE[self.event]:.0%} of rows are positive: accuracy misleads, the loss tells",
-                "the signs drift, so what was learnt is older than what is tested",
+                f"{RATE[self.event]:.0%} of rows are positive: accuracy misleads, look at the "
+                "AUC and the loss",
+                "the signs drift, so training rows are older than test rows",
                 "the best score knows the bank and the month of each row",
             ),
         )

@@ -42,12 +42,12 @@ SUN = 0.25  # kW per inhabitant of panels in full sunshine, where there are any
 
 
 class CityLoad(World, TimeSplit):
-    """The load of districts, an hour at a time, by weather, calendar, buildings and events.
+    """The hourly load of districts, from weather, calendar, buildings and events.
 
-    Each district is a mix of homes, offices and industry, whose days differ; it has panels or none,
-    and some have a stadium. The load is that of an inhabitant, with noise of 5 %. With drift,
-    heating turns to electricity and panels are built as time goes on, in each district at a pace of
-    its own. The latest fifth is the test set.
+    Each district is a mix of homes, offices and industry, whose days differ; it may have solar
+    panels, and some have a stadium. The load is per inhabitant, with noise of 5 %. With drift,
+    heating becomes electric and panels are added over time, at a pace that differs between
+    districts. The latest fifth is the test set.
     """
 
     holder: ClassVar[str] = "district"
@@ -60,7 +60,7 @@ class CityLoad(World, TimeSplit):
             ge=1,
             le=1000,
             title="Districts",
-            description="how many districts there are",
+            description="number of districts",
             json_schema_extra={"slider": [1, 100, 1]},
         ),
     ] = 12
@@ -70,13 +70,16 @@ class CityLoad(World, TimeSplit):
             ge=14,
             le=1461,
             title="Days",
-            description="how long all districts are watched, from 1 January 2024",
+            description="number of days of data, from 1 January 2024",
             json_schema_extra={"slider": [14, 731, 1]},
         ),
     ] = 120
     mix: Annotated[
         float,
-        knob("Mix", "how far districts differ in what is built: 0 is alike, 2 of one kind each"),
+        knob(
+            "Mix",
+            ("how far districts differ in their buildings: 0 is alike, 2 is one kind per district"),
+        ),
     ] = 1.0
     events: Annotated[
         float,
@@ -84,7 +87,7 @@ class CityLoad(World, TimeSplit):
             ge=0,
             le=7,
             title="Events",
-            description="events in a week, in each district with a stadium (a quarter of them)",
+            description="events per week in each district with a stadium (a quarter of them)",
             json_schema_extra={"slider": [0, 7, 0.5], "unit": "a week"},
         ),
     ] = 1.0
@@ -92,8 +95,8 @@ class CityLoad(World, TimeSplit):
         float,
         knob(
             "Drift",
-            "how far the city changes over all days: at 1 a degree of heating comes to cost twice "
-            "the load, and a mean district to have as many more panels as any has at first",
+            "how far the city changes over all days: at 1 a heating degree ends up costing "
+            "twice the load, and an average district gains as many panels as any has at first",
         ),
     ] = 0.0
     world_seed: SimulationSeed = 0
@@ -142,9 +145,10 @@ class CityLoad(World, TimeSplit):
             target_unit="kW per inhabitant",
             client=self.holder,
             traps=(
-                "simulated: weather is as measured, and noise has no memory, so lags tell nothing",
-                "what a district is built of is not among the features: that is what makes one "
-                "model for all fall short, and the best score knows it",
+                "simulated: the weather is as measured, and noise has no memory, so lags carry "
+                "no information",
+                "the buildings of a district are not among the features: that is why one model "
+                "for all falls short, and the best score knows them",
                 "the test set is the last fifth of the time, in another season than the first days",
             ),
         )

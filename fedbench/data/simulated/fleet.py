@@ -32,8 +32,8 @@ CURVE = (6.0, 1.0)  # the odds of failing are exp(first × (wear − second)) a 
 class Fleet(World, RandomSplit):
     """Whether a machine fails within its next 12 readings, in plants that run them differently.
 
-    Wear grows with load and heat, and with it vibration, oil temperature and current; the odds of
-    a failure grow with wear. A machine that failed is repaired and starts anew. Whole machines are
+    Wear grows with load and heat, and raises vibration, oil temperature and current; the odds of a
+    failure grow with wear. A machine that fails is repaired and starts anew. Whole machines are
     held out: a machine that was trained on is not tested.
     """
 
@@ -48,7 +48,7 @@ class Fleet(World, RandomSplit):
             ge=1,
             le=200,
             title="Plants",
-            description="how many plants there are",
+            description="number of plants",
             json_schema_extra={"slider": [1, 50, 1]},
         ),
     ] = 6
@@ -58,7 +58,7 @@ class Fleet(World, RandomSplit):
             ge=2,
             le=1000,
             title="Machines",
-            description="machines of each plant, a fleet of their own",
+            description="number of machines of each plant",
             json_schema_extra={"slider": [2, 100, 1]},
         ),
     ] = 10
@@ -68,13 +68,13 @@ class Fleet(World, RandomSplit):
             ge=50,
             le=10_000,
             title="Readings",
-            description="readings of each machine, one after another",
+            description="number of consecutive readings of each machine",
             json_schema_extra={"slider": [50, 1000, 10]},
         ),
     ] = 200
     duty: Annotated[
         float,
-        knob("Duty", "how far plants differ in load and climate: 0 is alike, 2 most unlike"),
+        knob("Duty", "how far plants differ in load and climate: 0 is alike, 2 very different"),
     ] = 1.0
     sensors: Annotated[
         float,
@@ -128,8 +128,8 @@ class Fleet(World, RandomSplit):
             classes=("no", "yes"),
             client=self.holder,
             traps=(
-                "simulated: sensors show wear through noise, so no model sees all that the best "
-                "score knows, which is the wear itself and the load to come",
+                "simulated: sensors show wear through noise, so no model sees what the best "
+                "score knows, the wear itself and the load to come",
                 "readings of a machine are not independent: whole machines are held out",
             ),
         )

@@ -52,11 +52,11 @@ SPREAD = np.array([18.0, 50.0, 24.0, 1.0])
 
 
 class Hospitals(World, RandomSplit):
-    """Whether a patient has heart disease, in hospitals made after four real ones.
+    """Whether a patient has heart disease, in hospitals modelled on four real ones.
 
     The first four hospitals have the sizes, shares of ill patients, ages and shares of men of UCI
-    Heart Disease; further ones are drawn around these. The log odds of illness are linear in what
-    is true of a patient, and shifted by hospital. What a device measures may be off.
+    Heart Disease; further ones are drawn around these. The log odds of illness are linear in the
+    true findings, and shifted by hospital. Measured findings may be off.
     """
 
     holder: ClassVar[str] = "hospital"
@@ -70,7 +70,7 @@ class Hospitals(World, RandomSplit):
             ge=1,
             le=500,
             title="Hospitals",
-            description="how many hospitals there are",
+            description="number of hospitals",
             json_schema_extra={"slider": [1, 100, 1]},
         ),
     ] = 4
@@ -80,7 +80,7 @@ class Hospitals(World, RandomSplit):
             ge=100,
             le=1_000_000,
             title="Patients",
-            description="patients of all hospitals together",
+            description="number of patients, all hospitals together",
             json_schema_extra={"slider": [100, 100_000, 100], "scale": "log"},
         ),
     ] = 740
@@ -143,8 +143,8 @@ class Hospitals(World, RandomSplit):
             classes=("none", "disease"),
             client=self.holder,
             traps=(
-                "simulated: its log odds are linear, so linear models do as well as any",
-                "the best score knows a patient's hospital and what devices should have shown",
+                "simulated: the log odds are linear, so no model beats a linear one",
+                "the best score knows a patient's hospital and the true findings",
             ),
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-MADE = "made by fedbench: no person, firm or machine stands behind a row"
+MADE = "simulated by fedbench: no row describes a real person, firm or machine"
 LICENCE = "none needed"
 
 FEWEST = 30  # rows a client, on average
@@ -18,7 +18,7 @@ SimulationSeed = Annotated[
     Field(
         ge=0,
         title="World seed",
-        description="number that decides which world is made; the split has its own",
+        description="number that decides which world is simulated; the split has its own",
     ),
 ]
 
@@ -36,7 +36,7 @@ def knob(title: str, description: str, most: float = 2) -> Any:
 
 def too_few(count: int, total: int) -> str:
     """Return why so few rows cannot be shared out."""
-    return f"{total:,} rows are too few for {count} clients; take at least {FEWEST * count:,}"
+    return f"{total:,} rows are too few for {count} clients; choose at least {FEWEST * count:,}"
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

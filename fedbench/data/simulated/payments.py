@@ -49,12 +49,13 @@ YEAR, SPREADS = 365.0, 292.0  # days; from when on every bank meets every patter
 
 
 class Payments(World, TimeSplit):
-    """Whether a card payment is a fraud, one in a hundred, at the banks that issued the cards.
+    """Whether a card payment is fraud, one in a hundred, at the banks that issued the cards.
 
-    Frauds follow four patterns. Until day 292 of a year each bank meets only some of them, and in
-    the last fifth, the test set, all: what a bank has not seen itself, others have. Payments are
-    drawn from honest ones or a pattern, features independent given which, so that the probability
-    of fraud given features, bank and day follows from Bayes' rule: that is the `truth`.
+    Fraud follows four patterns. Until day 292 of a year each bank sees only some of them, and in
+    the last fifth, the test set, all: patterns that are new to one bank are known to others.
+    Payments are drawn as honest or from a pattern, with features independent given which, so that
+    the probability of fraud given features, bank and day follows from Bayes' rule: this is the
+    `truth`.
     """
 
     holder: ClassVar[str] = "bank"
@@ -69,7 +70,7 @@ class Payments(World, TimeSplit):
             ge=1,
             le=500,
             title="Banks",
-            description="how many banks issue cards",
+            description="number of banks that issue cards",
             json_schema_extra={"slider": [1, 50, 1]},
         ),
     ] = 8
@@ -79,7 +80,7 @@ class Payments(World, TimeSplit):
             ge=1000,
             le=5_000_000,
             title="Payments",
-            description="of all banks together",
+            description="number of payments, all banks together",
             json_schema_extra={"slider": [1000, 1_000_000, 1000], "scale": "log"},
         ),
     ] = 40_000
@@ -89,7 +90,7 @@ class Payments(World, TimeSplit):
             ge=0.001,
             le=0.5,
             title="Prevalence",
-            description="share of payments that are frauds, at a bank in the middle",
+            description="share of fraudulent payments, at an average bank",
             json_schema_extra={"slider": [0.001, 0.1, 0.001], "scale": "log"},
         ),
     ] = 0.01
@@ -107,8 +108,10 @@ class Payments(World, TimeSplit):
             ge=0,
             le=3,
             title="Unseen",
-            description="how many of the four patterns of fraud a bank meets only in the last "
-            "fifth of the year",
+            description=(
+                "number of the four fraud patterns that a bank first sees in the last fifth "
+                "of the year"
+            ),
             json_schema_extra={"slider": [0, 3, 1]},
         ),
     ] = 2
@@ -159,8 +162,9 @@ class Payments(World, TimeSplit):
             client=self.holder,
             traps=(
                 "simulated: features are independent given the pattern of fraud",
-                f"{self.prevalence:.1%} of payments are frauds: accuracy misleads, the loss tells",
-                "payments of a card are not linked to each other: nothing is held out by card",
+                f"{self.prevalence:.1%} of payments are fraud: accuracy misleads, look at the "
+                "AUC and the loss",
+                "payments are not linked by card: nothing is held out by card",
                 "the best score knows the bank, and which patterns have reached it",
             ),
         )

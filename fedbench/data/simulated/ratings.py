@@ -25,9 +25,9 @@ FAME = 0.8  # of log odds that a film is seen
 class Ratings(World, RandomSplit):
     """How many stars, 1 to 5, a user gives a film.
 
-    A user mixes four tastes, and each taste likes other films. What a user makes of a film is a
-    mean, of user, film and taste, and noise; rounded to stars. `truth` is the expected number of
-    stars, after rounding. Famous films are rated more often, and so are those that one likes.
+    A user mixes four tastes, and each taste prefers other films. A rating is a mean, of user, film
+    and taste, plus noise, rounded to stars. `truth` is the expected number of stars, after
+    rounding. Famous films are rated more often, and so are films that the user likes.
     """
 
     holder: ClassVar[str] = "user"
@@ -40,7 +40,7 @@ class Ratings(World, RandomSplit):
             ge=2,
             le=10_000,
             title="Users",
-            description="how many people rate",
+            description="number of people who rate",
             json_schema_extra={"slider": [10, 1000, 10], "scale": "log"},
         ),
     ] = 200
@@ -50,7 +50,7 @@ class Ratings(World, RandomSplit):
             ge=10,
             le=10_000,
             title="Films",
-            description="how many films there are",
+            description="number of films",
             json_schema_extra={"slider": [10, 2000, 10], "scale": "log"},
         ),
     ] = 120
@@ -59,14 +59,14 @@ class Ratings(World, RandomSplit):
         Field(
             ge=5,
             le=1000,
-            title="Rated",
-            description="films that each user has rated",
+            title="Ratings per user",
+            description="number of films that each user has rated",
             json_schema_extra={"slider": [5, 200, 1], "scale": "log"},
         ),
     ] = 40
     taste: Annotated[
         float,
-        knob("Taste", "how far tastes differ, in stars: at 0 all agree which films are good"),
+        knob("Taste", "how far tastes differ, in stars: at 0 all agree on which films are good"),
     ] = 1.0
     noise: Annotated[
         float,
@@ -84,7 +84,8 @@ class Ratings(World, RandomSplit):
         if self.rated <= self.films:
             return None
         return "rated", (
-            f"nobody rates a film twice, and there are {self.films}; take at most {self.films}"
+            f"a user rates a film at most once, and there are {self.films}; choose at most "
+            f"{self.films}"
         )
 
     def table(self) -> Raw:
@@ -121,9 +122,8 @@ class Ratings(World, RandomSplit):
             traps=(
                 f"simulated: opinions are a product of {TASTES} factors, as matrix factorisation "
                 "supposes",
-                "who rates chose the film: ratings that are missing are lower than those that are "
-                "there",
-                "few have rated the films that few know: of these no model can tell much",
+                "users choose which films to rate: missing ratings are lower than those that exist",
+                "some films have few ratings: models can say little about them",
             ),
         )
 

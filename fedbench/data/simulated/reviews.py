@@ -29,12 +29,12 @@ KINDS = np.array([0.25, 0.4, 0.35])  # shares of words of feeling, common ones a
 
 
 class Reviews(World, RandomSplit):
-    """Whether a review is meant well, at shops that sell different things.
+    """Whether a review is positive, at shops that sell different things.
 
-    A review is praise or blame; each of its 6 to 24 words is drawn on its own: a word of feeling,
-    which agrees with what is meant with probability `clarity`; a common one; or one of the goods
-    that the shop sells. All words within these follow Zipf's law. `truth` is the probability of
-    praise given the words and the shop, by Bayes' rule, which only words of feeling change.
+    A review is positive or negative; each of its 6 to 24 words is drawn independently: a sentiment
+    word, which agrees with the review with probability `clarity`; a common word; or a word for the
+    shop's products. Within each kind words follow Zipf's law. `truth` is the probability of
+    positive given the words and the shop, by Bayes' rule, which only sentiment words affect.
     """
 
     holder: ClassVar[str] = "shop"
@@ -49,7 +49,7 @@ class Reviews(World, RandomSplit):
             ge=1,
             le=500,
             title="Shops",
-            description="how many shops there are",
+            description="number of shops",
             json_schema_extra={"slider": [1, 50, 1]},
         ),
     ] = 8
@@ -59,7 +59,7 @@ class Reviews(World, RandomSplit):
             ge=100,
             le=1_000_000,
             title="Reviews",
-            description="of all shops together",
+            description="number of reviews, all shops together",
             json_schema_extra={"slider": [100, 100_000, 100], "scale": "log"},
         ),
     ] = 4000
@@ -69,7 +69,10 @@ class Reviews(World, RandomSplit):
             ge=0.5,
             le=0.99,
             title="Clarity",
-            description="probability that a word of feeling says what is meant: at 0.5 none does",
+            description=(
+                "probability that a sentiment word agrees with its review: at 0.5 words "
+                "carry no information"
+            ),
             json_schema_extra={"slider": [0.5, 0.99, 0.01]},
         ),
     ] = 0.85
@@ -77,13 +80,14 @@ class Reviews(World, RandomSplit):
         float,
         knob(
             "Slang",
-            "share of the words of feeling that mean the opposite at a shop, other ones at each",
+            "share of the sentiment words that mean the opposite at a shop, different words at "
+            "each",
             most=0.5,
         ),
     ] = 0.0
     contentment: Annotated[
         float,
-        knob("Contentment", "standard deviation, over shops, of the log odds of praise"),
+        knob("Contentment", "standard deviation, over shops, of the log odds of a positive review"),
     ] = 0.5
     world_seed: SimulationSeed = 0
 
@@ -126,10 +130,10 @@ class Reviews(World, RandomSplit):
             vocabulary=self.vocabulary,
             client=self.holder,
             traps=(
-                "simulated: words are drawn one by one, so their order tells nothing, and no "
-                "sentence says not good",
-                "where shops differ in contentment, the words of their goods seem to tell what is "
-                "meant, and do not",
+                "simulated: words are drawn independently, so their order carries no "
+                "information, and negation does not occur",
+                "where shops differ in satisfaction, the words for their products seem to "
+                "carry sentiment, and do not",
                 "the best score knows the shop and what each word means there",
             ),
         )

@@ -31,13 +31,13 @@ MEMORY, WANDER = 0.95, 0.06  # of a step on the next; standard deviation, of the
 
 
 class Traffic(World, TimeSplit):
-    """The speed at road sensors, some minutes ahead, by their last hour and the time of day.
+    """The speed at road sensors, some minutes ahead, from their last hour and the time of day.
 
     Operators own motorways, main roads and streets, which slow down with their load by the curve of
-    the Bureau of Public Roads (1964); incidents begin and end by chance, and all speeds wander. The
-    process has memory: `truth` is the mean of the speed given all that is so at the moment of the
-    forecast, whether an incident is on and how bad it is included. What begins after that moment
-    nobody knows. The latest fifth is the test set.
+    the Bureau of Public Roads (1964); incidents begin and end at random, and all speeds fluctuate.
+    The process has memory: `truth` is the mean of the speed given the full state at the moment of
+    prediction, including any current incident and its severity, but not later incidents. The latest
+    fifth is the test set.
     """
 
     holder: ClassVar[str] = "operator"
@@ -50,7 +50,7 @@ class Traffic(World, TimeSplit):
             ge=1,
             le=200,
             title="Operators",
-            description="how many operators of roads there are",
+            description="number of road operators",
             json_schema_extra={"slider": [1, 50, 1]},
         ),
     ] = 6
@@ -59,8 +59,8 @@ class Traffic(World, TimeSplit):
         Field(
             ge=1,
             le=100,
-            title="Sensors",
-            description="of each operator",
+            title="Sensors per operator",
+            description="number of sensors of each operator",
             json_schema_extra={"slider": [1, 20, 1]},
         ),
     ] = 4
@@ -70,7 +70,7 @@ class Traffic(World, TimeSplit):
             ge=2,
             le=180,
             title="Days",
-            description="how long all sensors are watched, from Thursday, 1 February 2024",
+            description="number of days of data, from Thursday, 1 February 2024",
             json_schema_extra={"slider": [2, 60, 1]},
         ),
     ] = 14
@@ -79,8 +79,8 @@ class Traffic(World, TimeSplit):
         Field(
             ge=1,
             le=12,
-            title="Ahead",
-            description="how many steps of five minutes ahead is forecast",
+            title="Steps ahead",
+            description="number of steps of five minutes to predict ahead",
             json_schema_extra={"slider": [1, 12, 1], "unit": "steps of 5 min"},
         ),
     ] = 3
@@ -90,13 +90,13 @@ class Traffic(World, TimeSplit):
             ge=0,
             le=24,
             title="Incidents",
-            description="a day, at each sensor; each takes 30 to 70 % of the speed",
+            description="incidents per day at each sensor; each takes 30 to 70 % of the speed",
             json_schema_extra={"slider": [0, 12, 0.5], "unit": "a day"},
         ),
     ] = 2.0
     mix: Annotated[
         float,
-        knob("Mix", "how far operators differ in their roads and peak hours: 0 alike"),
+        knob("Mix", "how far operators differ in their roads and peak hours: 0 is alike"),
     ] = 1.0
     world_seed: SimulationSeed = 0
 
@@ -158,12 +158,12 @@ class Traffic(World, TimeSplit):
             target_unit="km/h",
             client=self.holder,
             traps=(
-                "simulated: roads are independent of each other, so no jam grows backwards into "
-                "the next sensor",
+                "simulated: roads are independent of each other, so no jam spreads to the next "
+                "sensor",
                 "the twelve speeds of an hour are nearly equal: learning rates above 0.02 diverge "
                 "for linear models",
-                "the best score knows the road, the weekday and whether an incident is on, but no "
-                "more than others when the next one will begin",
+                "the best score knows the road, the weekday and whether an incident is on, but "
+                "not when the next one begins",
             ),
         )
 

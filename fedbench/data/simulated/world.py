@@ -11,11 +11,11 @@ from fedbench.data.simulated.knobs import FEWEST, too_few
 
 
 class World:
-    """A source that makes its rows, held by so many of a kind.
+    """A source that simulates its rows, held by a number of clients of one kind.
 
-    The field named `holder` and an s says how many hold rows, and `total` names the one of how many
-    rows they are to share; without it each makes rows of its own. `stream` tells the chance of this
-    world from that of others with the same seed.
+    The field named `holder` and an s gives the number of holders, and `total` names the field with
+    the number of rows they share; without it each makes its own rows. `stream` separates the random
+    numbers of this world from those of others with the same seed.
     """
 
     holder: ClassVar[str]
