@@ -61,7 +61,9 @@ def test_every_user_is_trained_on_and_tested() -> None:
 
 
 def test_more_ratings_than_films_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"data.rated\n.*nobody rates a film twice.*at most 20"):
+    with pytest.raises(
+        ValueError, match=r"data.rated\n.*a user rates a film at most once.*at most 20"
+    ):
         fb.Experiment(
             data=fb.Ratings(films=20, rated=21),
             partition=fb.Natural(),
