@@ -249,6 +249,6 @@ def _refuse_empty(partition: Partitioner, deal: Deal) -> None:
         who = repr(deal.names[empty[0]]) if deal.names else f"number {empty[0]}"
         raise ValueError(
             f"partition: {partition.describe()} leaves client {who} without a training sample "
-            f"({len(empty)} of {len(deal.offsets) - 1} such clients); choose a partition that "
-            "gives each of them at least one"
+            f"({len(empty)} of {len(deal.offsets) - 1} such clients); take GroupedNatural or "
+            "fewer clients, so that each has one"
         )

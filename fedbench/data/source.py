@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, ClassVar
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from fedbench.data.card import Card, Task
 from fedbench.data.files import File
+from fedbench.data.holdout import by_time, drawn, held_count, keep_training_rows, proportional
 from fedbench.data.kept import Kept
 from fedbench.data.values import Features, refuse_bad_values, standardised
 from fedbench.spec import Part
@@ -233,24 +234,35 @@ class RandomSplit(Source, family=True):
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:
         """Return a share of each stratum, a pure function of the table and the fields.
 
-        Where strata are too small for that, a share of each client, or of all rows.
+        Where strata are too small for that, a share of each client, or of all rows in proportion to
+        what each client holds. Every client keeps a training row, if any client has two rows.
         """
         strata = raw.strata
-        coarser = [np.zeros_like(strata)]
-        if raw.natural is not None:
-            strata = raw.natural.codes * (int(strata.max()) + 1) + strata
-            coarser.insert(0, raw.natural.codes)
-        held = self._drawn(strata, raw.units)
-        while coarser and not self.strata_sizes and self._misses(held):
-            held = self._drawn(coarser.pop(0), raw.units)
-        return held
+        if raw.natural is None:
+            held = self._drawn(strata, raw.units)
+            if self._misses(held):
+                held = self._drawn(np.zeros_like(strata), raw.units)
+            return held
+        owners = raw.natural.codes
+        held = self._drawn(owners * (int(strata.max()) + 1) + strata, raw.units)
+        if self._misses(held):
+            held = self._drawn(owners, raw.units)
+        if self._misses(held):
+            held = self._drawn(owners, raw.units, proportional)
+        held = keep_training_rows(held, owners, self.test_fraction, units=raw.units)
+        # where nobody can give a row, some clients have test rows alone
+        return held if held.any() else self._drawn(np.zeros_like(strata), raw.units)
 
     def _misses(self, held: NDArray[np.bool_]) -> bool:
         """Whether strata were so small that giving a row each, or none, makes another share."""
-        return abs(held.mean() - self.test_fraction) > MISSED * self.test_fraction
+        share = self.test_fraction
+        return not self.strata_sizes and abs(held.mean() - share) > MISSED * share
 
     def _drawn(
-        self, strata: NDArray[np.int64], units: NDArray[np.int64] | None
+        self,
+        strata: NDArray[np.int64],
+        units: NDArray[np.int64] | None,
+        draw: Callable[..., NDArray[np.bool_]] = drawn,
     ) -> NDArray[np.bool_]:
         """Return a share of the rows of each of `strata` [N], whole `units` [N] if there are any.
 
@@ -258,16 +270,16 @@ class RandomSplit(Source, family=True):
         """
         rng = np.random.default_rng([self.split_seed, 1])
         if units is None:
-            return _drawn(strata, self.test_fraction, rng)
+            return draw(strata, self.test_fraction, rng)
         _, first, unit = np.unique(units, return_index=True, return_inverse=True)
-        return _drawn(strata[first], self.test_fraction, rng)[unit]
+        return draw(strata[first], self.test_fraction, rng)[unit]
 
     @property
     def training_samples(self) -> int | None:
         """Return how many rows are left for clients, if `strata_sizes` tell."""
         if not self.strata_sizes:
             return None
-        held = (_held_count(size, self.test_fraction) for size in self.strata_sizes)
+        held = (held_count(size, self.test_fraction) for size in self.strata_sizes)
         return sum(self.strata_sizes) - sum(held)
 
 
@@ -281,11 +293,14 @@ class TimeSplit(Timed, family=True):
     test_fraction: TestShare = 0.2
 
     def held_out(self, raw: Raw) -> NDArray[np.bool_]:
-        """Return the rows from the moment on before which the training share lies."""
+        """Return the rows from the moment on before which the training share lies.
+
+        A client that is seen only since then is split by its own time.
+        """
         if raw.time is None:
             raise ValueError(f"{raw.card.name}: a split by time needs the time of each row")
-        ordered = np.sort(raw.time)
-        return raw.time >= ordered[round(len(ordered) * (1 - self.test_fraction))]
+        owners = None if raw.natural is None else raw.natural.codes
+        return by_time(raw.time, self.test_fraction, owners, raw.units)
 
 
 class GivenSplit(Source, family=True):
@@ -352,21 +367,6 @@ def _block(rows: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
     """Return the rows as a slice if they lie together: a view costs no memory and no time."""
     first, last = int(rows.argmax()), len(rows) - int(rows[::-1].argmax())
     return slice(first, last) if rows[first:last].all() else rows
-
-
-def _drawn(
-    strata: NDArray[np.int64], fraction: float, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    held = np.zeros(len(strata), dtype=bool)
-    for stratum in np.unique(strata):
-        rows = np.flatnonzero(strata == stratum)
-        held[rng.permutation(rows)[: _held_count(len(rows), fraction)]] = True
-    return held
-
-
-def _held_count(rows: int, fraction: float) -> int:
-    # the only one of its kind is trained on: a model cannot be tested on what it never saw
-    return 0 if rows == 1 else max(1, round(rows * fraction))
 
 
 def _edges(targets: NDArray[np.generic]) -> NDArray[np.float64]:

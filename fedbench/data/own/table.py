@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
 from fedbench.data.card import Card, Task
+from fedbench.data.holdout import by_time
 from fedbench.data.own import reading
 from fedbench.data.own.cells import gaps, moments, numbers, texts
 from fedbench.data.own.facts import (
@@ -173,12 +174,8 @@ class Table(RandomSplit, Timed):
         """Return the latest rows where there is a time, else a share of each stratum."""
         if raw.time is None:
             return super().held_out(raw)
-        ordered = np.sort(raw.time)
-        late = raw.time >= ordered[round(len(ordered) * (1 - self.test_fraction))]
-        if raw.units is None:
-            return late
-        # a unit that is late in any row is late in all: nothing of it may be trained on
-        late = np.isin(raw.units, raw.units[late])
+        owners = None if raw.natural is None else raw.natural.codes
+        late = by_time(raw.time, self.test_fraction, owners, raw.units)
         if late.all():
             raise TableError(
                 "unit",

@@ -587,15 +587,16 @@ def test_a_large_file_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -
     assert "take a sample of its rows, or raise largest from 1" in why
 
 
-def test_a_client_without_training_rows_is_refused_with_its_name() -> None:
-    """By time: a site that was seen only at the end has nothing to train on."""
+def test_a_site_that_is_seen_only_at_the_end_trains_on_its_own_first_rows() -> None:
     frame = people().assign(day=range(200))
     frame.loc[190:, "site"] = "late"
     experiment = fb.Experiment(
         data=fb.Table(frame, target="ill", client="site", time="day"), partition=fb.Natural()
     )
-    with pytest.raises(ValueError, match="late"):
-        experiment.federation()
+    federation = experiment.federation()
+    late = federation.names.index("late")
+    assert federation.sizes[late] == 8
+    assert federation.tests_of(np.array([late])) == 2
 
 
 def test_more_clients_than_samples_are_refused() -> None:
