@@ -17,9 +17,11 @@ from dp_accounting import (
     SampledWithoutReplacementDpEvent,
 )
 from dp_accounting.pld import PLDAccountant
+from dp_accounting.rdp import RdpAccountant
 from hypothesis import given, settings, strategies as st
+from scipy.stats import norm
 
-from fedbench.channel.privacy import Ledger, accounting
+from fedbench.channel.privacy import Ledger, accounting, loss_nodes
 from fedbench.channel.privacy.accounting import composed, epsilon, noise_multiplier
 from fedbench.channel.privacy.events import Mechanism, gaussian, laplace
 
@@ -148,6 +150,97 @@ def test_lies_in_the_interval_of_the_prv_accountant_wherever_one_looks() -> None
     assert answered == 50
 
 
+@pytest.mark.parametrize(
+    ("rate", "noise", "steps", "delta", "expected"),
+    [  # by prv-accountant 0.2.0, whose δ and ε errors were set far below these
+        (0.01, 1.0, 1000, 1e-13, 4.23),
+        (0.01, 1.0, 10**4, 1e-12, 10.35),
+        (0.01, 1.0, 10**5, 1e-10, 34.62),
+    ],
+)
+def test_a_tiny_delta_after_many_steps(
+    rate: float, noise: float, steps: int, delta: float, expected: float
+) -> None:
+    assert epsilon(rate, noise, steps, delta) == pytest.approx(expected, abs=0.005)
+
+
+@pytest.mark.parametrize("steps", [1, 1000, 10**6])
+@pytest.mark.parametrize("delta", [1e-15, 1e-11, 1e-5])
+def test_nearly_no_sampling_is_the_exact_gaussian_at_any_delta(steps: int, delta: float) -> None:
+    exact = epsilon(1.0, 3.0 * math.sqrt(steps), steps, delta)
+    assert epsilon(1 - 1e-12, 3.0 * math.sqrt(steps), steps, delta) == pytest.approx(
+        exact, rel=1e-4
+    )
+
+
+def _log_delta_of_one_step(rate: float, noise: float, epsilon: float) -> float:
+    """δ of one release in closed form, the larger of adding and of removing a unit."""
+    found = [-math.inf]
+    for sign in (1, -1):
+        odds = (math.expm1(sign * epsilon) + rate) / rate
+        if odds <= 0:
+            continue
+        place = noise * math.log(odds) + 0.5 / noise
+        tail = norm.logsf if sign > 0 else norm.logcdf
+        plain = tail(place)
+        mixed = np.logaddexp(math.log1p(-rate) + plain, math.log(rate) + tail(place - 1 / noise))
+        p, q = (mixed, plain) if sign > 0 else (plain, mixed)
+        if q + epsilon < p:
+            found.append(float(p + math.log1p(-math.exp(q + epsilon - p))))
+    return max(found)
+
+
+@pytest.mark.parametrize("rate", [1e-6, 0.01, 0.5])
+@pytest.mark.parametrize("noise", [0.05, 0.3, 1.0, 5.0])
+@pytest.mark.parametrize("delta", [1e-15, 1e-9, 1e-5])
+def test_one_step_meets_its_closed_form(rate: float, noise: float, delta: float) -> None:
+    found = epsilon(rate, noise, 1, delta)
+    if found == 0:  # δ is already above the chance of taking part
+        assert delta > rate
+        return
+    assert _log_delta_of_one_step(rate, noise, found) <= math.log(delta)
+    assert _log_delta_of_one_step(rate, noise, found * (1 - 1e-3)) > math.log(delta)
+
+
+def test_no_extreme_is_infinite_or_above_the_renyi_bound() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(60):
+        rate, noise = float(10 ** rng.uniform(-6, 0)), float(10 ** rng.uniform(-0.7, 4))
+        steps, delta = int(10 ** rng.uniform(0, 6)), float(10 ** rng.uniform(-15, -2))
+        renyi = RdpAccountant()
+        renyi.compose(gaussian(rate, noise), steps)
+        assert 0 <= epsilon(rate, noise, steps, delta) <= renyi.get_epsilon(delta)
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.3, 5.0, 1e3])
+@pytest.mark.parametrize("steps", [1, 1000, 10**6])
+def test_laplace_noise_at_the_extremes(noise: float, steps: int) -> None:
+    spent = composed([(laplace(1.0, noise), steps)], 1e-15)
+    assert 0 < spent <= steps / noise * (1 + 1e-9)
+    assert spent >= composed([(laplace(1.0, noise), steps)], 1e-14)
+    sampled = composed([(laplace(0.01, noise), steps)], 1e-15)
+    assert 0 <= sampled <= spent
+
+
+def test_changed_noise_composes_at_a_tiny_delta() -> None:
+    mixed = [(gaussian(0.01, 1.0), 5000), (gaussian(0.02, 2.0), 5000), (laplace(0.5, 100.0), 100)]
+    spent = composed(mixed, 1e-14)
+    assert max(composed([each], 1e-14) for each in mixed) < spent
+    assert spent < sum(composed([each], 1e-14) for each in mixed)
+    assert composed(reversed(mixed), 1e-14) == spent
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps", "target", "delta"),
+    [(0.01, 10**6, 2.0, 1e-15), (1e-4, 10**6, 1.0, 1e-6), (0.01, 1000, 2.0, 1e-13)],
+)
+def test_noise_for_a_target_at_the_extremes(
+    rate: float, steps: int, target: float, delta: float
+) -> None:
+    found = noise_multiplier(rate, steps, target, delta)
+    assert target * (1 - 1e-3) < epsilon(rate, found, steps, delta) <= target
+
+
 def test_subsampling_tends_to_the_exact_gaussian() -> None:
     nearly = epsilon(1 - 1e-9, 2.0, 10, DELTA)
     assert nearly == pytest.approx(epsilon(1.0, 2.0, 10, DELTA), rel=1e-4)
@@ -241,7 +334,8 @@ def test_threads_agree() -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(ask, range(32)))
     accounting._epsilon.cache_clear()
-    accounting._loss.cache_clear()
+    loss_nodes.nodes_of.cache_clear()
+    loss_nodes.grid.cache_clear()
     assert together == [ask(count) for count in range(32)]
 
 
