@@ -69,7 +69,7 @@ def compare(frontier: Frontier) -> None:
         )
     )
     rows = max(point.test_rows for point in frontier.points)
-    same = f", all on the same {rows} test rows, whose own error is not in it" if rows else ""
+    same = f", all on the same {rows} test rows, whose own error is not included" if rows else ""
     typer.echo(
         "\n*: best for at most as much privacy spent\n"
         f"low to high: 95 % interval of the mean over seeds{same}; left out where all agree"

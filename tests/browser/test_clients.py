@@ -77,7 +77,7 @@ def test_the_map_grows_with_the_rounds_and_marks_who_took_part(lab: Lab) -> None
     took = lab.run("print(wb.history.participation().loc[wb.panel.clients['ids']].sum().sum())")
     wide = lab.page.viewport_size
     assert wide is not None
-    caption = workbench.root.get_by_text("a dot: took part in the round")
+    caption = workbench.root.get_by_text("a dot marks taking part in the round")
     for width in (wide["width"], 640):  # where no gap is left between the cells of neighbours
         lab.page.set_viewport_size({**wide, "width": width})
         lab.page.wait_for_function(COUNTED, arg=int(took))
@@ -122,8 +122,8 @@ def test_who_gains_is_worked_out_with_a_click(lab: Lab) -> None:
     workbench = trained(lab, DIABETES, 12)
     note = workbench.root.locator(".fb-clients .fb-note")
     expect(note).to_contain_text("How even?")
-    expect(workbench.chart("alone")).to_contain_text("What would each client get alone?")
-    workbench.root.get_by_role("button", name="Work it out").click()
+    expect(workbench.chart("alone")).to_contain_text("How would each client do alone?")
+    workbench.root.get_by_role("button", name="Compute").click()
     expect(note).to_contain_text("Who gains?", timeout=60_000)
     expect(workbench.chart("alone")).to_have_attribute("data-points", "8")
     better = lab.run(
@@ -181,7 +181,7 @@ def test_the_tab_keeps_the_rules_of_accessibility(lab: Lab) -> None:
     chart.focus()
     chart.press("ArrowDown")
     chart.press("Enter")
-    workbench.root.get_by_role("button", name="Work it out").click()
+    workbench.root.get_by_role("button", name="Compute").click()
     expect(workbench.chart("alone")).not_to_have_attribute("data-points", "0", timeout=60_000)
     lab.accessible()
     cells = chart.locator(".fb-cells path").first

@@ -26,7 +26,7 @@ def two_runs(lab: Lab) -> WorkbenchPage:
     """Return a workbench after a run with ε ≤ 8 and one with ε ≤ 2, on its Compare tab."""
     workbench = opened(lab)
     workbench.tab("Compare")
-    expect(workbench.root.get_by_text("Runs that have ended are listed here.")).to_be_visible()
+    expect(workbench.root.get_by_text("Finished runs are listed here.")).to_be_visible()
     workbench.button("Start").click()
     workbench.wait_state("done")
     workbench.type("Budget ε", 2)

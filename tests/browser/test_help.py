@@ -91,7 +91,7 @@ def test_every_number_explains_itself_by_one_stop_of_the_keyboard(lab: Lab) -> N
         "-1",
     ]
     lab.page.keyboard.press("Tab")  # from the buttons, of which Start was pressed
-    expect(card).to_contain_text("Rounds that are done, of those planned.")
+    expect(card).to_contain_text("Rounds completed, of those planned.")
     lab.page.keyboard.press("ArrowLeft")
     expect(card).to_contain_text("Bytes that all clients have sent")
     described(lab.page.locator(":focus"), card)
@@ -107,11 +107,11 @@ def test_every_number_explains_itself_by_one_stop_of_the_keyboard(lab: Lab) -> N
     lab.page.keyboard.press("Escape")
     expect(card).to_be_hidden()
     workbench.button("What these numbers are").click()
-    expect(card).to_contain_text("the worst tenth are the clients")
+    expect(card).to_contain_text("The worst tenth are the clients")
 
     workbench.tab("Privacy–utility")
     workbench.button("rounds").click()
-    expect(card).to_contain_text("Rounds that the run took.")
+    expect(card).to_contain_text("Number of rounds of the run.")
     no_violations(lab, "a number's help")
 
 
@@ -175,7 +175,7 @@ def test_a_tour_that_was_left_is_not_offered_again(lab: Lab) -> None:
     offer.click()
     card = workbench.root.get_by_role("dialog")
     card.get_by_role("button", name="Next").click()
-    expect(card).to_contain_text("There is nothing to read yet.")
+    expect(card).to_contain_text("There are no rounds yet.")
     lab.page.keyboard.press("Escape")
     expect(card).to_be_hidden()
     expect(offer).to_be_hidden()
@@ -201,12 +201,12 @@ def test_the_tour_unfolds_the_form_of_a_narrow_page(lab: Lab) -> None:
     card = workbench.root.get_by_role("dialog")
     for _ in range(2):
         card.get_by_role("button", name="Next").click()
-    expect(card).to_contain_text("choose Dirichlet as the partition")
+    expect(card).to_contain_text("By label (Dirichlet)")
     expect(form).to_be_visible()
     workbench.choose("Partition", "Dirichlet")
     expect(card).to_contain_text("Now press Start again.")
     card.get_by_role("button", name="Next").click()
-    expect(card).to_contain_text("choose ClientLevelDP as the privacy")
+    expect(card).to_contain_text("choose Client-level DP as the privacy")
     box, root = card.bounding_box(), workbench.root.bounding_box()
     assert box and root
     assert root["x"] <= box["x"]

@@ -111,7 +111,7 @@ def test_a_notebook_without_its_kernel_shows_what_it_saved(lab: Lab) -> None:
     expect(banner).to_contain_text("The kernel does not answer")
     expect(workbench.button("Start")).to_be_disabled()
     lab.reload()
-    expect(banner).to_contain_text("This is what the notebook saved, with no kernel behind it")
+    expect(banner).to_contain_text("This is the saved output, without a running kernel")
     expect(workbench.root.locator(".fb-state")).to_have_text("Saved")
     for name in ("Start", "Reset"):
         expect(workbench.button(name)).to_be_disabled()

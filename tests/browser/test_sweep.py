@@ -139,7 +139,7 @@ def test_an_edit_after_a_run_says_so_in_its_place(lab: Lab) -> None:
     head = workbench.root.locator(".fb-toolbar")
     before = head.bounding_box()
     lab.run("wb.experiment = wb.experiment.replace(rounds=3)")
-    words = head.get_by_text("Shown: the last run. Start runs the form.")
+    words = head.get_by_text("Showing the last run. Press Start to run the new settings.")
     expect(words).to_be_visible()
     assert head.bounding_box() == before
     lab.run("wb.experiment = wb.experiment.replace(rounds=2)")

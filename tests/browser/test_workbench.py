@@ -344,7 +344,7 @@ def test_own_models_are_a_line_of_their_own(lab: Lab) -> None:
     workbench.button("Start").click()
     workbench.wait_points(3)
     workbench.wait_state("done")
-    band = workbench.root.get_by_role("button", name="own models, 10–90%")
+    band = workbench.root.get_by_role("button", name="personal models, 10–90%")
     expect(band).to_be_visible()
     workbench.chart("accuracy").press("End")
     personal = lab.run("print(f'{wb.history.frame().personal.iloc[-1]:.1%}')")

@@ -111,7 +111,7 @@ def test_clients_without_test_rows_are_left_out_of_the_comparison() -> None:
         "None of 1 clients"
     )
     nobody = who_gains(floats(NAN), floats(NAN), np.array([0]), "accuracy", True)
-    assert nobody == "No client has test rows of its own to compare by."
+    assert nobody == "Clients have no test rows of their own, so they cannot be compared."
 
 
 def test_the_worst_tenth_is_a_mean_where_there_are_clients_for_one() -> None:
@@ -148,11 +148,11 @@ def test_without_levels_the_sentence_tells_the_spread_and_who_never_took_part() 
     values = floats(0.9, 0.5, NAN, 0.7, 0.8, 0.6)
     assert spread(values, took, data, "accuracy") == (
         "From 50% (client 1) to 90% (client 0), median 70%, over 5 of 6 clients, those with test "
-        "rows; the smallest test set has 2 rows. 2 of 6 clients never took part so far."
+        "rows; the smallest test set has 2 rows. 2 of 6 clients have not taken part yet."
     )
     assert spread(values, took + 1, data, "accuracy").endswith("Every client has taken part.")
     empty = spread(np.full(6, NAN, dtype=np.float32), took, data, "accuracy")
-    assert empty.startswith("No client has test rows of its own. 2 of 6")
+    assert empty.startswith("Clients have no test rows of their own. 2 of 6")
 
 
 def test_rows_go_from_the_best_to_the_worst() -> None:

@@ -263,8 +263,8 @@ def test_a_file_is_made_in_the_background_and_sent_with_its_token() -> None:
         ("report", "nothing to report: the run of Wine has no rounds yet"),
         ("history.csv", "nothing to save: the run of Wine has no rounds yet"),
         ("history.json", "nothing to save: the run of Wine has no rounds yet"),
-        ("compare.csv", "nothing to save: no run has ended yet"),
-        ("compare.report", "nothing to report: no run has ended yet"),
+        ("compare.csv", "nothing to save: no run has finished yet"),
+        ("compare.report", "nothing to report: no run has finished yet"),
         ("../secret", "there is nothing called '../secret' to save"),
     ],
 )

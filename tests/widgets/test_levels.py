@@ -79,7 +79,7 @@ def test_a_run_comes_first(workbench: Workbench) -> None:
     workbench.experiment = WINES.replace(rounds=100_000)
     workbench.start()
     send(workbench, levels=True)
-    until(lambda: "between runs" in workbench.panel.snapshot["levels"]["words"])
+    until(lambda: "no run is active" in workbench.panel.snapshot["levels"]["words"])
     until(lambda: len(workbench.history) > 50)
     assert lines(workbench) == []
     send(workbench, command="stop")

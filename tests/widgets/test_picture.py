@@ -91,7 +91,7 @@ def test_a_run_that_the_form_no_longer_holds_is_said_to_be_the_last() -> None:
     assert status(session, ran, [])["subtitle"] == ran.describe()
     assert status(session, None, [])["subtitle"] == ran.describe()
     found = status(session, other, [])
-    assert found["subtitle"] == "Shown: the last run. Start runs the form."
+    assert found["subtitle"] == "Showing the last run. Press Start to run the new settings."
     assert (found["title"], found["rounds"]) == ("Wine", 1)
 
 

@@ -182,7 +182,9 @@ def test_no_scenario_is_chosen_while_a_run_goes_on() -> None:
         assert workbench.experiment == workbench.session.experiment == MINE
         assert len(workbench.history) == 1
         refused = [line["text"] for line in workbench._log if line["level"] == "warning"]
-        assert refused == ["cannot change the scenario while a run goes on; stop or reset it first"]
+        assert refused == [
+            "cannot change the scenario while a run is active; stop or reset it first"
+        ]
         workbench.session.stop()
         assert workbench.wait(60) == "done"
         chooser.choice.value = "medical"

@@ -91,7 +91,7 @@ def test_seeds_that_change_nothing_are_said_to(page: Page) -> None:
     assert ask(page, {"rounds": "1, 2"}, 2, fixed) == ""
     page.sweeping._sweeps[0].wait(90)
     for point in page.sweeping.shown(fixed)["points"]:
-        assert point["seed"] == "2 seeds; the seeds change nothing here"
+        assert point["seed"] == "2 seeds, identical for every seed"
         assert (point["low"], point["high"]) == (None, None)
 
 
@@ -159,7 +159,7 @@ def test_two_settings_are_a_map_by_value(page: Page) -> None:
         ({"privacy.epsilon": "1"}, 0, "seeds = 0: give a number from 1 to 50"),
         ({"training.lr": "fast"}, 1, "training.lr"),
         ({"seed": "1, 2"}, 1, "give the number of seeds instead"),
-        ({}, 1, "choose a setting to go through"),
+        ({}, 1, "choose a setting to sweep"),
         ({"model.kind": "antigravity:Model"}, 1, "only what is built in can be chosen here"),
         ({"model": '{kind = "antigravity:Model"}'}, 1, "only what is built in"),
     ],

@@ -159,7 +159,7 @@ def test_a_run_that_goes_on_is_not_changed_by_looking_at_another(workbench: Work
     workbench.experiment = WINES.replace(rounds=100_000)
     workbench.start()
     send(workbench, load=1)
-    assert ("warning", "cannot load a run while another goes on; stop or reset it first") in log(
+    assert ("warning", "cannot load a run while another is active; stop or reset it first") in log(
         workbench
     )
     send(workbench, command="stop")

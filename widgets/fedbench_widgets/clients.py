@@ -188,7 +188,7 @@ def who_gains(values: Floats, alone: Floats, tests: Ids, metric: str, higher: bo
     both = ~np.isnan(values) & ~np.isnan(alone)
     count = int(both.sum())
     if not count:
-        return "No client has test rows of its own to compare by."
+        return "Clients have no test rows of their own, so they cannot be compared."
     ours, theirs, rows = values[both], alone[both], tests[both]
     gained = (ours.astype(np.float64) - theirs) * (1 if higher else -1)
     alike = np.abs(gained) * rows < ALMOST if metric == "accuracy" else gained == 0
@@ -239,10 +239,10 @@ def spread(values: Floats, took: Ids, data: FederatedDataset, metric: str) -> st
             text += f", over {len(order)} of {data.clients:,} clients, those with test rows"
         text += _fewest(int(data.tests_of(order).min()))
     else:
-        text = "No client has test rows of its own"
+        text = "Clients have no test rows of their own"
     never = int(np.count_nonzero(took == 0))
     if never:
-        return f"{text}. {never:,} of {data.clients:,} clients never took part so far."
+        return f"{text}. {never:,} of {data.clients:,} clients have not taken part yet."
     return f"{text}. Every client has taken part."
 
 

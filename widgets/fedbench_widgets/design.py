@@ -74,9 +74,9 @@ class Design:
 def why_fixed(partition: Partitioner, clients: int) -> str:
     """Return why a hand cannot change this partition, or nothing where it can."""
     if partition.shares_rows:
-        return "Clients share rows here: there is nothing to move between them."
+        return "Clients share rows in this partition, so none can be moved."
     if clients > MOST:
-        return f"To change it by hand, take at most {MOST} clients."
+        return f"To edit by hand, choose at most {MOST} clients."
     return ""
 
 

@@ -38,7 +38,7 @@ class Levels:
         found = self._known.get(key)
         if found is None:
             self._ask(key)
-            return {"wanted": True, "words": "working them out between runs…", "lines": []}
+            return {"wanted": True, "words": "computing when no run is active…", "lines": []}
         if isinstance(found, str):
             return {"wanted": True, "words": found, "lines": []}
         lines = [

@@ -34,7 +34,7 @@ COLUMNS = (
     "simulated",
 )
 MOST_POINTS = 2000  # more than a chart has pixels
-LAST = "Shown: the last run. Start runs the form."
+LAST = "Showing the last run. Press Start to run the new settings."
 LABELS = {"accuracy": "Test accuracy", "auc": "Test AUC", "rmse": "Test RMSE"}
 
 

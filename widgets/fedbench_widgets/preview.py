@@ -43,7 +43,7 @@ def show_partition(
         each = f"{least}" if least == most else f"{least} to {most}"
         target.sentence = (
             f"{whole}{each} training samples a client; label distance "
-            f"{distance:.2f} (Jensen–Shannon, 0 is even). A typical client knows {known} of "
+            f"{distance:.2f} (Jensen–Shannon, 0 is even). A typical client holds {known} of "
             f"{len(data.strata_names)} {kind}."
         )
         target.version += 1

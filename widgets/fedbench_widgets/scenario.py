@@ -14,10 +14,10 @@ from fedbench_widgets.cells import made, show
 from fedbench_widgets.explaining import says
 
 OWN = "Your own"
-CHOICE = "Sets the whole form: data, clients, model, privacy and all the rest.\n\n"
-SOURCE = "The scenario's own data, which are always there, or the real set that they stand for.\n\n"
-OTHER = "The data are others by now: the scenario's story is not theirs."
-ABOUT_OWN = "An experiment of your own; a scenario sets the whole form."
+CHOICE = "Sets the whole form: data, clients, model, privacy and everything else.\n\n"
+SOURCE = "The scenario's simulated or built-in data, always available, or the real data set.\n\n"
+OTHER = "You changed the data; this description no longer applies."
+ABOUT_OWN = "A custom experiment. Choosing a scenario sets the whole form."
 
 
 class Chooser:

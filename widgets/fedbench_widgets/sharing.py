@@ -42,7 +42,7 @@ class Shared(NamedTuple):
             case "compare.csv":
                 frame = self.comparing.frame(self.session)
                 if frame.empty:
-                    raise ValueError("nothing to save: no run has ended yet")
+                    raise ValueError("nothing to save: no run has finished yet")
                 text = frame.to_csv(index=False)
                 return File("runs.csv", "text/csv", text.encode())
             case "history.csv":
@@ -55,7 +55,7 @@ class Shared(NamedTuple):
             case "compare.report":
                 runs = list(self.comparing.runs)
                 if not runs:
-                    raise ValueError("nothing to report: no run has ended yet")
+                    raise ValueError("nothing to report: no run has finished yet")
                 called = self.comparing.names(runs)
                 histories = [run.history for run in runs]
                 return File("runs-report.html", "text/html", self.report(histories, called))

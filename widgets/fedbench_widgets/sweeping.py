@@ -58,7 +58,7 @@ class Sweeping:
         fixed = isinstance(privacy, Private) and privacy.noise_multiplier is not None
         if BUDGET in axes and fixed:
             raise ValueError(
-                "privacy.noise_multiplier is given, so that a budget would only say when a run "
+                "privacy.noise_multiplier is set, so a budget would only decide when a run "
                 "stops; let the noise follow from ε"
             )
         axes["seed"] = range(experiment.seed, experiment.seed + seeds)
@@ -83,7 +83,7 @@ class Sweeping:
                     raise ValueError("a setting in the form needs attention: see its red message")
                 over, seeds = asked.get("over"), asked.get("seeds")
                 if not isinstance(over, dict) or not over:
-                    raise ValueError("choose a setting to go through")
+                    raise ValueError("choose a setting to sweep")
                 if not isinstance(seeds, int):
                     raise ValueError(f"seeds = {seeds}: give a number from 1 to {MOST_SEEDS}")
                 texts = {str(path): str(text) for path, text in over.items()}
@@ -219,7 +219,7 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
 
 def _repeats(point: FrontierPoint) -> str:
     if point.same:
-        return f"{point.runs} seeds; the seeds change nothing here"
+        return f"{point.runs} seeds, identical for every seed"
     return f"{point.runs} seed{'' if point.runs == 1 else 's'}"
 
 

@@ -134,7 +134,7 @@ class Workbench(widgets.VBox):
         belongs_here(self)
         self._note(
             "info",
-            "The cell was run again: its runs are still here. Workbench(new=True) begins anew.",
+            "The cell was run again; its runs are kept. Workbench(new=True) starts afresh.",
         )
         self._publisher.touch()
 
@@ -244,7 +244,7 @@ class Workbench(widgets.VBox):
 
     def _load(self, point: str) -> None:
         if self._going():
-            raise SessionError("cannot load a run while another goes on; stop or reset it first")
+            raise SessionError("cannot load a run while another is active; stop or reset it first")
         experiment = self._comparing.experiment(point) or self._sweeping.experiment(point)
         self.experiment = experiment
         self._note("info", f"Loaded run {point}: {experiment.describe()}")
@@ -254,7 +254,7 @@ class Workbench(widgets.VBox):
         if self._going():
             self._note(
                 "warning",
-                "cannot change the scenario while a run goes on; stop or reset it first",
+                "cannot change the scenario while a run is active; stop or reset it first",
             )
             self._changed()
             return
@@ -281,7 +281,7 @@ class Workbench(widgets.VBox):
 
     def _fresh(self) -> None:
         if self.form.experiment is None:
-            raise SessionError(f"something in the form is wrong. {self.form.wrong}")
+            raise SessionError(f"a setting needs attention. {self.form.wrong}")
         if self._trouble:
             raise SessionError(self._trouble)
         if not self._going():
@@ -325,7 +325,7 @@ class Workbench(widgets.VBox):
             self._show_session()
             self._show_form()
         except Exception as error:  # the thread must go on: the next state may be sound
-            trouble = f"the page may be out of date: {error}"
+            trouble = f"the page may be outdated: {error}"
             if not any(line["text"] == trouble for line in self._log):
                 self._note("error", trouble, traceback.format_exc())
                 self._publisher.touch()

@@ -119,12 +119,12 @@ test("the subtitle says which clients and rounds are drawn", () => {
   const { info } = made();
   assert.equal(
     subtitle(info, false),
-    "3 clients; 1 without test rows left out; a dot: took part in the round",
+    "3 clients; 1 without test rows not shown; a dot marks taking part in the round",
   );
   const many = { ...info, which: "every fifth client", every: 4, tested: 4 };
   assert.equal(
     subtitle(many, true),
-    "by the clients' own models; every fifth client, sorted; a column is 4 rounds, by the last",
+    "by the personal models; every fifth client, sorted; a column is 4 rounds, by the last",
   );
   assert.equal(subtitle({ ...info, rounds: [] }, false), "");
 });
@@ -163,7 +163,7 @@ test("who gains lies on one side of the diagonal, and is blue on whichever it is
 });
 
 test("while nobody is trained alone the chart asks, and then says what goes on", () => {
-  assert.deepEqual(alone(picture(made()), "").empty, ["What would each client get alone?"]);
+  assert.deepEqual(alone(picture(made()), "").empty, ["How would each client do alone?"]);
   const words = "partition.clients: 20,000 clients are too many to train each alone";
   const said = alone(picture(made()), words).empty;
   assert.deepEqual(said, [words]);

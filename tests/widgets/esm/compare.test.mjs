@@ -124,18 +124,18 @@ test("the sentence says what runs share, and which never meet on a chart", () =>
   assert.match(sentence([], two), /have the same settings/);
   const [one, other] = two;
   const turned = { ...other, amended: "from round 2 on training.lr = 0.5" };
-  assert.match(sentence([], [one, turned]), /began with the same settings.*One of them changed on its way\.$/);
-  assert.match(sentence([{ title: "Strategy" }], [turned, turned]), /but Strategy\. 2 of them changed/);
+  assert.match(sentence([], [one, turned]), /started with the same settings.*One was edited while running\.$/);
+  assert.match(sentence([{ title: "Strategy" }], [turned, turned]), /only in Strategy\. 2 were edited/);
   assert.equal(
     sentence([{ title: "Strategy" }, { title: "Budget ε" }], two),
-    "These 2 runs share everything but Strategy and Budget ε.",
+    "These 2 runs differ only in Strategy and Budget ε.",
   );
   const mixed = [row("1"), row("2", { metric: RMSE })];
-  assert.match(sentence([{ title: "Data" }], mixed), /but Data\..*never drawn on one chart/);
+  assert.match(sentence([{ title: "Data" }], mixed), /only in Data\..*never drawn together/);
   const many = Array.from({ length: 6 }, (_, i) => ({ title: `S${i}` }));
   assert.equal(sentence(many, two), "These 2 runs differ in 6 settings.");
   const worlds = [row("1"), row("2", { data: "Digits" })];
-  assert.match(sentence(many, worlds), /settings\. Results compare within one data set: there are 2\.$/);
+  assert.match(sentence(many, worlds), /settings\. Compare results only within one data set: there are 2\.$/);
 });
 
 test("file names hold nothing that a system would take amiss", () => {
@@ -155,7 +155,7 @@ test("colours become literal", () => {
 });
 
 test("code promises a replay only of a run that did not change on its way", () => {
-  assert.match(promise(true, []), /same history, to the bit/);
+  assert.match(promise(true, []), /same history, bit for bit/);
   assert.match(promise(false, []), /the noise differs each time/);
   const changes = ["from round 97 on training.lr = 0.5", "from round 99 on rounds = 200"];
   assert.equal(
@@ -163,6 +163,6 @@ test("code promises a replay only of a run that did not change on its way", () =
       true,
       changes.map((words, i) => ({ round: i, words })),
     ),
-    "the settings as they are now; the run on show changed on its way: " + changes.join("; "),
+    "the settings as they are now; the run shown was edited while running: " + changes.join("; "),
   );
 });

@@ -90,6 +90,6 @@ test("the sentence tells sizes, distance and how many classes are typical", () =
   assert.equal(
     sentence(made([[3, 0, 1], [0, 3, 0]]), "classes"),
     "3 to 4 training samples a client; label distance 0.56 (Jensen–Shannon, 0 is even). " +
-      "A typical client knows 1 of 3 classes.",
+      "A typical client holds 1 of 3 classes.",
   );
 });

@@ -45,7 +45,7 @@ test("what numbers mean fits what is measured", () => {
   assert.match(ofMetric(auc), /\nP\[score of a positive > score of a negative\]\n/);
   const points = [{ id: "a", label: "", epsilon: 1, value: 0.7, test_rows: 36 }];
   const words = ofMetric(accuracy, ofInterval(points)).split("\n")[2];
-  assert.match(words, /over seeds, all on the same 36 test rows, whose own error is not in it/);
+  assert.match(words, /over seeds, all on the same 36 test rows, whose own error is not included/);
   assert.match(ofInterval([]), /over seeds, all on the same test rows/);
   assert.match(ofNote(auc), /of the m smallest values/);
   assert.match(ofNote(error), /of the m largest values/);

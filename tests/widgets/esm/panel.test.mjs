@@ -102,7 +102,7 @@ test("a metric that is no share gets no percent sign", () => {
 test("before the first round the chart says what to do", () => {
   const blank = new Table({ columns: COLUMNS, points: 0, rounds: 10 }, null);
   const drawn = accuracy(blank, axis("round", blank, 0), "round");
-  assert.match(drawn.empty.join(" "), /^Press Start: rounds appear here/);
+  assert.match(drawn.empty.join(" "), /^Press Start: rounds will appear here/);
   assert.equal(drawn.label, "Test accuracy: no rounds yet");
 });
 
@@ -167,7 +167,7 @@ test("own models are a line and a reading for runs that have them, and for no ot
   assert.deepEqual(plain.read(1), ["round 2: 12.5%", "clients 50–80%"]);
   const [found, drawn] = draw({ personal: true });
   const [global, own] = drawn.series;
-  assert.equal(drawn.band.name, "own models, 10–90%");
+  assert.equal(drawn.band.name, "personal models, 10–90%");
   assert.deepEqual([own.name, own.label, [...own.y]], ["own models", "own 62.5%", [0.5, 0.625]]);
   assert.ok(own.dash && !global.dash && own.color !== global.color);
   assert.deepEqual(drawn.read(1), ["round 2: global 12.5%", "own models 62.5%", "clients 50–80%"]);

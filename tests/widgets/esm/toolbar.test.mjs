@@ -101,7 +101,7 @@ test("chips show what is known and nothing else", () => {
 
 test("the live region speaks on a change of state, not on every round", () => {
   const solving = { ...STATUS, state: "running", round: 0, solving: true };
-  assert.equal(announce(solving), "Working out the noise…");
+  assert.equal(announce(solving), "Computing the noise…");
   assert.equal(announce({ ...STATUS, state: "running", round: 1 }), "Running");
   assert.equal(announce({ ...STATUS, state: "running", round: 2 }), "Running");
   assert.equal(announce({ ...STATUS, state: "done", round: 50 }), "Done");

@@ -46,7 +46,7 @@ test("the band is read once values were, and not before there are any", () => {
   assert.equal(target(1, FRESH, FRESH), "start");
   assert.equal(target(1, RUN, RUN), "accuracy");
   assert.equal(at(1, RUN, { ...RUN, read: 1 }), null);
-  assert.match(phase(STEPS[1], RUN, { ...RUN, band: false }).words({ ...RUN, band: false }), /no client/);
+  assert.match(phase(STEPS[1], RUN, { ...RUN, band: false }).words({ ...RUN, band: false }), /clients have no test rows/);
 });
 
 test("the third step wants a smaller α and a run with it", () => {

@@ -5,7 +5,7 @@ import { download, fileName } from "../chart/download.js";
 
 const PATIENCE = 5000; // milliseconds until a silent kernel counts as gone
 const SILENT =
-  "The kernel does not answer: it is busy with another cell, or it was restarted. Nothing is lost " +
+  "The kernel does not answer: it is busy with another cell or was restarted. Nothing is lost " +
   "on this page; try again when it is back.";
 
 let counter = 0;

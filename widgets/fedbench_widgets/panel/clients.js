@@ -21,9 +21,9 @@ import { isShare } from "./table.js";
 
 // stands where the run's own sentence will be, so that the charts keep their place
 const PREVIEW =
-  "What the federation is worth to each of its clients: who is served well, who is not, and who " +
-  "would be better off alone.";
-const HINT = "Arrow keys read the map where it has the focus; a click or Enter chooses a client.";
+  "What each client gains from the federation: which clients do well, which do not, and which " +
+  "would do better alone.";
+const HINT = "Click a client, or press Enter on it, to select it; arrow keys read the map when it has the focus.";
 /** @type {Record<Order, {word: string, ends: [string, string]}>} */
 const ORDERS = {
   last: { word: "latest value", ends: ["best", "worst"] },
@@ -67,7 +67,7 @@ export function clients(context) {
     order = chosen;
     draw();
   });
-  const ask = html("button", { type: "button" }, "Work it out");
+  const ask = html("button", { type: "button" }, "Compute");
   ask.addEventListener("click", () => context.model.send({ levels: true }));
   const asking = html("div", { class: "fb-ask", hidden: true }, ask);
   together.el.append(asking);
@@ -128,26 +128,26 @@ export function clients(context) {
       selected,
       pointed,
       label: described(metric.label, info),
-      empty: untested ? ["No client has test rows of its own."] : waiting(state),
+      empty: untested ? ["Clients have no test rows of their own."] : waiting(state),
     });
     const picture = { grid, show, axisTick, percent: metric.percent, bounded, end, selected, pointed };
     together.head.show(
-      "Alone against together",
-      personal ? "up: in the federation, own models" : "up: in the federation",
+      "Alone vs. together",
+      personal ? "y: joined, personal models; x: alone" : "y: joined, x: alone",
       MEANING.alone,
     );
-    const unknown = levels.wanted ? levels.words || "working them out…" : "";
+    const unknown = levels.wanted ? levels.words || "computing…" : "";
     together.draw(alone(picture, info.alone ? "" : unknown));
     set(asking, { hidden: levels.wanted || grid.columns === 0 });
-    bySize.head.show("Size against outcome", "does a small client lose?", MEANING.size);
+    bySize.head.show("Size against outcome", "do small clients do worse?", MEANING.size);
     bySize.draw(sizes(picture));
     const at = selected === null ? -1 : row(selected);
     const who = at < 0 ? "One client" : info.names[at];
     const took = `took part in ${info.took[at]} of ${info.done} rounds`;
     own.head.show(who, at < 0 ? "" : took, MEANING.own);
     own.draw(curve(picture, at));
-    const content = `${samples(info.sizes[at])} by ${info.kind}; line: everybody's`;
-    const whose = at < 0 ? "Its data" : `Data of ${info.names[at]}`;
+    const content = `${samples(info.sizes[at])} by ${info.kind}; line: whole federation`;
+    const whose = at < 0 ? "Data of the client" : `Data of ${info.names[at]}`;
     held.head.show(whose, at < 0 ? "" : content, MEANING.mix);
     held.draw(mix(grid, at));
     settle();
@@ -159,9 +159,9 @@ export function clients(context) {
 
 /** @param {string} state */
 function waiting(state) {
-  if (state === "running") return ["The first round is under way."];
+  if (state === "running") return ["The first round is running."];
   if (state === "failed") return ["The run failed before its first round."];
-  return ["Press Start:", "a row per client and a column per round appear here."];
+  return ["Press Start:", "one row per client and one column per round will appear here."];
 }
 
 /** @param {string} metric @param {import("./grid.js").Info} info */

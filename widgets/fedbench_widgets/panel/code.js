@@ -6,8 +6,8 @@ import { html, text } from "../chart/dom.js";
 import { heading } from "../chart/head.js";
 import { share } from "./share.js";
 
-const REPLAYS = "running this gives the same history, to the bit";
-const DIFFERS = "the same set-up; the noise differs each time: set a noise seed to replay";
+const REPLAYS = "running this code gives the same history, bit for bit";
+const DIFFERS = "the same settings; the noise differs each time: set a noise seed to reproduce it";
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function code(context) {
@@ -35,7 +35,7 @@ export function code(context) {
  */
 export function promise(replays, amended) {
   if (amended.length > 0) {
-    return `the settings as they are now; the run on show changed on its way: ${amended.map(({ words }) => words).join("; ")}`;
+    return `the settings as they are now; the run shown was edited while running: ${amended.map(({ words }) => words).join("; ")}`;
   }
   return replays ? REPLAYS : DIFFERS;
 }

@@ -23,7 +23,7 @@ const NONE = { columns: [], rows: [], deleted: "" };
 const FEW = 3; // settings that a sentence lists
 const SWEEPS = "Points of sweeps are on Privacy–utility.";
 const EMPTY =
-  "Runs that have ended are listed here. Press Start, change something, press Start again.";
+  "Finished runs are listed here. Press Start, change a setting, press Start again.";
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function compare(context) {
@@ -71,7 +71,7 @@ export function compare(context) {
     const none = rows.length === 0;
     const swept = (model.get("sweep")?.points ?? []).length > 0;
     text(note, [none ? EMPTY : sentence(settings, rows), swept ? SWEEPS : ""].join(" ").trim());
-    text(hint, none ? "" : "tick a run to keep it as a dashed line behind the live charts");
+    text(hint, none ? "" : "tick a run to show it as a dashed line behind the live charts");
     const ended = rows.some((row) => !row.current);
     for (const button of buttons) set(button, { disabled: !ended });
     set(head, { hidden: none });
@@ -154,22 +154,22 @@ export function sentence(settings, rows) {
   if (rows.length === 1) return "One run so far: change something and press Start to compare.";
   const all = `These ${rows.length} runs`;
   const amended = rows.filter((row) => row.amended).length;
-  const changed = ["", " One of them changed on its way."][amended] ?? ` ${amended} of them changed on their way.`;
+  const changed = ["", " One was edited while running."][amended] ?? ` ${amended} were edited while running.`;
   if (settings.length === 0) {
-    const but = changed ? "began with" : "have";
-    return `${all} ${but} the same settings; only their noise differs, if any.${changed}`;
+    const but = changed ? "started with" : "have";
+    return `${all} ${but} the same settings; any difference comes from random noise.${changed}`;
   }
   const names = settings.map((setting) => setting.title);
   const last = names.pop();
   const list = names.length > 0 ? `${names.join(", ")} and ${last}` : last;
   const few = settings.length <= FEW;
   const differ =
-    (few ? `${all} share everything but ${list}.` : `${all} differ in ${settings.length} settings.`) + changed;
+    (few ? `${all} differ only in ${list}.` : `${all} differ in ${settings.length} settings.`) + changed;
   const metrics = new Set(rows.map((row) => row.metric.name));
   const worlds = new Set(rows.map((row) => row.data));
   if (metrics.size > 1) {
-    return `${differ} Those that measure something else are never drawn on one chart.`;
+    return `${differ} Runs with different metrics are never drawn together.`;
   }
-  const apart = `Results compare within one data set: there are ${worlds.size}.`;
+  const apart = `Compare results only within one data set: there are ${worlds.size}.`;
   return worlds.size > 1 ? `${differ} ${apart}` : differ;
 }

@@ -48,7 +48,7 @@ const TAKES = { setting: 84, result: 54 };
 /** what goes first where there is no room for all; what the runs differ in stays */
 const SPARED = ["seconds", "bytes_up", "rounds", "simulated"];
 
-const WORST = "Mean over the worst tenth of the clients with test rows of their own, one at least.";
+const WORST = "Mean over the worst tenth of the clients that have test rows (at least one).";
 
 /**
  * How settings are laid out so that results stay in view.
@@ -135,7 +135,7 @@ export function columnsOf(settings, rows, layout = "apart", width = 0) {
     }),
     result("seconds", "took", (row) => row.seconds, { words: (row) => duration(row.seconds) }),
     result("simulated", "simulated", (row) => row.simulated, {
-      meaning: "Time by the clock of the simulated devices.",
+      meaning: "Time on the clock of the simulated devices.",
       words: (row) => (row.simulated === null ? "–" : duration(row.simulated)),
     }),
     result("rounds", "rounds done", (row) => row.rounds, { words: (row) => String(row.rounds) }),

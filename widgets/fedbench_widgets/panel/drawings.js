@@ -66,9 +66,9 @@ function pinned(table, axis, kind, column) {
 
 /** @param {Table} table */
 function waiting(table) {
-  if (table.info.state === "running") return ["The first round is under way."];
+  if (table.info.state === "running") return ["The first round is running."];
   if (table.info.state === "failed") return ["The run failed before its first round."];
-  return ["Press Start:", "rounds appear here as they finish."];
+  return ["Press Start:", "rounds will appear here as they finish."];
 }
 
 /**
@@ -89,7 +89,7 @@ export function accuracy(table, axis, kind) {
   const [low, high] = [table.column("p10"), table.column("p90")];
   const latest = table.rows > 0 ? show(table.last("metric")) : "";
   const personal = own(table);
-  const whose = personal ? "own models, 10–90%" : "clients 10–90%";
+  const whose = personal ? "personal models, 10–90%" : "clients 10–90%";
   const band = low && high ? { name: whose, color: "s0", low, high } : null;
   /** @type {Series[]} */
   const series = [

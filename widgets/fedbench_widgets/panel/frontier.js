@@ -73,10 +73,10 @@ export function frontier(context) {
     const promised = (info.unit === null ? alike.at(-1) : info) ?? {};
     const points = runs.filter((point) => comparable(point, info, promised));
     const others = runs.length - points.length;
-    const apart = others > 0 ? `; ${others} with other data, unit of privacy or δ not shown` : "";
+    const apart = others > 0 ? `; ${others} ${others === 1 ? "run" : "runs"} hidden: different data, privacy type or δ` : "";
     const priv = points.filter(isPrivate);
-    const some = rivals(priv).length < priv.length ? "; the line is through means of seeds only" : "";
-    text(subtitle, `${info.data}: a point per run, or mean of seeds; choose one to load it${some}${apart}`);
+    const some = rivals(priv).length < priv.length ? "; the line joins only means over seeds" : "";
+    text(subtitle, `${info.data}: one point per run or mean over seeds; click one to load it${some}${apart}`);
     const show = format(data);
     text(title, `${info.metric.label} against privacy`);
     save.label();
@@ -96,7 +96,7 @@ export function frontier(context) {
       name: info.metric.label,
       cost: name,
       xName: `${at} (less is more private)`,
-      empty: "Every finished run becomes a point here: press Start, or run a sweep.",
+      empty: "Each finished run becomes a point here. Press Start, or run a sweep.",
     });
     map.show(sweep.map, minimizes(info.metric), info.metric.label);
     set(scroll, { hidden: points.length === 0 });

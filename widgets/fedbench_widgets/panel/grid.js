@@ -227,14 +227,14 @@ export function samples(count) {
  * @param {boolean} [dotted] whether cells have room for a dot
  */
 export function subtitle(info, personal, dotted = true) {
-  const whose = personal ? "by the clients' own models; " : "";
+  const whose = personal ? "by the personal models; " : "";
   if (info.rounds.length === 0) return whose.replace("; ", "");
   const untested = info.clients - info.tested;
   const parts = [
     info.which ? `${info.which}, sorted` : `${info.ids.length} clients`,
-    untested > 0 ? `${untested} without test rows left out` : "",
+    untested > 0 ? `${untested} without test rows not shown` : "",
     info.every > 1 ? `a column is ${info.every} rounds, by the last` : "",
-    dotted && info.every === 1 && info.ids.length <= DOTTED ? "a dot: took part in the round" : "",
+    dotted && info.every === 1 && info.ids.length <= DOTTED ? "a dot marks taking part in the round" : "",
   ];
   return whose + parts.filter(Boolean).join("; ");
 }

@@ -16,8 +16,8 @@ const WHAT = "What these numbers are";
 const HINT = "Point at a chart, or focus it and use the arrow keys, to read values.";
 // stands where the run's own sentence will be, so that the charts keep their place
 const PREVIEW =
-  "After each round: how good the global model is on held-out data, how evenly the clients " +
-  "share in it, and what it costs.";
+  "After each round: how good the global model is on held-out data, how evenly clients " +
+  "benefit, and what it costs.";
 
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
@@ -88,7 +88,7 @@ export function live(context) {
     drawEpsilon(table, shared);
     charts.norm.head.show("Update norm", "median over the cohort", MEANING.norm);
     const unmeasured = table.rows > 0 && table.column("update_norm") === null;
-    charts.norm.unavailable(unmeasured ? "This run does not record update norms." : null);
+    charts.norm.unavailable(unmeasured ? "This run records no update norms." : null);
     charts.norm.draw(norm(table, shared, kind));
     settle();
     read();
@@ -102,7 +102,7 @@ export function live(context) {
     const help = known ? `${MEANING.epsilon}\n${table.info.promise}` : MEANING.epsilon;
     charts.epsilon.head.show("Privacy spent", known ? at : "", help);
     charts.epsilon.unavailable(
-      known ? null : "No privacy mechanism: there is no ε to spend. Choose one under Privacy.",
+      known ? null : "No privacy mechanism, so no ε is spent. Choose one under Privacy.",
     );
     charts.epsilon.draw(epsilon(table, shared, kind));
   }

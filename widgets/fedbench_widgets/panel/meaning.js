@@ -9,40 +9,40 @@ const PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ";
 
 export const MEANING = {
   epsilon: [
-    "Privacy that was lost so far: how much likelier any result is with what ε protects in the " +
-      "data than without it, so smaller is more private.",
+    "Privacy spent: including one unit of what ε protects (a client, a patient's record) changes the " +
+      "odds of any outcome by at most a factor e^ε (apart from probability δ), so smaller is more private.",
     PROMISE,
   ].join("\n"),
-  delta: `Chance that what ε promises fails, smaller is better.\n${PROMISE}`,
+  delta: `Probability with which the guarantee of ε may fail: smaller is better.\n${PROMISE}`,
   norm: [
-    "Length of what a client would send, before it is clipped: the median over the cohort.",
+    "Norm of a client's update before clipping: the median over the cohort.",
     "‖Δ‖ = √(Σ Δ_j²)",
-    "Under privacy what is longer than C is scaled down to C.",
+    "With privacy, updates longer than the clipping norm C are scaled down to C.",
   ].join("\n"),
   auc: [
-    "How well an attacker tells by their loss rows that were trained on from others: 0.5 is guessing.",
+    "How well an attacker separates training rows from other rows by their loss: 0.5 is guessing.",
     "P[loss of rows trained on < loss of others]",
-    "Near 0.5 nothing is proved: better attacks may do better.",
+    "A value near 0.5 proves nothing: stronger attacks may do better.",
   ].join("\n"),
-  perClient: "A row a client, a column a round: darker is better, and a dot says who took part.",
+  perClient: "One row per client, one column per round: darker is better; a dot marks taking part.",
   alone: [
-    "Each client by what it reaches alone, to the right, and in the federation, upwards.",
+    "Each client: its score when training alone (x) and in the federation (y).",
     "gain = value in the federation − value alone",
-    "Alone: the same model and training on its own rows, for as many rounds. With settings of its " +
-      "own it may do better: try a learning rate for it before the gain is believed.",
+    "Alone: the same model and training settings on its own rows, for as many rounds. Tuned settings " +
+      "may do better: try another learning rate before you trust the gain.",
   ].join("\n"),
-  size: "Each client by how many rows it trains on: whether small ones are left behind.",
-  own: "The chosen client's value over the rounds, by the model that it uses.",
-  mix: "Which classes the chosen client holds, in shares, beside those of the whole federation.",
-  rounds: "Rounds that the run took.",
-  seed: "Number that decides the partition, the first weights, the cohorts and the batches.",
+  size: "Each client by its number of training rows: shows whether small clients do worse.",
+  own: "Score of the selected client over the rounds, for the model that it uses.",
+  mix: "Share of each class at the selected client, and in the whole federation.",
+  rounds: "Number of rounds of the run.",
+  seed: "Number that decides the partition, the initial weights, the cohorts and the batches.",
   levels:
-    "Levels to compare with: one model trained on all data in one place, and each client training " +
-    "alone.\n\nWorked out while no run goes on.",
+    "Reference levels: one model trained on all data in one place, and each client training " +
+    "alone.\n\nComputed when no run is active.",
 };
 
 const BAND =
-  "The band is over clients with test rows of their own, from the 10th to the 90th percentile.";
+  "The band covers clients with test rows, from the 10th to the 90th percentile.";
 
 /**
  * What the interval of a mean over seeds holds, and what it does not.
@@ -51,7 +51,7 @@ const BAND =
 export function ofInterval(points) {
   const rows = Math.max(0, ...points.map((point) => point.test_rows ?? 0));
   const same = rows > 0 ? `the same ${rows} test rows` : "the same test rows";
-  return `In brackets: 95 % interval of the mean over seeds, all on ${same}, whose own error is not in it.`;
+  return `In brackets: 95 % interval of the mean over seeds, all on ${same}, whose own error is not included.`;
 }
 
 /**
@@ -62,21 +62,21 @@ export function ofInterval(points) {
 export function ofMetric({ metric }, rest = BAND) {
   if (metric.name === "auc") {
     const words =
-      "How often a held-out row of the second class is given a higher risk than one of the first: " +
+      "How often a held-out row of the second class gets a higher score than one of the first: " +
       "0.5 is guessing, 1 is always.";
     return `${words}\nP[score of a positive > score of a negative]\n${rest}`;
   }
   if (metric.percent) {
-    const words = "Share of the held-out rows that the global model tells right: more is better.";
+    const words = "Share of the held-out rows that the global model classifies correctly: higher is better.";
     return `${words}\n1/n Σ [ŷ_i = y_i]\n${rest}`;
   }
-  const words = "Typical error of the global model on the held-out rows: less is better.";
+  const words = "Typical error of the global model on the held-out rows: lower is better.";
   return `${words}\n√(1/n Σ (ŷ_i − y_i)²)\n${rest}`;
 }
 
 /** @param {Measured} info */
 export function ofLoss({ loss_label }) {
-  const words = "What training lowers: the mean over held-out rows, and over the cohort's batches.";
+  const words = "The loss that training minimises: the mean over held-out rows, and over the cohort's batches.";
   return `${words}\n${loss_label === "cross-entropy" ? "−1/n Σ log p(y_i | x_i)" : "1/n Σ (ŷ_i − y_i)²"}`;
 }
 
@@ -84,10 +84,10 @@ export function ofLoss({ loss_label }) {
 export function ofNote({ metric }) {
   const order = minimizes(metric) ? "largest" : "smallest";
   return [
-    "The test set was held out from training; the worst tenth are the clients on whose own test " +
-      "rows the model does worst; of fewer than twenty it is a single one, the worst.",
+    "The test set is held out from training. The worst tenth are the clients with the lowest scores on " +
+      "their own test rows; among fewer than twenty clients it is the single worst one.",
     `1/m Σ of the m ${order} values, m = max(1, ⌊N/10⌋)`,
-    "N counts the clients with test rows of their own; with a few rows each, who is the worst is " +
+    "N counts the clients with test rows; with few rows each, which client is worst is " +
       "mostly chance.",
   ].join("\n");
 }

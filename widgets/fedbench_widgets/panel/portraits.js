@@ -53,7 +53,7 @@ export function alone(picture, unknown) {
     selected: picture.selected,
     pointed: picture.pointed,
     label: `Alone against together: ${marks.length} clients`,
-    empty: grid.columns === 0 ? ["After the first round."] : [unknown || "What would each client get alone?"],
+    empty: grid.columns === 0 ? ["After the first round."] : [unknown || "How would each client do alone?"],
     read(client) {
       const row = grid.rowOf.get(client) ?? -1;
       const other = bare?.[row] ?? NaN;

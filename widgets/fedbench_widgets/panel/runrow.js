@@ -105,7 +105,7 @@ export class RunRow {
     set(this.pin, { "aria-label": `Pin ${name}` });
     set(this.color, { "aria-label": `Colour of ${name}` });
     set(this.name, { "aria-label": `Name of ${name}` });
-    set(this.load, { "aria-label": `Load ${name}`, title: "Put its settings on the form" });
+    set(this.load, { "aria-label": `Load ${name}`, title: "Load its settings into the form" });
     set(this.remove, { "aria-label": `Delete ${name}`, title: "Delete" });
   }
 }

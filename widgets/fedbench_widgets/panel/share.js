@@ -7,9 +7,9 @@ import { saveFromKernel, saying } from "./asking.js";
 
 /** @type {[string, string, string][]} name, what the kernel calls it, what it is */
 const FILES = [
-  ["History as CSV", "history.csv", "one row a round"],
-  ["History as JSON", "history.json", "the experiment, what it came to, and a row for each round"],
-  ["Report as HTML", "report", "figures, tables, privacy and code on one page; needs no network"],
+  ["History as CSV", "history.csv", "one row per round"],
+  ["History as JSON", "history.json", "the experiment, its results, and one row per round"],
+  ["Report as HTML", "report", "figures, tables, privacy card and code on one page; works offline"],
 ];
 
 /** @param {import("./panel.js").Context} context */
@@ -22,6 +22,6 @@ export function share(context) {
     return button;
   });
   const end = html("span", { class: "fb-end fb-start" }, ...buttons, said);
-  const head = heading("Share", "the run on show, as files", end);
+  const head = heading("Share", "the run shown, as files", end);
   return html("section", { class: "fb-block", "aria-label": "Share" }, head);
 }

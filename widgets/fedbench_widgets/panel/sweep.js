@@ -113,7 +113,7 @@ export function progress({ state, done, total, eta }) {
   const runs = `${done} of ${total} runs`;
   if (state === "done") return `${runs} done`;
   if (state === "cancelled") return `cancelled after ${runs}`;
-  if (done === total) return `${runs} done, working out pooled and alone…`;
+  if (done === total) return `${runs} done, computing pooled and alone…`;
   return eta === null ? `${runs}, starting` : `${runs}, about ${duration(eta)} left`;
 }
 

@@ -193,7 +193,7 @@ export function sentence(of, kind) {
   const each = least === most ? `${least}` : `${least} to ${most}`;
   return (
     `${each} training samples a client; label distance ` +
-    `${distance(of).toFixed(2)} (Jensen–Shannon, 0 is even). A typical client knows ${typical} of ` +
+    `${distance(of).toFixed(2)} (Jensen–Shannon, 0 is even). A typical client holds ${typical} of ` +
     `${of.classes} ${kind}.`
   );
 }

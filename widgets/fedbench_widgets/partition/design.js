@@ -135,7 +135,7 @@ export class Designer {
     const count = this.amount(held);
     const { name } = this.hooks;
     if (count === 0) {
-      const only = size(held.base, held.from.column) === 1 && "every client keeps one sample";
+      const only = size(held.base, held.from.column) === 1 && "every client keeps at least one sample";
       return only || "there is nothing in this cell to move";
     }
     return to === held.from.column ? `${count} held` : `${count} to ${name(to)}`;
@@ -194,7 +194,7 @@ export class Designer {
     const at = cell.column * counts.classes + cell.row;
     this.choose(cell);
     if (next.values[at] === counts.values[at]) {
-      const why = by > 0 ? "nobody else can give one" : "it has none to give";
+      const why = by > 0 ? "no other client can give one" : "this client has none to give";
       return text(this.map.spoken, `Unchanged: ${why}`);
     }
     this.hooks.commit(next);

@@ -14,7 +14,7 @@ const TRAITS = ["counts", "clients", "classes", "names", "sentence", "kind", "of
 const MORE = ["edit", "undoable", "version"];
 const MOST = 100; // columns that a hand can still meet; the kernel allows no more either
 const KEYS =
-  "Drag a cell to another client to hand its samples over (Shift: half). Keys: arrows, Space to " +
+  "Drag a cell to another client to move its samples (Shift: half). Keys: arrows, Space to " +
   "pick up and drop, + and −, Escape.";
 
 /** @param {import("../chart/model.js").View} view */
@@ -100,7 +100,7 @@ function render(view) {
   const append = () => {
     const before = now();
     const counts = add(before);
-    if (counts === before) return text(map.spoken, "Nobody has a sample to spare");
+    if (counts === before) return text(map.spoken, "No client has a sample to spare");
     const called = names();
     commit(counts, called.length ? [...called, fresh(called)] : called);
     text(map.spoken, `Added ${name(counts.clients - 1)}`);
@@ -115,7 +115,7 @@ function render(view) {
     map.home = { ...home, column };
     map.cell = map.home;
     commit(remove(before, home.column), kept);
-    text(map.spoken, `Removed ${gone}; its samples are with the others`);
+    text(map.spoken, `Removed ${gone}; its samples went to the other clients`);
   };
 
   const adder = button("Add client", append);

@@ -16,10 +16,10 @@ import { adopt, foldForm, jump, followHands, markPending, nameControls, whenAtta
 /** @typedef {import("./buttons.js").Status} Status */
 
 const LOST =
-  "The kernel does not answer: it is busy with another cell, or it was restarted. " +
+  "The kernel does not answer: it is busy with another cell or was restarted. " +
   "Re-run the cell to get a live workbench.";
 const SAVED =
-  "This is what the notebook saved, with no kernel behind it. " +
+  "This is the saved output, without a running kernel. " +
   "Run the cell to get a live workbench.";
 const REPLACED = "This workbench was replaced: the cell was run again.";
 
@@ -56,7 +56,7 @@ export function announce(status) {
   const at = `round ${status.round} of ${status.rounds}`;
   switch (status.state) {
     case "running":
-      return status.solving ? "Working out the noise…" : "Running";
+      return status.solving ? "Computing the noise…" : "Running";
     case "paused":
       return `Paused at ${at}`;
     case "stopping":
@@ -74,21 +74,21 @@ export function announce(status) {
 
 /** What the number on a chip is called, and what it means: a sentence and a formula, a line each. */
 const MEANING = {
-  rounds: ["Rounds", "Rounds that are done, of those planned."],
+  rounds: ["Rounds", "Rounds completed, of those planned."],
   time: [
     "Time",
-    "Seconds spent in rounds, pauses left out, and the time left if rounds go on as they did." +
-      "\nleft = seconds / rounds done · rounds to go",
+    "Seconds spent in rounds, without pauses, and an estimate of the time left." +
+      "\nleft = seconds / rounds completed · rounds left",
   ],
   privacy: ["Privacy spent", PANEL.epsilon],
   sent: [
     "Sent",
-    "Bytes that all clients have sent to the server so far, four for each number of an update." +
+    "Bytes that all clients have sent to the server, four for each number of an update." +
       "\nΣ 4·d·K_t, d numbers of an update, K_t clients of round t",
   ],
   simulated: [
     "Simulated time",
-    "Time by the clock of the simulated devices: training, transfers and waiting." +
+    "Time on the clock of the simulated devices: training, transfers and waiting." +
       "\nΣ max_i (down_i / downlink_i + examples_i / speed_i + up_i / uplink_i)",
   ],
 };

@@ -50,32 +50,32 @@ export const STEPS = [
     phases: [
       {
         words: () =>
-          "Clients train on what they hold, the server averages what they send. Press Start.",
+          "Clients train on their own data; the server averages their updates. Press Start.",
         target: () => "start",
         met: (before, now) => going(now) || ended(before, now),
       },
       {
         words: () =>
-          "Each round adds a point: how often the model is right on rows that nobody trained on.",
+          "Each round adds a point: how often the model is right on held-out rows, which no client trained on.",
         target: () => "accuracy",
         met: ended,
       },
     ],
   },
   {
-    title: "Who is behind the average?",
+    title: "Look behind the average",
     phases: [
       {
-        words: () => "There is nothing to read yet. Press Start.",
+        words: () => "There are no rounds yet. Press Start.",
         target: startOrChart,
         met: (_, now) => now.round > 0,
       },
       {
         words: ({ band }) =>
           (band
-            ? "The line is the average; the band holds the clients from the 10th to the 90th " +
-              "percentile. Its lower edge is whom the average hides."
-            : "The line is the average over all test rows; here no client has test rows of its own.") +
+            ? "The line is the average; the band covers the clients from the 10th to the 90th " +
+              "percentile. Its lower edge shows the clients the average hides."
+            : "The line is the average over all test rows; here clients have no test rows of their own.") +
           " Point at a few rounds, or focus the chart and press the arrow keys.",
         target: () => "accuracy",
         met: (before, now) => now.read > before.read,
@@ -86,14 +86,14 @@ export const STEPS = [
     title: "Make the clients less alike",
     phases: [
       {
-        words: () => "How unlike clients are is set by α: choose Dirichlet as the partition.",
+        words: () => "Choose the partition “By label (Dirichlet)”: its α sets how alike clients are.",
         target: () => "partition",
         met: (_, now) => now.form.alpha !== null,
       },
       {
         words: () =>
-          "α says how evenly each class lies with the clients. Lower it, to 0.1 say: in the map " +
-          "below it, classes leave clients.",
+          "α sets how evenly classes are spread; lower it, to 0.1 for example, and clients keep fewer " +
+          "classes, as the map below shows.",
         target: () => "alpha",
         met: (before, now) =>
           now.form.alpha !== null &&
@@ -102,7 +102,7 @@ export const STEPS = [
       {
         words: (now) =>
           going(now)
-            ? "The same model, clients less alike: see what becomes of the line and of the band."
+            ? "The same model with less similar clients: watch the line and the band."
             : "Now press Start again.",
         target: startOrChart,
         met: (before, now) => ended(before, now) && now.ran.alpha === now.form.alpha,
@@ -113,14 +113,14 @@ export const STEPS = [
     title: "Ask for stronger privacy",
     phases: [
       {
-        words: () => "Nothing is promised to clients yet: choose ClientLevelDP as the privacy.",
+        words: () => "Nothing is protected yet: choose Client-level DP as the privacy.",
         target: () => "privacy",
         met: (_, now) => now.form.private,
       },
       {
         words: () =>
-          `ε bounds what anybody can learn of one client. Ask for ε = ${ASKED}: a line further ` +
-          "down says which noise z that takes.",
+          `ε bounds what anyone can learn about one client. Set ε = ${ASKED}: a line further ` +
+          "down shows the noise z that this needs.",
         target: () => "epsilon",
         met: (_, now) => asked(now.form),
       },
@@ -135,23 +135,23 @@ export const STEPS = [
     ],
   },
   {
-    title: "Weigh it up, take it away",
+    title: "Compare, then export",
     phases: [
       {
-        words: () => "There is no run to weigh up yet. Press Start.",
+        words: () => "There is no run to compare yet. Press Start.",
         target: startOrChart,
         met: (_, now) => now.runs > 0 || now.round > 0,
       },
       {
         words: ({ runs }) =>
-          `${runs > 1 ? "Your runs are points" : "Your run is a point"} by now. Open Privacy–utility.`,
+          `${runs > 1 ? "Your runs are now points" : "Your run is now a point"} on a chart. Open Privacy–utility.`,
         target: () => "frontier",
         met: (_, now) => ["frontier", "code"].includes(now.tab),
       },
       {
         words: () =>
-          "Further left is more private, further up more accurate; a point that is chosen loads " +
-          "its experiment. To take it away, open Code.",
+          "Further left is more private, further up more accurate; click a point to load its " +
+          "settings. To export the experiment, open Code.",
         target: () => "code",
         met: (_, now) => now.tab === "code",
       },

@@ -35,7 +35,7 @@ export class Tour {
     set(this.opener, { hidden: true });
     const take = button("Take the tour", "fb-link", () => this.start());
     const refuse = button("×", "fb-close", () => this.refuse());
-    set(refuse, { "aria-label": "No, thank you" });
+    set(refuse, { "aria-label": "No, thanks" });
     this.offer = html("p", { class: "fb-offer", hidden: true });
     this.offer.append(html("span", {}, "New here? ", take, ": five steps, two minutes."), refuse);
 
