@@ -7,8 +7,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.data.returned import check_ids, check_vector
 from fedbench.devices import Devices
+from fedbench.kinds import is_user_class
 from fedbench.sampling import Everyone, Sampling
+from fedbench.usercode import attributed
 
 LEAST = 64  # rounds that are looked at together: a slider that moves finds most of it known
 
@@ -26,11 +29,25 @@ def cohort(
     The same ones however often it is asked, unless they are to be `secret`: then chance comes from
     the operating system.
     """
+    with attributed(f"sampling: {type(sampling).__name__}"):
+        ids = _asked(sampling, devices, clients, seed, number, secret)
+    if is_user_class(type(sampling)):
+        check_ids(f"sampling: {type(sampling).__name__}.draw()", ids, clients)
+    return ids
+
+
+def _asked(
+    sampling: Sampling, devices: Devices | None, clients: int, seed: int, number: int, secret: bool
+) -> NDArray[np.int64]:
     turn = (number - 1) % sampling.turns(clients)
     rng = np.random.default_rng(None if secret else [seed, 4, number - turn])
     if devices is None:
         return sampling.draw(clients, rng, turn)
-    there = np.flatnonzero(devices.availability.there(clients, seed, number))
+    reached = devices.availability.there(clients, seed, number)
+    if is_user_class(type(devices.availability)):
+        name = f"devices.availability: {type(devices.availability).__name__}.there()"
+        check_vector(name, "the answer", reached, clients, "b")
+    there = np.flatnonzero(reached)
     return sampling.among(there, clients, rng, devices.over_selection, turn)
 
 

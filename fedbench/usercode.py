@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import linecache
 import os
@@ -54,6 +55,17 @@ def where(error: BaseException) -> str:
             quoted = f": `{source[:LONGEST]}`" if source else ""
             return f"{_named(file)}, line {line}, in {frame.f_code.co_name}{quoted}"
     return ""
+
+
+@contextlib.contextmanager
+def attributed(name: str) -> Iterator[None]:
+    """Turn an exception that user code raises inside into a ValueError that begins with `name`."""
+    try:
+        yield
+    except Exception as error:
+        if not where(error):  # fedbench's own, such as data that cannot be fetched
+            raise
+        raise ValueError(f"{name} raised {explained(error)}") from error
 
 
 def remember(error: BaseException) -> None:

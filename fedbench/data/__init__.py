@@ -2,7 +2,7 @@
 
 from fedbench.data.arriving import Arriving
 from fedbench.data.by_time import ByTime
-from fedbench.data.card import Card
+from fedbench.data.card import Card, Task
 from fedbench.data.embedded import BreastCancer, DiabetesProgression, Digits, Wine
 from fedbench.data.explicit import Explicit
 from fedbench.data.federated import FederatedDataset, Plan
@@ -129,6 +129,7 @@ __all__ = [
     "Table",
     "TableError",
     "TableFacts",
+    "Task",
     "TimeSplit",
     "Timed",
     "TinyShakespeare",

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from fedbench.data.card import Task
 from fedbench.data.files import File
+from fedbench.data.returned import read_table
 from fedbench.data.simulated import CityLoad
 from fedbench.data.source import Dataset, Measured, Raw, Source, Timed, measured, parted
 from fedbench.problems import unsound
@@ -162,7 +163,7 @@ class Arriving(Source):
 
 @lru_cache(maxsize=2)
 def _whole(data: Timed, periods: int, first: int) -> tuple[Raw, Measured, NDArray[np.int64]]:
-    raw = data.table()
+    raw = read_table(data)
     if raw.units is not None:
         raise ValueError(
             f"data.data: {raw.card.name} has rows that belong together, which periods would split"

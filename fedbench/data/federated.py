@@ -13,9 +13,12 @@ from fedbench.data.card import Card
 from fedbench.data.heterogeneity import Heterogeneity, heterogeneity
 from fedbench.data.kept import Kept
 from fedbench.data.partition import Choosing, Deal, Partitioner
+from fedbench.data.returned import check_deal
 from fedbench.data.skews import Skew, skewed
 from fedbench.data.source import Column, Source
 from fedbench.data.values import Features
+from fedbench.kinds import is_user_class
+from fedbench.usercode import attributed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -218,7 +221,10 @@ def _build(
             f"{partition.samples_needed} training samples and {data.card.name} has {len(data.y)}; "
             "take fewer clients"
         )
-    deal = partition.deal(data, seed)
+    with attributed(f"partition: {type(partition).__name__}.deal()"):
+        deal = partition.deal(data, seed)
+    if is_user_class(type(partition)) or is_user_class(type(source)):
+        check_deal(partition, data, deal, partition.count(source))
     _refuse_empty(partition, deal)
     x, y = data.x[deal.order], data.y[deal.order]
     x_test, y_test = data.x_test[deal.test_order], data.y_test[deal.test_order]

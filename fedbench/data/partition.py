@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.data.returned import check_owners
 from fedbench.data.source import Dataset, Source
+from fedbench.kinds import is_user_class
 from fedbench.spec import Part
 
 Owners = NDArray[np.int64]
@@ -110,7 +112,10 @@ class Split(Partitioner, family=True):
 
     def deal(self, data: Dataset, seed: int) -> Deal:
         """Return the rows in the order of their owners."""
-        owners, test_owners = self.owners(data, np.random.default_rng([seed, 2]))
+        found = self.owners(data, np.random.default_rng([seed, 2]))
+        if is_user_class(type(self)):
+            check_owners(self, found, (len(data.y), len(data.y_test)))
+        owners, test_owners = found
         names = self.client_names(data)
         clients = len(names) or int(max(owners.max(initial=0), test_owners.max(initial=0))) + 1
         clients = max(clients, getattr(self, "clients", 0))

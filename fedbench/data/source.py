@@ -16,8 +16,11 @@ from fedbench.data.card import Card, Task
 from fedbench.data.files import File
 from fedbench.data.holdout import by_time, drawn, held_count, keep_training_rows, proportional
 from fedbench.data.kept import Kept
+from fedbench.data.returned import check_held_out, check_prepared, read_table
 from fedbench.data.values import Features, refuse_bad_values, standardised
+from fedbench.kinds import is_user_class
 from fedbench.spec import Part
+from fedbench.usercode import attributed
 
 MISSED = 0.25  # of the share that was asked for
 STRATA = 10  # a regression target is split and partitioned by its tenths
@@ -149,7 +152,11 @@ class Source(Part, family=True):
         Here numbers are standardised by the training rows, and ids are left as they are.
         """
         refuse_bad_values(raw.card, "raw", raw.x, raw.y)
-        return raw.x if np.issubdtype(raw.x.dtype, np.integer) else standardised(raw.x, ~held)
+        return (
+            raw.x.astype(np.int64, copy=False)
+            if np.issubdtype(raw.x.dtype, np.integer)
+            else standardised(raw.x, ~held)
+        )
 
     def targets(self, raw: Raw, held: NDArray[np.bool_]) -> NDArray[np.generic]:
         """Return all targets in the unit of the card, learning from the rows that are not held.
@@ -163,9 +170,13 @@ class Source(Part, family=True):
         """Return how many values each column has by which rows can be told apart.
 
         The first is who holds a row; there are none where the data do not say it. A source of a
-        fixed set knows it without reading, others read.
+        fixed set knows it without reading. That of a user class is read from its table.
         """
-        return {}
+        if not is_user_class(type(self)):
+            return {}
+        loaded = self.load()
+        columns = sorted(loaded.columns.items(), key=lambda item: item[0] != loaded.card.client)
+        return {name: len(column.names) for name, column in columns}
 
     def refuses(self) -> tuple[str, str] | None:
         """Return the field at fault and why the data cannot be had, or None. Here nothing is."""
@@ -317,8 +328,8 @@ class GivenSplit(Source, family=True):
 
 @Kept
 def _load(source: Source) -> Dataset:
-    raw = source.table()
-    held = source.held_out(raw)
+    raw = read_table(source)
+    held = check_held_out(source, source.held_out(raw), len(raw.y))
     for rows, kind in ((~held, "training"), (held, "test")):
         if not rows.any():
             raise ValueError(f"{raw.card.name}: no {kind} row is left of {len(held)}")
@@ -334,7 +345,9 @@ def measured(source: Source, raw: Raw, unknown: NDArray[np.bool_]) -> Measured:
     Units and scales are learnt from the rows that are not `unknown`, bool[N].
     """
     card = replace(raw.card, ranked=source.ranked)
-    x, y = source.prepare(raw, unknown), source.targets(raw, unknown)
+    with attributed(f"data: {type(source).__name__}"):
+        x, y = source.prepare(raw, unknown), source.targets(raw, unknown)
+    check_prepared(source, card, x, y, len(raw.y))
     if card.task == "classification":
         return card, x, y.astype(np.int64)
     wanted = y[~unknown].astype(np.float64)

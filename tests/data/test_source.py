@@ -163,7 +163,7 @@ def test_a_missing_feature_is_named_by_column_and_row(value: str) -> None:
 
 
 def test_a_missing_target_is_named_by_its_row() -> None:
-    with pytest.raises(ValueError, match="Prices: target 'price' is inf in raw row 9; drop rows"):
+    with pytest.raises(ValueError, match=r"Prices\.table\(\): target 'price' is inf in row 9 "):
         Prices(gap=9).load()
 
 

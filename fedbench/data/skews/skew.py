@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card
+from fedbench.data.returned import check_skewed
 from fedbench.data.values import Features
+from fedbench.kinds import is_user_class
 from fedbench.spec import Part
+from fedbench.usercode import attributed
 
 NO_NUMBERS = "its features are ids, not numbers"
 Rows = tuple[Features, NDArray[np.generic]]
@@ -75,5 +78,10 @@ def skewed(
                 np.random.default_rng([seed, 10, place, client, int(training)]),
                 training,
             )
-            x[first:last], y[first:last] = skew.apply(x[first:last], y[first:last], who)
+            rows = x[first:last], y[first:last]
+            with attributed(f"skews.{place}: {type(skew).__name__}.apply()"):
+                changed = skew.apply(*rows, who)
+            if is_user_class(type(skew)):
+                check_skewed(skew, place, client, card, rows, changed)
+            x[first:last], y[first:last] = changed
     return x, y
