@@ -146,6 +146,7 @@ from .study import (
     Baselines as Baselines,
     Forecast as Forecast,
     Frontier as Frontier,
+    Gains as Gains,
     PrivacyPlan as PrivacyPlan,
     Sweep as Sweep,
     SweepError as SweepError,
@@ -154,6 +155,7 @@ from .study import (
     oracle as oracle,
     plan as plan,
     sweep as sweep,
+    who_gains as who_gains,
 )
 from .training import (
     LocalTraining as LocalTraining,

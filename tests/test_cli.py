@@ -510,7 +510,7 @@ def test_a_sweep_prints_its_frontier_and_keeps_its_results() -> None:
     assert head.split()[:4] == ["privacy.epsilon", "accuracy", "low", "high"]
     assert private.split()[0] == "2" and private.split()[-1] == "*"
     assert plain.split()[0] == "inf"
-    for level in ("non-private", "pooled", "local-only"):
+    for level in ("no privacy", "pooled", "alone"):
         assert f"  {level} " in done.stdout
     rows = len(digits().federation().y_test)
     assert f"over seeds, all on the same {rows} test rows, whose own error" in done.stdout

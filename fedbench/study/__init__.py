@@ -3,6 +3,7 @@
 from fedbench.study.baselines import Baselines, alternative, baselines
 from fedbench.study.forecast import Forecast, expected, forecast
 from fedbench.study.frontier import Frontier, FrontierPoint
+from fedbench.study.gains import Gains, who_gains
 from fedbench.study.kept import SweepError
 from fedbench.study.oracle import oracle
 from fedbench.study.plan import PrivacyPlan, plan
@@ -23,6 +24,7 @@ __all__ = [
     "Forecast",
     "Frontier",
     "FrontierPoint",
+    "Gains",
     "PointAdvanced",
     "PointBegun",
     "PointFinished",
@@ -41,4 +43,5 @@ __all__ = [
     "oracle",
     "plan",
     "sweep",
+    "who_gains",
 ]

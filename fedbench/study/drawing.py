@@ -58,9 +58,9 @@ class Drawing:
         ]
         levels = dict(self.frontier.levels)
         if self.rest:  # each line has a level of its own without privacy
-            levels.pop("non-private", None)
+            levels.pop("no privacy", None)
             bare = [point for point in self.points if point.unit is None]
-            levels |= {f"non-private, {self._line(point)}": point.value for point in bare}
+            levels |= {f"no privacy, {self._line(point)}": point.value for point in bare}
         return frontier_figure(pd.DataFrame(rows), self.frontier.metric, self._title(), levels)
 
     def _against_setting(self) -> go.Figure:
@@ -75,7 +75,7 @@ class Drawing:
         ]
         levels = dict(self.frontier.levels)
         if not any(point.unit for point in self.points):
-            levels.pop("non-private", None)  # the points themselves say so
+            levels.pop("no privacy", None)  # the points themselves say so
         frame, title = pd.DataFrame(rows), self._title()
         return setting_figure(frame, self.frontier.metric, first, title, levels)
 

@@ -63,7 +63,7 @@ class FrontierPoint:
 class Frontier:
     """Privacy against utility: one point for all seeds, and noise seeds, of the same settings.
 
-    `levels` of the `metric` are there to compare with: "non-private", the mean of the runs without
+    `levels` of the `metric` are there to compare with: "no privacy", the mean of the runs without
     privacy, and those that a sweep has computed.
     """
 
@@ -86,7 +86,7 @@ class Frontier:
         metric = next(iter(metrics), "accuracy")
         points = _marked([_mean(group) for group in _groups(results)], _rises(metric))
         plain = [each.value for each in results if each.unit is None and not each.error]
-        mean = {"non-private": math.fsum(plain) / len(plain)} if plain else {}
+        mean = {"no privacy": math.fsum(plain) / len(plain)} if plain else {}
         return cls(metric, points, mean | dict(levels or {}), tuple(results))
 
     @property

@@ -11,7 +11,8 @@ from pathlib import Path
 import fedbench
 from fedbench.study.job import Job, Outcome, Result
 
-BEFORE = {"oracle": "true model"}  # names of levels in files of an earlier state of this version
+# Names of levels in files of an earlier state of this version.
+BEFORE = {"oracle": "true model", "local-only": "alone"}
 
 
 class SweepError(RuntimeError):

@@ -89,15 +89,18 @@ class Sweep:
 
     @property
     def levels(self) -> dict[str, float]:
-        """The pooled and the local-only level, and the true model's where there is one.
+        """The levels to compare with: pooled, alone, the true model and those without a model.
 
         They are of the first point's experiment, on average over the seeds, and empty before the
         first of them is known or where none were asked for.
         """
         with self._changed:
             found = list(self._heights.values())
-        names = found[0] if found else ()
-        return {name: math.fsum(each[name] for each in found) / len(found) for name in names}
+        values: dict[str, list[float]] = {}
+        for each in found:
+            for name, value in each.items():  # a name may be missing in those of another seed
+                values.setdefault(name, []).append(value)
+        return {name: math.fsum(own) / len(own) for name, own in values.items()}
 
     @property
     def progress(self) -> SweepProgress:

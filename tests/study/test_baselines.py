@@ -1,4 +1,4 @@
-"""Pooled and local-only levels are those of runs that one would make by hand."""
+"""The levels pooled and alone are those of runs that one would make by hand."""
 
 from __future__ import annotations
 

@@ -106,9 +106,9 @@ def test_a_table_has_a_row_for_all_seeds_together() -> None:
 
 def test_the_mean_without_privacy_is_a_level() -> None:
     frontier = of_budgets({1.0: [0.5], math.inf: [0.9, 0.8]})
-    assert frontier.levels == {"non-private": pytest.approx(0.85)}
+    assert frontier.levels == {"no privacy": pytest.approx(0.85)}
     more = fb.Frontier.of(frontier.results, {"pooled": 0.95})
-    assert list(more.levels) == ["non-private", "pooled"]
+    assert list(more.levels) == ["no privacy", "pooled"]
 
 
 def test_failed_runs_are_counted_and_not_averaged() -> None:
@@ -257,7 +257,7 @@ def test_budgets_are_drawn_with_error_bars_and_stairs() -> None:
     assert points.error_y.array[0] == pytest.approx(first.high - first.value)
     assert list(points.marker.color) == ["#0072B2", "#0072B2", "white"]
     text = drawn_words(figure)
-    assert "pooled 95.0%" in text and "non-private 56.5%" in text
+    assert "pooled 95.0%" in text and "no privacy 56.5%" in text
     assert figure.layout.xaxis.title.text == "client-level ε"
     assert figure.layout.title.text == "Wine, 4 clients, mean of 2 seeds with its 95 % interval"
 
@@ -289,7 +289,7 @@ def test_parts_are_lines_of_their_own() -> None:
     assert (first.name, second.name) == ("FedAvg", "FedProx")
     assert first.marker.line.color != second.marker.line.color
     assert figure.layout.showlegend
-    assert "non-private, FedProx 55.0%" in drawn_words(figure)
+    assert "no privacy, FedProx 55.0%" in drawn_words(figure)
 
 
 def test_without_budgets_a_setting_is_the_axis() -> None:

@@ -22,7 +22,6 @@ from fedbench_widgets.clients import (
     spread,
     stride,
     thinned,
-    who_gains,
 )
 from tests.widgets.test_workbench import send, until
 
@@ -61,85 +60,6 @@ def decoded(shown: tuple[dict, bytes, bytes]) -> tuple[np.ndarray, np.ndarray]:
     values[found == ABSENT] = NAN
     bits = np.frombuffer(words, "u1", offset=2 * rows * columns).reshape(columns, -1)
     return values.T, np.unpackbits(bits, axis=1, count=rows, bitorder="little").T.astype(bool)
-
-
-def test_the_sentence_on_who_gains_by_hand() -> None:
-    ours, alone = floats(0.9, 0.5, 0.7, 0.6), floats(0.5, 0.5, 0.8, 0.2)
-    assert who_gains(ours, alone, np.full(4, 30), "accuracy", True) == (
-        "2 of 4 clients do better in the federation than alone, 1 just as well; "
-        "the worst is at 50%, alone the worst would be at 20%."
-    )
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        (
-            (10, 10, 10),
-            "2 of 3 clients do better in the federation than alone, all of them by fewer",
-        ),
-        ((10, 99, 10), "2 of 3 clients do better in the federation than alone, 1 of them by fewer"),
-        ((60, 30, 10), "2 of 3 clients do better in the federation than alone; "),
-    ],
-)
-def test_a_lead_of_few_test_rows_may_be_chance(rows: tuple[int, ...], said: str) -> None:
-    # ahead by a tenth and by a fifth of the test rows: six rows are what a sign test needs
-    found = who_gains(
-        floats(0.6, 0.7, 0.5), floats(0.5, 0.5, 0.6), np.array(rows), "accuracy", True
-    )
-    assert found.startswith(said)
-    only = who_gains(floats(0.6), floats(0.5), np.array([20]), "accuracy", True)
-    assert only.startswith(
-        "1 of 1 clients does better in the federation than alone, by fewer than six test rows, "
-        "which may be chance; "
-    )
-
-
-def test_where_less_is_better_the_smaller_error_gains() -> None:
-    assert who_gains(floats(40, 60, 55.5), floats(50, 50, 56), np.full(3, 90), "rmse", False) == (
-        "2 of 3 clients do better in the federation than alone; "
-        "the worst is at 60, alone the worst would be at 56 (RMSE, less is better)."
-    )
-
-
-def test_clients_without_test_rows_are_left_out_of_the_comparison() -> None:
-    said = who_gains(
-        floats(0.9, NAN, 0.4), floats(0.5, NAN, 0.5), np.array([40, 0, 50]), "accuracy", True
-    )
-    assert said.startswith("1 of 2 clients with test rows does better in the federation than alone")
-    assert who_gains(floats(0.5), floats(0.75), np.array([4]), "accuracy", True).startswith(
-        "None of 1 clients"
-    )
-    nobody = who_gains(floats(NAN), floats(NAN), np.array([0]), "accuracy", True)
-    assert nobody == "Clients have no test rows of their own, so they cannot be compared."
-
-
-def test_the_worst_tenth_is_a_mean_where_there_are_clients_for_one() -> None:
-    ours = floats(*np.linspace(0.1, 1.0, 20))
-    said = who_gains(ours, floats(*ours / 2), np.full(20, 99), "accuracy", True)
-    # the two worst of twenty: (0.1 + 0.147) / 2, and half of it
-    assert said.endswith("the worst tenth is at 12%, alone the worst tenth would be at 6%.")
-
-
-def test_less_than_a_test_row_is_no_gain_and_few_rows_are_said() -> None:
-    ours, alone = floats(6 / 9, 7 / 9, 0.51), floats(5 / 9, 6.5 / 9, 0.5)
-    tests = np.array([9, 9, 50])
-    said = who_gains(ours, alone, tests, "accuracy", True)
-    # a row of nine is one whatever floats make of it, and the error of a mean knows no rows
-    assert said.startswith(
-        "1 of 3 clients does better in the federation than alone, by fewer than six test rows, "
-        "which may be chance, 2 just as well; "
-    )
-    assert said.endswith("alone the worst would be at 50%; the smallest test set has 9 rows.")
-    assert who_gains(ours, alone, tests, "rmse", False).startswith("None of 3 clients does better")
-    assert who_gains(alone, ours, tests, "rmse", False).startswith("3 of 3 clients do better")
-    single = who_gains(floats(1, NAN), floats(0, NAN), np.array([1, 0]), "accuracy", True)
-    assert single.endswith("; the smallest test set has 1 row.")
-    for count in range(1, 200):  # one row of any number is a whole one
-        shares = np.arange(count + 1, dtype=np.float32) / np.float32(count)
-        rows = np.full(count, count)
-        said = who_gains(shares[1:], shares[:-1], rows, "accuracy", True)
-        assert said.startswith(f"{count} of {count} clients")
 
 
 def test_without_levels_the_sentence_tells_the_spread_and_who_never_took_part() -> None:
@@ -270,8 +190,7 @@ def test_levels_of_another_federation_are_not_compared_with() -> None:
     history.append(row(1, floats(0, 1, 0.5, 1, 0, 1), [0]))
     alone = Baselines("accuracy", 0.9, 0.5, floats(0, 0.5, 0.5, 1, NAN, 0.5))
     info = Clients(history).shown(False, alone)[0]
-    assert info["head"] == "Who gains?"
-    assert info["note"].startswith("2 of 5 clients with test rows do better")
+    assert info["head"] == "How even?" and info["gains"] is None  # nothing is known of single rows
     assert dict(zip(info["ids"], info["alone"], strict=True))[4] is None
     few = Baselines("accuracy", 0.9, 0.5, floats(0, 0.5))
     assert Clients(history).shown(False, few)[0]["head"] == "How even?"
@@ -301,6 +220,12 @@ def test_a_run_in_the_workbench_and_its_levels(data: Source) -> None:
         alone = np.array(panel.clients["alone"])
         np.testing.assert_allclose(alone, found.clients[ids], rtol=1e-5)
         assert panel.clients["head"] == "Who gains?"
+        assert found.predictions is not None
+        gains = fb.who_gains(workbench.session.predictions(), found.predictions)
+        assert panel.clients["note"] == str(gains)
+        assert [each["verdict"] for each in panel.clients["gains"]] == [
+            gains.verdicts[client] for client in ids
+        ]
         send(workbench, levels=False)
         until(lambda: panel.clients["alone"] is None)
     finally:

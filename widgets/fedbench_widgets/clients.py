@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,15 @@ from numpy.typing import NDArray
 from fedbench.data import FederatedDataset
 from fedbench.models import metrics_of
 from fedbench.runs import History, RoundDone
-from fedbench.runs.history import summary, worst_called
-from fedbench.study import Baselines
+from fedbench.study import Baselines, Gains, who_gains
+from fedbench.study.gains import FEW_TESTS
+
+if TYPE_CHECKING:
+    from fedbench.runs.predictions import Predictions
 
 MOST_ROWS = 200  # clients; more would be thinner than a line
 MOST_COLUMNS = 200  # rounds, likewise
 ABSENT = 0xFFFF  # a client without a value
-ALMOST = 0.999  # of a row: one that differs is less than 1 in float32, or more
-SURE = 6  # test rows that all speak for one side: fewer are no evidence to a sign test at 5 %
-FEW_TESTS = 30  # rows of a client below which it is said how few they are
 LASTING = 1.25  # rows change places when there are so many times the rounds
 SCALE = (0.02, 0.98)  # shares of the values between which colours tell apart
 ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 8: "eighth", 10: "tenth"}
@@ -47,8 +48,16 @@ class Clients:
         self._known: tuple[Any, ...] = ()
         self._shown: Shown | None = None
 
-    def shown(self, running: bool, levels: Baselines | None) -> Shown:
+    def shown(
+        self,
+        running: bool,
+        levels: Baselines | None,
+        predictions: Callable[[], Predictions | None] = lambda: None,
+    ) -> Shown:
         """Return what is drawn, the values, and the classes that the clients shown hold.
+
+        Who gains is said where the `levels` are known and `predictions` gives those of the run,
+        which is asked only between two rounds.
 
         The values are uint16, little-endian, [rounds × clients], from `low` to `high`, `ABSENT`
         for none; after them a bit for each client that took part, [rounds × bytes]. The classes
@@ -62,11 +71,17 @@ class Clients:
         # what a column stands for is complete, or nothing more is to come
         known = every, len(rows) // every if running else -len(rows), levels
         if self._shown is None or known != self._known:
-            self._known, self._shown = known, self._drawn(rows, every, running, levels)
+            gains = None if running or levels is None else _gains(predictions(), levels)
+            self._known, self._shown = known, self._drawn(rows, every, running, levels, gains)
         return self._shown
 
     def _drawn(
-        self, rows: list[RoundDone], every: int, running: bool, levels: Baselines | None
+        self,
+        rows: list[RoundDone],
+        every: int,
+        running: bool,
+        levels: Baselines | None,
+        gains: Gains | None,
     ) -> Shown:
         data = self.history.experiment.federation()
         self._count(rows, data.clients)
@@ -81,12 +96,12 @@ class Clients:
         last, tested = rows[-1].clients, int(np.count_nonzero(~np.isnan(rows[-1].clients)))
         alone = None if levels is None or len(levels.clients) != len(last) else levels.clients
         step = stride(tested, MOST_ROWS)
-        if alone is None:
+        if gains is not None and len(gains.names) != len(last):
+            gains = None
+        if gains is None:
             head, note = "How even?", spread(last, self._took, data, self.history.metric)
         else:
-            tests = data.tests_of(np.arange(len(last)))
-            note = who_gains(last, alone, tests, self.history.metric, self._higher)
-            head = "Who gains?"
+            head, note = "Who gains?", str(gains)
         drawn = {
             "rounds": [row.round for row in kept],
             "every": every,
@@ -96,6 +111,7 @@ class Clients:
             "tests": data.tests_of(self._chosen).tolist(),
             "took": self._took[self._chosen].tolist(),
             "alone": None if alone is None else _plain(alone[self._chosen]),
+            "gains": None if gains is None else _of_each(gains, self._chosen),
             "done": len(rows),
             "expected": len(self._chosen),
             "low": low,
@@ -145,6 +161,27 @@ class Clients:
         return found
 
 
+def _gains(predictions: Predictions | None, levels: Baselines) -> Gains | None:
+    if predictions is None or levels.predictions is None:
+        return None
+    try:
+        return who_gains(predictions, levels.predictions)
+    except ValueError:  # rows that came in since
+        return None
+
+
+def _of_each(gains: Gains, chosen: Ids) -> list[dict[str, Any]]:
+    """Return the gain of some clients with its interval and its verdict, None for no number."""
+    found, verdicts = gains.advantage, gains.verdicts
+    ends = zip(
+        *(_plain(each[chosen]) for each in (found.value, found.low, found.high)), strict=True
+    )
+    return [
+        {"value": value, "low": low, "high": high, "verdict": verdicts[client]}
+        for client, (value, low, high) in zip(chosen.tolist(), ends, strict=True)
+    ]
+
+
 def stride(count: int, most: int) -> int:
     """Return the smallest k for which every k-th of `count` are at most `most`."""
     return max(1, -(-count // most))
@@ -179,50 +216,10 @@ def packed(values: Floats) -> tuple[bytes, float, float, list[float]]:
     return words.tobytes(), low, low + span, outer
 
 
-def who_gains(values: Floats, alone: Floats, tests: Ids, metric: str, higher: bool) -> str:
-    """Return a sentence that holds what clients get against what each would get alone.
-
-    `tests` are the test rows of each. A share of rows that differs by less than one row of its
-    client is just as well.
-    """
-    both = ~np.isnan(values) & ~np.isnan(alone)
-    count = int(both.sum())
-    if not count:
-        return "Clients have no test rows of their own, so they cannot be compared."
-    ours, theirs, rows = values[both], alone[both], tests[both]
-    gained = (ours.astype(np.float64) - theirs) * (1 if higher else -1)
-    alike = np.abs(gained) * rows < ALMOST if metric == "accuracy" else gained == 0
-    better = int(np.count_nonzero((gained > 0) & ~alike))
-    equal = int(np.count_nonzero(alike))
-    whole = f"{count} clients{'' if count == len(values) else ' with test rows'}"
-    text = f"{better or 'None'} of {whole} {'do' if better > 1 else 'does'} better in the "
-    text += "federation than alone"
-    if metric == "accuracy":
-        text += _chance(gained[(gained > 0) & ~alike] * rows[(gained > 0) & ~alike])
-    if equal:
-        text += f", {equal} just as well"
-    worst, bare = (summary(each, higher)["worst_tenth"] for each in (ours, theirs))
-    who = worst_called(ours)
-    text += f"; {who} is at {_said(metric, worst)}, "
-    text += f"alone {who} would be at {_said(metric, bare)}{_less(metric, higher)}"
-    return f"{text}{_fewest(int(rows.min()))}."
-
-
 def _fewest(rows: int) -> str:
     """Return how few rows the client with fewest is judged by, nothing where they are many."""
     few = rows < FEW_TESTS
     return f"; the smallest test set has {rows} row{'' if rows == 1 else 's'}" if few else ""
-
-
-def _chance(leads: NDArray[np.float64]) -> str:
-    """Return how many of the clients that are ahead by so many test rows may be so by chance."""
-    close = int(np.count_nonzero(leads < SURE - 0.5))
-    if not close:
-        return ""
-    whose = (
-        "" if len(leads) == 1 else "all of them " if close == len(leads) else f"{close} of them "
-    )
-    return f", {whose}by fewer than six test rows, which may be chance"
 
 
 def spread(values: Floats, took: Ids, data: FederatedDataset, metric: str) -> str:
@@ -264,6 +261,6 @@ def _short(name: str) -> str:
     return name if len(name) <= 30 else f"{name[:29]}…"
 
 
-def _plain(values: Floats) -> list[float | None]:
+def _plain(values: NDArray[np.floating]) -> list[float | None]:
     # no NaN: it has no JSON
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]

@@ -1,4 +1,4 @@
-"""The pooled and the local-only level of what the workbench runs, worked out when asked for."""
+"""The levels of pooled data and of each client alone, computed when asked for."""
 
 from __future__ import annotations
 

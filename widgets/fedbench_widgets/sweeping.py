@@ -169,10 +169,9 @@ class Sweeping:
                     if math.isfinite(point.value)
                 ],
                 "levels": [
-                    {"label": f"{_WORDS.get(name, name)} {short(frontier.metric, value)}"}
-                    | {"value": value}
+                    {"label": f"{name} {short(frontier.metric, value)}"} | {"value": value}
                     for name, value in frontier.levels.items()
-                    if name != "non-private"  # drawn from the points themselves
+                    if name != "no privacy"  # drawn from the points themselves
                 ],
                 "map": _map(one, frontier),
             }
@@ -183,9 +182,6 @@ class Sweeping:
 def _bare(experiment: Experiment) -> Experiment:
     """Return an experiment with any budget and seed: what has to be the same to compare."""
     return experiment.replace(**{BUDGET: 1.0, "seed": 0})
-
-
-_WORDS = {"local-only": "alone"}
 
 
 def _call(method: weakref.WeakMethod[Any]) -> None:

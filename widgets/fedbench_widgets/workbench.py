@@ -48,6 +48,8 @@ from fedbench_widgets.warming import enter, leave, prepare, warm, warmed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fedbench.runs.predictions import Predictions
+
 LOG_LINES = 500
 NOWHERE = (
     "there is no notebook here to show the workbench in; open one with `fedbench lab` or `make "
@@ -395,7 +397,9 @@ class Workbench(widgets.VBox):
         # a plan of another experiment would promise something else, and spoil the scale
         plan = self._plan if self._planned and self._planned[0] == session.experiment else None
         levels = self._levels.found(session.experiment)
-        clients, values, mixes = self._clients.shown(session.state == "running", levels)
+        clients, values, mixes = self._clients.shown(
+            session.state in ("running", "stopping"), levels, self._predictions
+        )
         with self.panel.hold_sync():
             self.panel.series = series.tobytes()
             self.panel.snapshot = {
@@ -427,6 +431,12 @@ class Workbench(widgets.VBox):
                 "runs": len(self._comparing.runs),
             },
         }
+
+    def _predictions(self) -> Predictions | None:
+        try:
+            return self.session.predictions()
+        except SessionError:  # a round goes on, or there was none
+            return None
 
     def _beat(self) -> None:
         self.toolbar.send({"beat": len(self.session.history)})

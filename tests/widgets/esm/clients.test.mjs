@@ -146,20 +146,28 @@ test("round numbers are named below the map, and the latest always", () => {
   assert.deepEqual(marks(21, 1, 20), [5, 10, 15, 21], "20 would touch the latest");
 });
 
-test("who gains lies on one side of the diagonal, and is blue on whichever it is", () => {
+test("a client's colour is the verdict of its test rows, not its side of the diagonal", () => {
   const words = [ABSENT - 1, 0, ABSENT, ABSENT - 1, 0, 0];
   const bare = [0.75, 0.75, 0.5];
-  const better = alone(picture(made({ alone: bare }, words)), "");
-  assert.deepEqual(better.marks.map(({ row, color }) => [row, color]), [
+  const gains = [
+    { value: 0.25, low: 0.1, high: 0.4, verdict: "gains" },
+    { value: -0.25, low: -0.4, high: -0.1, verdict: "loses" },
+    { value: -0.125, low: null, high: null, verdict: "cannot tell" },
+  ];
+  const drawn = alone(picture(made({ alone: bare, gains }, words)), "");
+  assert.deepEqual(drawn.marks.map(({ row, color }) => [row, color]), [
     [7, "s0"],
     [3, "s1"],
     [5, "mute"],
   ]);
-  assert.deepEqual(better.sides, ["better together", "better alone"]);
-  const errors = alone(picture(made({ alone: bare, minimize: true }, words)), "");
-  assert.deepEqual(errors.marks.map(({ color }) => color), ["s1", "s0", "mute"]);
-  assert.deepEqual(errors.sides, ["better alone", "better together"]);
-  assert.deepEqual(better.read(3), ["<b>3</b>", "50%, alone 75%"]);
+  assert.deepEqual(drawn.sides, ["better together", "better alone"]);
+  const gain = "gain −25.0 points (−40.0 to −10.0): loses";
+  assert.deepEqual(drawn.read(3), ["<b>3</b>", "50%, alone 75%", gain]);
+  assert.equal(drawn.read(5).at(-1), "gain −12.5 points (too few rows): cannot tell");
+  const going = alone(picture(made({ alone: bare, minimize: true }, words)), "");
+  assert.deepEqual(going.marks.map(({ color }) => color), ["mute", "mute", "mute"]);
+  assert.deepEqual(going.sides, ["better alone", "better together"]);
+  assert.deepEqual(going.read(3), ["<b>3</b>", "50%, alone 75%"]);
 });
 
 test("while nobody is trained alone the chart asks, and then says what goes on", () => {

@@ -13,6 +13,7 @@ import { nice } from "../chart/scale.js";
  * @property {number[]} tests rows that a client is tested on
  * @property {number[]} took rounds that a client took part in
  * @property {(number | null)[] | null} alone what each would get alone; null while unknown
+ * @property {(Gain | null)[] | null} gains over training alone; null while unknown
  * @property {number} done rounds so far
  * @property {number} expected rows there will be
  * @property {number} low of the values
@@ -28,6 +29,7 @@ import { nice } from "../chart/scale.js";
  * @property {string} kind what these are called
  * @property {number[]} mix samples of each in the whole federation
  */
+/** @typedef {{value: number | null, low: number | null, high: number | null, verdict: string}} Gain */
 /** @typedef {"last" | "size" | "client"} Order */
 
 /** @type {Info} */
@@ -40,6 +42,7 @@ const BLANK = {
   tests: [],
   took: [],
   alone: null,
+  gains: null,
   done: 0,
   expected: 10,
   low: 0,

@@ -1,8 +1,11 @@
 // @ts-check
 /** What the charts below the map of clients draw, as plain data. Runs in node as well. */
 
-import { percent, tick } from "../chart/scale.js";
+import { number, percent, tick } from "../chart/scale.js";
 import { ends, samples, tests } from "./grid.js";
+
+/** @type {Record<string, string>} colours of verdicts */
+const COLORS = { gains: "s0", loses: "s1" };
 
 /** @typedef {import("./grid.js").Grid} Grid */
 /** @typedef {import("../chart/scatter.js").Mark} Mark */
@@ -33,10 +36,9 @@ export function alone(picture, unknown) {
   for (let row = 0; bare && row < grid.rows; row += 1) {
     const [x, y] = [bare[row], grid.last(row)];
     if (x === null || !Number.isFinite(y)) continue;
-    // as exactly as the values travel: a tie must not look like a gain
-    const gain = Math.abs(y - x) <= 1e-4 * (info.high - info.low) ? 0 : y > x ? 1 : -1;
-    const better = info.minimize ? -gain : gain;
-    marks.push({ row: info.ids[row], x, y, color: better > 0 ? "s0" : better < 0 ? "s1" : "mute" });
+    // off the diagonal is not yet a gain: the client's test rows decide, see `who_gains`
+    const color = COLORS[info.gains?.[row]?.verdict ?? ""] ?? "mute";
+    marks.push({ row: info.ids[row], x, y, color });
   }
   const domain = ends(marks.flatMap(({ x, y }) => [x, y]), picture.bounded);
   const sides = ["better together", "better alone"];
@@ -52,15 +54,38 @@ export function alone(picture, unknown) {
     sides: /** @type {[string, string]} */ (sides),
     selected: picture.selected,
     pointed: picture.pointed,
-    label: `Alone against together: ${marks.length} clients`,
+    label: `Alone vs. together: ${marks.length} clients`,
     empty: grid.columns === 0 ? ["After the first round."] : [unknown || "How would each client do alone?"],
     read(client) {
       const row = grid.rowOf.get(client) ?? -1;
       const other = bare?.[row] ?? NaN;
       const values = `${show(grid.last(row))}, alone ${show(other)}`;
-      return [info.names[row] ?? "", values, tests(info, row)].filter(Boolean);
+      return [info.names[row] ?? "", values, gained(picture, row), tests(info, row)].filter(Boolean);
     },
   };
+}
+
+/**
+ * The gain of a client over training alone, with its interval and what follows from that.
+ * @param {Picture} picture
+ * @param {number} row
+ */
+function gained({ grid, percent }, row) {
+  const gain = grid.info.gains?.[row];
+  if (!gain || gain.value === null) return "";
+  const show = (/** @type {number} */ value) => signed(percent ? 100 * value : value, percent ? 1 : null);
+  const { low, high } = gain;
+  const range = low === null || high === null ? "too few rows" : `${show(low)} to ${show(high)}`;
+  return `gain ${show(gain.value)}${percent ? " points" : ""} (${range}): ${gain.verdict}`;
+}
+
+/**
+ * @param {number} value
+ * @param {number | null} places null for as many as it takes
+ */
+function signed(value, places) {
+  const size = places === null ? number(Math.abs(value)) : Math.abs(value).toFixed(places);
+  return `${value < 0 ? "−" : "+"}${size}`;
 }
 
 /**

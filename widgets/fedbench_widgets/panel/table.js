@@ -20,7 +20,7 @@
  * @property {string} loss_label
  * @property {string} note
  * @property {{round: number, words: string}[]} amended what changed while the run went on, from which round
- * @property {Levels} levels pooled and local-only, if they are wanted
+ * @property {Levels} levels of pooled data and of clients alone, if they are wanted
  * @property {{rounds: number[], epsilon: number[]} | null} epsilon_plan to the end of the plan
  */
 /** @typedef {{wanted: boolean, words: string, lines: {label: string, value: number}[]}} Levels */
