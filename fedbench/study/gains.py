@@ -64,7 +64,7 @@ class Gains:
             },
             index=pd.Index(self.names, name="client"),
         )
-        return frame[np.isfinite(found.value)]
+        return frame.loc[np.isfinite(found.value)]
 
     def __str__(self) -> str:
         """Say it in a sentence."""
