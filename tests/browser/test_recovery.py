@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,9 @@ def test_data_that_cannot_be_fetched_are_left_behind_by_choosing_others(
     workbench.button("Start").click()
     workbench.wait_state("done")
     workbench.open_section("Data")
-    workbench.choose("Data", "AdultIncome")
+    workbench.choose("Data", "Adult income")
     banner = workbench.root.locator("[data-fedbench-banner=why-not]")
-    expect(banner).to_contain_text("AdultIncome is not available")
+    expect(banner).to_contain_text("Adult income is not available")
     expect(banner).to_contain_text("no connection to the server")
     expect(banner).not_to_contain_text("HTTPSConnectionPool")
     expect(banner).to_contain_text("Settings")
@@ -61,3 +62,67 @@ def test_a_red_message_leads_to_its_field(lab: Lab) -> None:
     wrong.click()
     expect(rounds).to_be_visible()
     expect(workbench.root.locator(".fb-at-rounds :focus")).to_have_count(1)
+
+
+def test_a_sweep_on_other_data_is_shown_and_so_are_the_runs_before(lab: Lab) -> None:
+    workbench = opened(lab)
+    lab.run('wb.experiment = wb.experiment.replace(**{"partition.clients": 20, "rounds": 2})')
+    workbench.button("Start").click()
+    workbench.wait_state("done")
+    lab.run(
+        "import fedbench as fb\n"
+        "digits = wb.experiment\n"
+        'wb.experiment = digits.replace(data=fb.Wine(), **{"partition.clients": 8, '
+        '"privacy.noise_seed": None})'
+    )
+    workbench.tab("Privacy–utility")
+    sweep = workbench.root.get_by_role("group", name="Sweep", exact=True)
+    sweep.get_by_label("Sweep: values").fill("2, 8, ∞")
+    sweep.get_by_label("over seeds").fill("2")
+    sweep.get_by_role("button", name="Run sweep").click()
+    status = sweep.get_by_role("status")
+    expect(status).to_have_text("6 of 6 runs done", timeout=60_000)
+    chart = workbench.chart("frontier")
+    expect(chart).to_have_attribute("data-points", "3")
+    others = workbench.root.get_by_role("group", name="Other runs")
+    expect(others).to_contain_text("have charts of their own")
+    expect(others.get_by_role("button", pressed=True)).to_have_text(re.compile(r"^Wine, .*\(3\)$"))
+    rows = workbench.root.locator(".fb-points-table tbody tr")
+    expect(rows).to_have_count(3)
+
+    others.get_by_role("button", name="Digits").click()
+    expect(chart).to_have_attribute("data-points", "1")
+    expect(status).to_have_text("6 of 6 runs done (Wine)")
+    others.get_by_role("button", name="Wine").click()
+    expect(chart).to_have_attribute("data-points", "3")
+
+    # back on the data before, nothing that was said of the others stays
+    lab.run('wb.experiment = digits.replace(**{"privacy.noise_seed": 1})')
+    workbench.button("Start").click()
+    expect(rows).to_have_count(2)
+    expect(others.get_by_role("button", pressed=True)).to_contain_text("Digits")
+    expect(sweep.locator(".fb-hint")).to_be_hidden()
+    workbench.button("Reset").click()
+    expect(rows).to_have_count(2)
+
+
+def test_two_sweeps_are_told_apart(lab: Lab) -> None:
+    workbench = opened(lab)
+    lab.run('wb.experiment = wb.experiment.replace(**{"partition.clients": 20, "rounds": 2})')
+    workbench.tab("Privacy–utility")
+    sweep = workbench.root.get_by_role("group", name="Sweep", exact=True)
+    sweep.get_by_label("Sweep: values").fill("2")
+    sweep.get_by_label("over seeds").fill("1")
+    run = sweep.get_by_role("button", name="Run sweep")
+    run.click()
+    rows = workbench.root.locator(".fb-points-table tbody tr")
+    expect(rows).to_have_count(1, timeout=60_000)
+    expect(run).to_be_enabled()
+    lab.run('wb.experiment = wb.experiment.replace(**{"training.lr": 0.1})')
+    run.click()
+    expect(rows).to_have_count(2, timeout=60_000)
+    names = sorted(rows.locator("th").all_inner_texts())
+    assert names == [
+        "ε ≤ 2 · Learning rate 0.1 · sweep 2",
+        "ε ≤ 2 · Learning rate 2 · sweep 1",
+    ]

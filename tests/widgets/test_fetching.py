@@ -53,7 +53,7 @@ def test_a_form_that_is_right_again_can_start_whatever_came_before(
     workbench.start()
     assert workbench.wait(60) == "done"
     workbench.experiment = ADULT
-    until(lambda: "AdultIncome is not available" in workbench.toolbar.status["why_not"])
+    until(lambda: "Adult income is not available" in workbench.toolbar.status["why_not"])
     assert not workbench.toolbar.status["can_start"]
     assert workbench.form.map.clients == 0, "the map shows the data before"
     workbench.experiment = WINES
@@ -79,7 +79,7 @@ def test_a_server_that_does_not_answer_holds_nothing_up(
     workbench: Workbench, server: Server
 ) -> None:
     workbench.experiment = ADULT
-    until(lambda: "AdultIncome is being downloaded" in workbench.toolbar.status["why_not"])
+    until(lambda: "Adult income is being downloaded" in workbench.toolbar.status["why_not"])
     workbench.experiment = WINES
     until(lambda: workbench.toolbar.status["can_start"])
     workbench.start()

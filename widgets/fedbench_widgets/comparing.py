@@ -11,7 +11,7 @@ from fedbench.differences import cells, differences, names, titles, words
 from fedbench.experiment import Experiment
 from fedbench.runs import History, Session
 from fedbench.runs.history import summary
-from fedbench_widgets.picture import COLUMNS, LABELS, Run, Series, level, session_title
+from fedbench_widgets.picture import COLUMNS, Run, Series, level, measure, session_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,12 +211,7 @@ def results(history: History) -> dict[str, Any]:
     over = summary(last.clients, experiment.metrics[name])
     return {
         "data": session_title(experiment),
-        "metric": {
-            "name": name,
-            "label": LABELS.get(name, name),
-            "percent": name == "accuracy",
-            "minimize": not experiment.metrics[name],
-        },
+        "metric": measure(experiment, name),
         "value": _number(last.metrics[name]),
         "worst": _number(over["worst_tenth"]),
         "epsilon": _number(last.epsilon),

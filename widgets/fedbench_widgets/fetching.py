@@ -29,7 +29,7 @@ class Fetching:
         if not data.missing:
             return ""
         if not known:
-            self._why = f"{data.kind()} is being downloaded ({_size(data)})…"
+            self._why = f"{data.display_name()} is being downloaded ({_size(data)})…"
             fetch = threading.Thread(
                 target=_fetch, args=(weakref.ref(self), data), name="fedbench-fetch", daemon=True
             )
@@ -50,7 +50,7 @@ def _fetch(owner: weakref.ref[Fetching], data: Source) -> None:
         for file in data.missing:
             file.read()
     except Exception as error:
-        why = f"{data.kind()} is not available: {error}"
+        why = f"{data.display_name()} is not available: {error}"
     fetching = owner()
     if fetching is not None:
         fetching._ended(data, why)

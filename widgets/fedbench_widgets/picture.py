@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,9 +104,8 @@ def status(
     """Return the toolbar's state; `shown` is what the form holds, None while it is wrong.
 
     `trouble` says what in the form is wrong, `at` the path of that setting, or why what it holds
-    cannot be run. What is on show is
-    the last run until the next one starts: where the form holds another experiment by then, the
-    subtitle says so.
+    cannot be run. What is on show is the last run until the next one starts: where the form holds
+    another experiment by then, the subtitle says so.
     """
     experiment = session.experiment if session.state not in ("idle",) else shown
     experiment = experiment or session.experiment
@@ -192,12 +192,8 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
     return {
         "state": session.state,
         "data": session_title(experiment),
-        "metric": {
-            "name": history.metric,
-            "label": LABELS.get(history.metric, history.metric),
-            "percent": history.metric == "accuracy",
-            "minimize": not experiment.metrics[history.metric],
-        },
+        "of": identity(experiment),
+        "metric": measure(experiment, history.metric),
         "rounds": experiment.rounds,
         "columns": list(COLUMNS),
         "points": points,
@@ -216,22 +212,46 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
 
 
 def frontier(
-    runs: list[Run], session: Session, colors: Mapping[int, str] | None = None
+    runs: list[Run],
+    session: Session,
+    colors: Mapping[int, str] | None = None,
+    names: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return a point for each run that has ended, with its colour if any, and one that goes on."""
+    """Return a point for each run that has ended, with its colour and name, and one that goes on.
+
+    `names` tell the runs apart; without, each is described in full.
+    """
     points = [
         {**_point(run.id, run.experiment, run.history, False), "color": (colors or {}).get(run.id)}
         for run in list(runs)
     ]
+    for point, name in zip(points, names, strict=False):
+        point["name"] = name
     done = any(run.history is session.history for run in runs)
     if not done and len(session.history) and session.state in ("running", "paused", "stopping"):
         points.append(_point(0, session.experiment, session.history, True))
     return points
 
 
+def measure(experiment: Experiment, metric: str) -> dict[str, Any]:
+    """Return what the page needs to write a metric's values."""
+    return {
+        "name": metric,
+        "label": LABELS.get(metric, metric),
+        "percent": metric == "accuracy",
+        "minimize": not experiment.metrics[metric],
+    }
+
+
+def identity(experiment: Experiment) -> str:
+    """Return what tells data sets apart: two tables of one name are two."""
+    return f"{experiment.data.kind()} {getattr(experiment.data, 'path', '')}".rstrip()
+
+
 def session_title(experiment: Experiment) -> str:
-    """Return the data set's name in plain words."""
-    return experiment.data.kind().rpartition(":")[2]
+    """Return the data set's name in plain words; of a person's own table, the file's name."""
+    path = getattr(experiment.data, "path", "")
+    return Path(path).name if path else experiment.data.kind().rpartition(":")[2]
 
 
 def level(experiment: Experiment) -> str | None:
@@ -261,11 +281,12 @@ def _point(id: int, experiment: Experiment, history: History, current: bool) -> 
         "id": id,
         "label": " · ".join(words),
         "data": session_title(experiment),
+        "of": identity(experiment),
         "epsilon": _number(last.epsilon),
         "unit": level(experiment),
         "value": last.metrics[history.metric],
         "personal": _number(last.personal),
-        "metric": history.metric,
+        "metric": measure(experiment, history.metric),
         "delta": getattr(experiment.privacy, "delta", None),
         "rounds": last.round,
         "seed": experiment.seed,

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from fedbench.channel.privacy import Private
-from fedbench.differences import shown, title_of
+from fedbench.differences import cells, differences, shown, title_of, words
 from fedbench.experiment import Experiment
 from fedbench.overrides import several
 from fedbench.spec import Part, Spec
@@ -19,13 +19,14 @@ from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
 from fedbench.study.grid import grid, refuse_code
 from fedbench.template import group_of
 from fedbench_widgets.levels import short
-from fedbench_widgets.picture import session_title
+from fedbench_widgets.picture import identity, level, measure, session_title
 from fedbench_widgets.warming import dismiss
 
 BUDGET, BUDGETS = "privacy.epsilon", "0.5, 1, 2, 4, 8, ∞"
 FIRST = (BUDGET, "training.lr")  # of which the first that there is is offered first
 AROUND = (0.25, 0.5, 1, 2)  # what is offered beside a number as it is now
 MOST_SEEDS = 50
+NAMED = 2  # settings that tell one sweep from another
 
 
 class Sweeping:
@@ -37,7 +38,9 @@ class Sweeping:
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = weakref.WeakMethod(changed)
         self._sweeps: list[Sweep] = []
-        self._words = ""  # what is wrong with what was asked for
+        self.latest = False  # whether a sweep is what was started last
+        # what is wrong with what was asked for, and the form that it was asked of
+        self._wrong: tuple[str, Experiment | None] = "", None
         self._drawn: dict[int, tuple[object, dict[str, Any]]] = {}
         self._offered: tuple[Experiment | None, list[dict[str, str]]] = None, []
 
@@ -66,13 +69,14 @@ class Sweeping:
         dismiss()
         self.cancel()
         self._sweeps.append(started)
+        self.latest = True
         heard = self._changed
         started.subscribe(lambda _: _call(heard))
         return started
 
     def obey(self, asked: Any, experiment: Experiment | None) -> None:
         """Do what the page asks for; what is wrong with it is said beside it."""
-        self._words = ""
+        self._wrong = "", None
         try:
             if asked == "cancel":
                 self.cancel()
@@ -89,7 +93,7 @@ class Sweeping:
                 texts = {str(path): str(text) for path, text in over.items()}
                 self.start(experiment, texts, seeds)
         except (ValueError, RuntimeError) as error:
-            self._words = str(error)
+            self._wrong = str(error), experiment
 
     def cancel(self) -> None:
         """End the sweep that goes on, if any; its points stay."""
@@ -126,7 +130,9 @@ class Sweeping:
         done, total, eta = last.progress if last else (0, 0, None)
         failed = [each.error for each in last.results if each.error] if last else []
         above = experiment.cautions() if experiment else []  # the head of the workbench says them
-        words = self._words or (f"{len(failed)} failed: {failed[0]}" if failed else "")
+        wrong, of = self._wrong
+        wrong = wrong if of is experiment else ""  # the form has changed since
+        words = wrong or (f"{len(failed)} failed: {failed[0]}" if failed else "")
         if experiment is not self._offered[0]:
             self._offered = experiment, [] if experiment is None else _fields(experiment)
         return {
@@ -137,10 +143,32 @@ class Sweeping:
             "eta": eta,
             "words": words,
             "cautions": [each for each in last.cautions() if each not in above] if last else [],
-            "points": [point for each in drawn for point in each["points"]],
+            "points": [
+                {**point, "label": f"{point['label']}{apart}"}
+                for each, apart in zip(drawn, self._apart(), strict=True)
+                for point in each["points"]
+            ],
+            "number": len(self._sweeps),
+            "latest": self.latest,
+            "about": _about(last) if last else None,
             "levels": drawn[-1]["levels"] if drawn else [],
             "map": drawn[-1]["map"] if drawn else None,
         }
+
+    def _apart(self) -> list[str]:
+        """Return for each sweep what tells its points from those of others, if there are others."""
+        if len(self._sweeps) < 2:
+            return [""] * len(self._sweeps)
+        swept = {path for one in self._sweeps for path in one.axes}
+        bases = [one.points[0].experiment for one in self._sweeps]
+        paths = [path for path in differences(bases) if path not in swept and path != "data"]
+        kept = [path for path in paths if not any(path in each or each in path for each in swept)]
+        columns = [(path, cells(bases, path)) for path in kept[:NAMED]]
+        return [
+            "".join(f" · {words(base, path, column[k])}" for path, column in columns)
+            + f" · sweep {k + 1}"
+            for k, base in enumerate(bases)
+        ]
 
     def frontier(self) -> Frontier | None:
         """Return what the last sweep has come to, None where there is nothing yet."""
@@ -197,12 +225,13 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
         "id": id,
         "label": _label(point) or session_title(experiment),
         "data": session_title(experiment),
+        "of": identity(experiment),
         "epsilon": _number(point.epsilon),
         "unit": privacy.level if isinstance(privacy, Private) else None,
         "value": point.value,
         "low": _number(point.low),
         "high": _number(point.high),
-        "metric": frontier.metric,
+        "metric": measure(experiment, frontier.metric),
         "delta": point.delta,
         "auc": _number(point.attack_auc),
         "runs": point.runs,
@@ -210,6 +239,19 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
         "rounds": experiment.rounds,
         "seed": _repeats(point),
         "current": False,
+    }
+
+
+def _about(one: Sweep) -> dict[str, Any]:
+    """Return what a sweep's points have in common, by which the page finds their chart."""
+    experiments = [point.experiment for point in one.points]
+    some = next((each for each in experiments if isinstance(each.privacy, Private)), experiments[0])
+    return {
+        "data": session_title(some),
+        "of": identity(some),
+        "metric": some.metric,
+        "unit": level(some),
+        "delta": getattr(some.privacy, "delta", None),
     }
 
 

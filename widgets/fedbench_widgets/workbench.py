@@ -288,6 +288,7 @@ class Workbench(widgets.VBox):
             raise SessionError(self._trouble)
         if not self._going():
             self._reset()
+            self._sweeping.latest = False
 
     def _reset(self) -> None:
         self.session.reset(self.form.experiment)
@@ -409,7 +410,8 @@ class Workbench(widgets.VBox):
                 "run": self._begun,
             }
             self.panel.clients, self.panel.values, self.panel.mixes = clients, values, mixes
-            self.panel.frontier = frontier(self.runs, session, self._comparing.colors())
+            names = self._comparing.names(self.runs)
+            self.panel.frontier = frontier(self.runs, session, self._comparing.colors(), names)
             self.panel.compare = self._comparing.shown(session)
             self.panel.pins = self._comparing.pins()
             self.panel.sweep = self._sweeping.shown(experiment)

@@ -9,7 +9,8 @@ import {
   norm,
   sentence,
 } from "../../../widgets/fedbench_widgets/panel/drawings.js";
-import { comparable, interval } from "../../../widgets/fedbench_widgets/panel/frontier.js";
+import { groups, keyOf, match, nameOf } from "../../../widgets/fedbench_widgets/panel/grouping.js";
+import { interval } from "../../../widgets/fedbench_widgets/panel/frontier.js";
 import { Table } from "../../../widgets/fedbench_widgets/panel/table.js";
 
 const COLUMNS = ["round", "metric", "loss", "epsilon", "bytes_up"];
@@ -121,18 +122,42 @@ test("a run without a budget has its privacy chart before it starts", () => {
   assert.ok(!isPrivate(table([], { unit: null })));
 });
 
-test("only runs that can be compared stand side by side", () => {
+test("only runs that can be compared stand side by side, and each has its chart", () => {
+  const accuracy = { name: "accuracy", label: "Test accuracy", percent: true };
+  const rmse = { name: "rmse", label: "Test RMSE", percent: false };
   const promised = { unit: "client-level", delta: 1e-3 };
-  const { info } = table(ROWS, { data: "Wine", ...promised });
-  const run = { id: "1", label: "", metric: "accuracy", data: "Wine", value: 0.9 };
+  const run = { label: "", metric: accuracy, data: "Wine", of: "Wine", value: 0.9, epsilon: null };
   const spent = { ...run, epsilon: 4, ...promised };
-  assert.ok(comparable(spent, info, promised));
-  assert.ok(comparable({ ...run, epsilon: null, unit: null }, info, promised));
-  assert.ok(!comparable({ ...spent, delta: 1e-6 }, info, promised));
-  assert.ok(!comparable({ ...spent, unit: "example-level" }, info, promised));
-  assert.ok(comparable({ ...spent, unit: "example-level" }, info, null));
-  assert.ok(!comparable({ ...run, epsilon: null, data: "Digits" }, info, promised));
-  assert.ok(!comparable({ ...run, epsilon: null, metric: "rmse" }, info, promised));
+  const points = [
+    { ...run, id: "free" },
+    { ...spent, id: "spent" },
+    { ...spent, id: "other delta", delta: 1e-6 },
+    { ...spent, id: "other unit", unit: "example-level" },
+    { ...run, id: "other data", data: "Digits", of: "Digits" },
+    { ...run, id: "other metric", metric: rmse },
+    { ...spent, id: "table", data: "a.csv", of: "Table x/a.csv" },
+    { ...spent, id: "namesake", data: "a.csv", of: "Table y/a.csv" },
+  ];
+  const known = groups(points);
+  assert.deepEqual(
+    known.map((group) => group.points.map(({ id }) => id).join()),
+    [
+      "free,spent",
+      "free,other delta",
+      "free,other unit",
+      "table",
+      "namesake",
+      "other data",
+      "other metric",
+    ],
+  );
+  assert.equal(new Set(known.map(keyOf)).size, known.length);
+  assert.equal(nameOf(known[0]), "Wine, client-level ε at δ = 1e-3, test accuracy");
+  const wanted = { ...run, metric: "accuracy", unit: null, delta: null };
+  assert.equal(match(known, { ...wanted, ...promised }), known[0]);
+  assert.equal(match(known, wanted), known[2]); // on all charts of its data
+  assert.equal(match(known, { ...wanted, of: "Iris" }), undefined);
+  assert.equal(match(known, { ...wanted, unit: "local", delta: 1 }), undefined);
 });
 
 test("only an interval that there is stands beside a value", () => {

@@ -20,8 +20,10 @@ import { nice } from "./scale.js";
  * @property {number | string | null} [seed]
  * @property {boolean} [current]
  * @property {number | null} [auc] of an attacker who guesses who was trained on
- * @property {string} [metric] what the value measures
+ * @property {import("../panel/table.js").Snapshot["metric"]} [metric] what the value measures
  * @property {string} [data] name of the data set
+ * @property {string} [of] which data set: two may have one name
+ * @property {string} [name] what tells it from other runs
  * @property {string | null} [color] name of the theme colour of a pinned run
  */
 

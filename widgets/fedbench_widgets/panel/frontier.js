@@ -6,25 +6,29 @@ import { saveButtons } from "../chart/export.js";
 import { FrontierChart } from "../chart/frontier.js";
 import { heading } from "../chart/head.js";
 import { isNumber, isPrivate, rivals } from "../chart/pareto.js";
-import { percentTick, power, tick } from "../chart/scale.js";
+import { number, percent, percentTick, power, tick } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
-import { epsilonName, format } from "./drawings.js";
+import { epsilonName } from "./drawings.js";
+import { groups, keyOf, match, nameOf } from "./grouping.js";
 import { MEANING, ofInterval, ofMetric } from "./meaning.js";
 import { inline, isShare, minimizes } from "./table.js";
 import { NONE, controls, heatMap } from "./sweep.js";
 
 /** @typedef {import("../chart/pareto.js").Point} Point */
-/** @typedef {{unit?: string | null, delta?: number | null}} Promised unit and δ of an ε */
-
 const [VALUE, AUC] = [2, 3]; // places of these cells after the name
 
 /** @param {import("./panel.js").Context} context @returns {import("./panel.js").Tab} */
 export function frontier(context) {
   const load = (/** @type {string} */ id) => context.model.send({ load: id });
+  let shownData = "";
+  let show = percent;
+  /** the group that a person chose, until something else is started */
+  let chosen = "";
+  let turn = "";
   const chart = new FrontierChart(load);
   const [title, subtitle] = [new Text(), new Text()];
   const cost = about(MEANING.epsilon);
-  const metric = about("");
+  const measured = about("");
   const head = html(
     "tr",
     {},
@@ -32,7 +36,7 @@ export function frontier(context) {
     ...[
       cost,
       about(MEANING.delta, {}, "δ"),
-      metric,
+      measured,
       about(MEANING.auc, {}, "attack AUC"),
       about(MEANING.rounds, {}, "rounds"),
       about(MEANING.seed, {}, "seed"),
@@ -44,7 +48,7 @@ export function frontier(context) {
   const table = html("table", { class: "fb-table fb-points-table" }, caption, html("thead", {}, head), body);
   const save = saveButtons(() => ({
     target: figure,
-    parts: [context.table().info.data, "privacy-utility"],
+    parts: [shownData, "privacy-utility"],
     title: title.data,
     words: subtitle.data,
   }));
@@ -52,10 +56,11 @@ export function frontier(context) {
   const scroll = html("div", { class: "fb-scroll" }, table);
   const bar = controls((asked) => context.model.send({ sweep: asked }));
   const map = heatMap(
-    () => format(context.table()),
-    () => context.table().info.data,
+    () => show,
+    () => shownData,
   );
-  const el = html("div", {}, bar.el, figure, map.el, scroll);
+  const others = html("p", { class: "fb-others", role: "group", "aria-label": "Other runs" });
+  const el = html("div", {}, bar.el, others, figure, map.el, scroll);
   /** @type {Map<string, Line>} kept by run, so that focus stays while others arrive */
   const lines = new Map();
 
@@ -66,39 +71,46 @@ export function frontier(context) {
     /** @type {import("./sweep.js").Sweep} */
     const sweep = { ...NONE, ...context.model.get("sweep") };
     const runs = [...finished, ...sweep.points];
-    bar.show(sweep);
     const { info } = data;
-    const alike = runs.filter((point) => isPrivate(point) && comparable(point, info, null));
-    /** @type {Promised} */
-    const promised = (info.unit === null ? alike.at(-1) : info) ?? {};
-    const points = runs.filter((point) => comparable(point, info, promised));
-    const others = runs.length - points.length;
-    const apart = others > 0 ? `; ${others} ${others === 1 ? "run" : "runs"} hidden: different data, privacy type or δ` : "";
+    const known = groups(runs);
+    const last = { ...info, metric: info.metric.name };
+    const now = JSON.stringify([sweep.latest, sweep.number, finished.length]);
+    if (now !== turn) [turn, chosen] = [now, ""];
+    const swept = sweep.about ? match(known, sweep.about) : undefined;
+    // what was started last; without any of its runs yet, or after a reset, what there is
+    const latest = (sweep.latest && swept) || match(known, last) || swept || known.at(-1);
+    const group = known.find((each) => keyOf(each) === chosen) ?? latest;
+    const metric = group?.metric ?? info.metric;
+    const points = group?.points ?? [];
+    const mine = group !== undefined && group === swept; // the last sweep is what is shown
+    shownData = group?.data ?? info.data;
+    show = metric.percent ? percent : number;
+    bar.show(sweep, mine || !swept);
+    drawOthers(known, group);
     const priv = points.filter(isPrivate);
     const some = rivals(priv).length < priv.length ? "; the line joins only means over seeds" : "";
-    text(subtitle, `${info.data}: one point per run or mean over seeds; click one to load it${some}${apart}`);
-    const show = format(data);
-    text(title, `${info.metric.label} against privacy`);
+    text(subtitle, `${shownData}: one point per run or mean over seeds; click one to load it${some}`);
+    text(title, `${metric.label} against privacy`);
     save.label();
-    text(metric, inline(info.metric));
-    set(metric, { "data-help": ofMetric(info, ofInterval(points)) });
+    text(measured, inline(metric));
+    set(measured, { "data-help": ofMetric({ ...info, metric }, ofInterval(points)) });
     settle();
-    const name = epsilonName(promised.unit);
-    const at = promised.delta ? `${name} at δ = ${power(promised.delta)}` : name;
+    const name = epsilonName(group?.unit);
+    const at = group?.delta ? `${name} at δ = ${power(group.delta)}` : name;
     text(cost, name);
     chart.draw({
       points,
-      levels: points.some((point) => sweep.points.includes(point)) ? sweep.levels : [],
+      levels: mine ? sweep.levels : [],
       format: show,
-      yTick: info.metric.percent ? percentTick : tick,
-      bounded: isShare(info.metric),
-      minimize: minimizes(info.metric),
-      name: info.metric.label,
+      yTick: metric.percent ? percentTick : tick,
+      bounded: isShare(metric),
+      minimize: minimizes(metric),
+      name: metric.label,
       cost: name,
       xName: `${at} (less is more private)`,
       empty: "Each finished run becomes a point here. Press Start, or run a sweep.",
     });
-    map.show(sweep.map, minimizes(info.metric), info.metric.label);
+    map.show(mine ? sweep.map : null, minimizes(metric), metric.label);
     set(scroll, { hidden: points.length === 0 });
     // nobody guessed: a column of dashes
     const attacked = points.some((point) => isNumber(point.auc));
@@ -117,21 +129,29 @@ export function frontier(context) {
     });
   }
 
-  return { id: "frontier", label: "Privacy–utility", el, draw, stop: chart.stop };
-}
+  /** One click to the runs that may not stand on the same chart.
+   * @param {import("./grouping.js").Group[]} known
+   * @param {import("./grouping.js").Group | undefined} group */
+  function drawOthers(known, group) {
+    set(others, { hidden: known.length < 2 });
+    const key = JSON.stringify(known.map((each) => [keyOf(each), each.points.length, each === group]));
+    if (key === others.dataset.key) return;
+    others.dataset.key = key;
+    const held = others.contains(document.activeElement);
+    const buttons = known.map((each) => {
+      const name = `${nameOf(each)} (${each.points.length})`;
+      const button = html("button", { type: "button", "aria-pressed": String(each === group) }, name);
+      button.addEventListener("click", () => {
+        chosen = keyOf(each);
+        draw();
+      });
+      return button;
+    });
+    others.replaceChildren("Runs with different data, metric, privacy type or δ have charts of their own: ", ...buttons);
+    if (held) buttons[group ? known.indexOf(group) : 0].focus();
+  }
 
-/**
- * Whether a run may stand beside the one on show: the same data and measure, and an ε that
- * promises the same: to clients or to examples, at the same δ.
- * @param {Point} point
- * @param {import("./table.js").Snapshot} info
- * @param {Promised | null} promised null: whatever it promises
- */
-export function comparable(point, info, promised) {
-  const same = (point.metric ?? info.metric.name) === info.metric.name;
-  if (!same || (point.data ?? info.data) !== info.data) return false;
-  if (!isPrivate(point) || promised === null) return true;
-  return point.unit === promised.unit && point.delta === promised.delta;
+  return { id: "frontier", label: "Privacy–utility", el, draw, stop: chart.stop };
 }
 
 /**
@@ -166,10 +186,10 @@ class Line {
     const range = interval(point, show);
     const own = isNumber(point.personal) ? `, own models ${show(point.personal)}` : "";
     const known = isPrivate(point);
-    const name = point.label || String(point.id);
+    const name = point.name || point.label || String(point.id);
     const going = point.current ?? false;
     // the run that goes on is on show already: there is nothing to load
-    set(this.button, { hidden: going, title: `${name}: load this experiment` });
+    set(this.button, { hidden: going, title: `${point.label}: load this experiment` });
     set(this.name, { hidden: !going, title: name });
     text(this.words, going ? "" : name);
     text(this.name, going ? name : "");

@@ -25,6 +25,9 @@ import { saveButtons } from "../chart/export.js";
  * @property {import("../chart/pareto.js").Point[]} points
  * @property {{label: string, value: number}[]} levels
  * @property {Grid | null} map
+ * @property {number} number how many sweeps there were
+ * @property {boolean} latest whether one was started after the last run
+ * @property {import("./grouping.js").Wanted | null} about what the points of the last one are
  */
 
 /** @type {Sweep} */
@@ -39,6 +42,9 @@ export const NONE = {
   points: [],
   levels: [],
   map: null,
+  number: 0,
+  latest: false,
+  about: null,
 };
 const SEEDS = 5;
 const BUDGET = "privacy.epsilon";
@@ -85,8 +91,8 @@ export function controls(ask) {
   const watched = new MutationObserver(heed);
   return {
     el,
-    /** @param {Sweep} sweep */
-    show(sweep) {
+    /** @param {Sweep} sweep @param {boolean} shown whether its points are those on show */
+    show(sweep, shown) {
       first.offer(sweep.fields);
       second.offer(sweep.fields);
       const going = sweep.state === "running";
@@ -95,11 +101,13 @@ export function controls(ask) {
       set(cancel, { hidden: !going });
       set(resume, { hidden: !(sweep.state === "cancelled" && sweep.done < sweep.total) });
       set(bar, { hidden: sweep.state === "none", max: Math.max(1, sweep.total), value: sweep.done });
-      text(status, progress(sweep));
+      const of = shown || !sweep.about ? "" : ` (${sweep.about.data})`;
+      text(status, `${progress(sweep)}${of}`);
       text(wrong, sweep.words);
       set(wrong, { hidden: sweep.words === "" });
-      text(known, sweep.cautions.join("\n"));
-      set(known, { hidden: sweep.cautions.length === 0 });
+      // of a sweep on other data they would seem to speak of these
+      text(known, shown ? sweep.cautions.join("\n") : "");
+      set(known, { hidden: !shown || sweep.cautions.length === 0 });
     },
   };
 }
