@@ -16,10 +16,11 @@ SEEDS = 3
 
 @dataclass(frozen=True)
 class Forecast:
-    """A value of `metric` to expect, from `low` to `high` (95 %, NaN if unknown), and `how` so.
+    """A value of `metric` to expect, and `how` it is known.
 
-    It is about the mean over seeds on the same `test_rows`, 0 if not known; a single run varies
-    more, and how few the test rows are is not in it.
+    `value` is the mean over seeds, with its 95 % interval from `low` to `high`; 95 % of single runs
+    lie between `run_low` and `run_high`, which is wider. All are NaN if unknown, and on the same
+    `test_rows`, 0 if not known, whose own error is not in them.
     """
 
     metric: str
@@ -28,19 +29,26 @@ class Forecast:
     high: float
     how: str
     test_rows: int = 0
+    run_low: float = math.nan
+    run_high: float = math.nan
 
     def __str__(self) -> str:
         """Say it in a sentence."""
         from fedbench.figures.theme import SHARES
 
         share = self.metric in SHARES
-        value, low, high = (
-            f"{each:.1%}" if share else f"{each:.3g}" for each in (self.value, self.low, self.high)
-        )
-        rows = f" on the same {self.test_rows} test rows" if self.test_rows else ""
-        known = math.isfinite(self.low + self.high)
-        band = f" ({low} to {high} over seeds{rows})" if known else ""
-        return f"{self.metric} {value}{band}, {self.how}"
+
+        def shown(value: float) -> str:
+            return f"{value:.1%}" if share else f"{value:.3g}"
+
+        text = f"{self.metric} {shown(self.value)} on average"
+        if math.isfinite(self.low + self.high):
+            text += f" ({shown(self.low)} to {shown(self.high)})"
+        if math.isfinite(self.run_low + self.run_high):
+            text += f" and {shown(self.run_low)} to {shown(self.run_high)} in a single run"
+            rows = f", on the same {self.test_rows} test rows" if self.test_rows else ""
+            text += f" (95 % over seeds{rows})"
+        return f"{text}, {self.how}"
 
 
 def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> Forecast:
@@ -67,7 +75,7 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
     near = min(left, right, key=lambda point: abs(point.epsilon - epsilon))
     if right is left or math.isclose(near.epsilon, epsilon, rel_tol=1e-3):  # it spends a bit less
         how = f"from {_runs(near)} at ε = {near.epsilon:.3g}"
-        return Forecast(frontier.metric, near.value, near.low, near.high, how, near.test_rows)
+        return _forecast(near, frontier.metric, how)
     share = math.log(epsilon / left.epsilon) / math.log(right.epsilon / left.epsilon)
 
     def between(a: float, b: float) -> float:
@@ -84,6 +92,8 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
         between(left.high, right.high),
         how,
         max(left.test_rows, right.test_rows),
+        between(left.run_low, right.run_low),
+        between(left.run_high, right.run_high),
     )
 
 
@@ -104,7 +114,12 @@ def forecast(experiment: Experiment, *, seeds: int = SEEDS, workers: int | None 
     if not point.runs:
         raise RuntimeError(f"every run failed: {made.results[0].error}")
     how = f"from {_runs(point)} of {experiment.rounds} rounds"
-    return Forecast(experiment.metric, point.value, point.low, point.high, how, point.test_rows)
+    return _forecast(point, experiment.metric, how)
+
+
+def _forecast(point: FrontierPoint, metric: str, how: str) -> Forecast:
+    ends = point.low, point.high, how, point.test_rows, point.run_low, point.run_high
+    return Forecast(metric, point.value, *ends)
 
 
 def _runs(point: FrontierPoint) -> str:

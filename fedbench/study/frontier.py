@@ -33,10 +33,11 @@ class FrontierPoint:
 
     `value` is the mean of their first metric, and `low` and `high` the ends of its 95 % interval by
     Student's t over `runs` seeds, for accuracy and AUC as far as it lies in [0, 1]; all on the
-    same `test_rows`, 0 if not known, whose own error is not in it. They are NaN with one run, and
-    where all of them gave the same: `same` says that they did so in every metric, so that the seeds
-    change nothing. Of `failed` further runs there is no final metric. `attack_auc` is the mean AUC
-    of a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
+    same `test_rows`, 0 if not known, whose own error is not in it. `run_low` and `run_high` are the
+    ends of the 95 % prediction interval of one more run, which is wider than that of the mean. They
+    are NaN with one run, and where all of them gave the same: `same` says that they did so in every
+    metric, so that the seeds change nothing. Of `failed` further runs there is no final metric.
+    `attack_auc` is the mean AUC of a membership inference: 0.5 is guessing. `epsilon` is the most that one of the runs spent, at
     `delta` and for `unit`; NaN without privacy. `best` says that no other point of the same unit
     and δ is better for as little ε, or as good for less; a single run never is where there are
     means over several, as luck of its seed would count for more than their average.
@@ -57,6 +58,8 @@ class FrontierPoint:
     best: bool = False
     same: bool = False
     test_rows: int = 0
+    run_low: float = math.nan
+    run_high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -213,13 +216,15 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
     first, good = group[0], [each for each in group if not each.error]
     values = np.array([each.value for each in good])
     mean = float(values.mean()) if len(good) else math.nan
-    low, high = _interval(values, first.metric)
+    (low, high), (run_low, run_high) = _intervals(values, first.metric)
     return FrontierPoint(
         settings={path: value for path, value in first.settings.items() if path not in REPEATS},
         experiment=first.experiment,
         value=mean,
         low=low,
         high=high,
+        run_low=run_low,
+        run_high=run_high,
         runs=len(good),
         failed=len(group) - len(good),
         epsilon=max((each.epsilon for each in good), default=math.nan),
@@ -231,17 +236,25 @@ def _mean(group: list[SweepResult]) -> FrontierPoint:
     )
 
 
-def _interval(values: np.ndarray, metric: str) -> tuple[float, float]:
-    """Return the ends of the interval of the mean; Student's t knows no bounds of a metric."""
-    from scipy.stats import t
+def _intervals(values: np.ndarray, metric: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the ends of the interval of the mean, and of that of one more run.
+
+    Student's t knows no bounds of a metric: ends of a share are cut at 0 and 1.
+    """
+    from scipy.special import stdtrit
 
     count = len(values)
     if count < 2 or np.ptp(values) == 0:
-        return math.nan, math.nan
+        return (math.nan, math.nan), (math.nan, math.nan)
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    margin = float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * deviation / math.sqrt(count)
-    low, high = mean - margin, mean + margin
-    return (max(low, 0.0), min(high, 1.0)) if metric in SHARES else (low, high)
+    scale = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * deviation
+
+    def around(margin: float) -> tuple[float, float]:
+        low, high = mean - margin, mean + margin
+        return (max(low, 0.0), min(high, 1.0)) if metric in SHARES else (low, high)
+
+    # a new run varies by itself, and so does the mean that it is held against
+    return around(scale * math.sqrt(1 / count)), around(scale * math.sqrt(1 + 1 / count))
 
 
 def _rivals(points: Sequence[FrontierPoint]) -> Sequence[FrontierPoint]:
