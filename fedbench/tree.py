@@ -125,7 +125,11 @@ def _squares(rows: Tensor) -> Tensor:
     count = rows.shape[1] // RUN
     whole = count * RUN
     runs = torch.linalg.vector_norm(rows[:, :whole].reshape(len(rows), count, RUN), dim=2)
-    return runs.double().square().sum(1) + rows[:, whole:].double().square().sum(1)
+    found = runs.double().square().sum(1) + rows[:, whole:].double().square().sum(1)
+    over = ~found.isfinite()
+    if bool(over.any()):  # a square may leave single precision where its number does not
+        found[over] = rows[over].double().square().sum(1)
+    return found
 
 
 def _per_client(factor: float | Tensor, leaf: Tensor) -> float | Tensor:

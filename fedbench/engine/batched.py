@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.channel.privacy import ExampleLevelDP
+from fedbench.channel.privacy.noise import normal
 from fedbench.data import Plan
 from fedbench.engine.dense import Layer, Trained
 from fedbench.engine.engine import Updates
@@ -20,8 +21,11 @@ from fedbench.tree import Tree
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fedbench.engine.dense import Squares
+
     Trace = tuple[Trained, Tensor, Tensor]  # a layer, its input and the slope at its output
 
+LARGE = 1e5  # norm below which no square leaves single precision, and no product of two
 FETCH = 32 << 20  # bytes of examples that are fetched together: few calls, bounded memory
 
 
@@ -93,7 +97,7 @@ def _stacked(start: Tree, params: Tree, clients: int) -> dict[str, Tensor]:
     }
 
 
-class _Noise:
+class _Private:
     """What makes a step private: examples' gradients are clipped, and their sum is disturbed."""
 
     def __init__(
@@ -101,32 +105,75 @@ class _Noise:
     ) -> None:
         import torch
 
-        self.clip, self.std = privacy.clip, privacy.solved() * privacy.clip
+        self.privacy, self.std = privacy, privacy.solved() * privacy.clip
         self.steps, self.expected = plan.steps.tolist(), plan.expected.tolist()
-        self.generators = [privacy.perturbation(info.round, k) for k in plan.ids.tolist()]
-        self.drawn = {name: torch.empty(leaf.shape[1:]) for name, leaf in local.items()}
-        device = next(iter(local.values())).device
-        self.widths = torch.from_numpy(plan.expected).to(device).view(-1, 1)
+        self.sources = [privacy.perturbation(info.round, k) for k in plan.ids.tolist()]
+        self.grads = tree.zeros_like(local)
+        self.sizes = [leaf[0].numel() for leaf in local.values()]
+        self.drawn = np.empty(sum(self.sizes), dtype=np.float32)
+        self.widths = torch.from_numpy(plan.expected).to(next(iter(local.values())).device)
 
-    def clipped(self, traces: list[Trace]) -> list[Trace]:
-        """Return slopes that give Σ clipped gradients / expected batch.
+    def clipped(self, traces: list[Trace], losses: Tensor) -> tuple[list[Trace], Tensor]:
+        """Return slopes that give Σ clipped gradients / expected batch, and who counts, bool[C, B].
 
         No example's gradient is ever formed; this is known as ghost clipping (Li et al. 2022,
-        arXiv:2110.05679).
+        arXiv:2110.05679). An example that is not finite somewhere on the way counts as nothing.
         """
-        squares = [layer.squares(given, slope) for layer, given, slope in traces]
-        norms = sum(squares[1:], squares[0]).sqrt()
-        factors = (self.clip / norms.clamp(min=1e-12)).clamp(max=1.0) / self.widths
-        return [(layer, given, slope * factors.unsqueeze(2)) for layer, given, slope in traces]
+        shares = self._shares(traces, losses)
+        factors = (shares / self.widths[:, None]).to(losses.dtype).unsqueeze(2)
+        traces = [(layer, given, slope * factors) for layer, given, slope in traces]
+        counts = shares > 0
+        if not bool(counts.all()):  # 0 · ∞ is no zero
+            traces = [(layer, given.clone(), slope) for layer, given, slope in traces]
+            for _, given, slope in traces:
+                given[~counts], slope[~counts] = 0, 0
+        return traces, counts
 
-    def add(self, target: Mapping[str, Tensor], step: int, factor: float) -> None:
-        """Add `factor` · noise / expected batch in place, client by client, leaf by leaf."""
-        for k, generator in enumerate(self.generators):
+    def _shares(self, traces: list[Trace], losses: Tensor) -> Tensor:
+        """Return what each example's gradient is multiplied by, [C, B]."""
+        import torch
+
+        found: list[Tensor] = []
+
+        def quick(a: Tensor) -> Tensor:
+            found.append(torch.linalg.vector_norm(a, dim=2))
+            return found[-1].square()
+
+        norms = _norms(traces, quick)
+        large = torch.stack([*found, losses]).abs_().amax(0)
+        if bool(large.amax() <= LARGE):
+            return (self.privacy.clip / norms.clamp_(min=1e-12)).clamp_(max=1.0)
+        # Where squares may leave single precision, or are not finite: again, in double.
+        norms, unsure = norms.double(), ~(large <= LARGE)
+        some = [(layer, given[unsure], slope[unsure]) for layer, given, slope in traces]
+        some = [(layer, given[None], slope[None]) for layer, given, slope in some]
+        norms[unsure] = _norms(some, lambda a: a.double().square().sum(2))[0]
+        return self.privacy.shares(norms, losses)
+
+    def noise(self, step: int) -> dict[str, Tensor]:
+        """Return noise / expected batch [C, ...], zeros for clients whose batches are used up.
+
+        The gradients are to be added to it: signal and noise must meet before they meet weights,
+        which would round each of them, and differently. The memory is that of the next step's.
+        """
+        import torch
+
+        parts = torch.from_numpy(self.drawn).split(self.sizes)
+        for k, bits in enumerate(self.sources):
             if step < self.steps[k]:
-                scale = factor * self.std / self.expected[k]
-                for name, drawn in self.drawn.items():
-                    drawn.normal_(generator=generator)
-                    target[name][k].add_(drawn.to(target[name].device), alpha=scale)
+                normal(bits, self.drawn, self.std / self.expected[k])
+                for leaf, part in zip(self.grads.values(), parts, strict=True):
+                    leaf[k].view(-1).copy_(part)
+            elif step == self.steps[k]:
+                for leaf in self.grads.values():
+                    leaf[k].zero_()
+        return self.grads
+
+
+def _norms(traces: list[Trace], of: Squares) -> Tensor:
+    """Return the norm of each example's own gradient, [C, B]."""
+    squares = [layer.squares(given, slope, of) for layer, given, slope in traces]
+    return sum(squares[1:], squares[0]).sqrt()
 
 
 class _Descent:
@@ -178,32 +225,46 @@ class _Descent:
         shares = self.mask
         if privacy is None:
             shares = shares / self.valid.clamp(min=1).unsqueeze(2)
-        losses: list[Tensor] = []
-        noise = None if privacy is None else _Noise(privacy, self.plan, info, local)
+        sums: list[Tensor] = []
+        seen = self.valid.sum(1)
+        private = None if privacy is None else _Private(privacy, self.plan, info, local)
+        if private is not None:
+            seen = torch.zeros_like(seen)
         for step, width in enumerate(self.widths):
             x, y = self._examples(step, width)
             clock.lap("data")
-            traces, loss = self._slopes(local, x, y, shares[:, step, :width])
-            losses.append(loss)
-            if noise is not None:
-                traces = noise.clipped(traces)
-            if plain:
+            share = shares[:, step, :width]
+            traces, losses = self._slopes(local, x, y, share)
+            if private is None:
+                sums.append((losses * share).sum(1).double() * self.valid[:, step])
+            else:
+                traces, counts = private.clipped(traces, losses)
+                counts &= share > 0
+                sums.append(losses.double().where(counts, 0.0).sum(1))
+                seen += counts.sum(1)
+            clock.lap("gradients")
+            if plain and private is None:
                 # Padding and clients whose batches are used up have slopes of zero.
                 for layer, given, slope in traces:
                     layer.descend(local, given, slope, info.lr)
                 clock.lap("gradients")
-                if noise is not None:
-                    noise.add(local, step, -info.lr)
-                    clock.lap("noise")
                 continue
-            grads = {}
-            for layer, given, slope in traces:
-                grads |= layer.gradients(given, slope)
-            grads = {name: grads[name] for name in local}
-            clock.lap("gradients")
-            if noise is not None:
-                noise.add(grads, step, 1.0)
+            if private is None:
+                found = {}
+                for layer, given, slope in traces:
+                    found |= layer.gradients(given, slope)
+                grads = {name: found[name] for name in local}
+            else:
+                grads = private.noise(step)
                 clock.lap("noise")
+                for layer, given, slope in traces:
+                    layer.descend(grads, given, slope, -1.0)
+            clock.lap("gradients")
+            if plain:
+                for name, leaf in local.items():
+                    leaf.sub_(grads[name], alpha=info.lr)
+                clock.lap("step")
+                continue
             if training.weight_decay:
                 grads = tree.add(grads, tree.scale(local, training.weight_decay))
             if adjusts:
@@ -216,10 +277,7 @@ class _Descent:
             for name, leaf in local.items():
                 leaf.sub_(grads[name] * active.view(-1, *[1] * (leaf.dim() - 1)))
             clock.lap("step")
-        total = torch.stack(losses, 1).double()
-        if privacy is None:
-            total *= self.valid
-        return total.sum(1) / self.valid.sum(1).clamp(min=1)
+        return torch.stack(sums, 1).sum(1) / seen.clamp(min=1)
 
     def _examples(self, step: int, width: int) -> tuple[Tensor, Tensor]:
         """Return x[C, B, ...] and y[C, B] of a step; some steps are fetched together."""
@@ -233,16 +291,19 @@ class _Descent:
     def _slopes(
         self, local: Tree, x: Tensor, y: Tensor, share: Tensor
     ) -> tuple[list[Trace], Tensor]:
-        """Return each trained layer with its input and the slope at its output, and the losses [C].
+        """Return each trained layer with its input and the slope at its output, and losses [C, B].
 
-        `share` [C, B] is what an example's loss counts for, 0 for padding.
+        `share` [C, B] is what an example's loss counts for, 0 for padding, whose loss is 0.
         """
         given = [x]
         for layer in self.layers:
             given.append(layer.forward(local, given[-1]))
         outputs = given[-1]
         losses, each = self.task.model.loss_and_slope(outputs.flatten(0, 1), y.flatten())
-        slope = each.view_as(outputs) * share.unsqueeze(2)
+        some = share > 0
+        # not by multiplication: a loss of one's own need not be finite for zeros
+        losses = losses.view(y.shape).where(some, 0.0)
+        slope = (each.view_as(outputs) * share.unsqueeze(2)).where(some.unsqueeze(2), 0.0)
         traces = []
         for depth in reversed(range(self.first, len(self.layers))):
             layer = self.layers[depth]
@@ -250,4 +311,4 @@ class _Descent:
                 traces.append((layer, given[depth], slope))
             if depth > self.first:
                 slope = layer.backward(local, given[depth], given[depth + 1], slope)
-        return traces, (losses.view(y.shape) * share).sum(1)
+        return traces, losses

@@ -9,12 +9,15 @@ gradients, or a step in place, whichever is wanted.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    Squares = Callable[[Tensor], Tensor]
 
 
 class Layer(ABC):
@@ -40,8 +43,11 @@ class Trained(Layer):
         """Return the gradients, summed over the batch; [C, ...] by name."""
 
     @abstractmethod
-    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
-        """Return the squared norm of each example's own gradient, [C, B]."""
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
+        """Return the squared norm of each example's own gradient, [C, B].
+
+        `of` gives the sums of squares over the last dimension.
+        """
 
     def descend(self, params: Tree, x: Tensor, slope: Tensor, rate: float) -> None:
         """Step against the gradient, in place."""
@@ -74,9 +80,9 @@ class Linear(Trained):
         grads = {self.weight: slope.transpose(1, 2).bmm(x)}
         return grads | {self.bias: slope.sum(1)} if self.biased else grads
 
-    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
         """Return ‖slope‖²(‖x‖² + 1): an example's gradient is an outer product."""
-        return slope.square().sum(2) * (x.square().sum(2) + int(self.biased))
+        return of(slope) * (of(x) + int(self.biased))
 
     def descend(self, params: Tree, x: Tensor, slope: Tensor, rate: float) -> None:
         """Step in place, without a gradient in between: that would be written and read again."""
@@ -111,10 +117,9 @@ class LayerNorm(Trained):
         each = slope * self._standardised(x)[0]
         return {self.weight: each.sum(1), self.bias: slope.sum(1)}
 
-    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
         """Return the squared norms, both parts together."""
-        each = slope * self._standardised(x)[0]
-        return each.square().sum(2) + slope.square().sum(2)
+        return of(slope * self._standardised(x)[0]) + of(slope)
 
     def _standardised(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return standardised features, means and reciprocal deviations, by torch's own kernel."""
@@ -149,12 +154,12 @@ class Bag(Trained):
         grad.index_add_(0, self._flat(x).flatten(), each.view(-1, width))
         return {self.weight: grad.view(len(x), self.vocabulary, width)}
 
-    def squares(self, x: Tensor, slope: Tensor) -> Tensor:
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
         """Return ‖slope‖² times the squared norm of the tokens' shares, repeats added up."""
         shares = self._shares(x)
         same = (x.unsqueeze(3) == x.unsqueeze(2)).to(shares.dtype)
         along = (shares.unsqueeze(3) * same * shares.unsqueeze(2)).sum((2, 3))
-        return slope.square().sum(2) * along
+        return of(slope) * along
 
     def _flat(self, x: Tensor) -> Tensor:
         import torch

@@ -113,25 +113,27 @@ class _Descent:
 
         training, clock, lr = self.task.training, self.clock, self.info.lr
         adjusts = type(self.strategy).adjust is not Strategy.adjust
-        noise = None if privacy is None else privacy.perturbation(self.info.round, client)
+        bits = None if privacy is None else privacy.perturbation(self.info.round, client)
         torch._foreach_copy_(list(self.local.values()), [start[name] for name in self.local])
         velocity: list[Tensor] = []
-        total = 0.0
+        total, seen = 0.0, 0
         for rows in batches:
             x, y = (part[0] for part in self.task.batch(rows[None], corrupt))
             clock.lap("data")
-            if privacy is None:
+            if privacy is None or bits is None:
                 loss = self.task.model.loss(self.task.module(x), y).mean()
                 found = torch.autograd.grad(loss, self.leaves, materialize_grads=True)
                 grads = list(found)
                 total += float(loss.detach()) * len(y)
+                seen += len(y)
                 clock.lap("gradients")
             else:
-                summed, loss = self._clipped(x, y, privacy.clip)
+                summed, loss, counted = self._clipped(x, y, privacy)
                 total += loss
+                seen += counted
                 clock.lap("gradients")
-                std = privacy.solved() * privacy.clip
-                grads = list(tree.scale(perturb(summed, std, noise), 1 / expected).values())
+                std = privacy.solved() * privacy.clip / expected
+                grads = list(perturb(tree.scale(summed, 1 / expected), bits, std).values())
                 clock.lap("noise")
             here = list(self.local.values())
             if training.weight_decay:
@@ -151,20 +153,30 @@ class _Descent:
                 grads = velocity
             torch._foreach_add_(here, grads, alpha=-lr)
             clock.lap("step")
-        return total / max(sum(map(len, batches)), 1)
+        return total / max(seen, 1)
 
-    def _clipped(self, x: Tensor, y: Tensor, clip: float) -> tuple[dict[str, Tensor], float]:
-        """Return the sum of the examples' gradients, each clipped, and the sum of their losses."""
-        total = 0.0
+    def _clipped(
+        self, x: Tensor, y: Tensor, privacy: ExampleLevelDP
+    ) -> tuple[dict[str, Tensor], float, int]:
+        """Return the sum of the examples' clipped gradients, that of their losses, how many count.
+
+        An example whose loss or gradient is not finite counts as nothing.
+        """
+        total, counted = 0.0, 0
         summed = {name: leaf.new_zeros(leaf.shape) for name, leaf in self.local.items()}
         width = max(1, GRADIENTS // (4 * tree.size(self.local)))
         for k in range(0, len(y), width):
             grads, losses = self._each(x[k : k + width], y[k : k + width])
-            factors = (clip / tree.norms(grads).clamp(min=1e-12)).clamp(max=1.0)
-            for name, leaf in tree.scale(grads, factors).items():
+            shares = privacy.shares(tree.norms(grads), losses)
+            counts = shares > 0
+            if not bool(counts.all()):  # 0 · ∞ is no zero
+                grads = tree.map(lambda leaf, counts=counts: leaf[counts], grads)
+                losses, shares = losses[counts], shares[counts]
+            for name, leaf in tree.scale(grads, shares).items():
                 summed[name] += leaf.sum(0)
-            total += float(losses.sum())
-        return summed, total
+            total += float(losses.double().sum())
+            counted += len(losses)
+        return summed, total, counted
 
     def _each(self, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return each example's own gradient [B, ...] and loss [B]."""

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
+from fedbench.channel.privacy.noise import normal
 from fedbench.engine.engine import Engine, Updates
 from fedbench.engine.task import Task
 from fedbench.strategies import LocalWork, RoundInfo
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
@@ -90,28 +90,33 @@ def _steps(
     info: RoundInfo,
     private: bool,
 ) -> tuple[Tree, float, int]:
+    import torch
+
     ids = np.array([client])
     plan, training = task.plan(ids, info), task.training
     privacy = task.example_privacy if private else None
-    noise = None if privacy is None else privacy.perturbation(info.round, client)
+    bits = None if privacy is None else privacy.perturbation(info.round, client)
     local = dict(strategy.start(params, state))
     velocity: Tree = tree.zeros_like(local)
     seen = total = 0.0
     for rows in plan.rows[0, : plan.steps[0]]:
         x, y = task.batch(rows[None, rows >= 0], task.corrupt(ids))
-        if privacy is None:
+        if privacy is None or bits is None:
             grads, loss = _gradient(task, local, x[0], y[0])
             total += loss * len(y[0])
+            seen += len(y[0])
         else:
             grads = tree.zeros_like(local)
             for k in range(len(y[0])):
                 own, loss = _gradient(task, local, x[0, k : k + 1], y[0, k : k + 1])
-                norm = float(tree.norms(tree.stack([own]))[0])
-                grads = tree.add(grads, tree.scale(own, min(1.0, privacy.clip / max(norm, 1e-12))))
-                total += loss
-            grads = perturb(grads, privacy.solved() * privacy.clip, noise)
-            grads = tree.scale(grads, 1 / int(plan.expected[0]))
-        seen += len(y[0])
+                share = privacy.shares(tree.norms(tree.stack([own])), torch.tensor([loss]))
+                if share > 0:  # else it counts as nothing: 0 · ∞ would not
+                    grads = tree.add(grads, tree.scale(own, float(share)))
+                    total += loss
+                    seen += 1
+            width = int(plan.expected[0])
+            std = privacy.solved() * privacy.clip / width
+            grads = perturb(tree.scale(grads, 1 / width), bits, std)
         if training.weight_decay:
             grads = tree.add(grads, tree.scale(local, training.weight_decay))
         direction = strategy.adjust(grads, local, params, server, state)
@@ -131,11 +136,14 @@ def _gradient(task: Task, params: Tree, x: Tensor, y: Tensor) -> tuple[dict[str,
     return dict(zip(leaves, grads, strict=True)), float(loss.detach())
 
 
-def perturb(grads: Tree, std: float, generator: torch.Generator | None) -> dict[str, Tensor]:
-    """Return `grads` with Gaussian noise, drawn leaf by leaf in order."""
+def perturb(grads: Tree, bits: np.random.BitGenerator, std: float) -> dict[str, Tensor]:
+    """Return `grads` with Gaussian noise, drawn for all leaves in their order."""
     import torch
 
+    drawn = np.empty(tree.size(grads), dtype=np.float32)
+    normal(bits, drawn, std)
+    parts = torch.from_numpy(drawn).split([leaf.numel() for leaf in grads.values()])
     return {
-        name: leaf + std * torch.randn(leaf.shape, generator=generator).to(leaf)
-        for name, leaf in grads.items()
+        name: leaf + part.view(leaf.shape).to(leaf)
+        for (name, leaf), part in zip(grads.items(), parts, strict=True)
     }

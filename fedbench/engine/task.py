@@ -100,18 +100,23 @@ class Task:
         return self.attack.corrupt(self.data.clients, self.seed)[ids]
 
     def batch(self, rows: NDArray[np.int64], corrupt: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-        """Return x[C, ..., *shape] and y[C, ...] at rows[C, ...]; row -1 gives some row.
+        """Return x[C, ..., *shape] and y[C, ...] at rows[C, ...]; row -1 gives zeros.
 
-        The targets are what the clients train on: those of `corrupt` [C] clients are poisoned.
+        Zeros are valid everywhere, as numbers, ids, classes and targets, and are nobody's data. The
+        targets are what the clients train on: those of `corrupt` [C] clients are poisoned.
         """
         import torch
 
         taken = torch.from_numpy(rows.clip(min=0)).to(self.device)
         x, y = self._table
-        targets = y[taken]
+        examples, targets = x[taken], y[taken]
+        if (rows < 0).any():
+            padding = torch.from_numpy(np.flatnonzero(rows < 0)).to(self.device)
+            for part in (examples, targets):
+                part.flatten(0, rows.ndim - 1).index_fill_(0, padding, 0)
         for client in np.flatnonzero(corrupt).tolist():
             targets[client] = self.attack.poison(targets[client], self.data.card)
-        return x[taken], targets
+        return examples, targets
 
     @cached_property
     def y_test(self) -> Tensor:

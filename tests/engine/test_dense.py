@@ -22,6 +22,10 @@ class OwnSequence(nn.Sequential):
     """A sequence that may compute anything."""
 
 
+def squares_of(a: Tensor) -> Tensor:
+    return a.square().sum(2)
+
+
 def tied() -> nn.Sequential:
     """Return two layers with one weight."""
     module = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6))
@@ -212,7 +216,7 @@ def test_each_layer_is_what_autograd_makes_of_it(module: nn.Sequential, x: Tenso
                 torch.testing.assert_close(gradients[name][client], grad)
             each = (result * slope[client]).sum(1)
             exact = [square(grads(value, leaves)) for value in each]
-            assert layer.squares(x, slope)[client].tolist() == pytest.approx(exact)
+            assert layer.squares(x, slope, squares_of)[client].tolist() == pytest.approx(exact)
 
 
 TOKENS = torch.tensor(
@@ -232,7 +236,7 @@ def test_a_bag_of_embeddings_is_what_autograd_makes_of_it(padding: int | None) -
     layer, params = found[0], parameters(module, torch.float32)
     out = layer.forward(params, TOKENS)
     slope = torch.randn(out.shape, generator=generator(3))
-    gradients, squares = layer.gradients(TOKENS, slope), layer.squares(TOKENS, slope)
+    gradients, squares = layer.gradients(TOKENS, slope), layer.squares(TOKENS, slope, squares_of)
     for client in range(CLIENTS):
         leaves = own(params, client)
         result = functional_call(module, leaves, (TOKENS[client],))
@@ -303,7 +307,7 @@ def test_norms_of_single_examples_through_a_whole_network(
     for depth in reversed(range(len(found))):
         layer = found[depth]
         if isinstance(layer, Trained):
-            squares += layer.squares(given[depth], slope)
+            squares += layer.squares(given[depth], slope, squares_of)
             gradients |= layer.gradients(given[depth], slope)
         slope = layer.backward(params, given[depth], given[depth + 1], slope)
     for client in range(CLIENTS):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from fedbench.tree import Tree
 
+LEAST = 1e-30  # factor below which the numbers of a vector leave the range of single precision
+
 
 class Clipping(Part, family=True):
     """Holds each group of an update's leaves to a norm of its own; by default all are one group."""
@@ -130,6 +132,19 @@ class AdaptiveClipping(Clipping):
         )
 
 
+def factors(norms: Tensor, bound: float) -> Tensor:
+    """Return what vectors with these norms are multiplied by to be within `bound`, like `norms`.
+
+    It is 0 where the norm is not finite, or so large that single precision cannot hold the product
+    to the bound: such a vector counts as nothing.
+    """
+    import torch
+
+    found = (bound / norms.clamp(min=1e-12)).clamp(max=1.0)
+    counts = (norms <= torch.finfo(torch.float32).max) & (found >= LEAST)
+    return torch.where(counts, found, torch.zeros_like(found))
+
+
 def held(payloads: Tree, norms: Tensor, bound: float) -> dict[str, Tensor]:
     """Return payloads [C, ...] scaled down to `bound` where their norms [C] are larger.
 
@@ -139,13 +154,13 @@ def held(payloads: Tree, norms: Tensor, bound: float) -> dict[str, Tensor]:
 
     from fedbench import tree
 
-    factors = (bound / norms.clamp(min=1e-12)).clamp(max=1.0)
-    scaled = tree.scale(payloads, factors)
-    sound = norms.isfinite()
-    if bool(sound.all()):
+    shares = factors(norms, bound)
+    scaled = tree.scale(payloads, shares)
+    counts = shares > 0
+    if bool(counts.all()):
         return scaled
     return {
-        name: torch.where(sound.view(-1, *[1] * (leaf.dim() - 1)), leaf, torch.zeros_like(leaf))
+        name: torch.where(counts.view(-1, *[1] * (leaf.dim() - 1)), leaf, torch.zeros_like(leaf))
         for name, leaf in scaled.items()
     }
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from fedbench.channel.privacy.clipping import factors
 from fedbench.channel.privacy.privacy import Private
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
-
-WORDS, STATE = 624, 24  # words of a Mersenne twister, and the byte where torch's state holds them
+    from torch import Tensor
 
 
 class ExampleLevelDP(Private):
@@ -35,25 +34,17 @@ class ExampleLevelDP(Private):
         """Return the source that decides who is in the batches of `client`; see `source`."""
         return self.source(round, client, 0)
 
-    def perturbation(self, round: int, client: int) -> torch.Generator:
-        """Return the source of the noise of `client` in `round`, with all entropy of torch's kind.
+    def perturbation(self, round: int, client: int) -> np.random.BitGenerator:
+        """Return the source of the noise of `client` in `round`; see `noise.normal`."""
+        return self.bits(round, client, 1)
 
-        Local steps take much noise, which torch draws four times as fast as numpy.
+    def shares(self, norms: Tensor, losses: Tensor) -> Tensor:
+        """Return what each example's gradient is multiplied by, [B] of norms and losses [B].
+
+        It is min(1, C / norm), and 0 where the loss or the gradient is not finite: whatever an
+        example holds, it adds a vector of norm C or less.
         """
-        return seeded(self.source(round, client, 1))
+        import torch
 
-
-def seeded(rng: np.random.Generator) -> torch.Generator:
-    """Return torch's Mersenne twister with its whole state, 19,937 bits, drawn from `rng`.
-
-    `manual_seed` would keep 32 bits, and two clients or rounds could meet with the same noise.
-    """
-    import numpy as np
-    import torch
-
-    generator = torch.Generator()
-    state = generator.get_state().numpy().copy()
-    words = rng.integers(2**32, size=WORDS, dtype=np.uint64)
-    state[STATE : STATE + 8 * WORDS] = words.view(np.uint8)
-    generator.set_state(torch.from_numpy(state))
-    return generator
+        found = factors(norms, self.clip)
+        return torch.where(losses.isfinite(), found, torch.zeros_like(found))

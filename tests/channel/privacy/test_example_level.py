@@ -18,7 +18,7 @@ import fedbench as fb
 from fedbench.channel.privacy import ExampleLevelDP, Ledger, Ledgers, accounting
 from fedbench.channel.privacy.accounting import epsilon, noise_multiplier
 from fedbench.channel.privacy.events import gaussian
-from fedbench.channel.privacy.example_level import seeded
+from fedbench.channel.privacy.noise import normal
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine import Engine, Task
 from fedbench.runs.rounds import Rounds
@@ -41,35 +41,14 @@ ENGINES = pytest.mark.parametrize(
 )
 
 
-def numpys(words: NDArray[np.uint64]) -> np.random.RandomState:
-    """Return numpy's Mersenne twister in a state of these words, about to make its next ones."""
-    twister = np.random.RandomState()
-    twister.set_state(("MT19937", words.astype(np.uint32), 624))
-    return twister
-
-
-@pytest.mark.parametrize("key", [[1], [2, 7, 1], [2**32 + 5, 0, 0]])
-def test_torch_is_given_the_whole_state_of_a_mersenne_twister(key: list[int]) -> None:
-    generator = seeded(np.random.default_rng(key))
-    found = torch.empty(2000, dtype=torch.int64).random_(generator=generator)
-    words = np.random.default_rng(key).integers(2**32, size=624, dtype=np.uint64)
-    raw = numpys(words).randint(0, 2**32, size=4000, dtype=np.uint32).astype(np.uint64)
-    # torch makes 63 bits of two words, the high one first
-    expected = ((raw[0::2] << np.uint64(32)) | raw[1::2]) & np.uint64(2**63 - 1)
-    assert found.numpy().astype(np.uint64).tolist() == expected.tolist()
-
-
-def test_small_numbers_are_the_twisters_words_one_by_one() -> None:
-    found = torch.empty(3000, dtype=torch.int32).random_(generator=seeded(np.random.default_rng(9)))
-    words = np.random.default_rng(9).integers(2**32, size=624, dtype=np.uint64)
-    raw = numpys(words).randint(0, 2**32, size=3000, dtype=np.uint32)
-    assert found.tolist() == (raw % 2**31).tolist()
+def drawn(bits: np.random.BitGenerator, count: int, std: float = 1.0) -> NDArray[np.float32]:
+    found = np.empty(count, dtype=np.float32)
+    normal(bits, found, std)
+    return found
 
 
 def draws(privacy: ExampleLevelDP, keys: list[tuple[int, int]]) -> list[NDArray[np.float64]]:
-    return [
-        torch.randn(20_000, generator=privacy.perturbation(*key)).double().numpy() for key in keys
-    ]
+    return [drawn(privacy.perturbation(*key), 20_000).astype(np.float64) for key in keys]
 
 
 def assert_strangers(rows: list[NDArray[np.float64]]) -> None:
@@ -101,7 +80,7 @@ def test_without_a_seed_noise_and_batches_are_new_each_time() -> None:
 def test_batches_and_noise_have_sources_of_their_own() -> None:
     fixed = fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=4)
     who = fixed.batches(1, 0).integers(2**32, size=624, dtype=np.uint64)
-    noise = fixed.source(1, 0, 1).integers(2**32, size=624, dtype=np.uint64)
+    noise = fixed.perturbation(1, 0).random_raw(624) >> np.uint64(32)
     assert len({*who.tolist(), *noise.tolist()}) > 1240
     again = fixed.batches(1, 0).integers(2**32, size=624, dtype=np.uint64)
     assert np.array_equal(who, again)
@@ -129,7 +108,8 @@ def test_a_step_is_the_sum_of_clipped_gradients_and_noise_over_the_expected_batc
         size = int(data.sizes[client])
         width = min(5, size)
         coins = privacy.batches(2, client).random((1, size))[0] < width / size
-        noise = privacy.perturbation(2, client)
+        size = sum(leaf.numel() for leaf in params.values())
+        noise = torch.from_numpy(drawn(privacy.perturbation(2, client), size, 0.7 * 0.6))
         total = {name: torch.zeros_like(leaf) for name, leaf in params.items()}
         for row in np.flatnonzero(coins) + data.offsets[client]:
             module = model.build(data.card)
@@ -140,8 +120,9 @@ def test_a_step_is_the_sum_of_clipped_gradients_and_noise_over_the_expected_batc
             norm = math.sqrt(sum(float(grad.double().square().sum()) for grad in grads.values()))
             for name, grad in grads.items():
                 total[name] += grad * min(1.0, 0.6 / norm)
-        for name, leaf in total.items():
-            noisy = leaf + 0.7 * 0.6 * torch.randn(leaf.shape, generator=noise)
+        parts = noise.split([leaf.numel() for leaf in total.values()])
+        for (name, leaf), part in zip(total.items(), parts, strict=True):
+            noisy = leaf + part.view(leaf.shape)
             expected = -0.5 * noisy / width
             torch.testing.assert_close(found[name][client], expected, rtol=1e-5, atol=1e-6)
 
