@@ -47,13 +47,13 @@ Changes = Annotated[
         "May be given again.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Draw no progress bar.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
 Profiled = Annotated[
-    bool, typer.Option("--profile", help="Say what the time of a round went into.")
+    bool, typer.Option("--profile", help="Show where the time of a round is spent.")
 ]
 Imports = Annotated[
     bool,
-    typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
+    typer.Option("--allow-imports", help="Allow kind = 'module:Class' to import your code."),
 ]
 
 
@@ -83,7 +83,7 @@ def new(
     scenario: Annotated[
         str, typer.Option(help="The scenario to start from; see `fedbench scenarios`.")
     ] = "digits",
-    real: Annotated[bool, typer.Option("--real", help="Take the scenario's real set.")] = False,
+    real: Annotated[bool, typer.Option("--real", help="Use the scenario's real data set.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write an experiment file that explains each of its settings."""
@@ -95,7 +95,7 @@ def new(
         with file.open("w" if force else "x", encoding="utf-8") as out:
             out.write(text)
     except FileExistsError:
-        refuse(f"{file} is there already; choose another name, or overwrite it with --force")
+        refuse(f"{file} already exists; choose another name, or overwrite it with --force")
     except OSError as error:
         refuse(f"{file} cannot be written: {error.strerror or error}")
     typer.echo(f"Wrote {file}. Next: fedbench run {file}")
@@ -103,7 +103,7 @@ def new(
 
 @app.command()
 def scenarios(
-    name: Annotated[str | None, typer.Argument(help="The scenario to tell about.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The scenario to describe.")] = None,
 ) -> None:
     """List the scenarios, or tell the story of one."""
     if name is None:
@@ -118,7 +118,7 @@ def run(
     changes: Changes = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the results; runs/NAME, the next that is free, if left out."),
+        typer.Option(help="Folder for the results; by default the next free runs/NAME."),
     ] = None,
     quiet: Quiet = False,
     profile: Profiled = False,
@@ -147,7 +147,7 @@ def resume(
     changes: Changes = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the results; FOLDER-2 or the next that is free."),
+        typer.Option(help="Folder for the results; by default the next free FOLDER-2, -3, ..."),
     ] = None,
     quiet: Quiet = False,
     profile: Profiled = False,
@@ -168,7 +168,7 @@ def resume(
         session = resumed(folder, allow_imports=allow_imports, **wanted)
         if reason := (ahead := further(session)).reason:
             given = " ".join(f"--set {change}" for change in ahead.changes)
-            refuse(f"{reason}; give {given} to go on" if given else reason)
+            refuse(f"{reason}; give {given} to continue" if given else reason)
         place = prepare(out or _free(folder), session.history.experiment)
     except ValidationError as error:
         refuse(*map(str, problems(error)))
@@ -196,8 +196,10 @@ def sweep(
         list[str],
         typer.Option(
             metavar="PATH=VALUES",
-            help="Go through the values of a setting, as in --over privacy.epsilon=0.5,1,inf or "
-            "--over seed=0..4; an infinite budget is no privacy. May be given again.",
+            help=(
+                "Values of a setting to sweep, as in --over privacy.epsilon=0.5,1,inf or "
+                "--over seed=0..4; an infinite budget is no privacy. May be given again."
+            ),
         ),
     ],
     changes: Annotated[
@@ -206,10 +208,10 @@ def sweep(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Folder that keeps the results; what it holds is not run again."),
+        typer.Option(help="Folder for the results; runs it already holds are not repeated."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that run side by side; one a core if left out.")
+        int | None, typer.Option(help="Worker processes; by default one per core.")
     ] = None,
     quiet: Quiet = False,
     allow_imports: Imports = False,
@@ -221,7 +223,7 @@ def sweep(
     try:
         axes = dict(map(several, over))
         if len(axes) < len(over):
-            refuse("--over: a setting is there twice; give all of its values at once")
+            refuse("--over: a setting is given twice; give all its values at once")
         if not allow_imports:
             refuse_code(axes)
         going = make_sweep(experiment, axes, folder=folder, workers=workers)
@@ -236,7 +238,7 @@ def sweep(
             typer.echo(f"failed: {label(result.settings)}: {result.error}", err=True)
     if interrupted:
         done, total, _ = going.progress
-        kept = f" and kept in {folder}: the same command goes on" if folder else ""
+        kept = f" and saved in {folder}: the same command continues" if folder else ""
         typer.echo(f"{done} of {total} runs are done{kept}", err=True)
         raise typer.Exit(INTERRUPTED)
     if all(result.error for result in going.results):
@@ -252,14 +254,15 @@ def plan(
         float | None, typer.Option(help="Probability that a client takes part in a round.")
     ] = None,
     noise: Annotated[
-        float | None, typer.Option(help="Noise z: its deviation over the clipping norm.")
+        float | None,
+        typer.Option(help=("Noise multiplier z: standard deviation over clipping norm.")),
     ] = None,
-    clients: Annotated[int | None, typer.Option(help="How many clients there are.")] = None,
+    clients: Annotated[int | None, typer.Option(help="Number of clients.")] = None,
     cohort: Annotated[
-        float | None, typer.Option(help="Clients expected in a round; stands for the rate.")
+        float | None, typer.Option(help="Expected clients per round, instead of the rate.")
     ] = None,
     parameters: Annotated[
-        int | None, typer.Option(help="Parameters of the model, for the signal beside the noise.")
+        int | None, typer.Option(help="Number of model parameters, for the signal-to-noise ratio.")
     ] = None,
 ) -> None:
     """Work out the one of ε, δ, rounds, rate and noise that is left out, for client-level DP."""
@@ -316,7 +319,7 @@ def _carry_out(session: Session, folder: Path, quiet: bool, profiled: bool) -> N
         raise typer.Exit(INTERRUPTED)
     ahead = further(session)
     words = " ".join(["fedbench resume", str(folder), *(f"--set {each}" for each in ahead.changes)])
-    goes_on = "" if ahead.reason and not ahead.changes else f"go on with `{words}`, "
+    goes_on = "" if ahead.reason and not ahead.changes else f"continue with `{words}`, "
     typer.echo(
         f"\nNext: change a setting with --set, {goes_on}or read the "
         f"run back in Python with\n  fedbench.load({str(folder)!r})"

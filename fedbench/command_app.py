@@ -16,10 +16,10 @@ Theme = Literal["light", "dark"]
 
 def page(
     file: Annotated[
-        Path | None, typer.Argument(help="An experiment as TOML to begin with; see `fedbench new`.")
+        Path | None, typer.Argument(help="An experiment as TOML to start with; see `fedbench new`.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any that is free.")
+        int | None, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any free one.")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     theme: Annotated[Theme, typer.Option(help="Colours of the page.")] = "light",
@@ -35,7 +35,7 @@ def page(
     try:
         serve(experiment, port, browser, theme)
     except OSError as error:
-        stop(f"port {port} cannot be had: {error.strerror or error}")
+        stop(f"port {port} is not available: {error.strerror or error}")
 
 
 def _failed(error: Exception) -> str:

@@ -15,18 +15,17 @@ from fedbench.exits import stop
 
 JUPYTER = Path(__file__).parent / "jupyter"  # JupyterLab's settings where we start it
 
-ABOUT = """\
-# The workbench
-
-Run the cell below, then press **Start**: a hundred simulated phones learn to read digits together,
-under a privacy budget, while you watch. Every setting is on the left, or in a narrow
-window under **Settings**; change one and press **Start** again.\
-"""
+ABOUT = (
+    "# The workbench\n\nRun the cell below, then press **Start**: a hundred simulated phones "
+    "learn to recognise digits together,\nwithin a privacy budget, while you watch. All "
+    "settings are on the left, or in a narrow\nwindow under **Settings**; change one and "
+    "press **Start** again."
+)
 
 
 def lab(
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any that is free.")
+        int | None, typer.Option(min=0, max=65535, help="Port to serve on; 0 for any free one.")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:

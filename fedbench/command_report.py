@@ -21,13 +21,15 @@ def report(
         typer.Argument(help="The results of runs; see `fedbench run`.", metavar="FOLDER"),
     ],
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
-    title: Annotated[str, typer.Option(help="The heading; the data's name if left out.")] = "",
+    title: Annotated[
+        str, typer.Option(help="The heading; by default the name of the data set.")
+    ] = "",
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite the file even if it is no report.")
+        bool, typer.Option("--force", help="Overwrite the file even if it is not a report.")
     ] = False,
     allow_imports: Annotated[
         bool,
-        typer.Option("--allow-imports", help="Let kind = 'module:Class' import code of yours."),
+        typer.Option("--allow-imports", help="Allow kind = 'module:Class' to import your code."),
     ] = False,
 ) -> None:
     """Write a page about saved runs that needs nothing but a browser."""

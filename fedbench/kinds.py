@@ -63,8 +63,8 @@ def _imported(family: type, kind: str) -> Any:
         remedy = ""
         if module == "__main__" or LOCAL in name:
             remedy = (
-                "; define it in this notebook or script first, or move it to a module of its own, "
-                "which can be imported"
+                "; define it in this notebook or script first, or move it to a module, which "
+                "can be imported"
             )
         raise KindError("unknown_kind", f"{kind!r} cannot be found: {error}{remedy}") from error
     if not (isinstance(found, type) and issubclass(found, family)) or getattr(found, "family", 0):

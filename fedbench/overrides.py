@@ -18,7 +18,7 @@ RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 
 
 class OverrideError(ValueError):
-    """A change that names no setting, or gives it no value."""
+    """A change that names no setting, or has no value."""
 
 
 def override(data: dict[str, Any], change: str, *, allow_imports: bool = False) -> None:
@@ -50,7 +50,7 @@ def assign(data: dict[str, Any], path: str, value: Any, *, allow_imports: bool =
             group[step] = _now(data, step, allow_imports)
         group = _inside(group, step, ".".join(steps[: depth + 1]))
     if not isinstance(group, dict):
-        raise OverrideError(f"{path}: say which part of the list, as in {steps[0]}.0.kind")
+        raise OverrideError(f"{path}: name the item of the list, as in {steps[0]}.0.kind")
     if steps[-1] == "kind":
         field = Experiment.model_fields[steps[0]]
         _keep_shared(group, several_of(field) or group_of(field), value)
@@ -82,8 +82,8 @@ def _inside(group: Any, step: str, path: str) -> Any:
     """Return a group's group, or the part at a place of a list."""
     if isinstance(group, list):
         if not step.isdecimal() or int(step) >= len(group):
-            last = f"there are 0 to {len(group) - 1}" if group else "the list is empty"
-            raise OverrideError(f"{path} is no place in a list of parts; {last}")
+            last = f"the list has items 0 to {len(group) - 1}" if group else "the list is empty"
+            raise OverrideError(f"{path} is no item of a list of parts; {last}")
         return group[int(step)]
     inner = group.get(step)
     if not isinstance(inner, dict | list):
@@ -126,7 +126,9 @@ def _suggestion(path: str) -> str:
     known = list(_paths(Experiment))
     last = path.rpartition(".")[2]
     same = [each for each in known if each.rpartition(".")[2] == last]
-    return nearest(same[0] if same else path, known, "; `fedbench new` writes a file with them all")
+    return nearest(
+        same[0] if same else path, known, ("; `fedbench new` writes a file with all of them")
+    )
 
 
 def _paths(group: type[Spec]) -> Iterator[str]:

@@ -71,13 +71,15 @@ def compare(frontier: Frontier) -> None:
     rows = max(point.test_rows for point in frontier.points)
     same = f", all on the same {rows} test rows, whose own error is not included" if rows else ""
     typer.echo(
-        "\n*: best for at most as much privacy spent\n"
-        f"low to high: 95 % interval of the mean over seeds{same}; left out where all agree"
+        "\n*: best accuracy for at most this ε\nlow to high: 95 % interval of the mean over "
+        f"seeds{same}; empty where all seeds agree"
     )
     if "attack_auc" in frame:
-        typer.echo("attack_auc: of guessing from the loss who was trained on; 0.5 is chance")
+        typer.echo(
+            "attack_auc: how well the loss reveals which rows were trained on; 0.5 is guessing"
+        )
     if any(point.runs == 2 for point in frontier.points):
-        typer.echo("An interval over two seeds says little: take five.")
+        typer.echo("An interval over two seeds is unreliable: use five.")
     for name, value in frontier.levels.items():
         typer.echo(f"  {name:<12}{value:.4f}")
 
@@ -89,12 +91,12 @@ def _four(value: float) -> str:
 PHASES = {
     "sampling": "drawing the cohort",
     "data": "batches of the clients",
-    "gradients": "forward and backward, with the step where it is in one with them",
-    "noise": "noise for the privacy of examples",
-    "step": "the strategy's hooks and the local steps",
-    "clipping": "attacks, norms of updates and clipping",
-    "aggregation": "adding up, noise on the sum and the server's step",
-    "evaluation": "the held-out test set",
+    "gradients": "forward and backward pass, including the step where they are combined",
+    "noise": "noise for example-level privacy",
+    "step": "strategy hooks and local steps",
+    "clipping": "attacks, update norms and clipping",
+    "aggregation": "sum, noise on the sum, and server step",
+    "evaluation": "evaluation on the held-out test set",
     "accounting": "the privacy ledger",
     "rest": "between the phases, and waiting for workers",
 }
@@ -127,7 +129,9 @@ def scenarios(known: Iterable[Scenario]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
-    typer.echo("\nNext: `fedbench scenarios NAME` for its story, `fedbench new --scenario NAME`")
+    typer.echo(
+        "\nNext: `fedbench scenarios NAME` for its description, `fedbench new --scenario NAME`"
+    )
 
 
 def story(scenario: Scenario) -> None:
@@ -144,4 +148,4 @@ def _real_set(scenario: Scenario) -> str:
     if scenario.real is None:
         return "none"
     kind = scenario(real=True).data.kind()
-    return kind if not scenario.lacks() else f"{kind} (to be fetched)"
+    return kind if not scenario.lacks() else f"{kind} (needs a download)"

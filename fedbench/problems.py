@@ -28,7 +28,7 @@ PLAINLY = {  # pydantic's kinds of error that a hand or a file makes
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a configuration: where, what, and the value that was given."""
+    """One error in a configuration: where, what, and the value that was given."""
 
     path: str
     message: str
@@ -104,7 +104,7 @@ def unheard(cls: type, bases: Iterable[type]) -> list[str]:
         meant = difflib.get_close_matches(name, heard, n=1, cutoff=0.8)
         if meant and not name.startswith("_"):
             found.append(
-                f"{cls.__name__}.{name}: nobody calls a method of this name but you; if you "
+                f"{cls.__name__}.{name}: fedbench never calls a method of this name; if you "
                 f"meant {meant[0]!r}, rename it"
             )
     return found

@@ -54,7 +54,9 @@ def _data_errors(experiment: Experiment) -> list[InitErrorDetails]:
     for place, skew in enumerate(experiment.skews):
         reason = shape and skew.refuses(experiment.data.task, shape, experiment.data.vocabulary)
         if experiment.partition.shares_rows:
-            reason = f"clients of {experiment.partition.kind()} share rows; take another partition"
+            reason = (
+                f"clients of {experiment.partition.kind()} share rows; choose another partition"
+            )
         if reason:
             where, kind = f"skews.{place}.kind", skew.kind()
             errors.append(refuse(where, f"{experiment.data.kind()}: {reason}", kind))
@@ -83,9 +85,9 @@ def _device_errors(experiment: Experiment) -> list[InitErrorDetails]:
     return [
         refuse(
             "devices.over_selection",
-            "the first to answer can only be taken where a number of them is enough; choose "
-            "FixedCohort, or 1. Under client-level DP whoever is drawn must count whatever the "
-            "others do",
+            "over-selection needs a fixed number of answers to stop at; choose FixedCohort, or "
+            "set it to 1. Under client-level DP every client that is drawn must count, "
+            "whatever the others do",
             over,
         )
     ]
@@ -123,7 +125,7 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
         errors.append(
             refuse(
                 "strategy.weighting",
-                f"{privacy.level} ε needs weights that tell nothing about a client's data; "
+                f"{privacy.level} ε needs weights that reveal nothing about a client's data; "
                 "set it to 'uniform'",
                 strategy.weighting,
             )
@@ -144,8 +146,8 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
         errors.append(
             refuse(
                 "privacy.evaluation_share",
-                f"{experiment.data.kind()} is a {experiment.data.task} set, whose errors have no "
-                "bound that noise could go by; set it to 0",
+                f"{experiment.data.kind()} is a {experiment.data.task} set, whose errors have "
+                "no bound to scale the noise by; set it to 0",
                 privacy.evaluation_share,
             )
         )
@@ -154,7 +156,7 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
         errors.append(
             refuse(
                 "target.metric",
-                f"{metric} alone is measured under privacy; choose it, or set "
+                f"only {metric} is measured under privacy; choose it, or set "
                 "privacy.evaluation_share to 0",
                 target.metric,
             )
@@ -182,7 +184,7 @@ def cautions(experiment: Experiment) -> list[str]:
     if isinstance(experiment.sampling, Everyone) and clients > MANY:
         found.append(
             f"sampling = Everyone: all {clients:,} clients train in every round; FixedCohort "
-            "or Poisson takes some of them"
+            "or Poisson draws some of them"
         )
     found += _too_many_attackers(experiment)
     found += _small_cohorts(experiment)
@@ -202,8 +204,8 @@ def _holders_left_out(experiment: Experiment) -> list[str]:
         return []
     (column,) = natural
     return [
-        f"partition = {experiment.partition.kind()}: rows are dealt out anew, though "
-        f"{experiment.data.kind()} says by {column!r} who holds them; Natural leaves them there"
+        f"partition = {experiment.partition.kind()}: rows are split anew, although "
+        f"{experiment.data.kind()} names their holder in {column!r}; Natural keeps them there"
     ]
 
 
@@ -214,41 +216,42 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
         limit = 1 / _examples(experiment)
         if 0 < limit <= delta:
             found.append(
-                f"privacy.delta = {delta:g} is not below 1/samples of all clients = {limit:.2g}: "
-                "publishing one example whole would satisfy it; take a much smaller δ"
+                f"privacy.delta = {delta:g} is not below 1/samples of all clients = "
+                f"{limit:.2g}: this δ would even allow publishing one full record; choose a "
+                "much smaller δ"
             )
         if experiment.strategy.weighting == "samples":
             found.append(
-                "strategy.weighting = 'samples': how many examples a client has counts as "
-                "public; 'uniform' does not show it"
+                "strategy.weighting = 'samples': the number of examples of each client counts "
+                "as public; 'uniform' does not reveal it"
             )
     elif delta >= 1 / clients:
         found.append(
-            f"privacy.delta = {delta:g} is not below 1/clients = {1 / clients:.2g}: publishing one "
-            "client's data whole would satisfy it; take a much smaller δ"
+            f"privacy.delta = {delta:g} is not below 1/clients = {1 / clients:.2g}: this δ "
+            "would even allow publishing all data of one client; choose a much smaller δ"
         )
     if isinstance(privacy, ClientLevelDP) and clients > 1:
         if isinstance(sampling, Everyone):
             found.append(
-                "sampling = Everyone: every client spends in every round; Poisson sampling "
+                "sampling = Everyone: every client spends ε in every round; Poisson sampling "
                 "needs less noise for the same ε"
             )
         elif not sampling.independent:
             found.append(
-                f"sampling = {sampling.kind()}: nothing is gained by who takes part, and each "
-                "client spends in every round that it is in; Poisson sampling needs less noise "
-                "for the same ε"
+                f"sampling = {sampling.kind()}: sampling does not amplify privacy, and each "
+                "client spends ε in every round that it takes part in; Poisson sampling needs "
+                "less noise for the same ε"
             )
     strategy = experiment.strategy
     if type(strategy).personal is not Strategy.personal:
         found.append(
-            f"{strategy.kind()}: models that clients keep for themselves have no noise; their "
-            "privacy lasts only as long as they stay with their clients"
+            f"{strategy.kind()}: personal models have no noise; they are private only as long "
+            "as they stay with their clients"
         )
     if experiment.target is not None and not getattr(privacy, "evaluation_share", 0):
         found.append(
-            f"target = {experiment.target.metric}: exact scores of held-out rows decide when the "
-            "run ends, which ε does not cover; the rows must be public"
+            f"target = {experiment.target.metric}: exact scores of held-out rows decide when "
+            "the run ends, which ε does not cover; those rows must be public"
         )
     if privacy.noise_seed is not None:
         found.append(
@@ -274,8 +277,8 @@ def _too_many_attackers(experiment: Experiment) -> list[str]:
     if most is None or corrupt <= most:
         return []
     return [
-        f"attack = {experiment.attack.kind()}: of {cohort} clients in a round about {corrupt:.3g} "
-        f"attack, and {experiment.aggregator.kind()} withstands {most} at most"
+        f"attack = {experiment.attack.kind()}: about {corrupt:.3g} of {cohort} clients in a "
+        f"round attack, and {experiment.aggregator.kind()} tolerates at most {most}"
     ]
 
 

@@ -61,7 +61,7 @@ class Spec(BaseModel):
         chosen = cls._chosen(value["kind"], info) if "kind" in value else cls
         if chosen.family:
             known = ", ".join(chosen.choices())
-            raise _refusal(chosen, "missing_kind", f"say which {cls.__name__}: kind = {known}")
+            raise _refusal(chosen, "missing_kind", f"choose a {cls.__name__}: kind = {known}")
         if chosen is not cls:
             return chosen.model_validate(rest, context=info.context)
         cls._refuse_unknown(rest)
@@ -120,7 +120,7 @@ class Spec(BaseModel):
     def _why_not(cls, value: object) -> str:
         """Return what would be right in place of `value`, which is no object of this class."""
         if isinstance(value, type) and issubclass(value, cls):
-            return f"must be an object, {value.__name__}(...), and is the class"
+            return f"must be an object, {value.__name__}(...), not the class"
         return f"must be a {cls.__name__}, or a table of its fields"
 
     @classmethod

@@ -16,7 +16,7 @@ from fedbench.spec import NONE, Part, Spec
 
 WIDTH = 94
 OPENING = (
-    "An experiment for fedbench: every setting, with what it means.",
+    "An experiment for fedbench: every setting, with its meaning.",
     "A setting behind a # is off; remove the # to set it.",
 )
 

@@ -218,8 +218,8 @@ def _build(
     if partition.samples_needed > len(data.y):
         raise ValueError(
             f"partition.clients: {partition.count(source)} clients need "
-            f"{partition.samples_needed} training samples and {data.card.name} has {len(data.y)}; "
-            "take fewer clients"
+            f"{partition.samples_needed} training samples and {data.card.name} has "
+            f"{len(data.y)}; choose fewer clients"
         )
     with attributed(f"partition: {type(partition).__name__}.deal()"):
         deal = partition.deal(data, seed)
@@ -255,6 +255,6 @@ def _refuse_empty(partition: Partitioner, deal: Deal) -> None:
         who = repr(deal.names[empty[0]]) if deal.names else f"number {empty[0]}"
         raise ValueError(
             f"partition: {partition.describe()} leaves client {who} without a training sample "
-            f"({len(empty)} of {len(deal.offsets) - 1} such clients); take GroupedNatural or "
+            f"({len(empty)} of {len(deal.offsets) - 1} such clients); choose GroupedNatural or "
             "fewer clients, so that each has one"
         )

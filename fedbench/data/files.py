@@ -21,7 +21,7 @@ READABLE = 0o644  # others may share the cache
 
 
 class DataFileError(ValueError):
-    """A file of a data set is missing, damaged or not what it should be; says which and why."""
+    """A file of a data set is missing, damaged or a different one; the message says which and why."""
 
 
 def home() -> Path:
@@ -79,8 +79,8 @@ class File:
             download(self.url, packed, None)
         except (requests.RequestException, OSError, ValueError) as error:
             raise DataFileError(
-                f"{self.path} is not in {home()} and could not be fetched from {self.url} "
-                f"({_why(error)}); fetch it elsewhere and put it at {home() / self.path}"
+                f"{self.path} is not in {home()} and could not be downloaded from {self.url} "
+                f"({_why(error)}); download it elsewhere and put it at {home() / self.path}"
             ) from error
         content = self._checked(self._unpacked(packed.getvalue(), self.url), self.url)
         self._keep(home() / self.path, content)
@@ -100,8 +100,8 @@ class File:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
             raise DataFileError(
-                f"{self.path} was fetched and cannot be written to {place.parent} ({error}); "
-                f"set {VARIABLE} to a folder that can be written"
+                f"{self.path} was downloaded and cannot be written to {place.parent} "
+                f"({error}); set {VARIABLE} to a folder that can be written"
             ) from error
 
     def _unpacked(self, packed: bytes, where: str) -> bytes:
@@ -138,10 +138,8 @@ class File:
     def _refused(self, where: str, reason: str) -> DataFileError:
         remedy = "replace or delete that file"
         if where == self.url:
-            remedy = f"look there yourself, and put the right file at {home() / self.path}"
-        return DataFileError(
-            f"{self.path}: {where} is not the file that is meant: {reason}; {remedy}"
-        )
+            remedy = f"check the page, and put the right file at {home() / self.path}"
+        return DataFileError(f"{self.path}: {where} is not the expected file: {reason}; {remedy}")
 
 
 def _why(error: BaseException) -> str:

@@ -248,7 +248,7 @@ def control(field: FieldInfo, kind: Any, optional: bool) -> Control:
     made = _required(field, kind)
     if not optional:
         return made
-    absent = str(_extra(field).get("none", "left out"))
+    absent = str(_extra(field).get("none", "not used"))
     return Optional(made, str(field.title), absent, _first(field, kind))
 
 

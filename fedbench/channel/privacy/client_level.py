@@ -38,7 +38,7 @@ class ClientLevelDP(Private):
     neighbours: ClassVar[str] = "all that one client holds is there or not"
 
     clipping: Annotated[
-        Clipping, Field(title="Clipping", description="how an update is held to norm C")
+        Clipping, Field(title="Clipping", description="how updates are clipped to norm C")
     ] = FlatClipping()
     evaluation_share: Annotated[
         float,
@@ -47,8 +47,8 @@ class ClientLevelDP(Private):
             lt=1,
             title="For evaluation",
             description=(
-                "part e of each round's privacy that goes into measuring accuracy on the "
-                "cohort's own test rows: at 0 accuracy is exact and outside ε"
+                "part e of each round's privacy that is spent on measuring accuracy on the "
+                "cohort's own test rows: at 0 accuracy is exact and not covered by ε"
             ),
             json_schema_extra={
                 "slider": [0, 0.5, 0.01],

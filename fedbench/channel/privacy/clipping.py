@@ -20,7 +20,7 @@ LEAST = 1e-30  # factor below which the numbers of a vector leave the range of s
 
 
 class Clipping(Part, family=True):
-    """Holds each group of an update's leaves to a norm of its own; by default all are one group."""
+    """Clips each group of an update's leaves to its own norm; by default all are one group."""
 
     def groups(self, payload: Tree) -> list[list[str]]:
         """Return the names of the leaves that share a norm."""
@@ -72,8 +72,7 @@ class AdaptiveClipping(Clipping):
             lt=1,
             title="Quantile",
             description=(
-                "share γ of updates that the norm should contain: a small one clips more "
-                "and needs less noise"
+                "share γ of updates within the norm: smaller clips more and needs less noise"
             ),
             json_schema_extra={
                 "slider": [0.05, 0.95, 0.05],
@@ -87,7 +86,7 @@ class AdaptiveClipping(Clipping):
             gt=0,
             le=5,
             title="Rate η",
-            description="how fast the norm follows: a large rate is quick and unsteady",
+            description="how fast the norm adapts: larger is faster and less stable",
             json_schema_extra={
                 "slider": [0.01, 1, 0.01],
                 "scale": "log",
@@ -102,8 +101,8 @@ class AdaptiveClipping(Clipping):
             lt=1,
             title="Share",
             description=(
-                "part s of each round's privacy that goes into learning the norm: more "
-                "tells it better and adds noise to updates"
+                "part s of each round's privacy that is spent on learning the norm: more gives "
+                "a better estimate and adds noise to updates"
             ),
             json_schema_extra={
                 "slider": [0.001, 0.5, 0.001],
@@ -113,7 +112,7 @@ class AdaptiveClipping(Clipping):
         ),
     ] = 0.05
     per_layer: Annotated[
-        bool, Field(title="Per layer", description="a norm for each layer instead of one for all")
+        bool, Field(title="Per layer", description="one norm per layer instead of one for all")
     ] = False
 
     def groups(self, payload: Tree) -> list[list[str]]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OWN = (
-    "noise on each client's own update, in the 2C that two updates may be apart: more is more "
-    "private and less accurate, and none solves it from ε and the rounds"
+    "noise on each client's own update, relative to 2C, the largest distance between two "
+    "updates: more is more private and less accurate; none computes it from ε and the rounds"
 )
 
 

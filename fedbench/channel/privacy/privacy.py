@@ -37,11 +37,11 @@ def noise_field(description: str, formula: str) -> Any:
 
 
 class Privacy(Stage, family=True):
-    """The privacy that a run gives, as a step of the channel."""
+    """The privacy guarantee of a run, as a stage of the channel."""
 
 
 class NoPrivacy(Privacy):
-    """Updates travel as they are; nothing is promised."""
+    """Updates are sent unchanged; no privacy is guaranteed."""
 
 
 class Private(Privacy, family=True):
@@ -63,9 +63,8 @@ class Private(Privacy, family=True):
             gt=0,
             title="Budget ε",
             description=(
-                "most privacy loss ε of a run, smaller is more private: it sets the noise "
-                "where z is left open, and the run stops before the round that would pass "
-                "it"
+                "largest privacy loss ε of a run, smaller is more private: it sets the noise "
+                "where z is not given, and the run stops before the round that would exceed it"
             ),
             json_schema_extra={
                 "slider": [0.1, 20, 0.1],
@@ -78,8 +77,8 @@ class Private(Privacy, family=True):
     noise_multiplier: Annotated[
         float | None,
         noise_field(
-            "noise on the sum, in clipping norms: more is more private and less accurate, "
-            "and none solves it from ε and the rounds",
+            "noise on the sum, relative to the clipping norm: more is more private and less "
+            "accurate; none computes it from ε and the rounds",
             "Σ x_i + N(0, z²C²), ‖x_i‖ ≤ C",
         ),
     ] = None
@@ -90,7 +89,7 @@ class Private(Privacy, family=True):
             lt=1,
             title="δ",
             description=(
-                "chance that the guarantee fails: keep it well below 1 / the number of "
+                "probability that the guarantee fails: keep it well below 1 / number of "
                 "clients, or of examples"
             ),
             json_schema_extra={
@@ -104,10 +103,10 @@ class Private(Privacy, family=True):
         float,
         Field(
             gt=0,
-            title="Clip C",
+            title="Clipping norm C",
             description=(
-                "largest norm of one client's update, or of one example's gradient: small "
-                "clips much of it, large needs more noise"
+                "clipping norm of one client's update, or of one example's gradient: smaller "
+                "clips more of it, larger needs more noise"
             ),
             json_schema_extra={
                 "slider": [0.01, 100, 0.01],
@@ -122,8 +121,8 @@ class Private(Privacy, family=True):
             ge=0,
             title="Noise seed",
             description=(
-                "number that makes the noise predictable: for tests and notebooks only, "
-                "never for real"
+                "number that makes the noise predictable: for tests and notebooks only, never "
+                "to protect data"
             ),
             json_schema_extra={"none": "from the system"},
         ),
@@ -140,8 +139,8 @@ class Private(Privacy, family=True):
     def _one_at_least(self) -> Self:
         if self.epsilon is None and self.noise_multiplier is None:
             raise unsound(
-                "epsilon and noise_multiplier are both none; give a budget, such as epsilon = 4, "
-                "or the noise, such as noise_multiplier = 1"
+                "epsilon and noise_multiplier are both none; set a budget, such as epsilon = "
+                "4, or the noise, such as noise_multiplier = 1"
             )
         return self
 

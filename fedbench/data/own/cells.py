@@ -83,8 +83,8 @@ def holds_numbers(column: pd.Series, name: str, setting: str) -> bool:
         raise TableError(
             setting,
             f"{name!r} holds numbers but {shown(present[wrong].iloc[0])} in row "
-            f"{row_of(present, wrong)} ({np.count_nonzero(wrong)} such cells); mend or empty them, "
-            "or add the column to ignore",
+            f"{row_of(present, wrong)} ({np.count_nonzero(wrong)} such cells); correct or "
+            "empty them, or add the column to ignore",
         )
     if share < 1:
         _refuse_marks(texts(present), name, setting)
@@ -96,7 +96,7 @@ def _refuse_marks(present: Any, name: str, setting: str) -> None:
     if marked.mean() < NUMERIC:
         return
     comma = np.asarray(present.str.match(COMMA), dtype=bool)
-    remedy = "say so by decimal=','" if comma.mean() >= NUMERIC else "write them as in 1234.5"
+    remedy = "set decimal=','" if comma.mean() >= NUMERIC else "write them as in 1234.5"
     raise TableError(
         "decimal" if comma.mean() >= NUMERIC else setting,
         f"{name!r} holds numbers that are written as in {shown(present[marked].iloc[0])}; "
@@ -132,8 +132,9 @@ def moments(column: Any, name: str) -> NDArray[np.float64]:
     if bad.any():
         raise TableError(
             "time",
-            f"{name!r} is {shown(column[bad].iloc[0])} in row {row_of(column, bad)}, which is no "
-            f"time ({np.count_nonzero(bad)} such rows); write numbers, or dates as in 2024-01-31",
+            f"{name!r} is {shown(column[bad].iloc[0])} in row {row_of(column, bad)}, which is "
+            f"not a time ({np.count_nonzero(bad)} such rows); write numbers, or dates as in "
+            "2024-01-31",
         )
     if (found == found[0]).all():
         raise TableError("time", f"{name!r} is the same in every row: no rows are the latest")
@@ -156,7 +157,7 @@ def _written(column: Any, name: str) -> dict[str, Any]:
     if first <= 12 and second <= 12:
         raise TableError(
             "time",
-            f"{name!r} holds dates as in {shown(present.iloc[0])}, whose day could come first or "
-            "second; write them as in 2024-01-31",
+            f"{name!r} holds dates as in {shown(present.iloc[0])}, where day and month are "
+            "ambiguous; write them as in 2024-01-31",
         )
     return {"dayfirst": bool(first > 12), "format": "mixed"}

@@ -37,7 +37,7 @@ OTHER, MISSING = "other", "missing"
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """One column: what it is taken for and why, and what is in it. Names are untrusted text."""
+    """One column: its role and the reason for it, and its content. Names are untrusted text."""
 
     name: str
     role: Role
@@ -51,7 +51,7 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """A table as it was understood: rows, columns, task and what one should know beforehand."""
+    """How a table was read: rows, columns, task and remarks."""
 
     rows: int
     task: Task
@@ -82,7 +82,7 @@ class TableFacts:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person said of the columns; an empty text says nothing."""
+    """The roles set by a person; an empty text sets none."""
 
     target: str
     client: str = ""
@@ -107,14 +107,14 @@ def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
     untold = int(np.count_nonzero(~told))
     known: Any = frame.loc[told]  # its columns are Series, which the stubs of pandas do not know
     task, classes = _target(known[asked.target], asked)
-    cautions = [] if not untold else [f"{untold} rows without {asked.target!r} are left out"]
+    cautions = [] if not untold else [f"{untold} rows without {asked.target!r} are dropped"]
     columns = []
     for name in frame.columns:
         role = asked.named.get(name)
         facts = _column(known[name], name, role)
         columns.append(facts)
         if facts.role == "left out" and role is None:
-            cautions.append(f"{name!r} is left out: {facts.why}")
+            cautions.append(f"{name!r} is not used: {facts.why}")
     features = [each for each in columns if each.role in ("number", "category")]
     if not features:
         raise TableError("path", "no column is left to learn from")
@@ -123,8 +123,8 @@ def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
     if lacking:
         few = ", ".join(map(repr, lacking[:5])) + ("…" if len(lacking) > 5 else "")
         cautions.append(
-            f"missing numbers are filled with the median of the training rows, and a column says "
-            f"where: {few}"
+            "missing numbers are filled with the median of the training rows, and an extra "
+            f"column marks where they were missing: {few}"
         )
     clients: tuple[str, ...] = ()
     if asked.client:
@@ -133,12 +133,15 @@ def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
     if asked.unit:
         _whole(known[asked.unit], asked.unit, "unit", "what they belong to")
         if known[asked.unit].nunique() == 1:
-            raise TableError("unit", f"{asked.unit!r} is the same in every row: nothing to part")
+            raise TableError(
+                "unit",
+                (f"{asked.unit!r} is the same in every row, so there is nothing to keep together"),
+            )
     if asked.time:
         moments(known[asked.time], asked.time)
     if doubled := _copies(known, columns):
         cautions.append(
-            f"{doubled} rows are copies of others: some of them will be trained on and tested"
+            f"{doubled} rows are duplicates of others: some will be both trained on and tested"
         )
     return TableFacts(
         len(known), task, classes, tuple(columns), tuple(cautions), untold, clients, lacking
@@ -166,7 +169,7 @@ def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
         raise TableError("path", f"several columns are called {what}; each needs its own name")
     frame = frame.set_axis(names, axis=1)
     if not asked.target:
-        raise TableError("target", f"say which column is to be told: {_listed(names)}")
+        raise TableError("target", f"choose the column to predict: {_listed(names)}")
     for setting, name in (
         ("target", asked.target),
         ("client", asked.client),
@@ -181,7 +184,7 @@ def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
         if used.count(name) > 1 or name in asked.ignore:
             raise TableError(
                 "target" if name == asked.target else "ignore" if name in asked.ignore else "unit",
-                f"{name!r} cannot be two things at once",
+                f"{name!r} has two roles; choose one",
             )
     for name in names:
         if name not in asked.ignore and gaps(frame[name]).all():
@@ -200,8 +203,8 @@ def _target(column: Any, asked: Asked) -> tuple[Task, tuple[str, ...]]:
         if bad.any():
             raise TableError(
                 "task",
-                f"{name!r} is {shown(column[bad].iloc[0])} in row {row_of(column, bad)}, which is "
-                "no number; a regression tells numbers",
+                f"{name!r} is {shown(column[bad].iloc[0])} in row {row_of(column, bad)}, which "
+                "is not a number; a regression predicts numbers",
             )
         if column.nunique() == 1:
             raise TableError("target", f"{name!r} is {shown(column.iloc[0])} in every row")
@@ -210,9 +213,9 @@ def _target(column: Any, asked: Asked) -> tuple[Task, tuple[str, ...]]:
     if len(found) == 1:
         raise TableError("target", f"{name!r} is {found[0]!r} in every row: one class only")
     if len(found) > MOST_CLASSES:
-        remedy = "; for numbers take task = 'regression'" if numeric else ""
+        remedy = "; for numbers set task = 'regression'" if numeric else ""
         raise TableError(
-            "target", f"{name!r} has {len(found):,} different values; those are no classes{remedy}"
+            "target", f"{name!r} has {len(found):,} different values; these are not classes{remedy}"
         )
     return "classification", tuple(found)
 
@@ -233,7 +236,10 @@ def _column(column: pd.Series, name: str, asked: Role | None) -> ColumnFacts:
     if distinct == 1 and not missing:
         return facts("left out", f"it is {examples[0]} in every row")
     if not is_number(column) and is_date(column):
-        return facts("left out", "it holds dates; name it as time, or turn it into numbers")
+        return facts(
+            "left out",
+            ("dates are not used as features; set its role to time, or convert it to numbers"),
+        )
     if holds_numbers(column, name, "path"):
         values = numbers(column).to_numpy()
         infinite = np.isinf(values)
@@ -246,7 +252,7 @@ def _column(column: pd.Series, name: str, asked: Role | None) -> ColumnFacts:
             return facts("left out", "it only numbers the rows")
         return facts("number", f"numbers, {distinct} different")
     if distinct > MOST_LEVELS and distinct > UNIQUE * len(present):
-        return facts("left out", "nearly every row has a text of its own")
+        return facts("left out", "looks like an ID: almost every value is different")
     counts = texts(present).value_counts()
     # by how common they are, then by name: the same whatever the order of rows
     common = sorted(counts.index, key=lambda level: (-counts[level], level))
@@ -255,7 +261,7 @@ def _column(column: pd.Series, name: str, asked: Role | None) -> ColumnFacts:
     rest = [*([OTHER] if many else []), *([MISSING] if missing else [])]
     why = f"{len(common)} different texts"
     if many:
-        why += f"; all but the {MOST_LEVELS - 1} commonest count as {OTHER!r}"
+        why += f"; all but the {MOST_LEVELS - 1} most common count as {OTHER!r}"
     return facts("category", why, [*levels, *rest], len(levels))
 
 
@@ -293,7 +299,7 @@ def _copies(known: Any, columns: Sequence[ColumnFacts]) -> int:
 
 
 def _leak(name: str, target: str) -> str:
-    return f"{name!r} tells {target!r} by itself: if it is known only afterwards, add it to ignore"
+    return f"{name!r} alone predicts {target!r}: if it is only known afterwards, add it to ignore"
 
 
 def _whole(column: pd.Series, name: str, setting: str, what: str) -> None:
@@ -303,7 +309,7 @@ def _whole(column: pd.Series, name: str, setting: str, what: str) -> None:
         raise TableError(
             setting,
             f"{name!r} is missing in row {row_of(column, missing)} "
-            f"({np.count_nonzero(missing)} such rows); say {what}",
+            f"({np.count_nonzero(missing)} such rows); give {what}",
         )
 
 

@@ -28,7 +28,7 @@ _frames: dict[str, pd.DataFrame] = {}
 
 
 class TableError(ValueError):
-    """Something is wrong with a table; `field` says which setting, the words say what helps."""
+    """A table cannot be used; `field` names the setting, the message says what helps."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -91,23 +91,23 @@ def read(path: str, largest: float, decimal: str = ".") -> pd.DataFrame:
     TableError that names the setting at fault.
     """
     if not path:
-        raise TableError("path", "no table is chosen; name a CSV or Parquet file")
+        raise TableError("path", "no table is chosen; give the path of a CSV or Parquet file")
     if path.startswith(FRAME):
         if path not in _frames:
             raise TableError(
                 "path",
-                f"{path} was a DataFrame of another process; save it to a file and name that",
+                f"{path} was a DataFrame in another process; save it to a file and give its path",
             )
         return _frames[path]
     written = stamp(path)
     if written is None or not Path(path).expanduser().is_file():
-        raise TableError("path", f"there is no file {path!r} (seen from {Path.cwd()})")
+        raise TableError("path", f"there is no file {path!r} (looked in {Path.cwd()})")
     size = written[1] / GIGABYTE
     if size > largest:
         raise TableError(
             "path",
-            f"{path!r} has {size:.2f} GB, and reading takes several times that of memory; "
-            f"take a sample of its rows, or raise largest from {largest:g}",
+            f"{path!r} has {size:.2f} GB, and reading it takes several times that memory; use "
+            f"a sample of its rows, or raise largest from {largest:g}",
         )
     return _read(path, written, decimal)
 
@@ -136,7 +136,7 @@ def _parquet(place: Path) -> pd.DataFrame:
     except OSError:
         raise
     except Exception as error:  # pyarrow has many
-        raise TableError("path", f"{str(place)!r} is no Parquet file: {error}") from error
+        raise TableError("path", f"{str(place)!r} is not a Parquet file: {error}") from error
 
 
 def _csv(place: Path, decimal: str) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def _csv(place: Path, decimal: str) -> pd.DataFrame:
             "column, and take away separators at the ends of lines",
         ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise TableError("path", f"{str(place)!r} is no table: {error}") from error
+        raise TableError("path", f"{str(place)!r} is not a table: {error}") from error
 
 
 def _start(place: Path, packed: str | None) -> str:
@@ -185,7 +185,7 @@ def _start(place: Path, packed: str | None) -> str:
     if not begin.strip():
         raise TableError("path", f"{str(place)!r} is empty")
     if b"\0" in begin:
-        raise TableError("path", f"{str(place)!r} is not text; take a CSV or Parquet file")
+        raise TableError("path", f"{str(place)!r} is not text; use a CSV or Parquet file")
     try:
         # the sample may end within a character
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(begin)
@@ -211,6 +211,6 @@ def _refuse_bad_names(names: list[str]) -> None:
     for name, count in Counter(trimmed).items():
         if count > 1:
             what = (
-                f"{count} columns are called {name!r}" if name else f"{count} columns lack a name"
+                f"{count} columns are called {name!r}" if name else f"{count} columns have no name"
             )
-            raise TableError("path", f"{what}; every column needs a name of its own")
+            raise TableError("path", f"{what}; every column needs its own name")

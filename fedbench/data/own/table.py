@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 
 class Table(RandomSplit, Timed):
-    """A table of your own: a DataFrame, a CSV or a Parquet file, one row an example.
+    """A custom table: a DataFrame, a CSV or a Parquet file, one row per example.
 
-    `fb.Table(frame_or_path, target="ill", client="hospital")`. What each column is taken for is
-    inferred, and shown by `facts`. Numbers are standardised by the training rows; a missing one is
-    their median, and a column says where that is. Texts become an indicator for each value, a
-    missing one being a value. The test set is drawn from each client and class alike; with `time`
-    it is the latest rows; and rows of one `unit`, such as a patient, are never parted. A DataFrame
-    is remembered in this process only: an experiment to be kept wants a file.
+    `fb.Table(frame_or_path, target="ill", client="hospital")`. The role of each column is inferred
+    and shown by `facts`. Numbers are standardised by the training rows; a missing one is replaced
+    by their median, and an extra column marks where it was missing. Texts become one indicator per
+    value, with missing as a value. The test set is drawn from each client and class alike; with
+    `time` it is the latest rows; rows of one `unit`, such as a patient, stay together. A DataFrame
+    is remembered in this process only: to keep an experiment, use a file.
     """
 
     display: ClassVar[str] = "Your own table"
@@ -48,12 +48,18 @@ class Table(RandomSplit, Timed):
         str,
         Field(
             title="File",
-            description="name of a CSV or Parquet file, its first row the column names",
+            description="path of a CSV or Parquet file whose first row holds the column names",
         ),
     ] = ""
-    target: Annotated[str, Field(title="Target", description="which column is to be told")] = ""
+    target: Annotated[str, Field(title="Target", description="column to predict")] = ""
     client: Annotated[
-        str, Field(title="Client", description="which column says who holds a row, if any does")
+        str,
+        Field(
+            title="Client",
+            description=(
+                "column naming the holder of each row, such as a hospital; empty if there is none"
+            ),
+        ),
     ] = ""
     # Left out, it is inferred from the target when the object is made: from then on it is said.
     task: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -64,30 +70,34 @@ class Table(RandomSplit, Timed):
         str,
         Field(
             title="Time",
-            description="which column says when a row was seen, if any does; the latest rows are "
-            "then the test set",
+            description=(
+                "column with the time of each row, if there is one; the latest rows are then "
+                "the test set"
+            ),
         ),
     ] = ""
     unit: Annotated[
         str,
         Field(
             title="Unit",
-            description="which column says what must not be parted by the split, such as a patient",
+            description=(
+                "column whose rows stay together when the test set is split off, such as a patient"
+            ),
         ),
     ] = ""
     ignore: Annotated[
-        tuple[str, ...], Field(title="Ignore", description="names of the columns that are left out")
+        tuple[str, ...], Field(title="Ignore", description="names of columns that are not used")
     ] = ()
     decimal: Annotated[
         Literal[".", ","],
-        Field(title="Decimal", description="the mark before the fraction in a CSV file"),
+        Field(title="Decimal", description="decimal mark of a CSV file"),
     ] = "."
     largest: Annotated[
         float,
         Field(
             gt=0,
-            title="Largest",
-            description="size of a file up to which it is read, larger ones are refused",
+            title="Largest file",
+            description="size up to which a file is read; larger ones are refused",
             json_schema_extra={"unit": "GB"},
         ),
     ] = 1.0
@@ -111,7 +121,9 @@ class Table(RandomSplit, Timed):
         Raises TableError, a ValueError, that says what is wrong and what would be right.
         """
         if reading.stamp(self.path) != self._written:
-            raise TableError("path", f"{self.path!r} has changed meanwhile; make the data anew")
+            raise TableError(
+                "path", (f"{self.path!r} has changed since it was read; create the Table again")
+            )
         return _facts(self.path, self._written, self.largest, self.decimal, self._asked)
 
     def head(self, rows: int = 5) -> pd.DataFrame:
@@ -179,8 +191,8 @@ class Table(RandomSplit, Timed):
         if late.all():
             raise TableError(
                 "unit",
-                f"every {self.unit!r} is still seen in the latest {self.test_fraction:.0%} of "
-                "rows, so nothing is left to train on; take a smaller test share, or no time",
+                f"every {self.unit!r} also occurs in the latest {self.test_fraction:.0%} of "
+                "rows, so nothing is left to train on; choose a smaller test share, or no time",
             )
         return late
 
