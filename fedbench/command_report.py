@@ -21,9 +21,7 @@ def report(
         typer.Argument(help="The results of runs; see `fedbench run`.", metavar="FOLDER"),
     ],
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
-    title: Annotated[
-        str, typer.Option(help="The heading; by default the name of the data set.")
-    ] = "",
+    title: Annotated[str, typer.Option(help="The heading; by default the data set's name.")] = "",
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite the file even if it is not a report.")
     ] = False,

@@ -245,8 +245,8 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
     strategy = experiment.strategy
     if type(strategy).personal is not Strategy.personal:
         found.append(
-            f"{strategy.kind()}: personal models have no noise; they are private only as long "
-            "as they stay with their clients"
+            f"{strategy.kind()}: models that clients keep for themselves have no noise; "
+            "they are private only as long as they stay with their clients"
         )
     if experiment.target is not None and not getattr(privacy, "evaluation_share", 0):
         found.append(

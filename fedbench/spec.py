@@ -61,7 +61,7 @@ class Spec(BaseModel):
         chosen = cls._chosen(value["kind"], info) if "kind" in value else cls
         if chosen.family:
             known = ", ".join(chosen.choices())
-            raise _refusal(chosen, "missing_kind", f"choose a {cls.__name__}: kind = {known}")
+            raise _refusal(chosen, "missing_kind", f"choose the {cls.__name__}: kind = {known}")
         if chosen is not cls:
             return chosen.model_validate(rest, context=info.context)
         cls._refuse_unknown(rest)

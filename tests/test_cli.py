@@ -218,9 +218,9 @@ def test_changes_reach_into_a_list_of_parts() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("skews.0.std=1", "skews.0 is no place in a list of parts; the list is empty"),
-        ("skews.first.std=1", "skews.first is no place in a list of parts"),
-        ("skews.std=1", "skews.std: say which part of the list, as in skews.0.kind"),
+        ("skews.0.std=1", "skews.0 is no item of a list of parts; the list is empty"),
+        ("skews.first.std=1", "skews.first is no item of a list of parts"),
+        ("skews.std=1", "skews.std: name the item of the list, as in skews.0.kind"),
     ],
 )
 def test_a_place_that_a_list_does_not_have_is_refused(change: str, reason: str) -> None:
@@ -314,7 +314,7 @@ def test_a_group_that_the_file_leaves_out_is_changed_from_what_it_would_have_bee
         ("lr=0.5", "no setting is called 'lr'; did you mean 'training.lr'?"),
         ("trainig.lr=1", "no setting is called 'trainig.lr'; did you mean 'training.lr'?"),
         ("strateg.weightin=1", "did you mean 'strategy.weighting'?"),
-        ("foo=1", "no setting is called 'foo'; `fedbench new` writes a file with them all"),
+        ("foo=1", "no setting is called 'foo'; `fedbench new` writes a file with all of them"),
         ("rounds", "'rounds' has no value; write it as PATH=VALUE"),
         ("rounds.x=1", "rounds is not a group of settings"),
     ],
@@ -514,7 +514,7 @@ def test_a_sweep_prints_its_frontier_and_keeps_its_results() -> None:
         assert f"  {level} " in done.stdout
     rows = len(digits().federation().y_test)
     assert f"over seeds, all on the same {rows} test rows, whose own error" in done.stdout
-    assert "An interval over two seeds says little" in done.stdout
+    assert "An interval over two seeds is unreliable" in done.stdout
     files = {path: path.stat().st_mtime_ns for path in Path("o").iterdir()}
     assert len(files) == 6  # four runs, and the levels of two seeds
     again = call(*words, "--over", "privacy.epsilon=2,inf")
@@ -535,11 +535,14 @@ def test_a_sweep_says_which_runs_failed() -> None:
     [
         (["seed"], "'seed' has no values; write it as PATH=VALUE,VALUE"),
         (["seed=1,1"], "seed = 1: this value is there twice"),
-        (["seed=1", "seed=2"], "--over: a setting is there twice"),
+        (["seed=1", "seed=2"], "--over: a setting is given twice"),
         (["rounds=0,1"], "rounds = 0: rounds: must be at least 1"),
         (["sede=1"], "no setting is called 'sede'; did you mean 'seed'?"),
         (["training.lrr=1"], "LocalTraining has no field 'lrr'; did you mean 'lr'?"),
-        (["foo=1,2"], "no setting is called 'foo'; `fedbench new` writes a file with them all\n"),
+        (
+            ["foo=1,2"],
+            "no setting is called 'foo'; `fedbench new` writes a file with all of them\n",
+        ),
     ],
 )
 def test_sweeps_that_cannot_be(options: list[str], message: str) -> None:
@@ -555,7 +558,7 @@ def test_ctrl_c_keeps_the_runs_that_were_done_and_the_same_command_goes_on() -> 
     words = ("sweep", file, "--over", "rounds=2,5", "--allow-imports", "--folder", "o")
     done = in_a_process(*words, "--workers", "1")
     assert done.returncode == 128 + signal.SIGINT
-    assert "1 of 2 runs are done and kept in o: the same command goes on" in done.stderr
+    assert "1 of 2 runs are done and kept in o: the same command continues" in done.stderr
     assert "Traceback" not in done.stderr
     (kept,) = Path("o").iterdir()
     before = kept.stat().st_mtime_ns
@@ -570,7 +573,7 @@ def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
     small = ["--set", "partition.clients=10", "--set", "privacy.noise_multiplier=1.0"]
     done = call("run", "experiment.toml", *small, "--set", "rounds=2", "--quiet", "--out", "first")
     assert done.exit_code == 0, done.output
-    assert "go on with `fedbench resume first --set rounds=4`" in done.output
+    assert "continue with `fedbench resume first --set rounds=4`" in done.output
     more = call("resume", "first", "--set", "rounds=5", "--quiet")
     assert more.exit_code == 0, more.output
     assert "5 (all 5 rounds done)" in more.output
@@ -613,7 +616,7 @@ def test_a_run_with_no_round_to_go_is_not_copied_but_told_what_it_takes() -> Non
     assert sorted(each.name for each in Path().iterdir()) == ["e.toml", "first"]
 
     early = call("run", "e.toml", "--set", "target.value=0.01", "--out", "early").stdout
-    assert "go on with `fedbench resume early --set target=none`" in early
+    assert "continue with `fedbench resume early --set target=none`" in early
     again = call("resume", "early")
     assert (again.exit_code, again.stdout) == (2, "")
     assert again.stderr.startswith("target reached: accuracy ")

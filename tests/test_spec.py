@@ -183,7 +183,7 @@ def test_choices_are_the_concrete_members() -> None:
 def test_a_missing_kind() -> None:
     with pytest.raises(ValidationError) as error:
         fb.Experiment.from_dict({"engine": {"chunk": 3}})
-    assert messages(error) == ["engine.kind: say which Engine: kind = LoopEngine, StackedEngine"]
+    assert messages(error) == ["engine.kind: choose the Engine: kind = LoopEngine, StackedEngine"]
 
 
 def test_a_kind_in_the_place_of_its_group_says_where_it_goes() -> None:
@@ -298,7 +298,7 @@ def test_a_field_without_a_title_has_its_name() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"shape": Round}, "shape: must be an object, Round(...), and is the class (given: "),
+        ({"shape": Round}, "shape: must be an object, Round(...), not the class (given: "),
         (
             {"shape": 3},
             f"shape: must be one of {Round.kind()}, {Square.kind()}, or of a subclass of Shape",
@@ -386,7 +386,9 @@ def test_a_part_that_does_not_fit_is_given_by_its_kind() -> None:
 
 
 def test_a_method_that_is_all_but_a_hook_is_warned_of() -> None:
-    with pytest.warns(UserWarning, match=r"Mine\.ajust: nobody calls .* meant 'adjust', rename it"):
+    with pytest.warns(
+        UserWarning, match=r"Mine\.ajust: fedbench never calls .* meant 'adjust', rename it"
+    ):
 
         class Mine(Strategy):
             """A slip of the hand."""
@@ -407,7 +409,7 @@ def test_a_method_that_is_all_but_a_hook_is_warned_of() -> None:
 def test_rows_that_have_a_holder_are_not_dealt_out_in_silence() -> None:
     experiment = fb.Experiment(data=fb.Hospitals(), partition=fb.IID(clients=4))
     (caution,) = experiment.cautions()
-    assert caution.startswith("partition = IID: rows are dealt out anew, though Hospitals says by")
+    assert caution.startswith("partition = IID: rows are split anew, although Hospitals names")
     assert experiment.replace(partition=fb.Natural()).cautions() == []
     assert fb.Experiment(data=fb.Banks(), partition=fb.IID(clients=4)).cautions() == []
 

@@ -21,7 +21,7 @@ READABLE = 0o644  # others may share the cache
 
 
 class DataFileError(ValueError):
-    """A file of a data set is missing, damaged or a different one; the message says which and why."""
+    """A file of a data set is missing, damaged or not the expected one; says which and why."""
 
 
 def home() -> Path:

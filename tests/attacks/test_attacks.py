@@ -281,5 +281,5 @@ def test_more_attackers_than_a_rule_withstands_are_warned_of(rule, most: int | N
             ).cautions()
         )
         warned = most is not None and corrupt > most
-        assert (f"withstands {most} at most" in said) is warned
+        assert (f"tolerates at most {most}" in said) is warned
         assert (f"of 20 clients in a round about {corrupt} attack" in said) is warned

@@ -148,7 +148,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(
     with pytest.raises(DataFileError, match=reason) as refusal:
         ages().read()
     said = str(refusal.value)
-    assert said.startswith(f"ages/ages.csv: {place} is not the file that is meant: ")
+    assert said.startswith(f"ages/ages.csv: {place} is not the expected file: ")
     assert said.endswith("; replace or delete that file")
     assert everything(cache) == before
 
@@ -167,7 +167,7 @@ def test_no_flipped_byte_gets_through_an_archive(cache: Path) -> None:
             try:
                 assert short.read() == b"1,0"
             except DataFileError as refusal:
-                assert "is not the file that is meant" in str(refusal)
+                assert "is not the expected file" in str(refusal)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -227,14 +227,14 @@ def test_what_is_fetched_is_checked_before_it_is_kept(
 
 def test_a_connection_that_breaks_off(cache: Path, site: Site) -> None:
     site.answer, site.promised = CONTENT[:CUT], len(CONTENT)
-    with pytest.raises(DataFileError, match=r"could not be fetched from http.*put it at"):
+    with pytest.raises(DataFileError, match=r"could not be downloaded from http.*put it at"):
         ages(site.url).read()
     assert everything(cache) == {}
 
 
 def test_a_file_that_is_no_longer_there(cache: Path, site: Site) -> None:
     site.answer, site.status = PAGE, 404
-    with pytest.raises(DataFileError, match=r"could not be fetched from .*404 Client Error"):
+    with pytest.raises(DataFileError, match=r"could not be downloaded from .*404 Client Error"):
         ages(site.url).read()
     assert everything(cache) == {}
 
@@ -243,9 +243,9 @@ def test_without_a_network_it_says_which_file_to_put_where(cache: Path) -> None:
     with pytest.raises(DataFileError) as refusal:
         ages().read()
     said = str(refusal.value)
-    assert said.startswith(f"ages/ages.csv is not in {cache} and could not be fetched from")
+    assert said.startswith(f"ages/ages.csv is not in {cache} and could not be downloaded from")
     assert NOWHERE in said
-    assert said.endswith(f"; fetch it elsewhere and put it at {cache / 'ages' / 'ages.csv'}")
+    assert said.endswith(f"; download it elsewhere and put it at {cache / 'ages' / 'ages.csv'}")
     put(cache, CONTENT)  # as it says
     assert ages().read() == CONTENT
 
@@ -258,7 +258,7 @@ def test_a_cache_that_cannot_be_written(
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     with pytest.raises(
         DataFileError,
-        match=rf"was fetched and cannot be written to .*; set {VARIABLE} to a folder that can be",
+        match=rf"was downloaded and cannot be written to .*; set {VARIABLE} to a folder",
     ):
         ages(site.url).read()
     assert everything(tmp_path) == {"cache": b"mine"}

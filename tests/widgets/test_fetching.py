@@ -26,7 +26,7 @@ class Server:
     def __call__(self, file: File) -> bytes:
         self.threads.append(threading.current_thread().name)
         assert self.answers.wait(20)
-        raise DataFileError(f"{file.path} could not be fetched (no connection to the server)")
+        raise DataFileError(f"{file.path} could not be downloaded (no connection to the server)")
 
 
 @pytest.fixture

@@ -128,5 +128,5 @@ def test_leaks_and_gaps_are_told_before_a_run(form: Form) -> None:
     upload(form, "\n".join(told).encode())
     give(form, "ill", "target")
     assert form.own.picker.cautions == [
-        "'again' tells 'ill' by itself: if it is known only afterwards, add it to ignore"
+        "'again' alone predicts 'ill': if it is only known afterwards, add it to ignore"
     ]

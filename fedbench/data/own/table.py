@@ -64,7 +64,7 @@ class Table(RandomSplit, Timed):
     # Left out, it is inferred from the target when the object is made: from then on it is said.
     task: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride]
         Literal["classification", "regression"],
-        Field(title="Task", description="whether classes or numbers are to be told"),
+        Field(title="Task", description="whether to predict classes or numbers"),
     ] = "classification"
     time: Annotated[
         str,

@@ -262,7 +262,7 @@ def test_a_target_is_reached_by_what_was_released(private: fb.Experiment) -> Non
 
 def test_a_target_that_is_not_measured_is_refused(private: fb.Experiment) -> None:
     measured = private.replace(privacy=private.privacy.replace(evaluation_share=0.1))
-    with pytest.raises(ValidationError, match="accuracy alone is measured under privacy"):
+    with pytest.raises(ValidationError, match="accuracy is measured under privacy"):
         measured.replace(target=fb.Target(metric="loss", value=1.0))
 
 

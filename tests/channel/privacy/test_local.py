@@ -130,7 +130,7 @@ def test_a_robust_rule_may_follow_and_data_size_weights_may_not(private: fb.Expe
     with pytest.warns(UserWarning):
         robust = fb.run(local.replace(aggregator=fb.CoordinateMedian()), progress=False)
     assert len(robust) == 4
-    with pytest.raises(ValidationError, match="local ε needs weights that tell nothing"):
+    with pytest.raises(ValidationError, match="local ε needs weights that reveal nothing"):
         local.replace(strategy=fb.FedAvg(weighting="samples"))
     with pytest.raises(ValidationError, match=r"strategy\.kind"):
         local.replace(strategy=fb.FedNova(weighting="uniform"))

@@ -105,7 +105,7 @@ def test_a_budget_alone_gets_the_least_noise_that_keeps_it() -> None:
 
 def test_neither_budget_nor_noise_is_refused_but_leaving_both_out_means_four() -> None:
     assert fb.ClientLevelDP().epsilon == 4
-    with pytest.raises(ValidationError, match="both none; give a budget"):
+    with pytest.raises(ValidationError, match="both none; set a budget"):
         fb.ClientLevelDP(epsilon=None, noise_multiplier=None)
 
 

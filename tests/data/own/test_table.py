@@ -172,7 +172,7 @@ def test_constant_names_and_dates_are_left_out_and_said() -> None:
     ]
     said = fb.Experiment(data=table).cautions()
     for name in ("one", "name", "seen"):
-        assert any(f"'{name}' is left out" in sentence for sentence in said)
+        assert any(f"'{name}' is not used" in sentence for sentence in said)
 
 
 @pytest.mark.parametrize("leak", ["text", "number"])
@@ -182,11 +182,11 @@ def test_a_column_that_tells_the_target_is_pointed_out(leak: str) -> None:
     frame = frame.assign(outcome=answer)
     table = fb.Table(frame, target="ill")
     assert any(
-        "'outcome' tells 'ill' by itself" in sentence and "ignore" in sentence
+        "'outcome' alone predicts 'ill'" in sentence and "ignore" in sentence
         for sentence in table.cautions()
     )
     plain = fb.Table(frame, target="ill", ignore=("outcome",))
-    assert not any("by itself" in sentence for sentence in plain.cautions())
+    assert not any("alone predicts" in sentence for sentence in plain.cautions())
     assert "outcome" not in "".join(plain.load().card.features)
 
 
@@ -196,7 +196,7 @@ def test_rows_without_a_target_are_left_out_and_counted() -> None:
     table = fb.Table(frame, target="ill")
     assert table.facts.untold == 2
     assert len(table.table().y) == 198
-    assert "2 rows without 'ill' are left out" in table.cautions()
+    assert "2 rows without 'ill' are dropped" in table.cautions()
 
 
 @pytest.mark.parametrize("clients", [4, 40])
@@ -268,9 +268,11 @@ def test_days_are_read_as_they_are_written(days: str) -> None:
 def test_a_running_number_is_left_out_and_copies_are_counted() -> None:
     frame = people().reset_index()
     table = fb.Table(frame, target="ill")
-    assert "'index' is left out: it only numbers the rows" in table.cautions()
+    assert "'index' is not used: it only numbers the rows" in table.cautions()
     copies = pd.concat([people(50)] * 3, ignore_index=True)
-    assert any("100 rows are copies" in each for each in fb.Table(copies, target="ill").cautions())
+    assert any(
+        "100 rows are duplicates" in each for each in fb.Table(copies, target="ill").cautions()
+    )
 
 
 def test_levels_that_are_called_missing_or_other_are_no_trouble() -> None:
@@ -308,7 +310,7 @@ def test_a_decimal_comma_is_read_where_it_is_said(tmp_path: Path) -> None:
     path = written(tmp_path, frame.to_csv(index=False, sep=";", decimal=","))
     where, why = refusal(fb.Table(path, target="ill"))
     assert where == "data.decimal"
-    assert "say so by decimal=','" in why
+    assert "set decimal=','" in why
     table = fb.Table(path, target="ill", decimal=",")
     np.testing.assert_array_equal(table.table().x[:, 1], frame["weight"])
 
@@ -342,7 +344,7 @@ def test_a_file_that_changed_is_read_anew_and_never_served_from_memory(tmp_path:
     new = fb.Table(path, target="ill")
     assert new != old
     assert len(new.table().y) == 120
-    with pytest.raises(fb.TableError, match="has changed meanwhile"):
+    with pytest.raises(fb.TableError, match="has changed since it was read"):
         _ = old.facts
 
 
@@ -364,8 +366,8 @@ def test_a_frame_is_known_by_its_content() -> None:
     assert table.table().x[:, 0].max() > 20
     assert refusal(fb.Table(path="frame:0123456789abcdef", target="ill")) == (
         "data.path",
-        "frame:0123456789abcdef was a DataFrame of another process; "
-        "save it to a file and name that",
+        "frame:0123456789abcdef was a DataFrame in another process; "
+        "save it to a file and give its path",
     )
 
 
@@ -397,11 +399,11 @@ def column(name: str, values: Any) -> Bad:
     [
         (lambda _: fb.Table(), "path", "no table is chosen"),
         (lambda _: fb.Table(path="nowhere.csv", target="a"), "path", "no file 'nowhere.csv'"),
-        (lambda _: fb.Table(people()), "target", "say which column is to be told: 'age'"),
+        (lambda _: fb.Table(people()), "target", "choose the column to predict: 'age'"),
         (lambda _: fb.Table(people(), target="sick"), "target", "no column 'sick'; there are"),
         (lambda _: fb.Table(people(), target="ill", client="town"), "client", "no column 'town'"),
         (lambda _: fb.Table(people(), target="ill", ignore=("x",)), "ignore", "no column 'x'"),
-        (lambda _: fb.Table(people(), target="ill", client="ill"), "target", "two things at once"),
+        (lambda _: fb.Table(people(), target="ill", client="ill"), "target", "has two roles"),
         (
             lambda _: fb.Table(people().assign(ill="yes"), target="ill"),
             "target",
@@ -417,12 +419,12 @@ def column(name: str, values: Any) -> Bad:
                 people(2000).assign(n=range(2000)), target="n", task="classification"
             ),
             "target",
-            "2,000 different values; those are no classes; for numbers take task = 'regression'",
+            "2,000 different values; these are not classes; for numbers set task = 'regression'",
         ),
         (
             lambda _: fb.Table(people(), target="ill", task="regression"),
             "task",
-            "which is no number; a regression tells numbers",
+            "which is not a number; a regression predicts numbers",
         ),
         (column("empty", None), "ignore", "'empty' has no value at all; add it to ignore"),
         (
@@ -436,12 +438,12 @@ def column(name: str, values: Any) -> Bad:
                 people().assign(site=[None] + ["a"] * 199), target="ill", client="site"
             ),
             "client",
-            "'site' is missing in row 1 (1 such rows); say who holds them",
+            "'site' is missing in row 1 (1 such rows); give who holds them",
         ),
         (
             lambda _: fb.Table(people().assign(day="soon"), target="ill", time="day"),
             "time",
-            "'day' is 'soon' in row 1, which is no time (200 such rows)",
+            "'day' is 'soon' in row 1, which is not a time (200 such rows)",
         ),
         (
             lambda tmp: fb.Table(written(tmp, "a,b,a\n1,2,3\n"), target="b"),
@@ -451,7 +453,7 @@ def column(name: str, values: Any) -> Bad:
         (
             lambda tmp: fb.Table(written(tmp, "a,b,,\n1,2,3,4\n"), target="b"),
             "path",
-            "2 columns lack a name",
+            "2 columns have no name",
         ),
         (lambda tmp: fb.Table(written(tmp, ""), target="b"), "path", "is empty"),
         (lambda tmp: fb.Table(written(tmp, "a,b\n"), target="b"), "path", "has no rows"),
@@ -464,17 +466,17 @@ def column(name: str, values: Any) -> Bad:
         (
             lambda tmp: fb.Table(written(tmp, LONG + "1,2,3,4\n"), target="b"),
             "path",
-            "is no table",
+            "is not a table",
         ),
         (
             lambda tmp: fb.Table(written(tmp, LONG), target="b", largest=1e-7),
             "path",
-            "has 0.00 GB, and reading takes several times that of memory",
+            "has 0.00 GB, and reading it takes several times that memory",
         ),
         (
             lambda tmp: fb.Table(written(tmp, "a,b\n1,2\n1,3\n", "x.parquet"), target="b"),
             "path",
-            "is no Parquet file",
+            "is not a Parquet file",
         ),
         (
             lambda tmp: fb.Table(people().set_axis(["a", "a", "b", "c", "d"], axis=1), target="d"),
@@ -501,17 +503,17 @@ def column(name: str, values: Any) -> Bad:
         (
             lambda _: fb.Table(people().assign(u=[None] + [1] * 199), target="ill", unit="u"),
             "unit",
-            "'u' is missing in row 1 (1 such rows); say what they belong to",
+            "'u' is missing in row 1 (1 such rows); give what they belong to",
         ),
         (
             lambda _: fb.Table(people().assign(u=1), target="ill", unit="u"),
             "unit",
-            "'u' is the same in every row: nothing to part",
+            "'u' is the same in every row, so there is nothing to keep together",
         ),
         (
             lambda _: fb.Table(people(), target="ill", client="site", unit="site"),
             "unit",
-            "'site' cannot be two things at once",
+            "'site' has two roles",
         ),
         (
             lambda _: fb.Table(people().assign(t=5), target="ill", time="t"),
@@ -523,7 +525,7 @@ def column(name: str, values: Any) -> Bad:
                 people().assign(t=["1/2/2024", "3/4/2024"] * 100), target="ill", time="t"
             ),
             "time",
-            "whose day could come first or second; write them as in 2024-01-31",
+            "where day and month are ambiguous; write them as in 2024-01-31",
         ),
         (
             lambda tmp: fb.Table(
@@ -564,7 +566,7 @@ def test_clients_may_have_very_long_numbers() -> None:
 def test_every_unit_seen_to_the_end_leaves_nothing_to_train_on() -> None:
     frame = people().assign(patient=np.arange(200) % 4, day=range(200))
     table = fb.Table(frame, target="ill", time="day", unit="patient")
-    with pytest.raises(fb.TableError, match="'patient' is still seen in the latest 20% of rows"):
+    with pytest.raises(fb.TableError, match="'patient' also occurs in the latest 20% of rows"):
         table.load()
 
 
@@ -584,7 +586,7 @@ def test_a_large_file_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -
     where, why = refusal(fb.Table(path, target="b"))
     assert where == "data.path"
     assert "2.00 GB" in why
-    assert "take a sample of its rows, or raise largest from 1" in why
+    assert "use a sample of its rows, or raise largest from 1" in why
 
 
 def test_a_site_that_is_seen_only_at_the_end_trains_on_its_own_first_rows() -> None:
