@@ -218,7 +218,7 @@ def test_what_is_fetched_is_checked_before_it_is_kept(
     site.answer = answer
     with pytest.raises(DataFileError, match=reason) as refusal:
         ages(site.url).read()
-    assert f"ages/ages.csv: {site.url} is not the file" in str(refusal.value)
+    assert f"ages/ages.csv: {site.url} is not the expected file" in str(refusal.value)
     assert str(refusal.value).endswith(f"put the right file at {cache / 'ages' / 'ages.csv'}")
     assert everything(cache) == {}
     site.answer = CONTENT  # the site is well again: nothing stands in the way
