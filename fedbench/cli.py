@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from functools import reduce
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 import fedbench
-from fedbench import command_app, command_lab, command_report, experiment_file, printed
-from fedbench.exits import FAILED, INTERRUPTED, refuse, stop
-from fedbench.experiment import Experiment
-from fedbench.overrides import OverrideError, override, several
-from fedbench.problems import nearest, problems
-from fedbench.runs import Session
-from fedbench.runs.further import further
-from fedbench.runs.rounds import Rounds
-from fedbench.runs.store import StoreError, prepare, resume as resumed, save
+from fedbench import command_app, command_lab, command_report, command_run, experiment_file, printed
+from fedbench.command_run import Imports, Quiet
+from fedbench.exits import (
+    FAILED,
+    Signalled,
+    code_of,
+    name_of,
+    refuse,
+    signals_raised,
+    stop,
+    tell,
+)
+from fedbench.overrides import several
+from fedbench.problems import nearest
 from fedbench.scenarios import SCENARIOS, Scenario
 from fedbench.study import SweepError
 from fedbench.study.grid import label, refuse_code
 from fedbench.study.plan import plan as make_plan
 from fedbench.study.sweep import sweep as make_sweep
 from fedbench.template import template
-from fedbench.watching import follow, watch
+from fedbench.watching import follow
 
 app = typer.Typer(
     name="fedbench",
@@ -38,28 +42,20 @@ app = typer.Typer(
 )
 
 
-Changes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Change a setting, as in --set training.lr=0.5; 'none' turns one off. "
-        "May be given again.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
-Profiled = Annotated[
-    bool, typer.Option("--profile", help="Show where the time of a round is spent.")
-]
-Imports = Annotated[
-    bool,
-    typer.Option("--allow-imports", help="Allow kind = 'module:Class' to import your code."),
-]
-
-
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        with signals_raised():
+            app()
+    except Signalled as interrupt:
+        tell(f"{name_of(interrupt)}: ended")
+        sys.exit(code_of(interrupt))
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in its buffer goes nowhere
+        tell(f"error: standard output cannot be written to: {error.strerror or error}")
+        sys.exit(FAILED)
 
 
 def _version(asked: bool) -> None:
@@ -112,80 +108,8 @@ def scenarios(
         printed.story(_scenario(name))
 
 
-@app.command()
-def run(
-    file: Annotated[Path, typer.Argument(help="An experiment as TOML; see `fedbench new`.")],
-    changes: Changes = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results; by default the next free runs/NAME."),
-    ] = None,
-    quiet: Quiet = False,
-    profile: Profiled = False,
-    allow_imports: Imports = False,
-) -> None:
-    """Run an experiment and save its results."""
-    if allow_imports:
-        sys.path.insert(0, str(Path.cwd()))  # where `python -m` would look for a module as well
-    experiment = experiment_file.read(file, changes or [], allow_imports)
-    for text in experiment.cautions():
-        typer.echo(f"caution: {text}", err=True)
-    try:
-        Rounds(experiment)
-    except ValueError as error:
-        refuse(str(error))
-    try:
-        folder = prepare(out or _free(Path("runs") / file.stem), experiment)
-    except StoreError as error:
-        refuse(str(error))
-    _carry_out(Session(experiment), folder, quiet, profile)
-
-
-@app.command()
-def resume(
-    folder: Annotated[Path, typer.Argument(help="The results of a run; see `fedbench run`.")],
-    changes: Changes = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results; by default the next free FOLDER-2, -3, ..."),
-    ] = None,
-    quiet: Quiet = False,
-    profile: Profiled = False,
-    allow_imports: Imports = False,
-) -> None:
-    """Go on with a saved run: what it spent of its privacy stays spent."""
-    if allow_imports:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        now = resumed(folder, allow_imports=allow_imports).experiment
-        data, wanted = now.to_dict(), {}
-        for change in changes or []:
-            override(data, change, allow_imports=allow_imports)
-        asked = Experiment.from_dict(data, allow_imports=allow_imports)
-        for change in changes or []:
-            path = _group(change.partition("=")[0].strip().removesuffix(".kind"), now)
-            wanted[path] = reduce(getattr, path.split("."), asked)
-        session = resumed(folder, allow_imports=allow_imports, **wanted)
-        if reason := (ahead := further(session)).reason:
-            given = " ".join(f"--set {change}" for change in ahead.changes)
-            refuse(f"{reason}; give {given} to continue" if given else reason)
-        place = prepare(out or _free(folder), session.history.experiment)
-    except ValidationError as error:
-        refuse(*map(str, problems(error)))
-    except (StoreError, OverrideError, ValueError) as error:
-        refuse(str(error))
-    _carry_out(session, place, quiet, profile)
-
-
-def _group(path: str, now: Experiment) -> str:
-    """Return the path of a setting, or of the group that it is in where there is none yet."""
-    names = path.split(".")
-    for count in range(1, len(names)):
-        if reduce(getattr, names[:count], now) is None:
-            return ".".join(names[:count])
-    return path
-
-
+app.command()(command_run.run)
+app.command()(command_run.resume)
 app.command()(command_report.report)
 
 
@@ -230,19 +154,25 @@ def sweep(
     except (ValueError, SweepError) as error:
         refuse(str(error))
     for text in going.cautions():
-        typer.echo(f"caution: {text}", err=True)
-    interrupted = follow(going, quiet)
-    printed.compare(going.frontier())
-    for result in going.results:
-        if result.error:
-            typer.echo(f"failed: {label(result.settings)}: {result.error}", err=True)
-    if interrupted:
-        done, total, _ = going.progress
+        tell(f"caution: {text}")
+    interrupt = follow(going, quiet)
+    try:
+        printed.compare(going.frontier())
+    except OSError:
+        if interrupt is None:
+            raise  # else the terminal is gone that the sweep was started from
+    failed = [result for result in going.results if result.error]
+    for result in failed:
+        tell(f"failed: {label(result.settings)}: {result.error}")
+    done, total, _ = going.progress
+    if interrupt is not None:
         kept = f" and saved in {folder}: the same command continues" if folder else ""
-        typer.echo(f"{done} of {total} runs are done{kept}", err=True)
-        raise typer.Exit(INTERRUPTED)
-    if all(result.error for result in going.results):
-        raise typer.Exit(FAILED)
+        tell(f"{name_of(interrupt)}: {done} of {total} runs are done{kept}")
+        raise typer.Exit(code_of(interrupt))
+    if going.reason:
+        stop(going.reason)
+    if failed:
+        stop(f"{len(failed)} of {total} runs failed")
 
 
 @app.command()
@@ -281,7 +211,7 @@ def plan(
             ratio = found.signal_to_noise(parameters)
             typer.echo(f"signal to noise of the mean update, at best: {ratio:.3g}")
     except ValueError as error:
-        refuse(str(error))
+        refuse(str(error).replace("noise_multiplier", "--noise"))
 
 
 app.command()(command_lab.lab)
@@ -296,40 +226,3 @@ def _scenario(name: str) -> Scenario:
     if name not in known:
         refuse(f"no scenario is called {name!r}{nearest(name, known)}")
     return known[name]
-
-
-# Running -----------------------------------------------------------------------------------------
-
-
-def _carry_out(session: Session, folder: Path, quiet: bool, profiled: bool) -> None:
-    """Run a session to its end, save it and print what it came to."""
-    try:
-        interrupted = watch(session, quiet)
-        save(session, folder)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except (StoreError, OSError) as error:
-        stop(f"the results cannot be saved: {error}")
-    printed.report(session, folder)
-    if profiled:
-        printed.profile(session.history)
-    if session.failure is not None:
-        stop(session.failure.message)
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-    ahead = further(session)
-    words = " ".join(["fedbench resume", str(folder), *(f"--set {each}" for each in ahead.changes)])
-    goes_on = "" if ahead.reason and not ahead.changes else f"continue with `{words}`, "
-    typer.echo(
-        f"\nNext: change a setting with --set, {goes_on}or read the "
-        f"run back in Python with\n  fedbench.load({str(folder)!r})"
-    )
-
-
-def _free(folder: Path) -> Path:
-    number = 1
-    while (
-        found := folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-    ).exists():
-        number += 1
-    return found

@@ -1,47 +1,66 @@
-"""Runs and sweeps at a terminal: a progress bar, and Ctrl-C to end early."""
+"""Runs and sweeps at a terminal: a progress bar, and Ctrl-C or a signal to end early."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 
-import typer
-
-from fedbench.runs import Session
+from fedbench.exits import Interrupt, Signalled, name_of, tell
+from fedbench.runs.recording import Recording
 from fedbench.study import Sweep
 
 
-def watch(session: Session, quiet: bool) -> bool:
-    """Run to the end and return whether Ctrl-C ended it; a second one goes through."""
-    from tqdm import tqdm
-
-    hidden = quiet or not sys.stderr.isatty()
-    total = session.experiment.rounds
-    interrupted = False
-    with tqdm(total=total, unit="round", disable=hidden, leave=False) as bar:
+def watch(recording: Recording, quiet: bool) -> Interrupt | None:
+    """Run the session to the end, and return what interrupted it; a second one goes through."""
+    session, warned = recording.session, False
+    interrupt: Interrupt | None = None
+    with _bar(session.experiment.rounds, "round", quiet) as show:
         session.start()
         while session.state in ("running", "stopping"):
             try:
                 session.wait(0.1)
-                bar.update(len(session.history) - bar.n)
-            except KeyboardInterrupt:
-                if interrupted:
+                show(len(session.history))
+                if recording.error is not None and not warned:
+                    warned = True
+                    tell(f"caution: rounds cannot be saved for now: {recording.error}")
+            except (KeyboardInterrupt, Signalled) as error:
+                if interrupt is not None:
                     raise
-                interrupted = True
+                interrupt = error
                 session.stop()
-                typer.echo("stopping after this round; Ctrl-C again to leave at once", err=True)
-    return interrupted
+                tell(f"{name_of(error)}: stopping after this round; again to leave at once")
+    return interrupt
 
 
-def follow(going: Sweep, quiet: bool) -> bool:
-    """Wait for a sweep's end and return whether Ctrl-C cancelled it."""
+def follow(going: Sweep, quiet: bool) -> Interrupt | None:
+    """Wait for a sweep's end, and return what cancelled it, if anything did."""
+    with _bar(len(going.points), "run", quiet) as show:
+        try:
+            while going.wait(0.1) == "running":
+                show(going.progress.done)
+        except (KeyboardInterrupt, Signalled) as error:
+            going.cancel()
+            return error
+    return None
+
+
+@contextlib.contextmanager
+def _bar(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Draw a progress bar on a terminal; yield what shows how much is done."""
     from tqdm import tqdm
 
     hidden = quiet or not sys.stderr.isatty()
-    with tqdm(total=len(going.points), unit="run", disable=hidden, leave=False) as bar:
+    bar = tqdm(total=total, unit=unit, disable=hidden, leave=False)
+
+    def show(done: int) -> None:
         try:
-            while going.wait(0.1) == "running":
-                bar.update(going.progress.done - bar.n)
-        except KeyboardInterrupt:
-            going.cancel()
-            return True
-    return False
+            bar.update(done - bar.n)
+        except OSError:  # the terminal is gone
+            bar.disable = True
+
+    try:
+        yield show
+    finally:
+        with contextlib.suppress(OSError):
+            bar.close()

@@ -525,9 +525,10 @@ def test_a_sweep_prints_its_frontier_and_keeps_its_results() -> None:
 def test_a_sweep_says_which_runs_failed() -> None:
     file = write(SMALL)
     done = call("sweep", file, "--over", "training.lr=0.1,1e38", "--workers", "1")
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     assert "failed: training.lr = 1e+38: round 1: the loss is no longer finite" in done.stderr
-    assert call("sweep", file, "--over", "training.lr=1e38").exit_code == 1
+    assert done.stderr.endswith("error: 1 of 2 runs failed\n")
+    assert done.stdout.splitlines()[1].split()[0] == "0.1"
 
 
 @pytest.mark.parametrize(
@@ -558,7 +559,7 @@ def test_ctrl_c_keeps_the_runs_that_were_done_and_the_same_command_goes_on() -> 
     words = ("sweep", file, "--over", "rounds=2,5", "--allow-imports", "--folder", "o")
     done = in_a_process(*words, "--workers", "1")
     assert done.returncode == 128 + signal.SIGINT
-    assert "1 of 2 runs are done and kept in o: the same command continues" in done.stderr
+    assert "1 of 2 runs are done and saved in o: the same command continues" in done.stderr
     assert "Traceback" not in done.stderr
     (kept,) = Path("o").iterdir()
     before = kept.stat().st_mtime_ns
@@ -612,7 +613,7 @@ def test_a_run_with_no_round_to_go_is_not_copied_but_told_what_it_takes() -> Non
     assert call("run", write(SMALL), "--out", "first").exit_code == 0
     again = call("resume", "first")
     assert (again.exit_code, again.stdout) == (2, "")
-    assert again.stderr == "all 2 rounds are done; give --set rounds=4 to go on\n"
+    assert again.stderr == "all 2 rounds are done; give --set rounds=4 to continue\n"
     assert sorted(each.name for each in Path().iterdir()) == ["e.toml", "first"]
 
     early = call("run", "e.toml", "--set", "target.value=0.01", "--out", "early").stdout
@@ -620,7 +621,7 @@ def test_a_run_with_no_round_to_go_is_not_copied_but_told_what_it_takes() -> Non
     again = call("resume", "early")
     assert (again.exit_code, again.stdout) == (2, "")
     assert again.stderr.startswith("target reached: accuracy ")
-    assert again.stderr.endswith("; give --set target=none to go on\n")
+    assert again.stderr.endswith("; give --set target=none to continue\n")
     assert call("resume", "early", "--set", "target=none").exit_code == 0
 
 

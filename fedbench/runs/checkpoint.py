@@ -1,12 +1,17 @@
-"""All that a run needs to go on, as plain files: model, states, rounds so far, and the ledger."""
+"""What a run needs to go on, as two files: its rounds one a line, and the state after the last.
+
+`rounds.jsonl` only ever grows, and `checkpoint.safetensors` is replaced as a whole. The latter says
+how much of the former belongs to it, so the two match whenever a process is killed.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,108 +21,176 @@ from fedbench import tree
 from fedbench.channel.privacy import Ledger, Ledgers, Private
 from fedbench.experiment import Experiment
 from fedbench.runs.events import RoundDone
+from fedbench.runs.files import write
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     from fedbench.runs.rounds import Progress
 
-STATE, ROUNDS, LEDGER = "checkpoint.safetensors", "rounds.jsonl", "ledger.json"
-FILES = (STATE, ROUNDS, LEDGER)
+STATE, ROUNDS = "checkpoint.safetensors", "rounds.jsonl"
+FILES = (STATE, ROUNDS)
+FORMAT = 2
 CLOSE = 1e-9  # relative; the same sums on another machine
 
 
-class CheckpointError(RuntimeError):
-    """Files that do not hold a run, or not the one that they should."""
+class StoreError(RuntimeError):
+    """A folder that cannot take a run, or does not hold the one that it should."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A run between two rounds: `experiment` is what it goes by now, with the noise once solved."""
+    """A run between two rounds: `experiment` is its present configuration.
+
+    `noise_multiplier` is the noise as it was given or solved, and `data` the `fingerprint` of what
+    the run trained on, None where only another version of fedbench could change that.
+    """
 
     experiment: Experiment
     noise_multiplier: float | None
     progress: Progress
     rows: tuple[RoundDone, ...]
+    data: dict[str, Any] | None = None
 
-    def write(self, folder: Path, began: str) -> None:
-        """Write the files into `folder`; `began` is the TOML of what the run started with."""
-        from safetensors.torch import save_file
 
-        joined = _joined(self.progress)
-        state = {name: leaf.detach().clone().contiguous() for name, leaf in joined.items()}
-        lines = "".join(json.dumps(_plain(row), allow_nan=False) + "\n" for row in self.rows)
-        ledger = json.dumps(self.progress.ledger.to_dict(), indent=2) + "\n"
-        (folder / ROUNDS).write_text(lines, encoding="utf-8")
-        (folder / LEDGER).write_text(ledger, encoding="utf-8")
+@dataclass(eq=False)
+class Writer:
+    """Writes checkpoints of one run into `folder`, each round once."""
+
+    folder: Path
+    rounds: int = 0  # that the checkpoint on disk holds
+    _rounds: int = 0  # in the file of rounds, and how many bytes they take
+    _size: int = 0
+    _digest: Any = field(default_factory=hashlib.sha256)
+
+    def write(self, checkpoint: Checkpoint, began: str, more: dict[str, Any]) -> None:
+        """Write the rounds that are not on disk yet, then the state.
+
+        `began` is the TOML of what the run started with; `more` is kept as it is. Raises OSError,
+        and then the checkpoint before this one still holds.
+        """
+        from safetensors.torch import save
+
+        self._append(checkpoint.rows[self._rounds :])
+        progress = checkpoint.progress
+        # copies: tensors may share memory, which the format does not know
+        state = {name: leaf.detach().cpu().clone() for name, leaf in _joined(progress).items()}
+        state = {name: leaf.contiguous() for name, leaf in state.items()}
         about = {
-            "files": {ROUNDS: _digest(lines), LEDGER: _digest(ledger)},
+            "format": FORMAT,
+            "rounds": {"bytes": self._size, "sha256": self._digest.hexdigest()},
             "began": _digest(began),
-            "experiment": self.experiment.to_toml(),
-            "round": self.progress.round,
-            "bounds": self.progress.bounds,
-            "noise_multiplier": self.noise_multiplier,
+            "experiment": checkpoint.experiment.to_toml(),
+            "round": progress.round,
+            "bounds": progress.bounds,
+            "noise_multiplier": checkpoint.noise_multiplier,
+            "ledger": progress.ledger.to_dict(),
             "leaves": list(state),  # noise is drawn in their order, which the file does not keep
+            "metrics": checkpoint.experiment.metrics,
+            "data": checkpoint.data,
+            **more,
         }
-        save_file(state, folder / STATE, metadata={"fedbench": json.dumps(about)})
+        text = json.dumps(about, allow_nan=False)
+        write(self.folder / STATE, save(state, metadata={"fedbench": text}))
+        self.rounds = self._rounds
+
+    def _append(self, rows: Sequence[RoundDone]) -> None:
+        path = self.folder / ROUNDS
+        lines = "".join(json.dumps(_plain(row), allow_nan=False) + "\n" for row in rows).encode()
+        with path.open("r+b" if self._rounds or path.exists() else "wb") as file:
+            file.seek(self._size)  # over what an earlier attempt left unfinished
+            file.truncate()
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        self._digest.update(lines)
+        self._size += len(lines)
+        self._rounds += len(rows)
 
 
-def read(folder: Path, began: str, *, allow_imports: bool = False) -> Checkpoint:
-    """Return the checkpoint in `folder` of a run that started with the TOML `began`.
+def read_about(folder: Path) -> dict[str, Any]:
+    """Return what the checkpoint in `folder` says of its run. Raises StoreError."""
+    from safetensors import SafetensorError, safe_open
 
-    Raises CheckpointError where files are missing or damaged, or are of another run.
+    try:
+        with safe_open(folder / STATE, framework="pt") as file:
+            return _about(folder, file.metadata())
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise StoreError(f"{folder}: the checkpoint is damaged: {error}") from error
+
+
+def _about(folder: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    found = json.loads((metadata or {})["fedbench"])
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise StoreError(
+            f"{folder}: the checkpoint was written by another version of fedbench; that version "
+            "can read it"
+        )
+    return found
+
+
+def read_rounds(folder: Path, about: dict[str, Any]) -> tuple[RoundDone, ...]:
+    """Return the rounds of the checkpoint that says `about`.
+
+    Raises StoreError where the file does not hold them as they were written.
+    """
+    if not (folder / ROUNDS).exists():
+        raise StoreError(f"{folder} holds no run that can go on: {ROUNDS} is missing")
+    try:
+        with (folder / ROUNDS).open("rb") as file:
+            text = file.read(about["rounds"]["bytes"])
+        if hashlib.sha256(text).hexdigest() != about["rounds"]["sha256"]:
+            raise StoreError(
+                f"{folder}: {ROUNDS} does not match its run: it was changed since the run was saved"
+            )
+        return tuple(_row(json.loads(line)) for line in text.splitlines())
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise StoreError(f"{folder}: the checkpoint is damaged: {error}") from error
+
+
+def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[RoundDone, ...]]:
+    """Return what the checkpoint in `folder` says of its run, the state, and the rounds.
+
+    `began` is the TOML that the run started with. Raises StoreError where files are missing or
+    damaged, or are of another run.
     """
     from safetensors import SafetensorError, safe_open
 
     from fedbench.runs.rounds import Progress
 
-    for name in FILES:
-        if not (folder / name).exists():
-            raise CheckpointError(f"{folder} holds no run that can go on: {name} is missing")
     try:
-        with safe_open(folder / STATE, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["fedbench"])
+        with safe_open(folder / STATE, framework="pt") as file:  # at once: a run may go on there
+            about = _about(folder, file.metadata())
             state = {name: file.get_tensor(name) for name in about["leaves"]}
         if about["began"] != _digest(began):
-            raise CheckpointError(
+            raise StoreError(
                 f"{folder}: experiment.toml is not what the run began with; a run goes on as what "
                 "it was, and takes changes when it is resumed"
             )
-        for name, digest in about["files"].items():
-            if _digest((folder / name).read_text(encoding="utf-8")) != digest:
-                raise CheckpointError(
-                    f"{folder}: {name} does not match its run: it was changed since; without the "
-                    "true ledger no budget can be kept"
-                )
-        lines = (folder / ROUNDS).read_text(encoding="utf-8").splitlines()
-        rows = tuple(_row(json.loads(line)) for line in lines)
-        experiment = Experiment.from_toml(about["experiment"], allow_imports=allow_imports)
         progress = Progress(
             round=about["round"],
             params=tree.unpack(state, "params"),
             server=tree.unpack(state, "server"),
             clients=dict(_clients(state)),
-            ledger=_ledger(json.loads((folder / LEDGER).read_text(encoding="utf-8"))),
+            ledger=_ledger(about["ledger"]),
             bounds=tuple(about["bounds"]),
         )
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise CheckpointError(f"{folder}: the checkpoint is damaged: {error}") from error
-    _refuse_strange(folder, experiment, progress, rows)
-    return Checkpoint(experiment, about["noise_multiplier"], progress, rows)
+        raise StoreError(f"{folder}: the checkpoint is damaged: {error}") from error
+    return about, progress, read_rounds(folder, about)
 
 
-def _refuse_strange(
+def refuse_strange(
     folder: Path, experiment: Experiment, progress: Progress, rows: tuple[RoundDone, ...]
 ) -> None:
-    """Raise CheckpointError where the files do not tell of the same run."""
+    """Raise StoreError where the state and the rounds are not of the same run."""
     numbers = [row.round for row in rows]
     privacy = experiment.privacy
     owed = rows[-1].epsilon if rows and isinstance(privacy, Private) else 0.0
     spent = progress.ledger.epsilon(privacy.delta) if isinstance(privacy, Private) else 0.0
-    if numbers != list(range(1, progress.round + 1)) or not (
-        spent == owed or math.isclose(spent, owed, rel_tol=CLOSE)
-    ):
-        raise CheckpointError(
-            f"{folder}: {LEDGER} and {ROUNDS} do not match their run: the ledger comes to "
+    # the ledger may hold more: a round that failed was paid for, and is no row
+    if numbers != list(range(1, progress.round + 1)) or spent < owed * (1 - CLOSE):
+        raise StoreError(
+            f"{folder}: the ledger and {ROUNDS} do not match their run: the ledger comes to "
             f"ε = {spent:.6g}, and round {progress.round} had spent {owed:.6g}"
         )
 

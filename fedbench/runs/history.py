@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +55,11 @@ class History:
         with self._lock:
             return list(self.rows)
 
+    def copy(self, rows: list[RoundDone]) -> History:
+        """Return a history of the same run that holds `rows` and grows no further."""
+        lists = {"amendments": list(self.amendments), "cautions": list(self.cautions)}
+        return replace(self, rows=rows, **lists, _lock=threading.Lock())
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -92,30 +97,7 @@ class History:
         another unit or none. Where clients have models of their own, the columns over clients are
         by those.
         """
-        import pandas as pd
-
-        rows = self.snapshot()
-        metrics = list(self.experiment.metrics)
-        columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
-        for name in metrics:
-            columns[name] = [row.metrics[name] for row in rows]
-        for name in ("personal", "released", "train_loss"):
-            columns[name] = [getattr(row, name) for row in rows]
-        for unit, name in SPENT.items():
-            columns[name] = [row.epsilon if unit == self.unit else np.nan for row in rows]
-        for name in ("bytes_up", "bytes_down", "seconds"):
-            columns[name] = [getattr(row, name) for row in rows]
-        columns["simulated_seconds"] = [row.simulated for row in rows]
-        columns["asked"] = [row.asked for row in rows]
-        columns["cohort"] = [len(row.cohort) for row in rows]
-        columns["update_norm"] = [row.update_norm for row in rows]
-        columns["clip"] = [math.hypot(*row.bounds) if row.bounds else np.nan for row in rows]
-        columns["clipped"] = [row.clipped for row in rows]
-        worst_is_low = self.experiment.metrics[self.metric]
-        summaries = [summary(row.clients, worst_is_low) for row in rows]
-        for name in ("clients_mean", "clients_p10", "clients_p90", "worst_tenth"):
-            columns[name] = [each[name] for each in summaries]
-        return pd.DataFrame(columns)
+        return frame_of(self.snapshot(), self.experiment.metrics, self.unit)
 
     def clients(self) -> pd.DataFrame:
         """Return the first metric of each client (rows) in each round (columns).
@@ -123,16 +105,8 @@ class History:
         It is by the model that the client uses: its own if it has one, else the global one. NaN
         marks a client that has no test rows of its own.
         """
-        import pandas as pd
-
         rows = self.snapshot()
-        count = len(rows[0].clients) if rows else self.experiment.clients
-        values = np.stack([row.clients for row in rows], axis=1) if rows else np.empty((count, 0))
-        return pd.DataFrame(
-            values,
-            index=pd.RangeIndex(count, name="client"),
-            columns=pd.Index([row.round for row in rows], name="round"),
-        )
+        return clients_of(rows, len(rows[0].clients) if rows else self.experiment.clients)
 
     def participation(self) -> pd.DataFrame:
         """Return whether each client (rows) took part in each round (columns)."""
@@ -183,6 +157,49 @@ class History:
         spent = "" if np.isnan(last.epsilon) else f", {self.level} ε {last.epsilon:.3g}"
         value = last.metrics[self.metric]
         return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{own}{spent}>"
+
+
+def frame_of(
+    rows: Sequence[RoundDone], metrics: Mapping[str, bool], unit: str | None
+) -> pd.DataFrame:
+    """Return `History.frame()` of some rounds.
+
+    `metrics` says of each, in their order, whether more is better; `unit` is what ε protects.
+    """
+    import pandas as pd
+
+    columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
+    for name in metrics:
+        columns[name] = [row.metrics[name] for row in rows]
+    for name in ("personal", "released", "train_loss"):
+        columns[name] = [getattr(row, name) for row in rows]
+    for protected, name in SPENT.items():
+        columns[name] = [row.epsilon if protected == unit else np.nan for row in rows]
+    for name in ("bytes_up", "bytes_down", "seconds"):
+        columns[name] = [getattr(row, name) for row in rows]
+    columns["simulated_seconds"] = [row.simulated for row in rows]
+    columns["asked"] = [row.asked for row in rows]
+    columns["cohort"] = [len(row.cohort) for row in rows]
+    columns["update_norm"] = [row.update_norm for row in rows]
+    columns["clip"] = [math.hypot(*row.bounds) if row.bounds else np.nan for row in rows]
+    columns["clipped"] = [row.clipped for row in rows]
+    worst_is_low = next(iter(metrics.values()))
+    summaries = [summary(row.clients, worst_is_low) for row in rows]
+    for name in ("clients_mean", "clients_p10", "clients_p90", "worst_tenth"):
+        columns[name] = [each[name] for each in summaries]
+    return pd.DataFrame(columns)
+
+
+def clients_of(rows: Sequence[RoundDone], count: int) -> pd.DataFrame:
+    """Return `History.clients()` of some rounds of `count` clients with test rows."""
+    import pandas as pd
+
+    values = np.stack([row.clients for row in rows], axis=1) if rows else np.empty((count, 0))
+    return pd.DataFrame(
+        values,
+        index=pd.RangeIndex(count, name="client"),
+        columns=pd.Index([row.round for row in rows], name="round"),
+    )
 
 
 def summary(values: NDArray[np.float32], worst_is_low: bool) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedbench.experiment import Experiment
 from fedbench.runs.checkpoint import Checkpoint
+from fedbench.runs.contents import fingerprint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
 from fedbench.runs.history import History
 from fedbench.runs.listeners import Listeners
@@ -95,11 +96,26 @@ class Session:
         """
         with self._changed:
             self._require("checkpoint", "idle", "paused", "done", "failed")
-            if self._progress is None:
-                return self._checkpoint
-            rows = tuple(self.history.rows[: self._progress.round])
-            noise = self.history.noise_multiplier
-            return Checkpoint(self.experiment, noise, self._progress, rows)
+            return self.snapshot()[1]
+
+    def snapshot(self) -> tuple[History, Checkpoint | None]:
+        """Return a copy of the history between two rounds, and what the run needs to go on from it.
+
+        The latter is None before the run has begun. Unlike `checkpoint`, it may be called at any
+        time.
+        """
+        with self._changed:
+            found = self._checkpoint
+            if self._rounds is not None and self._progress is not None:
+                found = Checkpoint(
+                    self._rounds.experiment,
+                    self.history.noise_multiplier,
+                    self._progress,
+                    tuple(self.history.rows[: self._progress.round]),
+                    fingerprint(self._rounds.experiment.data, self._rounds.data),
+                )
+            rows = list(self.history.rows if found is None else found.rows)
+            return self.history.copy(rows), found
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with every event from now on; the returned function ends that."""

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
-import tempfile
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-import fedbench
-from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
-from fedbench.runs.checkpoint import FILES, Checkpoint, CheckpointError, read
+from fedbench.runs import checkpoint
+from fedbench.runs.checkpoint import FILES, STATE, Checkpoint, StoreError
 from fedbench.runs.events import Amended
-from fedbench.runs.history import SPENT, History
+from fedbench.runs.files import Claim
+from fedbench.runs.history import History, clients_of, frame_of
+from fedbench.runs.outcome import outcome
+from fedbench.runs.recording import (
+    CARD,
+    CLIENTS,
+    EXPERIMENT,
+    HISTORY,
+    MODEL,
+    REMEMBERED,
+    SUMMARY,
+    Recording,
+)
+from fedbench.runs.relocation import located, restored
 from fedbench.runs.session import Session
 from fedbench.runs.succession import refusal
 
 if TYPE_CHECKING:
     import torch
 
-EXPERIMENT, HISTORY, CLIENTS = "experiment.toml", "history.csv", "clients.csv"
-SUMMARY, MODEL, CARD = "summary.json", "model.safetensors", "privacy.md"
+__all__ = ["Saved", "StoreError", "claimed", "load", "outcome", "prepare", "resume", "save"]
+
 RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, CARD, *FILES)
+LOCK = ".lock"  # held by the process that writes into the folder
 # What may be different when a run goes on: not what its states and its promise were made by.
 CHANGEABLE = (
     *("rounds", "target", "training", "sampling", "aggregator", "attack", "devices", "engine"),
@@ -36,52 +49,161 @@ CHANGEABLE = (
 )
 
 
-class StoreError(RuntimeError):
-    """A folder that cannot take a run, or does not hold one."""
-
-
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """A run read back: its experiment, `History.frame()`, `History.clients()` and the summary."""
+    """A run read back: `History.frame()`, `History.clients()` and the summary, and on demand more.
 
-    experiment: Experiment
+    The first three can be read without the data of the run and without classes of your own. What
+    else there is raises StoreError where its data are missing or hold something else now, and
+    ValidationError where its experiment.toml is not sound or names a class that cannot be imported.
+    """
+
+    folder: Path
     frame: pd.DataFrame
     clients: pd.DataFrame
     summary: dict[str, Any]
-    folder: Path
+    allow_imports: bool = False
+    moved: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The experiment that the run began with."""
+        return restored(self._text, self.folder, self.allow_imports, self.moved)
+
+    @cached_property
+    def history(self) -> History:
+        """The history of the run, as its session had it."""
+        if not self._resumable:
+            return History(self.experiment, ended=self.summary["ended"])
+        return self._start({})[0]
 
     def module(self) -> torch.nn.Module:
-        """Return the trained model. Raises StoreError when the run ended before its first round."""
+        """Return the trained model.
+
+        Raises StoreError, too, when the run ended before its first round, and when the model's
+        class builds another module than the one that was trained.
+        """
         from safetensors.torch import load_file
 
-        path = self.folder / MODEL
-        if not path.exists():
+        if not self.summary["rounds"]:
             raise StoreError(f"{self.folder} holds no model: the run ended before its first round")
-        experiment = self.experiment
+        _, start = self._start({})
+        experiment, path = start.experiment, self.folder / MODEL
         card = experiment.federation().card
-        return experiment.model.loaded(card, experiment.seed, load_file(path))
+        try:
+            module = experiment.model.loaded(card, experiment.seed, start.progress.params)
+            if path.exists():  # what is never trained, such as buffers
+                trained = {
+                    name
+                    for name, leaf in module.named_parameters(remove_duplicate=False)
+                    if leaf.requires_grad
+                }
+                state = {k: leaf for k, leaf in load_file(path).items() if k not in trained}
+                module.load_state_dict(state, strict=False)
+        except (RuntimeError, ValueError) as error:
+            raise StoreError(
+                f"{self.folder}: {experiment.model.kind()} now builds another module than the one "
+                f"that was trained: {error}"
+            ) from error
+        return module
+
+    @property
+    def _text(self) -> str:
+        return (self.folder / EXPERIMENT).read_text(encoding="utf-8")
+
+    @property
+    def _resumable(self) -> bool:
+        return (self.folder / STATE).exists()
+
+    def _start(self, changes: dict[str, Any]) -> tuple[History, Checkpoint]:
+        """Return the history of the run, and where it goes on from, with `changes`."""
+        if not self._resumable:
+            raise StoreError(f"{self.folder} holds no run that can go on: {STATE} is missing")
+        about, progress, rows = checkpoint.read(self.folder, self._text)
+        place = self.folder, self.allow_imports
+        now, moved, rest = located(about["experiment"], *place, about["data"], self.moved, changes)
+        checkpoint.refuse_strange(self.folder, now, progress, rows)
+        began = restored(self._text, *place, moved)
+        start = Checkpoint(now, about["noise_multiplier"], progress, rows, about["data"])
+        found = about["summary"]["amendments"]
+        amendments = [Amended(each["round"], each["changes"]) for each in found]
+        if rest:
+            start = _changed(start, rest)
+            amendments.append(Amended(progress.round + 1, rest))
+        history = History(
+            began,
+            start.noise_multiplier,
+            list(rows),
+            amendments,
+            ended=about["summary"]["ended"],
+            **{name: about[name] for name in REMEMBERED},
+        )
+        return history, start
 
 
 def prepare(folder: str | Path, experiment: Experiment) -> Path:
     """Make `folder` ready for the files of a run of `experiment` and return it.
 
-    An experiment.toml that describes this very experiment may lie there already. Raises StoreError
+    An experiment.toml that describes this very experiment may be there already. Raises StoreError
     when the folder holds another run or cannot be written to.
     """
-    folder = Path(folder)
+    with claimed(folder, experiment) as found:
+        return found
+
+
+@contextlib.contextmanager
+def claimed(
+    folder: str | Path, experiment: Experiment, *, numbered: bool = False
+) -> Iterator[Path]:
+    """Prepare a folder as `prepare` does, and keep other processes out of it meanwhile.
+
+    Where `numbered`, the folder is a new one: `folder`, or the first of folder-2, folder-3 and so
+    on that is free. One that is still empty at the end is removed if it was made here. Raises
+    StoreError, too, where another process writes into the folder.
+    """
+    folder, made = Path(folder), False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        if numbered:
+            folder, made = _new(folder), True
+        elif not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            made = True
+        claim = Claim(folder / LOCK)
+        if not claim.take():
+            raise StoreError(f"{folder} is in use: another run is writing there; choose another")
     except OSError as error:
         raise StoreError(f"{folder} cannot be written to: {error.strerror or error}") from error
+    try:
+        _refuse_held(folder, experiment)
+        yield folder
+    finally:
+        claim.release()
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # does nothing where there are files
+
+
+def _new(folder: Path) -> Path:
+    """Make and return the first of folder, folder-2, … that is not there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    number, found = 1, folder
+    while True:
+        try:
+            found.mkdir()
+        except FileExistsError:
+            number += 1
+            found = folder.with_name(f"{folder.name}-{number}")
+        else:
+            return found
+
+
+def _refuse_held(folder: Path, experiment: Experiment) -> None:
     held = [name for name in RESULTS if (folder / name).exists()]
     if held:
         raise StoreError(f"{folder} holds a run already ({held[0]}); choose another folder")
     path = folder / EXPERIMENT
     if path.exists() and not _describes(path, experiment):
         raise StoreError(f"{folder} holds another experiment ({EXPERIMENT}); choose another folder")
-    return folder
 
 
 def save(session: Session, folder: str | Path) -> Path:
@@ -89,52 +211,48 @@ def save(session: Session, folder: str | Path) -> Path:
 
     Files: experiment.toml, history.csv (one row a round), clients.csv (first metric, client ×
     round), summary.json (last metrics, what was spent, why it ended, versions), privacy.md (what is
-    promised and what not) and, from the first round on, model.safetensors and what `resume` goes on
-    from (checkpoint.safetensors, rounds.jsonl and ledger.json). Raises StoreError as `prepare`
-    does, before anything is written, and SessionError while rounds go on.
+    promised and what not) and, once the run has begun, model.safetensors and what `load` and
+    `resume` read (checkpoint.safetensors and rounds.jsonl). Each file is replaced as a whole.
+    Raises StoreError as `prepare` does, before anything is written, and SessionError while rounds
+    go on.
     """
-    from safetensors.torch import save_file
-
-    history, checkpoint = session.history, session.checkpoint()
-    folder = prepare(folder, history.experiment)
-    path = folder / EXPERIMENT
-    if not path.exists():
-        path.write_text(history.experiment.to_toml(), encoding="utf-8")
-    history.frame().to_csv(folder / HISTORY, index=False)
-    history.clients().to_csv(folder / CLIENTS)
-    if len(history):
-        state = {name: leaf.contiguous() for name, leaf in session.module().state_dict().items()}
-        save_file(state, folder / MODEL)
-        if checkpoint is not None:
-            checkpoint.write(folder, path.read_text(encoding="utf-8"))
-    (folder / CARD).write_text(history.privacy_card().to_markdown(), encoding="utf-8")
-    text = json.dumps(outcome(history), indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-    return folder
+    if not isinstance(session, Session):
+        kind = type(session).__name__
+        instead = "; a history does not hold the model: keep the session that made it"
+        raise TypeError(
+            f"save takes a Session, not {kind}{instead if isinstance(session, History) else ''}"
+        )
+    session.checkpoint()
+    with claimed(folder, session.history.experiment) as found:
+        Recording(session, found).finish()
+    return found
 
 
-def load(folder: str | Path, *, allow_imports: bool = False) -> Saved:
-    """Return the run that `save` wrote into `folder`.
+def load(folder: str | Path, *, allow_imports: bool = False, **moved: Any) -> Saved:
+    """Return the run that `save`, or a shell's `fedbench run`, wrote into `folder`.
 
-    `allow_imports` is that of `Experiment.from_toml`. Raises StoreError when there is no run, and
-    ValidationError when its experiment.toml is not sound.
+    A run that was killed is read up to the last rounds that it wrote. `allow_imports` is that of
+    `Experiment.from_toml`. Where the data are in another place now, `data=fb.Table("new.csv", …)`
+    or `**{"data.path": "new.csv"}` says where. Raises StoreError when there is no run, or its files
+    were changed.
     """
     folder = Path(folder)
-    missing = [
-        name for name in (EXPERIMENT, HISTORY, CLIENTS, SUMMARY) if not (folder / name).exists()
-    ]
-    if missing:
-        raise StoreError(f"{folder} holds no run: {missing[0]} is missing")
-    text = (folder / EXPERIMENT).read_text(encoding="utf-8")
-    clients = pd.read_csv(folder / CLIENTS, index_col="client").astype(np.float32)
-    clients.columns = pd.Index([int(name) for name in clients.columns], name="round")
-    return Saved(
-        experiment=Experiment.from_toml(text, allow_imports=allow_imports),
-        frame=pd.read_csv(folder / HISTORY),
-        clients=clients,
-        summary=json.loads((folder / SUMMARY).read_text(encoding="utf-8")),
-        folder=folder,
-    )
+    for path in moved:
+        if path.partition(".")[0] != "data":
+            raise StoreError(
+                f"{path} cannot change when a run is read; only the place of its data can"
+            )
+    if not (folder / EXPERIMENT).exists():
+        raise StoreError(f"{folder} holds no run: {EXPERIMENT} is missing")
+    if (folder / STATE).exists():
+        about = checkpoint.read_about(folder)
+        rows = checkpoint.read_rounds(folder, about)
+        summary = about["summary"]
+        frame = frame_of(rows, about["metrics"], summary["unit"])
+        clients = clients_of(rows, len(rows[0].clients)) if rows else _clients(folder)
+    else:  # the run ended before it had begun
+        frame, clients, summary = _table(folder), _clients(folder), _summary(folder)
+    return Saved(folder, frame, clients, summary, allow_imports, moved)
 
 
 def resume(folder: str | Path, *, allow_imports: bool = False, **changes: Any) -> Session:
@@ -142,22 +260,36 @@ def resume(folder: str | Path, *, allow_imports: bool = False, **changes: Any) -
 
     What it spent of its privacy is spent: 60 rounds and 40 more are 100 rounds. The noise stays as
     it was solved, unless `changes` say otherwise; a key of theirs is a path, as in
-    `resume(folder, rounds=100, **{"privacy.epsilon": 4})`, and the history records them. Raises
-    StoreError where there is no run that can go on, or for a change that its state does not allow,
-    and ValidationError for a bad value.
+    `resume(folder, rounds=100, **{"privacy.epsilon": 4})`, and the history records them. A run that
+    had not begun begins. Data that are in another place now are given as in `load`. Raises
+    StoreError where there is no run that can go on, for a change that its state does not allow, and
+    for data that hold something else than the run trained on, and ValidationError for a bad value.
     """
-    folder = Path(folder)
     saved = load(folder, allow_imports=allow_imports)
-    text = (folder / EXPERIMENT).read_text(encoding="utf-8")
-    try:
-        start = read(folder, text, allow_imports=allow_imports)
-    except CheckpointError as error:
-        raise StoreError(str(error)) from error
-    amendments = [Amended(each["round"], each["changes"]) for each in saved.summary["amendments"]]
-    if changes:
-        start = _changed(start, changes)
-        amendments.append(Amended(start.progress.round + 1, changes))
-    return Session.resumed(saved.experiment, start, amendments)
+    if not saved._resumable and not saved.summary["rounds"]:
+        return Session(saved.experiment.replace(**changes))
+    history, start = saved._start(changes)
+    return Session.resumed(history.experiment, start, history.amendments)
+
+
+def _found(folder: Path, name: str) -> Path:
+    if not (folder / name).exists():
+        raise StoreError(f"{folder} holds no run: {name} is missing")
+    return folder / name
+
+
+def _table(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(_found(folder, HISTORY))
+
+
+def _clients(folder: Path) -> pd.DataFrame:
+    clients = pd.read_csv(_found(folder, CLIENTS), index_col="client").astype(np.float32)
+    clients.columns = pd.Index([int(name) for name in clients.columns], name="round")
+    return clients
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    return json.loads(_found(folder, SUMMARY).read_text(encoding="utf-8"))
 
 
 def _changed(start: Checkpoint, changes: dict[str, Any]) -> Checkpoint:
@@ -178,58 +310,9 @@ def _changed(start: Checkpoint, changes: dict[str, Any]) -> Checkpoint:
     return replace(start, experiment=now, noise_multiplier=asked or start.noise_multiplier)
 
 
-def outcome(history: History) -> dict[str, Any]:
-    """Return what a run came to, as plain JSON data; a number that is not there is None.
-
-    As in `History.frame()`, `epsilon` is client-level alone and `example_epsilon` example-level;
-    `unit` says which of them the run spends.
-    """
-    experiment, rows = history.experiment, history.snapshot()
-    last = rows[-1] if rows else None
-    privacy = experiment.privacy
-    private = isinstance(privacy, Private)
-    return {
-        "experiment": experiment.describe(),
-        "data": experiment.data.kind(),
-        "rounds": len(rows),
-        "ended": history.ended,
-        "metrics": {name: _number(x) for name, x in last.metrics.items()} if last else {},
-        "personal": _number(last.personal) if last else None,
-        **{
-            name: _number(last.epsilon) if last and unit == history.unit else None
-            for unit, name in SPENT.items()
-        },
-        "delta": privacy.delta if private else None,
-        "unit": history.unit,
-        "noise_multiplier": history.noise_multiplier,
-        "simulation_only": private and privacy.noise_seed is not None,
-        "bytes_up": sum(row.bytes_up for row in rows),
-        "bytes_down": sum(row.bytes_down for row in rows),
-        "seconds": round(sum(row.seconds for row in rows), 3),
-        "simulated_seconds": _number(sum(row.simulated for row in rows)) if rows else None,
-        "amendments": [
-            {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
-            for note in history.amendments
-        ],
-        "versions": {
-            "fedbench": fedbench.__version__,
-            "torch": version("torch"),
-            "numpy": version("numpy"),
-        },
-    }
-
-
 def _describes(path: Path, experiment: Experiment) -> bool:
     try:
         found = Experiment.from_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return found == experiment
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict() if hasattr(value, "to_dict") else value

@@ -106,6 +106,7 @@ class Crew:
         self.inbox: Inbox = queue.SimpleQueue()
         self.processes: list[Process] = []
         self.ended = False
+        self.patience: float | None = None  # seconds after which to look again, without a message
         self._here = Here(self.inbox)
         self._lock = threading.Lock()
         _crews.add(self)
@@ -114,6 +115,21 @@ class Crew:
     def jobs(self) -> list[Job]:
         """What is being computed."""
         return [hand.job for hand in (*self.processes, self._here) if hand.job is not None]
+
+    def free(self, *, here: bool) -> bool:
+        """Return whether somebody could begin a job."""
+        with self._lock:
+            if here or self.ended:
+                return not self.ended and self._here.job is None
+            busy = sum(process.job is not None for process in self.processes)
+            return busy < self.size
+
+    def next(self) -> tuple[Hand, Any] | tuple[None, None]:
+        """Wait for what somebody says, or for `patience` seconds."""
+        try:
+            return self.inbox.get(timeout=self.patience) or (None, None)
+        except queue.Empty:
+            return None, None
 
     def begin(self, job: Job, *, here: bool) -> bool:
         """Give a job to whoever is free; return whether somebody was."""

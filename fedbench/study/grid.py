@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
-from fedbench.channel.privacy import NoPrivacy
+from fedbench.channel.privacy import NoPrivacy, Private
 from fedbench.differences import shown
 from fedbench.experiment import Experiment
 from fedbench.overrides import assign
@@ -116,3 +116,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value.to_dict() if isinstance(value, Spec) else value
+
+
+def cautions(points: Sequence[Point], axes: Axes) -> list[str]:
+    """Return what is allowed but should be known before the results of a grid are believed."""
+    found = [text for point in points for text in point.experiment.cautions()]
+    privacies = [point.experiment.privacy for point in points]
+    fixed = any(isinstance(each, Private) and each.noise_seed is not None for each in privacies)
+    if fixed and len(axes.get(SEED, ())) > 1 and REPEATS[1] not in axes:
+        found.append(
+            "privacy.noise_seed is the same for every seed: the interval over seeds does not know "
+            "how much the noise varies; sweep privacy.noise_seed too"
+        )
+    return list(dict.fromkeys(found))

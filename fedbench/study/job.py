@@ -17,7 +17,8 @@ from fedbench.channel.privacy import Ledger, Ledgers
 from fedbench.experiment import Experiment
 from fedbench.kinds import code_digest
 from fedbench.runs import RoundDone
-from fedbench.study.baselines import baselines
+from fedbench.study.baselines import alternative, baselines
+from fedbench.study.grid import REPEATS, Point
 from fedbench.usercode import explained
 
 if TYPE_CHECKING:
@@ -72,6 +73,18 @@ class Job:
         if found is None:
             raise GivenUp
         return {"levels": _plain(found.levels), "error": ""}
+
+
+def levels_of(points: Sequence[Point]) -> list[Job]:
+    """Return the levels of what the first point has in common with points of other seeds."""
+    first = _but_seed(points[0])
+    alike = [point.experiment for point in points if _but_seed(point) == first]
+    jobs = (Job("levels", alternative(experiment)) for experiment in alike)
+    return list({job.key: job for job in jobs}.values())
+
+
+def _but_seed(point: Point) -> dict[str, Any]:
+    return {path: value for path, value in point.settings.items() if path not in REPEATS}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
 import fedbench
+from fedbench.runs.files import Claim, write
+from fedbench.runs.store import RESULTS
 from fedbench.study.job import Job, Outcome, Result
 
 # Names of levels in files of an earlier state of this version.
@@ -22,19 +22,42 @@ class SweepError(RuntimeError):
 class Kept:
     """A folder with a JSON file for each result, named by a hash of its experiment.
 
-    Sweeps may share it, also at the same time. The hash covers the settings and the source files
-    of user classes. It does not cover modules that those files import, nor data files: where these
-    have changed, use a new folder.
+    Sweeps may share it, also at the same time: each result is computed by the one that holds its
+    claim. The hash covers the settings and the source files of user classes. It does not cover
+    modules that those files import, nor data files: where these have changed, use a new folder.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._claims: dict[str, Claim] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
+            with Claim(self._lock("folder")) as claim:
+                claim.take()
         except OSError as error:
             raise SweepError(f"{folder} cannot be written to: {error.strerror or error}") from error
+        if held := [name for name in RESULTS if (self.folder / name).exists()]:
+            raise SweepError(f"{folder} holds a run ({held[0]}); choose another folder for a sweep")
+
+    def take(self, job: Job) -> Result | bool:
+        """Claim a job: True if it is to be computed here, False if another sweep computes it.
+
+        Where it was computed meanwhile, its result. Raises SweepError as `find` does, and OSError.
+        """
+        claim = Claim(self._lock(job.key))
+        if not claim.take():
+            return False
+        self._claims[job.key] = claim
+        if (result := self.find(job)) is None:
+            return True
+        self.release(job)
+        return result
+
+    def release(self, *jobs: Job) -> None:
+        """Give up the claims on some jobs, or on all."""
+        for key in [job.key for job in jobs] or list(self._claims):
+            if claim := self._claims.pop(key, None):
+                claim.release()
 
     def find(self, job: Job) -> Result | None:
         """Return the result of a job, None if there is none yet.
@@ -68,15 +91,10 @@ class Kept:
             "versions": versions,
         }
         text = json.dumps(held, indent=1, ensure_ascii=False, allow_nan=False)
-        # under a name of its own until it is whole: somebody may read, or write the same, meanwhile
-        number, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        try:
-            with open(number, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(name, self._path(job))
-        except BaseException:
-            os.unlink(name)
-            raise
+        write(self._path(job), text)
+
+    def _lock(self, name: str) -> Path:
+        return self.folder / f".{name}.lock"
 
     def _path(self, job: Job) -> Path:
         return self.folder / f"{job.key}.json"

@@ -12,17 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedbench.channel.privacy import Private
 from fedbench.engine.pool import cores
 from fedbench.experiment import Experiment
 from fedbench.runs import Cautioned
 from fedbench.runs.listeners import Listeners
 from fedbench.soundness import MANY
-from fedbench.study.baselines import alternative
 from fedbench.study.crew import Crew, Hand, Here, Process
 from fedbench.study.frontier import Frontier
-from fedbench.study.grid import REPEATS, SEED, Axes, Point, axes_of, grid
-from fedbench.study.job import Job, Outcome, Result
+from fedbench.study.grid import Axes, Point, axes_of, cautions, grid
+from fedbench.study.job import Job, Outcome, Result, levels_of
 from fedbench.study.kept import Kept
 from fedbench.study.result import SweepResult, table
 from fedbench.study.told import (
@@ -39,6 +37,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LOOKING = 0.5  # seconds between two looks for the results of another process
+
+
 class Sweep:
     """Runs the points of a grid in worker processes; made and started by `fedbench.sweep`.
 
@@ -53,16 +54,18 @@ class Sweep:
     ) -> None:
         self.points, self.axes = points, axes
         self.state: SweepState = "cancelled"
+        self.reason = ""  # why it was cancelled, where something failed
         self._kept, self._workers = kept, workers
         self._runs = [Job("run", point.experiment) for point in points]
         self._places: dict[str, list[int]] = {}  # points by what is computed: some share a run
         for index, job in enumerate(self._runs):
             self._places.setdefault(job.key, []).append(index)
         self._outcomes: dict[str, Outcome] = {}
-        self._levels = _levels(points) if levels else []
+        self._levels = levels_of(points) if levels else []
         self._heights: dict[str, dict[str, float]] = {}  # of the levels, each by its job
         self._waiting: deque[Job] = deque()
         self._stuck: deque[Job] = deque()  # what this process alone can compute
+        self._told_of_others = False
         self._deaths: dict[str, int] = {}
         self._rounds: dict[str, int] = {}  # of the runs that go on
         self._crew: Crew | None = None
@@ -119,15 +122,7 @@ class Sweep:
 
     def cautions(self) -> list[str]:
         """Return what is allowed but should be known before the results are believed."""
-        found = [text for point in self.points for text in point.experiment.cautions()]
-        privacies = [point.experiment.privacy for point in self.points]
-        fixed = any(isinstance(each, Private) and each.noise_seed is not None for each in privacies)
-        if fixed and len(self.axes.get(SEED, ())) > 1 and REPEATS[1] not in self.axes:
-            found.append(
-                "privacy.noise_seed is the same for every seed: the interval over seeds does not "
-                "know how much the noise varies; sweep privacy.noise_seed too"
-            )
-        return list(dict.fromkeys(found))
+        return cautions(self.points, self.axes)
 
     def frontier(self) -> Frontier:
         """Return what the results so far come to; see `Frontier`."""
@@ -210,14 +205,36 @@ class Sweep:
                 self._hear(crew, hand, job, message)
             elif isinstance(hand, Process) and message is None:
                 crew.dismiss(hand)  # it died while it had nothing to do
-            for queue, here in ((self._waiting, False), (self._stuck, True)):
-                while queue and crew.begin(queue[0], here=here):
-                    self._tell_points(queue.popleft(), PointBegun)
-            going = bool(crew.jobs)
+            self._begin(crew, self._waiting, here=False)
+            self._begin(crew, self._stuck, here=True)
+            going = bool(crew.jobs or self._waiting or self._stuck)
             if not going:
                 self._end("done")
         self._tell()
         return going
+
+    def _begin(self, crew: Crew, queue: deque[Job], *, here: bool) -> None:
+        """Hand out the jobs for which there is somebody, but for those of another process."""
+        for _ in range(len(queue)):
+            if not crew.free(here=here):
+                break
+            job = queue.popleft()
+            # what only this process understands is not kept: its text does not say all of it
+            taken = True if here or self._kept is None else self._kept.take(job)
+            if taken is False:
+                queue.append(job)
+            elif taken is True:
+                crew.begin(job, here=here)
+                self._tell_points(job, PointBegun)
+            else:
+                self._note(job, taken)
+        if here:
+            return
+        others = bool(queue) and crew.free(here=False)
+        crew.patience = LOOKING if others else None
+        if others and not crew.jobs and not self._told_of_others:
+            self._told_of_others = True
+            self._listeners.add(Cautioned("waiting for runs that another process computes"))
 
     def _hear(self, crew: Crew, hand: Hand, job: Job, message: Any) -> None:
         if message is not None and "round" in message:
@@ -226,6 +243,13 @@ class Sweep:
             return
         hand.job = None
         self._rounds.pop(job.key, None)
+        try:
+            self._conclude(crew, hand, job, message)
+        finally:
+            if self._kept:
+                self._kept.release(job)
+
+    def _conclude(self, crew: Crew, hand: Hand, job: Job, message: Any) -> None:
         if message is None:
             assert isinstance(hand, Process)
             self._mourn(job, crew.dismiss(hand))
@@ -235,7 +259,6 @@ class Sweep:
             self._fresh += 1
             self._note(job, message["result"])
             if self._kept and not isinstance(hand, Here) and not message["result"]["error"]:
-                # what only this process understands is not kept: its text does not say all of it
                 try:
                     self._kept.keep(job, message["result"])
                 except OSError as error:
@@ -271,6 +294,9 @@ class Sweep:
             if self._crew is not None:
                 self._crew.end()
             self._crew = None
+            if self._kept:
+                self._kept.release()
+            self.reason = reason
             self._become(state, reason)
 
     def _become(self, state: SweepState, reason: str = "") -> None:
@@ -324,25 +350,13 @@ def sweep(
     return made
 
 
-def _levels(points: tuple[Point, ...]) -> list[Job]:
-    """The levels of what the first point has in common with points of other seeds."""
-    first = _but_seed(points[0])
-    alike = [point.experiment for point in points if _but_seed(point) == first]
-    jobs = (Job("levels", alternative(experiment)) for experiment in alike)
-    return list({job.key: job for job in jobs}.values())
-
-
-def _but_seed(point: Point) -> dict[str, Any]:
-    return {path: value for path, value in point.settings.items() if path not in REPEATS}
-
-
 def _manage(reference: weakref.ref[Sweep], crew: Crew) -> None:
     # Only a weak reference is held while nothing is said: see `Sweep`.
     hand = message = None
     try:
         while (sweep := reference()) is not None and sweep._take(crew, hand, message):
             sweep = None
-            hand, message = crew.inbox.get() or (None, None)
+            hand, message = crew.next()
     except BaseException as error:
         sweep = reference()
         if sweep is not None:

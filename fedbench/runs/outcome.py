@@ -1,0 +1,68 @@
+"""What a run came to, as plain data."""
+
+from __future__ import annotations
+
+import math
+from importlib.metadata import version
+from typing import Any
+
+import fedbench
+from fedbench.channel.privacy import Private
+from fedbench.experiment import Experiment
+from fedbench.runs.history import SPENT, History
+
+
+def outcome(history: History) -> dict[str, Any]:
+    """Return what a run came to, as plain JSON data; a number that is not there is None.
+
+    As in `History.frame()`, `epsilon` is client-level alone and `example_epsilon` example-level;
+    `unit` says which of them the run spends.
+    """
+    experiment, rows = history.experiment, history.snapshot()
+    last = rows[-1] if rows else None
+    privacy = experiment.privacy
+    private = isinstance(privacy, Private)
+    return {
+        "experiment": _described(experiment),
+        "data": experiment.data.kind(),
+        "rounds": len(rows),
+        "ended": history.ended,
+        "metrics": {name: _number(x) for name, x in last.metrics.items()} if last else {},
+        "personal": _number(last.personal) if last else None,
+        **{
+            name: _number(last.epsilon) if last and unit == history.unit else None
+            for unit, name in SPENT.items()
+        },
+        "delta": privacy.delta if private else None,
+        "unit": history.unit,
+        "noise_multiplier": history.noise_multiplier,
+        "simulation_only": private and privacy.noise_seed is not None,
+        "bytes_up": sum(row.bytes_up for row in rows),
+        "bytes_down": sum(row.bytes_down for row in rows),
+        "seconds": round(sum(row.seconds for row in rows), 3),
+        "simulated_seconds": _number(sum(row.simulated for row in rows)) if rows else None,
+        "amendments": [
+            {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
+            for note in history.amendments
+        ],
+        "versions": {
+            "fedbench": fedbench.__version__,
+            "torch": version("torch"),
+            "numpy": version("numpy"),
+        },
+    }
+
+
+def _described(experiment: Experiment) -> str:
+    try:
+        return experiment.describe()
+    except ValueError:  # a table that is no longer there, and says how many clients there are
+        return f"{experiment.partition.describe()} · {experiment.strategy.kind()}"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if hasattr(value, "to_dict") else value
