@@ -34,6 +34,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Run": ("rounds", "target", "seed", "engine"),
 }
 OPEN = ("Scenario", "Clients", "Privacy")
+FOLDED = "fb-folded"  # the class of a group of which only the choice is shown
 WRONG = "fb-wrong"  # the class of a section in which something is wrong
 
 
@@ -57,6 +58,11 @@ class Form:
         self.map.on_msg(self.design.heard)
         self.own = Own(self)
         self.scenario = Chooser(scenarios, choose or self._take)
+        # the ten fields of a table are the columns' roles once more
+        self._all = made(
+            widgets.ToggleButton, description="All settings of the table", classes=["fb-all"]
+        )
+        self._all.observe(lambda _: self._fold(self.own.table is not None), "value")
         self.hint = made(widgets.Label, classes=["fb-hint"])
         self._changed = changed
         self._quiet = True
@@ -114,10 +120,14 @@ class Form:
         if not self.problems:
             return ""
         first, *others = self.problems
+        if self.own.step:
+            return f"Data › {self.own.step}"
         head = first.path.partition(".")[0]
         where = [title for title, names in self._placed() if head in names]
         if head in self._fields:
             where.append(self._fields[head].name(first.path))
+        if head == "data" and self.own.table is not None:
+            return f"{' › '.join(dict.fromkeys(where))}: see the red line at the table"
         more = f" (and {len(others)} more)" if others else ""
         return f"{' › '.join(dict.fromkeys(where)) or 'The form'}: {first.message}{more}"
 
@@ -158,12 +168,14 @@ class Form:
 
     def _judge(self, found: list[Problem]) -> None:
         self.problems = found
+        # messages about a table hold what is in its cells, which must not be saved with a notebook
+        table = self.own.table is not None
+        inside = [each for each in found if table and each.path.startswith("data.")]
+        found = [each for each in found if each not in inside]
+        self.own.show(inside)
         for field in self._fields.values():
             found = field.show(found)
-        table = self.own.table is not None
-        show(self.own.widget, table)
-        if table:
-            self.own.show()
+        self._fold(table)
         wrong = [each.path.partition(".")[0] for each in self.problems]
         self.scenario.show(self.experiment)
         self._title()
@@ -172,8 +184,17 @@ class Form:
             section.remove_class(WRONG)
             if any(name in names for name in wrong):
                 section.selected_index = 0  # a reason that is folded away helps nobody
+                if title == "Data" and self.own.step:
+                    self._summarise(title, "to be chosen")
+                    continue
                 section.add_class(WRONG)
                 self._summarise(title, "needs attention")
+
+    def _fold(self, table: bool) -> None:
+        show(self._all, table)
+        data, folded = self._group("data").widget, table and not self._all.value
+        if folded != (FOLDED in data._dom_classes):
+            (data.add_class if folded else data.remove_class)(FOLDED)
 
     def _title(self) -> None:
         self._summarise("Scenario", self.scenario.summary)
@@ -207,7 +228,7 @@ class Form:
         if title == "Clients":
             inside.insert(1, self.map)  # beside the partition that it shows
         if title == "Data":
-            inside.append(self.own.widget)
+            inside = [self.own.widget, *inside, self._all]
         if title == "Privacy":
             inside.append(self.hint)
         section = made(

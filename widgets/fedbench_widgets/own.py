@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 import ipywidgets as widgets
 
 from fedbench.data import Natural, Table, TableError, TableFacts
-from fedbench.data.own.reading import keep_upload
+from fedbench.data.own import uploads
+from fedbench.problems import Problem
 from fedbench.spec import Part
 from fedbench_widgets.cells import made
+from fedbench_widgets.guessing import likely_roles
 from fedbench_widgets.upload import TablePicker
 
 LARGEST = 200_000_000  # bytes; what is larger is better put beside the notebook
 SINGLE = ("target", "client", "time", "unit")  # roles that one column can have
 FEATURE, OUT = "feature", "left out"
 EXAMPLES = 3
+MOST_LOOKED_AT = 100_000  # rows that a role is guessed from
 
 
 class Filled(Protocol):
@@ -41,7 +45,11 @@ class Own:
         self.picker.roles = [FEATURE, *SINGLE, OUT]
         self.picker.on_msg(self._heard)
         self._form = form
+        self._inside: dict[str, Any] = {}  # what is in the table: for the page, and not to be saved
+        self._guessed = ""
         self._token = ""
+        with suppress(OSError):
+            uploads.remove_stale()
         self._content = bytearray()
 
     @property
@@ -55,28 +63,58 @@ class Own:
         except ValueError:  # a field that is wrong says so itself
             return None
 
-    def show(self) -> None:
-        """Show the columns of the table on the form, and what each is taken for."""
+    @property
+    def step(self) -> str:
+        """Return what is to be chosen next, before anything can be wrong; empty if all is."""
         table = self.table
         if table is None:
-            return
+            return ""
+        if not table.path:
+            return "Choose a file to begin."
+        try:
+            table.head(1)
+        except TableError:  # which is a problem, and no step that is to come
+            return ""
+        return "" if table.target else "Choose the column to predict: give it the role target."
+
+    def show(self, problems: Sequence[Problem] = ()) -> None:
+        """Show the columns of the table on the form, what each is taken for and what is wrong.
+
+        What a cell holds, also in a message, travels beside the widget's state, which notebooks
+        save.
+        """
+        table = self.table
         facts, columns = None, []
-        # what is wrong with a field, the form says at that field
-        with suppress(TableError):
-            facts = table.facts
-        with suppress(TableError):
-            columns = _columns(table, facts)
+        if table is not None:
+            with suppress(TableError):
+                facts = table.facts
+            with suppress(TableError):
+                columns = _columns(table, facts)
+        inside = {each["name"]: each.pop("words") for each in columns}
+        self._inside = {
+            "columns": inside,
+            "cautions": [] if facts is None else list(facts.cautions),
+            "problem": "" if self.step else "; ".join(each.message for each in problems),
+        }
         with self.picker.hold_sync():
             self.picker.columns = columns
-            self.picker.problem = ""
-            self.picker.words = _words(table, facts, len(columns))
-            self.picker.cautions = [] if facts is None else list(facts.cautions)
+            self.picker.chosen = table is not None
+            self.picker.file = "" if table is None or not table.path else Path(table.path).name
+            self.picker.words = self.step or _words(table, facts, len(columns))
+            if self._guessed and table is not None:
+                self.picker.words += f" {self._guessed}"
+        self._tell()
+
+    def _tell(self) -> None:
+        self.picker.send({"inside": self._inside})
 
     def _heard(self, _: object, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         if "part" in content and buffers:
             self._take(content["part"], bytes(buffers[0]))
         elif "role" in content:
             self._give(str(content["role"]["column"]), str(content["role"]["role"]))
+        elif "look" in content:
+            self._tell()
 
     def _take(self, part: dict[str, Any], content: bytes) -> None:
         """Take one part of a file; with the last one the file is on the form."""
@@ -98,18 +136,41 @@ class Own:
             self.picker.received = {"token": token, "at": len(self._content)}
             return
         try:
-            place = keep_upload(str(part["name"]), bytes(self._content))
+            place = uploads.keep_upload(str(part["name"]), bytes(self._content))
         except (TableError, OSError) as error:
             self._refuse(token, size, str(error))
             return
         finally:
             self._content = bytearray()
-        self._form.put(data=Table(path=str(place)))
+        self._put(str(place))
         self.picker.received = {"token": token, "at": size}
+
+    def _put(self, path: str) -> None:
+        """Put a file on the form: with the roles of the one before where it has these columns."""
+        before, names = self.table, set[str]()
+        fresh = Table(path=path)
+        with suppress(TableError):
+            names = {str(name).strip() for name in fresh.head(1).columns}
+        fields: dict[str, Any] = {"path": path}
+        if before is not None and before.target:
+            kept = {name: getattr(before, name) for name in SINGLE if getattr(before, name)}
+            if names >= {*kept.values(), *before.ignore}:
+                fields |= kept | {"ignore": before.ignore, "decimal": before.decimal}
+        self._guessed = ""
+        if "target" not in fields:
+            with suppress(TableError):
+                guess = likely_roles(fresh.head(MOST_LOOKED_AT))
+                fields |= guess
+                said = " and ".join(f"{name} as {role}" for role, name in guess.items())
+                self._guessed = f"Guessed: {said}; change a role below." if said else ""
+        more = {"partition": Natural()} if "client" in fields else {}
+        self._form.put(data=Table(**fields), **more)
 
     def _refuse(self, token: str, size: int, why: str) -> None:
         """Say why a file is not taken; what is on the form stays."""
-        self.picker.problem = why
+        file = f"; still using {self.picker.file}" if self.picker.file else ""
+        self._inside["problem"] = f"{why}{file}"
+        self._tell()
         self.picker.received = {"token": token, "at": size}
 
     def _give(self, column: str, role: str) -> None:
@@ -129,6 +190,7 @@ class Own:
         fields["ignore"] = tuple(ignored)
         if role == "target":
             del fields["task"]  # to be inferred
+        self._guessed = ""
         more = {"partition": Natural()} if role == "client" else {}
         self._form.put(data=Table(**fields), **more)
 
@@ -162,11 +224,9 @@ def _columns(table: Table, facts: TableFacts | None) -> list[dict[str, str]]:
     ]
 
 
-def _words(table: Table, facts: TableFacts | None, columns: int) -> str:
-    if not table.path:
-        return "A CSV or Parquet file; its first row names the columns."
-    if facts is None:
-        return "Give one column the role of target." if columns and not table.target else ""
+def _words(table: Table | None, facts: TableFacts | None, columns: int) -> str:
+    if table is None or facts is None:
+        return ""
     told = f"{len(facts.classes)} classes" if facts.classes else "a number"
     clients = f", {len(facts.clients)} clients" if facts.clients else ""
     return f"{facts.rows:,} rows, {columns} columns{clients}; {table.target} is {told}."

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fedbench.channel.privacy import ClientLevelDP, Private
+from fedbench.data import Table
 from fedbench.experiment import Experiment
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
@@ -153,8 +154,8 @@ def notes(session: Session, shown: Experiment | None) -> list[dict[str, str]]:
     setting that it starts with. What is known of the data asks for nothing: it is information.
     """
     waits = session.state in ("idle", "done", "failed")
-    form = shown.cautions() if waits and shown is not None else []
-    run = session.experiment.cautions() if session.state != "idle" else []
+    form = known(shown) if waits and shown is not None else []
+    run = known(session.experiment) if session.state != "idle" else []
     of = [("form", text) for text in form]
     of += [("run", text) for text in run if text not in form]
     return [
@@ -163,6 +164,22 @@ def notes(session: Session, shown: Experiment | None) -> list[dict[str, str]]:
         for path in [re.split(r"[ :]", text, maxsplit=1)[0]]
         for level in ["info" if path == "data" else "warning"]
     ]
+
+
+def known(experiment: Experiment) -> list[str]:
+    """Return the cautions of an experiment, without those that show what is in a person's table.
+
+    Those stand beside its columns, and are not saved with a notebook.
+    """
+    found, table = experiment.cautions(), getattr(experiment.data, "data", experiment.data)
+    if not isinstance(table, Table):
+        return found
+    own = [text for text in found if text.startswith("data: ")]
+    if not own:
+        return found
+    notes = "1 note" if len(own) == 1 else f"{len(own)} notes"
+    rest = [text for text in found if text not in own]
+    return [f"data: {notes} on the columns of the table, beside them", *rest]
 
 
 def _unsolved(history: History) -> bool:

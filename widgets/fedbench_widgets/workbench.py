@@ -37,7 +37,16 @@ from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
 from fedbench_widgets.living import belongs_here, former, heard_of, in_notebook
 from fedbench_widgets.panel import Panel
-from fedbench_widgets.picture import Run, Series, frontier, session_title, snapshot, status, tour
+from fedbench_widgets.picture import (
+    Run,
+    Series,
+    frontier,
+    known,
+    session_title,
+    snapshot,
+    status,
+    tour,
+)
 from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_nothing, show_partition
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.sharing import Shared, deliver
@@ -301,7 +310,8 @@ class Workbench(widgets.VBox):
             case StateChanged(state, reason):
                 self._ended(state, reason)
             case Cautioned(text):
-                self._note("warning", text)
+                if not text.startswith("data: ") or text in known(self.session.experiment):
+                    self._note("warning", text)
             case Amended(round, changes):
                 words = ", ".join(f"{path} = {value}" for path, value in changes.items())
                 self._note("info", f"From round {round} on: {words}")

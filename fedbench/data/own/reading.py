@@ -20,7 +20,6 @@ SEPARATORS = ",;\t|"
 FRAME = "frame:"  # the path of a DataFrame, before its digest
 PARQUET = (".parquet", ".pq")
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", *PARQUET)
-UPLOADS = "fedbench-tables"  # where uploads are kept, among the caches of the user
 
 Stamp = tuple[int, int]  # when a file was last written, in ns, and its size
 
@@ -48,29 +47,6 @@ def keep(frame: pd.DataFrame) -> str:
     path = f"{FRAME}{digest.hexdigest()[:16]}"
     _frames.setdefault(path, frame.copy())
     return path
-
-
-def keep_upload(name: str, content: bytes) -> Path:
-    """Write an uploaded file to the user's cache, by its content, and return where.
-
-    The name is untrusted: only letters, digits, dots, dashes and underscores of it are kept.
-    Raises TableError for a kind of file that is no table.
-    """
-    import pooch
-
-    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(name).name)[-80:]
-    if not safe.lower().endswith(SUFFIXES):
-        raise TableError("path", f"{name!r} is none of {', '.join(SUFFIXES)}")
-    place = (
-        Path(pooch.os_cache(UPLOADS))
-        / f"{hashlib.sha256(content).hexdigest()[:12]}-{safe.lstrip('.')}"
-    )
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.exists():
-        partial = place.with_name(f".{place.name}.part")
-        partial.write_bytes(content)
-        partial.replace(place)
-    return place
 
 
 def stamp(path: str) -> Stamp | None:

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 import fedbench as fb
 from fedbench.data.own.facts import MOST_LEVELS
-from fedbench.data.own.reading import keep_upload
 
 ODD = "<b>ε\"'</b>"
 
@@ -369,19 +368,6 @@ def test_a_frame_is_known_by_its_content() -> None:
         "frame:0123456789abcdef was a DataFrame in another process; "
         "save it to a file and give its path",
     )
-
-
-def test_an_upload_is_kept_by_its_content_under_a_harmless_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    place = keep_upload("../../<b>my data</b>.csv", b"a,b\n1,2\n")
-    assert place.parent == tmp_path / "fedbench-tables"
-    assert place.name.endswith("-b_.csv")
-    assert place.read_bytes() == b"a,b\n1,2\n"
-    assert keep_upload("../../<b>my data</b>.csv", b"a,b\n1,2\n") == place
-    with pytest.raises(fb.TableError, match=r"'evil\.pkl' is none of"):
-        keep_upload("evil.pkl", b"")
 
 
 # What bad input gets

@@ -18,18 +18,20 @@ class TablePicker(anywidget.AnyWidget):
 
     The browser sends a file in parts, `{"part": {"token", "name", "size", "at"}}` with a buffer,
     each when `received` says that the last one came, and `{"role": {"column", "role"}}` for a
-    column that a person gives another role. All texts come from data and are untrusted.
+    column that a person gives another role. What cells hold would be saved with a notebook in the
+    widget's state: it comes by the message `{"inside": {"columns", "cautions", "problem"}}`, also
+    in answer to `{"look": true}`. All texts come from data and are untrusted.
     """
 
     _esm = esm.load(_HERE / "upload.js")
     _css = esm.style(_HERE.parent / "chart" / "theme.css", _HERE / "upload.css")
 
-    # name, role, why and what is in it, of each column
+    # name and role of each column; what is in it is told by a message
     columns: traitlets.List[dict[str, Any]] = traitlets.List(traitlets.Dict()).tag(sync=True)
     roles: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     words = traitlets.Unicode("").tag(sync=True)
-    problem = traitlets.Unicode("").tag(sync=True)
-    cautions: traitlets.List[str] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    chosen = traitlets.Bool(False).tag(sync=True)  # whether the form has a table of one's own
+    file = traitlets.Unicode("").tag(sync=True)
     received: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
     def __repr__(self) -> str:

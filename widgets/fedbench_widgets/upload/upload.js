@@ -8,12 +8,15 @@ import { lifetime } from "../chart/model.js";
  * @typedef {object} Column
  * @property {string} name
  * @property {string} role
- * @property {string} words what is in it
  */
+/** @typedef {{columns: Record<string, string>, cautions: string[], problem: string}} Inside */
 /** @typedef {{token: string, name: string, file: File}} Upload */
 
 const PART = 2 ** 20; // bytes of a message: servers refuse ten times that
-const TRAITS = ["columns", "roles", "words", "problem", "cautions"];
+const TRAITS = ["columns", "roles", "words", "chosen", "file"];
+/** @type {Inside} */
+const UNKNOWN = { columns: {}, cautions: [], problem: "" };
+const PRIVATE = "Copied to a private folder, and removed when the kernel ends.";
 const KINDS = ".csv,.tsv,.txt,.gz,.parquet,.pq";
 
 /** @param {import("../chart/model.js").View} view */
@@ -23,6 +26,7 @@ function render(view) {
   const id = uid("file");
   const input = html("input", { type: "file", id, accept: KINDS, class: "fb-file" });
   const label = html("label", { for: id, class: "fb-choose" }, "Choose a file…");
+  const own = html("p", { class: "fb-hint fb-private" });
   const words = html("p", { class: "fb-hint", role: "status" });
   const list = html("ul", { class: "fb-columns", "aria-label": "Columns of the table" });
   const notes = html("ul", { class: "fb-cautions", "aria-label": "What to know of the table" });
@@ -31,19 +35,24 @@ function render(view) {
   let going = null;
   let count = 0;
   let trouble = "";
+  let inside = UNKNOWN;
 
   const draw = () => {
     /** @type {Column[]} */
     const columns = model.get("columns") ?? [];
     /** @type {string[]} */
     const roles = model.get("roles") ?? [];
-    list.replaceChildren(...columns.map((column) => row(column, roles, give)));
+    const chosen = model.get("chosen") ?? false;
+    const file = model.get("file") ?? "";
+    text(label, file ? "Choose another file…" : "Choose a file…");
+    text(own, file && chosen ? file : chosen ? PRIVATE : `Your own table, CSV or Parquet. ${PRIVATE}`);
+    set(own, { title: PRIVATE });
+    list.replaceChildren(...columns.map((column) => row(column, inside.columns, roles, give)));
     set(list, { hidden: columns.length === 0 });
-    /** @type {string[]} */
-    const cautions = model.get("cautions") ?? [];
+    const { cautions } = inside;
     notes.replaceChildren(...cautions.map((caution) => html("li", {}, caution)));
     set(notes, { hidden: cautions.length === 0 });
-    const problem = trouble || (model.get("problem") ?? "");
+    const problem = trouble || inside.problem;
     set(words, { "data-problem": problem !== "" });
     text(words, problem || (model.get("words") ?? ""));
   };
@@ -87,23 +96,32 @@ function render(view) {
 
   input.addEventListener("change", picked, { signal });
   el.classList.add("fb-root", "fb-upload");
-  el.append(html("div", { class: "fb-pick" }, input, label), words, list, notes);
+  el.append(html("div", { class: "fb-pick" }, input, label), own, words, list, notes);
+  const told = (/** @type {{inside?: Inside}} */ message) => {
+    if (!message.inside) return;
+    inside = { ...UNKNOWN, ...message.inside };
+    draw();
+  };
+  model.on("msg:custom", told);
   for (const trait of TRAITS) model.on(`change:${trait}`, draw);
   model.on("change:received", received);
   signal.addEventListener("abort", () => {
     for (const trait of TRAITS) model.off(`change:${trait}`, draw);
     model.off("change:received", received);
+    model.off("msg:custom", told);
   });
   draw();
+  model.send({ look: true });
   return cleanup;
 }
 
 /**
  * @param {Column} column
+ * @param {Record<string, string>} insides what is in each, which no notebook keeps
  * @param {string[]} roles
  * @param {(column: string, role: string) => void} give
  */
-function row(column, roles, give) {
+function row(column, insides, roles, give) {
   const choice = html("select", { "aria-label": `Role of ${column.name}` });
   const known = roles.includes(column.role) ? roles : [column.role, ...roles];
   for (const role of known) {
@@ -111,7 +129,8 @@ function row(column, roles, give) {
   }
   choice.addEventListener("change", () => give(column.name, choice.value));
   const name = html("span", { class: "fb-name", title: column.name }, column.name);
-  const inside = html("span", { class: "fb-inside", title: column.words }, column.words);
+  const words = insides[column.name] ?? "";
+  const inside = html("span", { class: "fb-inside", title: words }, words);
   return html("li", { "data-role": column.role }, name, choice, inside);
 }
 
