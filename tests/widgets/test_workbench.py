@@ -19,7 +19,7 @@ from fedbench.runs import SessionError
 from fedbench.scenarios import SCENARIOS
 from fedbench_widgets import Workbench
 from fedbench_widgets.picture import COLUMNS, MOST_POINTS, Series
-from fedbench_widgets.preview import epsilon_plan, privacy_hint
+from fedbench_widgets.preview import crowd_hint, epsilon_plan, privacy_hint
 
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.Dirichlet(clients=6, alpha=1.0), rounds=5)
 PRIVATE = WINES.replace(
@@ -268,6 +268,22 @@ def test_the_hint_answers_both_ways(privacy, sentence: str) -> None:
     assert re.search(sentence, privacy_hint(experiment))
 
 
+def test_four_hospitals_are_told_how_many_would_be_needed() -> None:
+    few = PRIVATE.replace(**{"partition.clients": 4, "sampling.rate": 1.0})
+    found = re.search(
+        r"4 clients are too few .* About ([\d,]+) clients are needed", crowd_hint(few)
+    )
+    assert found
+    needed = int(found[1].replace(",", ""))
+    module = few.model.template(few.federation().card)
+    size = sum(each.numel() for each in module.parameters())
+    known = {"epsilon": 3.0, "delta": 1e-2, "rounds": 5, "rate": 1.0}
+    assert fb.plan(**known, clients=needed).signal_to_noise(size) >= 1
+    assert fb.plan(**known, clients=needed - 1).signal_to_noise(size) < 1
+    assert crowd_hint(few.replace(privacy=fb.ExampleLevelDP(epsilon=3, delta=1e-2))) == ""
+    assert crowd_hint(few.replace(**{"privacy.epsilon": 200.0})) == ""
+
+
 @pytest.mark.parametrize(
     ("privacy", "sentence"),
     [
@@ -310,5 +326,5 @@ def test_an_edit_in_a_drag_is_hinted_roughly_and_the_last_one_exactly(workbench:
     # and then for the exact one
     workbench._publisher._dirty.clear()
     workbench._hint(other)
-    assert workbench.form.hint.value == privacy_hint(other)
+    assert workbench.form.hint.value == privacy_hint(other) + crowd_hint(other)
     assert workbench._hinted == (other, 0)

@@ -286,8 +286,10 @@ def _bounds(field: FieldInfo, kind: type) -> list[float] | None:
     return [low if "ge" in found else low + step, high if "le" in found else high - step, step]
 
 
-def _digits(value: float) -> str:
-    """A number to its last digit, as a person would write it."""
+def _digits(value: float | str) -> str:
+    """A number to its last digit, as a person would write it; text that was typed, as it is."""
+    if isinstance(value, str):
+        return value
     # numpy's numbers print their type as well
     return repr(float(value) if isinstance(value, float) else int(value)).removesuffix(".0")
 

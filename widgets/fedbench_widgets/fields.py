@@ -13,9 +13,10 @@ from pydantic.fields import FieldInfo
 from fedbench.problems import Problem
 from fedbench.spec import Part, Spec
 from fedbench.template import several_of
-from fedbench_widgets.cells import HIDDEN, close_all, made, show
+from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.controls import Changed, Control, control
 from fedbench_widgets.explaining import about_field, about_part, says
+from fedbench_widgets.reason import Reason
 
 
 class Leaf:
@@ -24,10 +25,10 @@ class Leaf:
     def __init__(self, path: str, field: FieldInfo, control: Control, changed: Changed) -> None:
         self.path, self.title = path, str(field.title)
         self.control = control
-        self.reason = _reason()
+        self.reason = Reason()
         self.widget = made(
             widgets.VBox,
-            [control.widget, self.reason],
+            [control.widget, *self.reason.widgets],
             classes=["fb-field", place(path), says(about_field(field))],
         )
         control.on_change(changed)
@@ -40,6 +41,14 @@ class Leaf:
         """Show `value`."""
         self.control.write(value)
 
+    def assign(self, raw: Any) -> None:
+        """Show plain data, as `read` returned them."""
+        self.control.write(raw)
+
+    def find(self, path: str) -> Field | None:
+        """Return the field at `path`, this one."""
+        return self
+
     def name(self, path: str) -> str:
         """Return what the form calls the field at `path`, this one."""
         return self.title
@@ -47,7 +56,8 @@ class Leaf:
     def show(self, problems: list[Problem]) -> list[Problem]:
         """Show the problems of this field; return the others."""
         mine = [each for each in problems if _within(each.path, self.path)]
-        _say(self.reason, mine)
+        if self.reason.say(mine):
+            self.widget.children = [self.control.widget, *self.reason.widgets]
         return [each for each in problems if each not in mine]
 
     def close(self) -> None:
@@ -68,7 +78,7 @@ class Group:
         self._kinds = family.choices() if issubclass(family, Part) else {}
         self._fields: dict[str, Field] = {}
         self._kept: dict[str, dict[str, Field]] = {}
-        self.reason = _reason()
+        self.reason = Reason()
         self.choice: widgets.Dropdown | None = None
         self.widget = made(widgets.VBox, [])
         if len(self._kinds) > 1 or (issubclass(family, Part) and family.family):
@@ -107,6 +117,22 @@ class Group:
             value = getattr(spec, name)
             field.write(value)
 
+    def assign(self, raw: Mapping[str, Any]) -> None:
+        """Show plain data, as `read` returned them; what they leave out stays as it was."""
+        self._still = True
+        if self.choice is not None and "kind" in raw:
+            self.choice.value = raw["kind"]
+        for name in self._fields.keys() & raw.keys():
+            self._fields[name].assign(raw[name])
+        self._still = False
+
+    def find(self, path: str) -> Field | None:
+        """Return the field at `path`, None if it shows no such."""
+        if path == self.path:
+            return self
+        inside = (field for field in self._fields.values() if _within(path, field.path))
+        return next((field.find(path) for field in inside), None)
+
     def name(self, path: str) -> str:
         """Return what the form calls the field at `path`, its own title if it shows no such."""
         inside = (field for field in self._fields.values() if _within(path, field.path))
@@ -117,7 +143,8 @@ class Group:
         for field in self._fields.values():
             problems = field.show(problems)
         mine = [each for each in problems if _within(each.path, self.path)]
-        _say(self.reason, mine)
+        if self.reason.say(mine):
+            self._arrange()
         return [each for each in problems if each not in mine]
 
     def close(self) -> None:
@@ -161,12 +188,12 @@ class Group:
             self.choice.remove_class(self._said)
             self._said = says(about_part(cls, self._about))
             self.choice.add_class(self._said)
+        self._arrange()
+
+    def _arrange(self) -> None:
         head = [self.choice] if self.choice is not None else []
-        self.widget.children = [
-            *head,
-            *(field.widget for field in self._fields.values()),
-            self.reason,
-        ]
+        fields = (field.widget for field in self._fields.values())
+        self.widget.children = [*head, *fields, *self.reason.widgets]
 
     def _made(self, cls: type[Spec]) -> Iterator[tuple[str, Field]]:
         start = _start(cls)
@@ -204,6 +231,16 @@ class Absent:
             self.group.write(value)
         self.tick.value = value is not None
 
+    def assign(self, raw: Mapping[str, Any] | None) -> None:
+        """Show plain data, as `read` returned them."""
+        if raw is not None:
+            self.group.assign(raw)
+        self.tick.value = raw is not None
+
+    def find(self, path: str) -> Field | None:
+        """Return the field at `path`."""
+        return self if path == self.path else self.group.find(path)
+
     def name(self, path: str) -> str:
         """Return what the form calls the field at `path`."""
         return self.group.name(path)
@@ -238,7 +275,7 @@ class Several:
         )
         self.add = made(widgets.Button, description="Add", tooltip=f"Add to: {title}")
         self.add.on_click(lambda _: self._added())
-        self.reason = _reason()
+        self.reason = Reason()
         self._rest = made(widgets.HBox, [self.choice, self.add], classes=["fb-add"])
         self.widget = made(widgets.VBox, [], classes=["fb-several", place(path)])
         self._arrange()
@@ -257,6 +294,19 @@ class Several:
             row.write(part)
         self._arrange()
 
+    def assign(self, raw: list[dict[str, Any]]) -> None:
+        """Show plain data, as `read` returned them."""
+        for row in list(self._rows):
+            self._drop(row)
+        for each in raw:
+            self._new(each.get("kind"))
+            self._rows[-1].assign(each)
+        self._arrange()
+
+    def find(self, path: str) -> Field | None:
+        """Return the field at `path`: the list itself."""
+        return self if path == self.path else None
+
     def name(self, path: str) -> str:
         """Return what the form calls the field at `path`."""
         place, _, rest = path.removeprefix(f"{self.path}.").partition(".")
@@ -271,7 +321,8 @@ class Several:
             problems = [each for each in problems if each not in own]
             row.show([replace(each, path=each.path[len(root) + 1 :]) for each in own])
         mine = [each for each in problems if _within(each.path, self.path)]
-        _say(self.reason, mine)
+        if self.reason.say(mine):
+            self._arrange()
         return [each for each in problems if each not in mine]
 
     def close(self) -> None:
@@ -314,7 +365,7 @@ class Several:
             if row.choice is not None:
                 row.choice.description = name
         frames = [self._frames[id(row)] for row in self._rows]
-        self.widget.children = [*frames, self._rest, self.reason]
+        self.widget.children = [*frames, self._rest, *self.reason.widgets]
 
 
 Field = Leaf | Group | Absent | Several
@@ -361,15 +412,6 @@ def _common(one: type[Spec], other: type[Spec]) -> set[str]:
 def _start(cls: type[Spec]) -> Spec | None:
     required = any(field.is_required() for field in cls.model_fields.values())
     return None if required else cls()
-
-
-def _reason() -> widgets.Label:
-    return made(widgets.Label, classes=["fb-problem", HIDDEN])
-
-
-def _say(label: widgets.Label, problems: list[Problem]) -> None:
-    label.value = "; ".join(each.message for each in problems)
-    show(label, bool(problems))
 
 
 def _within(path: str, root: str) -> bool:

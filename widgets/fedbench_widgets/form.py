@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
@@ -20,6 +21,7 @@ from fedbench_widgets.design import Design, by_hand
 from fedbench_widgets.fields import Field, Group, make
 from fedbench_widgets.own import Own
 from fedbench_widgets.partition import PartitionMap
+from fedbench_widgets.remedies import Change, Remedy, Said, remedy_of
 from fedbench_widgets.scenario import Chooser
 
 # Where a field stands; one that is not named here, such as a later one, gets a section of its own.
@@ -66,6 +68,7 @@ class Form:
         self.hint = made(widgets.Label, classes=["fb-hint"])
         self._changed = changed
         self._quiet = True
+        self._mended: Said | None = None  # what a remedy has just changed
         self._fields: dict[str, Field] = {
             name: make(name, field, self._edited) for name, field in Experiment.model_fields.items()
         }
@@ -79,7 +82,7 @@ class Form:
         with self._still():
             for name, field in self._fields.items():
                 field.write(getattr(experiment, name))
-        self.experiment = experiment
+        self.experiment, self._mended = experiment, None
         self.scenario.given(experiment)
         self._judge([])
 
@@ -147,6 +150,10 @@ class Form:
     def _edited(self) -> None:
         if self._quiet:
             return
+        self._mended = None
+        self._read()
+
+    def _read(self) -> None:
         if self.experiment is not None:
             self._prefill(self.experiment)
         try:
@@ -157,6 +164,34 @@ class Form:
             self.experiment = None
             self._judge(problems(error))
         self._changed()
+
+    def _said(self, problem: Problem) -> Said:
+        """Return a problem with the change that would mend it, if there is a simple one."""
+        said = Said(problem.path, problem.message, problem.value)
+        change = remedy_of(self.reads(), self.problems, problem)
+        if change is None:
+            return said
+        return replace(said, remedy=Remedy(change.words, lambda: self._mend(problem, change)))
+
+    def _mend(self, problem: Problem, change: Change) -> None:
+        """Make a change that a person has chosen; it can be taken back until the next edit."""
+        field = self._fields[change.path.partition(".")[0]].find(change.path)
+        if field is None:
+            return
+        before = field.read()
+
+        def undo() -> None:
+            self._mended = None
+            self._assign(field, before)
+
+        words = f"{change.words}: done."
+        self._mended = Said(problem.path, words, None, Remedy("Undo", undo), done=True)
+        self._assign(field, change.value)
+
+    def _assign(self, field: Field, raw: Any) -> None:
+        with self._still():
+            field.assign(raw)
+        self._read()
 
     def _prefill(self, before: Experiment) -> None:
         """Let a partition by hand begin with what was there, not with a client and a sample."""
@@ -171,7 +206,8 @@ class Form:
         # messages about a table hold what is in its cells, which must not be saved with a notebook
         table = self.own.table is not None
         inside = [each for each in found if table and each.path.startswith("data.")]
-        found = [each for each in found if each not in inside]
+        said: list[Problem] = [self._said(each) for each in found if each not in inside]
+        found = said if self._mended is None else [*said, self._mended]
         self.own.show(inside)
         for field in self._fields.values():
             found = field.show(found)

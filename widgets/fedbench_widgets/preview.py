@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from fedbench.channel.privacy import Private, accounting
+from fedbench.channel.privacy import ClientLevelDP, Private, accounting
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
 from fedbench_widgets.design import why_fixed
@@ -82,6 +84,31 @@ def privacy_hint(experiment: Experiment, rough: bool = False) -> str:
             f"stops before it passes {privacy.epsilon:g}.{simulated}"
         )
     return f"Noise z = {noise:.3g}: {name} reaches {spent:.3g} at round {rounds}.{simulated}"
+
+
+def crowd_hint(experiment: Experiment) -> str:
+    """Return how many clients client-level privacy would need, where there are too few of them.
+
+    There are too few where a round's noise is larger than the sum of all its updates can be, which
+    is the cohort times the clipping norm; see `PrivacyPlan.signal_to_noise`. It builds the model.
+    """
+    if not isinstance(experiment.privacy, ClientLevelDP):
+        return ""
+    try:
+        noise = _noise(experiment)
+    except ValueError:  # the hint has said it
+        return ""
+    module = experiment.model.template(experiment.federation().card)
+    size = sum(each.numel() for each in module.parameters() if each.requires_grad)
+    needed = noise * math.sqrt(size)  # in a round
+    if experiment.expected_cohort >= needed:
+        return ""
+    clients = math.ceil(needed / experiment.expected_cohort * experiment.clients)
+    return (
+        f" {experiment.clients} clients are too few for client-level privacy: the noise is "
+        f"{needed / experiment.expected_cohort:.2g} times what all updates of a round add up to. "
+        f"About {clients:,} clients are needed, or example-level privacy."
+    )
 
 
 def _rough_hint(experiment: Experiment, privacy: Private) -> str:

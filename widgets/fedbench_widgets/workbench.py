@@ -47,7 +47,14 @@ from fedbench_widgets.picture import (
     status,
     tour,
 )
-from fedbench_widgets.preview import Plan, epsilon_plan, privacy_hint, show_nothing, show_partition
+from fedbench_widgets.preview import (
+    Plan,
+    crowd_hint,
+    epsilon_plan,
+    privacy_hint,
+    show_nothing,
+    show_partition,
+)
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.sharing import Shared, deliver
 from fedbench_widgets.sweeping import Sweeping
@@ -397,7 +404,8 @@ class Workbench(widgets.VBox):
             if self._publisher.pending:
                 return
         began = time.perf_counter()
-        self.form.hint.value = privacy_hint(experiment) + self._sweeping.expected(experiment)
+        hint = privacy_hint(experiment) + crowd_hint(experiment)
+        self.form.hint.value = hint + self._sweeping.expected(experiment)
         self._hint_took = time.perf_counter() - began
         self._hinted = experiment, self._sweeping.news
 
