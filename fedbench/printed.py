@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from fedbench.rounding import rounded_up
 from fedbench.runs import History, Session
 from fedbench.runs.history import worst_called
 from fedbench.runs.store import outcome
@@ -29,7 +30,8 @@ def report(session: Session, folder: Path) -> None:
     found = outcome(history)
     ended = "failed" if session.failure is not None else found["ended"]
     lines = {"rounds": f"{found['rounds']} ({ended})"}
-    lines |= {name: f"{value:.4f}" for name, value in found["metrics"].items()}
+    known = {name: float(value) for name, value in found["metrics"].items() if value is not None}
+    lines |= {name: f"{value:.4f}" for name, value in known.items()}
     if len(history):
         last, who = history.frame().iloc[-1], worst_called(history.snapshot()[-1].clients)
         lines["clients"] = (
@@ -39,9 +41,11 @@ def report(session: Session, folder: Path) -> None:
     for key, whom in PROTECTED.items():
         if found[key] is None:
             continue
+        spent = float(found[key])
+        shown = rounded_up(spent) if math.isfinite(spent) else "∞: no privacy,"
         lines["ε"] = (
-            f"{found[key]:.4f} at δ = {found['delta']:g}, for {whom} "
-            f"(noise z = {found['noise_multiplier']:.4f}, simulated in floating point)"
+            f"{shown} at δ = {rounded_up(found['delta'], 6)}, for {whom} (noise z = "
+            f"{rounded_up(found['noise_multiplier'], 5)}, simulated in floating point)"
         )
     sent, received = found["bytes_up"] / 1e6, found["bytes_down"] / 1e6
     lines["traffic"] = f"{sent:.2f} MB up, {received:.2f} MB down"
@@ -60,12 +64,13 @@ def compare(frontier: Frontier) -> None:
     frame = frontier.frame().dropna(axis="columns", how="all")
     frame["best"] = ["*" if best else "" for best in frame["best"]]
     exact = {frontier.metric, "low", "high", "attack_auc"} & set(frame)
+    spent = set(PROTECTED) & set(frame)
     typer.echo(
         frame.to_string(
             index=False,
             na_rep="",
             float_format=lambda value: f"{value:.4g}",
-            formatters=dict.fromkeys(exact, _four),
+            formatters={**dict.fromkeys(exact, _four), **dict.fromkeys(spent, _upward)},
         )
     )
     rows = max(point.test_rows for point in frontier.points)
@@ -86,6 +91,10 @@ def compare(frontier: Frontier) -> None:
 
 def _four(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4f}"
+
+
+def _upward(value: float) -> str:
+    return "" if math.isnan(value) else rounded_up(value)
 
 
 PHASES = {

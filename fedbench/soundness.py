@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from pydantic_core import InitErrorDetails
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
 from fedbench.data import ByTime, Explicit, Natural
+from fedbench.exposure import beyond_the_unit
 from fedbench.kinds import is_user_class
 from fedbench.problems import refuse
 from fedbench.rebuilding import not_rebuilt
@@ -253,12 +255,28 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
             f"target = {experiment.target.metric}: exact scores of held-out rows decide when "
             "the run ends, which ε does not cover; those rows must be public"
         )
+    found += beyond_the_unit(experiment)
+    try:
+        exposed = experiment.data.exposed
+    except (ValueError, OSError):  # the run will say what is wrong with them
+        exposed = ()
+    if exposed:
+        found.append(
+            f"data = {experiment.data.kind()}: ε does not cover {_listed(exposed)}, which come "
+            "from the rows and shape the model; one unusual row can show in them"
+        )
     if privacy.noise_seed is not None:
         found.append(
             f"privacy.noise_seed = {privacy.noise_seed}: simulation only, the noise "
             "is predictable and protects nobody"
         )
     return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as in "a, b and c"."""
+    *head, last = names
+    return f"{', '.join(head)} and {last}" if head else last
 
 
 def _examples(experiment: Experiment) -> float:

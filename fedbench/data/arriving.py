@@ -105,6 +105,21 @@ class Arriving(Source):
         return self.data.ranked
 
     @property
+    def overlap(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return how many examples of the data one reading may be part of."""
+        return self.data.overlap
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Return what is computed from training rows before any noise."""
+        return self.data.fitted
+
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """Return what of it a single row can change visibly."""
+        return self.data.exposed
+
+    @property
     def files(self) -> tuple[File, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return what the data are read from."""
         return self.data.files

@@ -50,6 +50,11 @@ class Digits(RandomSplit):
         pixels = (rows[:, :-1] / 16).astype(np.float32).reshape(-1, *self.shape)
         return Raw(card, pixels, rows[:, -1].astype(np.int64))
 
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Return what is computed from the rows before any noise: nothing."""
+        return ()
+
     def prepare(self, raw: Raw, held: NDArray[np.bool_]) -> Features:
         """Return the pixels unchanged: their scale is known without looking at any row."""
         return raw.x

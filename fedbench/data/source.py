@@ -129,7 +129,8 @@ class Source(Part, family=True):
     """A data set: `load()` gives it with its card.
 
     `task`, `shape`, `vocabulary` and `ranked` of its card are known before anything is read;
-    `files` are what a real set is read from.
+    `files` are what a real set is read from. `overlap` is the number of examples that one reading
+    may be part of, as in windows of a series: privacy of an example covers one of them.
     """
 
     task: ClassVar[Task]
@@ -137,6 +138,7 @@ class Source(Part, family=True):
     vocabulary: ClassVar[tuple[int, ...]] = ()
     ranked: ClassVar[bool] = False
     files: ClassVar[tuple[File, ...]] = ()
+    overlap: ClassVar[int] = 1
 
     @abstractmethod
     def table(self) -> Raw:
@@ -177,6 +179,21 @@ class Source(Part, family=True):
         loaded = self.load()
         columns = sorted(loaded.columns.items(), key=lambda item: item[0] != loaded.card.client)
         return {name: len(column.names) for name, column in columns}
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Return what is computed from the training rows before any noise, for privacy cards.
+
+        Here the scales that `prepare` and `load` learn. A source that learns more, or nothing,
+        says so.
+        """
+        scaled = () if self.vocabulary else ("the mean and scale of features",)
+        return scaled + (("the mean and scale of the target",) if self.task == "regression" else ())
+
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """Return what of `fitted` a single row can change visibly, as a rare category does."""
+        return ()
 
     def refuses(self) -> tuple[str, str] | None:
         """Return the field at fault and why the data cannot be had, or None. Here nothing is."""

@@ -29,6 +29,7 @@ from fedbench.figures.theme import (
     style,
     values_of,
 )
+from fedbench.rounding import rounded_up
 
 
 def history_figure(
@@ -115,7 +116,7 @@ def _label_ends(
     losses = [("loss", "test", BLUE), ("train_loss", "train", GREEN)]
     panels = [value, [(name, f"{word} {last(name):.2f}", color) for name, word, color in losses]]
     if spent:
-        panels.append([(spent, f"ε {last(spent):.2f}", ORANGE)])
+        panels.append([(spent, f"ε {rounded_up(last(spent), 3)}", ORANGE)])
     end = last("round")
     for column, labels in enumerate(panels, start=1):
         # the upper of two labels is shifted up and the lower one down, or they would overlap

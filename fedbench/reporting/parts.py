@@ -17,6 +17,7 @@ from fedbench.differences import cells, titles
 from fedbench.experiment import Experiment
 from fedbench.figures import comparison_figure
 from fedbench.reporting.markup import Html, folded, table, tag, together
+from fedbench.rounding import rounded_up
 from fedbench.runs import History
 from fedbench.runs.history import SPENT, worst_called
 from fedbench.runs.note import note
@@ -91,7 +92,9 @@ def results(histories: list[History], names: Sequence[str], paths: Sequence[str]
         found, last = outcome(history), history.frame().iloc[-1]
         spent = next((found[key] for key in SPENT.values() if found[key] is not None), None)
         promised = (
-            "none" if spent is None else f"{history.level} ε {spent:.4g}, δ {found['delta']:g}"
+            "none"
+            if spent is None
+            else f"{history.level} ε {rounded_up(float(spent))}, δ {found['delta']:g}"
         )
         took = found["simulated_seconds"]
         rows.append(

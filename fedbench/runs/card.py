@@ -10,6 +10,8 @@ from typing import Any
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
 from fedbench.experiment import Experiment
+from fedbench.exposure import beyond_the_unit
+from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended
 from fedbench.sampling import Poisson, Sampling
 from fedbench.strategies import Strategy
@@ -56,12 +58,12 @@ def privacy_card(
     rounds: int,
     noise_multiplier: float | None,
     amendments: Sequence[Amended] = (),
-    went_on_from: int = 0,
+    went_on_from: Sequence[int] = (),
 ) -> PrivacyCard:
     """Return the card of a run that has spent `epsilon` in `rounds` rounds, with its noise z.
 
     `experiment` and the noise are those at the end, `amendments` what changed on the way, and
-    `went_on_from` the rounds that were done when it was resumed from files, if it was.
+    `went_on_from` the rounds that were done each time it was resumed from files.
     """
     privacy = experiment.privacy
     if not isinstance(privacy, Private):
@@ -74,18 +76,21 @@ def privacy_card(
         privacy = privacy.replace(noise_multiplier=noise_multiplier)
     spent = 0.0 if math.isnan(epsilon) else epsilon
     statement = (
-        f"After {_count(rounds)} the run is ({_upward(spent)}, {privacy.delta:g})-differentially "
-        f"private for each {_UNITS[privacy.unit]}."
+        f"After {_count(rounds)} the run is ({rounded_up(spent)}, {privacy.delta:g})-"
+        f"differentially private for each {_UNITS[privacy.unit]}."
     )
+    if math.isinf(spent):
+        statement = f"After {_count(rounds)} there is no privacy: ε is infinite."
     if privacy.noise_seed is not None:
         statement += " SIMULATION ONLY: the noise is predictable and protects nobody."
     budget = "none" if privacy.epsilon is None else f"ε ≤ {privacy.epsilon:g}; the run stops before"
     lines = (
         ("Unit", f"{privacy.unit} ({privacy.level} ε)"),
-        ("Neighbours differ in that", _neighbours(experiment, privacy)),
-        ("ε spent", f"{spent:.6g} in {_count(rounds)}"),
+        ("Neighbours differ in that", privacy.neighbours),
+        ("ε spent", f"{rounded_up(spent, 6)} in {_count(rounds)}"),
         ("δ", f"{privacy.delta:g}"),
         ("Budget", budget),
+        ("Stopping rule", _stopping(experiment, privacy)),
         ("Mechanism", _mechanism(privacy)),
         ("Noise", _noise(privacy)),
         ("Clipping", _clipping(privacy)),
@@ -97,19 +102,12 @@ def privacy_card(
         lines = (*lines, ("Changed on the way", f"{changes}. The lines above are of the end"))
     missing = _not_covered(experiment, privacy)
     if went_on_from:
+        places = " and ".join(f"round {done}" for done in went_on_from)
         missing.append(
-            f"Other runs that went on from the same files after round {went_on_from}: what they "
-            "spent counts together with what this one did."
+            f"Other runs resumed from the same files after {places}: what each of them spent "
+            "counts together with what this one did."
         )
     return PrivacyCard(statement, lines, tuple(missing))
-
-
-def _upward(epsilon: float) -> str:
-    """ε with four digits, never less than it is."""
-    if not (epsilon and math.isfinite(epsilon)):
-        return f"{epsilon:g}"
-    unit = 10.0 ** (math.floor(math.log10(epsilon)) - 3)
-    return f"{math.ceil(epsilon / unit * (1 - 1e-12)) * unit:.4g}"
 
 
 def _count(rounds: int) -> str:
@@ -122,16 +120,10 @@ def _cell(words: str) -> str:
 
 
 _UNITS = {
-    "client": "client, with all that it holds",
+    "client": "client (all updates of it)",
     "example": "example of a client",
     "local": "client, against the server too",
 }
-
-
-def _neighbours(experiment: Experiment, privacy: Private) -> str:
-    if isinstance(privacy, ClientLevelDP) and experiment.own_accounts:
-        return "one client's updates are what they are, or nothing"
-    return privacy.neighbours
 
 
 def _mechanism(privacy: Private) -> str:
@@ -148,9 +140,9 @@ def _noise(privacy: Private) -> str:
     if privacy.noise_multiplier is None:
         return "not solved before the run begins"
     z = privacy.noise_multiplier
-    words = f"z = {z:.6g}"
+    words = f"z = {rounded_up(z, 6)}"
     if isinstance(privacy, ClientLevelDP) and len(noises := privacy.noises()) > 1:
-        parts = ", ".join(f"{value:.4g} on {name}" for name, value in noises.items())
+        parts = ", ".join(f"{rounded_up(value)} on {name}" for name, value in noises.items())
         words += f", split over one release: {parts}"
     source = "the operating system" if privacy.noise_seed is None else "a fixed seed"
     return f"{words}; drawn from {source}, in floating point"
@@ -186,10 +178,28 @@ def _accounting(experiment: Experiment, privacy: Private) -> str:
     return words
 
 
+def _stopping(experiment: Experiment, privacy: Private) -> str:
+    rules = [f"{experiment.rounds:,} rounds"]
+    if privacy.epsilon is not None:
+        rules.append("the budget, which depends on no data")
+    if experiment.target is not None:
+        target = experiment.target
+        looks = "the measured accuracy, which ε covers"
+        if not getattr(privacy, "evaluation_share", 0):
+            looks = "exact scores of held-out rows, which ε does not cover"
+        rules.append(f"{target.metric} {target.value:g}, by {looks}")
+    return "; ".join(rules)
+
+
 def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
     exact = "Exact scores of held-out rows, for each client too, as a simulation shows them"
     measured = isinstance(privacy, ClientLevelDP) and privacy.evaluation_share
     found = [f"{exact}; the accuracy that was measured is covered." if measured else f"{exact}."]
+    if experiment.target is not None and not measured:
+        found.append(
+            f"When the run stops: target = {experiment.target.metric} looks at exact scores of "
+            "held-out rows after each round."
+        )
     found.append(
         "Choosing settings by looking at several runs on the same data: all of them count "
         "together then."
@@ -200,12 +210,19 @@ def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
     elif isinstance(privacy, LocalDP):
         found.append("Which clients take part, and when.")
     else:
+        found.append("How many clients there are, which the divisor of the sum shows.")
         found.append("A server that does not add the noise, or looks before it does.")
+    found += [f"{each}." for each in beyond_the_unit(experiment)]
     if type(experiment.strategy).personal is not Strategy.personal:
         found.append("Models that clients keep for themselves: they have no noise.")
+    fitted = experiment.data.fitted
+    if fitted:
+        found.append(
+            f"What is computed from the training rows before any noise: {', '.join(fitted)}."
+        )
     found.append(
-        "Scaling features by all training rows, and exact curves of training loss, norms and "
-        "cohorts: these files are the simulator's, and only the model and this card are private."
+        "Exact curves of training loss, norms and cohorts: these files are the simulator's, and "
+        "only the model and this card are private."
     )
     found.append("How long a client takes; what floating-point noise gives away (Mironov 2012).")
     return found

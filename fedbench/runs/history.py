@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
+from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended, RoundDone
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class History:
     ended: str = ""
     cautions: list[str] = field(default_factory=list)
     unproven: str = ""
-    went_on_from: int = 0  # rounds that had been done when the run was last resumed from files
+    went_on_from: tuple[int, ...] = ()  # rounds done at each time it was resumed from files
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def append(self, row: RoundDone) -> None:
@@ -154,7 +155,7 @@ class History:
             return f"<History of {name}: no rounds yet>"
         last = self.rows[-1]
         own = "" if np.isnan(last.personal) else f", by own models {last.personal:.4g}"
-        spent = "" if np.isnan(last.epsilon) else f", {self.level} ε {last.epsilon:.3g}"
+        spent = "" if np.isnan(last.epsilon) else f", {self.level} ε {rounded_up(last.epsilon, 3)}"
         value = last.metrics[self.metric]
         return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{own}{spent}>"
 

@@ -60,8 +60,11 @@ def _described(experiment: Experiment) -> str:
         return f"{experiment.partition.describe()} · {experiment.strategy.kind()}"
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _number(value: float) -> float | str | None:
+    """A number that JSON can hold: NaN is null, and infinity is the string "inf"."""
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from fedbench.devices import Answers, Load
 from fedbench.engine import Clock, Task, memory
 from fedbench.experiment import Experiment
 from fedbench.models import scores
+from fedbench.rounding import rounded_up
 from fedbench.runs.events import RoundDone
 from fedbench.runs.gathered import Gathered
 from fedbench.strategies import RoundInfo
@@ -132,7 +133,7 @@ class Rounds:
             if after > privacy.epsilon * (1 + 1e-9):
                 return (
                     f"privacy budget: round {number} would bring {privacy.level} ε to "
-                    f"{after:.4g}, past {privacy.epsilon:g}"
+                    f"{rounded_up(after)}, past {privacy.epsilon:g}"
                 )
         return None
 

@@ -71,10 +71,15 @@ class Session:
 
     @classmethod
     def resumed(
-        cls, began: Experiment, checkpoint: Checkpoint, amendments: Iterable[Amended] = ()
+        cls,
+        began: Experiment,
+        checkpoint: Checkpoint,
+        amendments: Iterable[Amended] = (),
+        went_on_from: Iterable[int] = (),
     ) -> Session:
         """Return an idle session that goes on from a checkpoint of a run of `began`.
 
+        `went_on_from` are the rounds after which it was resumed from files before.
         The noise stays as it was solved, unless the checkpoint's experiment names another.
         """
         session = cls(checkpoint.experiment)
@@ -83,7 +88,7 @@ class Session:
             checkpoint.noise_multiplier,
             list(checkpoint.rows),
             list(amendments),
-            went_on_from=checkpoint.progress.round,
+            went_on_from=tuple(dict.fromkeys((*went_on_from, checkpoint.progress.round))),
         )
         session.seconds = sum(row.seconds for row in checkpoint.rows)
         session._checkpoint = checkpoint

@@ -269,7 +269,7 @@ def resume(folder: str | Path, *, allow_imports: bool = False, **changes: Any) -
     if not saved._resumable and not saved.summary["rounds"]:
         return Session(saved.experiment.replace(**changes))
     history, start = saved._start(changes)
-    return Session.resumed(history.experiment, start, history.amendments)
+    return Session.resumed(history.experiment, start, history.amendments, history.went_on_from)
 
 
 def _found(folder: Path, name: str) -> Path:

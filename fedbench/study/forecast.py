@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fedbench.experiment import Experiment
+from fedbench.rounding import rounded_up
 
 if TYPE_CHECKING:
     from fedbench.study.frontier import Frontier, FrontierPoint
@@ -74,7 +75,7 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
     right, left = known[after], known[max(0, after - 1)]
     near = min(left, right, key=lambda point: abs(point.epsilon - epsilon))
     if right is left or math.isclose(near.epsilon, epsilon, rel_tol=1e-3):  # it spends a bit less
-        how = f"from {_runs(near)} at ε = {near.epsilon:.3g}"
+        how = f"from {_runs(near)} at ε = {rounded_up(near.epsilon, 3)}"
         return _forecast(near, frontier.metric, how)
     share = math.log(epsilon / left.epsilon) / math.log(right.epsilon / left.epsilon)
 
@@ -82,8 +83,8 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
         return (1 - share) * a + share * b
 
     how = (
-        f"between {_runs(left)} at ε = {left.epsilon:.3g} and {_runs(right)} at "
-        f"ε = {right.epsilon:.3g}"
+        f"between {_runs(left)} at ε = {rounded_up(left.epsilon, 3)} and {_runs(right)} at "
+        f"ε = {rounded_up(right.epsilon, 3)}"
     )
     return Forecast(
         frontier.metric,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fedbench.channel.privacy import accounting
+from fedbench.rounding import rounded_down, rounded_up
 
 MOST_ROUNDS = 10_000_000
 LEAST_DELTA = 1e-30
@@ -46,13 +47,16 @@ class PrivacyPlan:
         return self.cohort / (self.noise_multiplier * math.sqrt(parameters))
 
     def __str__(self) -> str:
-        """Say it in a sentence, what was worked out first."""
+        """Say it in a sentence, what was worked out first.
+
+        Noise, ε and δ are rounded up and the rate down: the numbers as printed hold together too.
+        """
         words = {
-            "epsilon": f"ε = {self.epsilon:.4g}",
-            "noise_multiplier": f"noise z = {self.noise_multiplier:.4g}",
+            "epsilon": f"ε = {rounded_up(self.epsilon)}",
+            "noise_multiplier": f"noise z = {rounded_up(self.noise_multiplier)}",
             "rounds": f"{self.rounds:,} rounds",
-            "rate": f"rate {self.rate:.4g}",
-            "delta": f"δ = {self.delta:.3g}",
+            "rate": f"rate {rounded_down(self.rate)}",
+            "delta": f"δ = {rounded_up(self.delta, 3)}",
         }
         first = words.pop("rate" if self.found == "clients" else self.found)
         crowd = f", {self.clients:,} clients" if self.clients is not None else ""

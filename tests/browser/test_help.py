@@ -97,7 +97,9 @@ def test_every_number_explains_itself_by_one_stop_of_the_keyboard(lab: Lab) -> N
     described(lab.page.locator(":focus"), card)
     lab.page.keyboard.press("ArrowLeft")
     expect(card.locator(".fb-formula")).to_have_text("P[A(D) ∈ S] ≤ eε P[A(D′) ∈ S] + δ")
-    expect(card).to_contain_text("Neighbours differ in that: all that one client holds")
+    expect(card).to_contain_text(
+        "Neighbours differ in that: one client's updates are what they are"
+    )
 
     workbench.button("Test accuracy").click()
     expect(card.locator(".fb-formula")).to_have_text("1/n Σ [ŷi = yi]")

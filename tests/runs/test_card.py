@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import fedbench as fb
+from fedbench.rounding import rounded_up
 from fedbench.runs.card import privacy_card
 
 
@@ -36,7 +38,7 @@ def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
     )
     lines = card(private.replace(privacy=privacy), noise=1.0)
     assert (
-        "split over one release: 1.414 on updates, 2 on clipping, 2 on evaluation" in lines["Noise"]
+        "split over one release: 1.415 on updates, 2 on clipping, 2 on evaluation" in lines["Noise"]
     )
     assert "the operating system" in lines["Noise"] and "SIMULATION" not in lines["statement"]
     assert lines["Clipping"].endswith("norm 1, at first (AdaptiveClipping)")
@@ -51,6 +53,28 @@ def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
         ({"sampling": fb.Shuffled(size=2)}, "Neighbours differ in that", "or nothing"),
         ({"sampling": fb.Shuffled(size=2)}, "Accounting", "an account for each client"),
         ({"sampling": fb.Everyone()}, "Sampling", "every client in every round"),
+        ({}, "Neighbours differ in that", "what they are, or nothing; the number of clients is"),
+        ({"privacy": fb.ExampleLevelDP()}, "Neighbours differ in that", "client has is public"),
+        (
+            {"privacy": fb.ClientLevelDP()},
+            "Stopping rule",
+            "4 rounds; the budget, which depends on no data",
+        ),
+        ({"target": fb.Target()}, "Stopping rule", "accuracy 0.95, by exact scores of held-out"),
+        ({"target": fb.Target()}, "rest", "When the run stops: target = accuracy looks at exact"),
+        ({}, "rest", "before any noise: the mean and scale of features."),
+        ({"data": fb.Digits()}, "rest", "only the model and this card are private"),
+        ({"data": fb.Traffic()}, "rest", "the mean and scale of the target"),
+        (
+            {"partition": fb.Population(clients=1000, samples=20), "data": fb.Digits()},
+            "rest",
+            "a row is held by 13.9 clients on average",
+        ),
+        (
+            {"data": fb.Traffic(), "privacy": fb.ExampleLevelDP(), "model": fb.Linear()},
+            "rest",
+            "one reading is part of up to 13 examples",
+        ),
         ({"privacy": fb.ExampleLevelDP()}, "Mechanism", "each sum of clipped gradients (DP-SGD)"),
         ({"privacy": fb.ExampleLevelDP()}, "rest", "All of a person's examples together"),
         ({"privacy": fb.LocalGaussian()}, "Mechanism", "Gaussian noise added by each client to it"),
@@ -81,7 +105,7 @@ def test_the_card_goes_with_the_run(private: fb.Experiment, tmp_path: Path) -> N
     text = (tmp_path / "run/privacy.md").read_text(encoding="utf-8")
     made = session.history.privacy_card()
     assert text == made.to_markdown() == made._repr_markdown_()
-    assert f"| ε spent | {session.history.rows[-1].epsilon:.6g} in 1 round |" in text
+    assert f"| ε spent | {rounded_up(session.history.rows[-1].epsilon, 6)} in 1 round |" in text
     assert made.to_dict()["lines"]["δ"] == "0.01"
 
 
@@ -109,7 +133,49 @@ def test_a_run_that_went_on_says_so(private: fb.Experiment, tmp_path: Path) -> N
     assert dict(made.lines)["Noise"].startswith("z = 3;")
     changed = dict(made.lines)["Changed on the way"]
     assert "from round 2 on privacy.noise_multiplier = 3.0" in changed
-    assert any("Other runs that went on from the same files" in each for each in made.not_covered)
+    assert any("Other runs resumed from the same files" in each for each in made.not_covered)
+
+
+def test_every_branching_point_is_named(private: fb.Experiment, tmp_path: Path) -> None:
+    session = fb.Session(private.replace(rounds=1))
+    session.start()
+    session.wait()
+    for rounds in (2, 3):
+        folder = tmp_path / str(rounds)
+        fb.save(session, folder)
+        session = fb.resume(folder, rounds=rounds)
+        session.start()
+        session.wait()
+    rest = " ".join(session.history.privacy_card().not_covered)
+    assert "resumed from the same files after round 1 and round 2" in rest
+
+
+def test_what_a_table_learns_from_its_rows_is_on_the_card(private: fb.Experiment) -> None:
+    frame = pd.DataFrame(
+        {
+            "age": [*range(39), None],
+            "town": ["Ulm", "Bonn", "Kiel", "Jena"] * 10,
+            "ill": ["yes", "no"] * 20,
+        }
+    )
+    experiment = private.replace(data=fb.Table(frame, target="ill"), partition=fb.IID(clients=2))
+    rest = card(experiment)["rest"]
+    for words in ("the levels of each category", "the medians", "the classes"):
+        assert words in rest
+    said = " ".join(experiment.cautions())
+    assert "ε does not cover the levels of each category" in said
+    plain = experiment.replace(privacy=fb.NoPrivacy())
+    assert "levels of each category" not in " ".join(plain.cautions())
+
+
+def test_units_that_occur_several_times_are_cautioned(private: fb.Experiment) -> None:
+    shared = private.replace(data=fb.Digits(), partition=fb.Population(clients=1000, samples=20))
+    assert "held by 13.9 clients" in " ".join(shared.cautions())
+    series = private.replace(data=fb.Traffic(), privacy=fb.ExampleLevelDP(), model=fb.Linear())
+    assert "part of up to 13 examples" in " ".join(series.cautions())
+    later = private.replace(data=fb.Arriving(data=fb.Traffic()), privacy=fb.ExampleLevelDP())
+    assert "part of up to 13 examples" in " ".join(later.cautions())
+    assert "part of up to" not in " ".join(series.replace(privacy=private.privacy).cautions())
 
 
 def test_epsilon_is_never_rounded_down(private: fb.Experiment) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from safetensors.torch import save_file
 import fedbench as fb
 from fedbench.channel.privacy import accounting
 from fedbench.channel.privacy.events import gaussian
+from fedbench.printed import report
 from fedbench.runs.store import StoreError
 
 
@@ -222,3 +225,55 @@ def test_a_state_without_its_mark_is_refused(saved: Path) -> None:
     save_file(state, path)
     with pytest.raises(StoreError, match="the checkpoint is damaged"):
         fb.resume(saved)
+
+
+class Unbounded(fb.ClientLevelDP):
+    """Releases that nothing is known about: each is accounted for as one without noise."""
+
+    def event(self, rate: float) -> Any:
+        return gaussian(rate, 0.0)
+
+
+def test_a_run_of_infinite_epsilon_says_so_and_goes_on(
+    private: fb.Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    privacy = Unbounded(noise_multiplier=1.0, delta=1e-2, noise_seed=1)
+    experiment = private.replace(privacy=privacy, rounds=2)
+    session = ran(experiment, tmp_path / "two")
+    summary = json.loads((tmp_path / "two" / "summary.json").read_text())
+    assert summary["epsilon"] == "inf"
+    report(session, tmp_path / "two")
+    assert "ε         ∞: no privacy, at δ = 0.01" in capsys.readouterr().out
+    assert "no privacy: ε is infinite" in session.history.privacy_card().statement
+    rest = fb.resume(tmp_path / "two", allow_imports=True, rounds=3)
+    rest.start()
+    assert rest.wait() == "done"
+    assert [row.epsilon for row in rest.history.rows] == [math.inf] * 3
+
+
+def test_a_run_saved_with_another_accounting_goes_on(
+    private: fb.Experiment, tmp_path: Path
+) -> None:
+    ran(private.replace(rounds=2), tmp_path / "two")
+    rewritten(tmp_path / "two", lambda epsilon: epsilon * 1.0001)
+    assert gone_on(tmp_path / "two", rounds=3).history.rows[0].epsilon > 0
+    ran(private.replace(rounds=2), tmp_path / "old")
+    rewritten(tmp_path / "old", lambda epsilon: None)  # infinity was once not written down
+    assert len(gone_on(tmp_path / "old", rounds=3).history.rows) == 3
+
+
+def rewritten(folder: Path, change: Any) -> None:
+    """Write the rounds with another ε, and their hash as the run that wrote them would have."""
+    path = folder / "rounds.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    text = "".join(json.dumps(row | {"epsilon": change(row["epsilon"])}) + "\n" for row in rows)
+    path.write_text(text)
+    state = folder / "checkpoint.safetensors"
+    with safe_open(state, framework="pt") as file:
+        about = json.loads(file.metadata()["fedbench"])
+        leaves = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    about["rounds"] = {
+        "bytes": len(text.encode()),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    save_file(leaves, state, metadata={"fedbench": json.dumps(about)})

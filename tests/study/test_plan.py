@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -113,3 +115,52 @@ def test_a_delta_that_promises_nothing_is_said() -> None:
         fb.plan(**KNOWN | {"delta": 0.01}, clients=100)
     )
     assert "caution" not in str(fb.plan(**KNOWN, clients=100))
+
+
+def _printed(text: str) -> dict[str, float]:
+    """The numbers of a plan as a person would copy them from its sentence."""
+    patterns = {
+        "epsilon": r"ε = ([^;, ]+)",
+        "noise_multiplier": r"noise z = ([^;, ]+)",
+        "rounds": r"([\d,]+) rounds",
+        "rate": r"rate ([^;, ]+)",
+        "delta": r"δ = ([^;, ]+)",
+    }
+    found = {}
+    for name, pattern in patterns.items():
+        match = re.search(pattern, text)
+        assert match is not None, text
+        found[name] = float(match[1].replace(",", ""))
+    return found
+
+
+def test_printed_noise_lasts_all_rounds() -> None:
+    printed = _printed(str(fb.plan(rate=0.05, rounds=300, epsilon=4, delta=1e-3)))
+    assert printed["noise_multiplier"] == 0.9949  # 0.99482…
+    assert accounting.epsilon(0.05, printed["noise_multiplier"], 300, 1e-3) <= 4
+
+
+def test_printed_numbers_hold_together_whatever_was_solved() -> None:
+    rng = np.random.default_rng(40)
+    names = ("noise_multiplier", "rounds", "rate", "delta", "epsilon")
+    for number in range(40):
+        known: dict[str, Any] = {
+            "rate": float(rng.uniform(0.01, 0.3)),
+            "noise_multiplier": float(rng.uniform(0.8, 3)),
+            "rounds": int(rng.integers(10, 500)),
+            "delta": float(10 ** rng.uniform(-8, -3)),
+        }
+        known["epsilon"] = accounting.epsilon(*known.values()) * 1.01
+        del known[names[number % 5]]
+        printed = _printed(str(fb.plan(**known)))
+        spent = accounting.epsilon(
+            printed["rate"], printed["noise_multiplier"], int(printed["rounds"]), printed["delta"]
+        )
+        assert spent <= printed["epsilon"], (known, printed)
+
+
+@pytest.mark.parametrize(("delta", "epsilon"), [(1.5e-14, 5.0)])
+def test_a_tiny_delta_is_found(delta: float, epsilon: float) -> None:
+    found = fb.plan(rate=0.01, noise_multiplier=1.0, rounds=1000, epsilon=epsilon)
+    assert found.delta == pytest.approx(delta, rel=0.05)
+    assert accounting.epsilon(0.01, 1.0, 1000, found.delta) <= epsilon

@@ -9,6 +9,7 @@ import numpy as np
 from fedbench.channel.privacy import ClientLevelDP, Private, accounting
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
+from fedbench.rounding import rounded_up
 from fedbench_widgets.design import why_fixed
 from fedbench_widgets.partition import PartitionMap
 
@@ -80,10 +81,13 @@ def privacy_hint(experiment: Experiment, rough: bool = False) -> str:
     simulated = f" {predictable if privacy.noise_seed is not None else 'Simulated.'}"
     if privacy.epsilon is not None and spent > privacy.epsilon * (1 + 1e-9):
         return (
-            f"Noise z = {noise:.3g} would spend {name} {spent:.3g} in {rounds} rounds; the run "
-            f"stops before it passes {privacy.epsilon:g}.{simulated}"
+            f"Noise z = {rounded_up(noise, 3)} would spend {name} {rounded_up(spent, 3)} in "
+            f"{rounds} rounds; the run stops before it passes {privacy.epsilon:g}.{simulated}"
         )
-    return f"Noise z = {noise:.3g}: {name} reaches {spent:.3g} at round {rounds}.{simulated}"
+    return (
+        f"Noise z = {rounded_up(noise, 3)}: {name} reaches {rounded_up(spent, 3)} at round "
+        f"{rounds}.{simulated}"
+    )
 
 
 def crowd_hint(experiment: Experiment) -> str:
@@ -118,13 +122,14 @@ def _rough_hint(experiment: Experiment, privacy: Private) -> str:
         assert privacy.epsilon is not None
         noise = accounting.rough_noise_multiplier(releases, privacy.epsilon, delta, kind)
         return (
-            f"Noise z ≈ {noise:.2g}: {privacy.level} ε reaches {privacy.epsilon:.3g} at round "
+            f"Noise z ≈ {rounded_up(noise, 2)}: {privacy.level} ε reaches "
+            f"{rounded_up(privacy.epsilon, 3)} at round "
             f"{experiment.rounds}."
         )
     spent = accounting.rough_epsilon(releases, noise, delta, kind)
     return (
-        f"Noise z = {noise:.3g}: {privacy.level} ε reaches ≈ {spent:.2g} at round "
-        f"{experiment.rounds}."
+        f"Noise z = {rounded_up(noise, 3)}: {privacy.level} ε reaches ≈ {rounded_up(spent, 2)} at "
+        f"round {experiment.rounds}."
     )
 
 

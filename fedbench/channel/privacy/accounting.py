@@ -7,7 +7,8 @@ upper bound, close to the true one for every δ (see `fedbench.channel.privacy.l
 than all others, within 1e-3. Gaussian mechanisms without sampling are exact (Balle and Wang 2018,
 arXiv:1805.06530).
 
-Neighbours differ by the addition or removal of one unit. The unit (client or example) and the
+Between neighbours the contribution of one unit is what it is, or nothing; how many units there are
+is public. The unit (client or example) and the
 clipping norm belong to the caller: the noise has standard deviation `noise_multiplier` times the
 clipping norm, on the sum. All functions are pure, cached and safe to call from several threads.
 """

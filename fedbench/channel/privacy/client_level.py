@@ -22,20 +22,23 @@ WITHIN = "clipping.within"  # a leaf of its own: whether a client's update was w
 
 
 class ClientLevelDP(Private):
-    """Differential privacy for everything that one client holds (DP-FedAvg).
+    """Differential privacy for all updates of a client (DP-FedAvg).
 
     Each update is clipped to norm C, the sum gets Gaussian noise of standard deviation zC once, and
-    is divided by the expected cohort. Source: McMahan et al. 2018 (arXiv:1710.06963). Neighbouring
-    federations differ by one client (add or remove). Where clients do not take part independently
-    of each other, nothing is gained by sampling: each pays for its own rounds, and neighbours
-    differ in whether a client's updates are nothing. The noise is floating-point: a simulation.
+    is divided by the expected cohort. Source: McMahan et al. 2018 (arXiv:1710.06963). In
+    neighbouring federations one client's updates are what they are, or nothing; the number of
+    clients, which the divisor shows, is public. Where clients do not take part independently of
+    each other, nothing is gained by sampling: each pays for its own rounds. The noise is
+    floating-point: a simulation.
     """
 
     display: ClassVar[str] = "Client-level DP"
 
     unit: ClassVar[str] = "client"
     level: ClassVar[str] = "client-level"
-    neighbours: ClassVar[str] = "all that one client holds is there or not"
+    neighbours: ClassVar[str] = (
+        "one client's updates are what they are, or nothing; the number of clients is public"
+    )
 
     clipping: Annotated[
         Clipping, Field(title="Clipping", description="how updates are clipped to norm C")

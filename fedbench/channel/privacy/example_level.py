@@ -19,15 +19,18 @@ class ExampleLevelDP(Private):
     standard deviation zC, and is divided by the expected batch. Each example is in each batch with
     probability batch / samples, independently. Every client has an ε by its own rate and steps, and
     the largest is reported; sizes of clients count as public. Source: Abadi et al. 2016.
-    Neighbouring data sets differ by one example (add or remove). The noise is floating-point: a
-    simulation.
+    In neighbouring data sets one example's gradients are what they are, or nothing. The noise is
+    floating-point: a simulation.
     """
 
     display: ClassVar[str] = "Example-level DP"
 
     unit: ClassVar[str] = "example"
     level: ClassVar[str] = "example-level"
-    neighbours: ClassVar[str] = "one example of one client is there or not"
+    neighbours: ClassVar[str] = (
+        "one example's gradients are what they are, or nothing; how many examples each client has "
+        "is public"
+    )
     alone: ClassVar[bool] = True
 
     def batches(self, round: int, client: int) -> np.random.Generator:

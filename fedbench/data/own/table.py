@@ -148,6 +148,24 @@ class Table(RandomSplit, Timed):
             return error.field, str(error)
         return None
 
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Return what is computed from the rows before any noise."""
+        return (*super().fitted, "the medians that fill missing numbers", *self.exposed)
+
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """Return what a single row can change visibly: it decides the shape of the model."""
+        facts = self.facts
+        found = []
+        if any(each.role == "category" for each in facts.columns):
+            found.append("the levels of each category")
+        if facts.lacking:
+            found.append("which columns have missing cells")
+        if facts.task == "classification":
+            found.append("the classes")
+        return tuple(found)
+
     def cautions(self) -> tuple[str, ...]:
         """Return what was left out, filled in or looks like a leak."""
         return self.facts.cautions

@@ -84,6 +84,7 @@ class BeijingAir(TimeSplit):
     shape: ClassVar[tuple[int, ...]] = (
         LAGS + len(POLLUTANTS) + len(WEATHER) + len(WIND) + len(CALENDAR),
     )
+    overlap: ClassVar[int] = LAGS + 1
     files: ClassVar[tuple[File, ...]] = (
         _file(
             "Aotizhongxin",

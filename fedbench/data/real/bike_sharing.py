@@ -49,6 +49,7 @@ class BikeSharing(TimeSplit):
 
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (len(LAGS) + len(MEASURED) + len(CALENDAR) + len(WEATHER),)
+    overlap: ClassVar[int] = len(LAGS) + 1
     files: ClassVar[tuple[File, ...]] = (
         File(
             "bike-sharing/hour.csv",

@@ -144,6 +144,11 @@ class CMAPSS(GivenSplit):
         """Return that there are four fleets; the training engines are clients too."""
         return {"fleet": len(FLEETS), "engine": sum(train for train, _ in ENGINES)}
 
+    @property
+    def overlap(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return how many examples average a flight."""
+        return self.window
+
     def table(self) -> Raw:
         """Return 51 features of each training flight and of each test engine's last flight."""
         import pandas as pd

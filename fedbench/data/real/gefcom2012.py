@@ -55,6 +55,7 @@ class GEFCom2012(Relative):
 
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (LAGS + len(CALENDAR) + 1 + STATIONS + 1,)
+    overlap: ClassVar[int] = ZONES  # a temperature is part of an example of each zone
     relative: ClassVar[int] = LAGS
     files: ClassVar[tuple[File, ...]] = (
         _file(

@@ -48,6 +48,11 @@ class Idx(GivenSplit, family=True):
         y = np.concatenate(classes).astype(np.int64)
         return Raw(self.card(), x, y, held=np.arange(TRAIN + TEST) >= TRAIN)
 
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Return what is computed from the rows before any noise: nothing."""
+        return ()
+
     def prepare(self, raw: Raw, held: NDArray[np.bool_]) -> Features:
         """Return the pixels as they are."""
         return raw.x

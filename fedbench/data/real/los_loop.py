@@ -32,6 +32,7 @@ class LosLoop(TimeSplit):
 
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (PAST + 2,)
+    overlap: ClassVar[int] = PAST + 1  # as one of the speeds before, or the one to predict
     files: ClassVar[tuple[File, ...]] = (
         File(
             "los-loop/los_speed.csv",

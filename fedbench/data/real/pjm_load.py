@@ -47,6 +47,7 @@ class PJMLoad(Relative):
 
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (LAGS + len(CALENDAR),)
+    overlap: ClassVar[int] = LAGS + 1
     relative: ClassVar[int] = LAGS
     files: ClassVar[tuple[File, ...]] = (
         _file("AEP", 3395509, "109d122f7b485555c609eecdec2cd5a03172e0a08acd358d863acc93eb452585"),

@@ -57,6 +57,11 @@ class TinyShakespeare(GivenSplit):
     ] = 8
 
     @property
+    def overlap(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return how many rows a character may be part of, as one to read or to predict."""
+        return -(-(LENGTH + 1) // self.stride)
+
+    @property
     def natural(self) -> Mapping[str, int]:
         """Return how many speakers there are."""
         return {"speaker": KEPT}

@@ -44,6 +44,7 @@ class Traffic(World, TimeSplit):
     stream: ClassVar[int] = 5
     task: ClassVar[Task] = "regression"
     shape: ClassVar[tuple[int, ...]] = (PAST + 2,)
+    overlap: ClassVar[int] = PAST + 1  # as one of the speeds before, or the one to predict
     operators: Annotated[
         int,
         Field(

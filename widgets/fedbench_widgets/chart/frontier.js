@@ -5,7 +5,7 @@ import { Axes } from "./axes.js";
 import { Pool, fit, html, set, svg } from "./dom.js";
 import { fold, short, spread } from "./labels.js";
 import { epsilon, epsilonDomain, isNumber, isPrivate, pareto, pickBest, valueDomain } from "./pareto.js";
-import { linear, log, logTicks, number, tick, ticks } from "./scale.js";
+import { linear, log, logTicks, tick, ticks, upward } from "./scale.js";
 import { Words } from "./words.js";
 
 /** @typedef {import("./scale.js").Scale} Scale */
@@ -253,7 +253,7 @@ function stairs(points, x, y) {
 /** @param {Point} point @param {FrontierDrawing} drawing */
 function describe(point, drawing) {
   const { cost, format } = drawing;
-  const lines = [`${format(point.value)} at ${cost} ${number(point.epsilon)}`];
+  const lines = [`${format(point.value)} at ${cost} ${upward(point.epsilon)}`];
   if (isNumber(point.personal)) lines.push(`own models ${format(point.personal)}`);
   lines.push(point.label);
   if (point.rounds) lines.push(`${point.rounds} rounds`);

@@ -153,6 +153,21 @@ export function number(value, digits = 3) {
 }
 
 /**
+ * An ε as `number` writes it, but rounded up: never less than it is.
+ * @param {number | null | undefined} value
+ */
+export function upward(value) {
+  if (value === null || value === undefined || !Number.isFinite(value) || value <= 0) {
+    return number(value);
+  }
+  const exponent = Math.floor(Math.log10(value));
+  const places = value < 1e-3 || value >= 1e6 ? 1 - exponent : Math.min(2 - exponent, 4);
+  const unit = 10 ** -places;
+  // what binary fractions add to a decimal one is no reason for another digit
+  return number(tidy(Math.ceil((value / unit) * (1 - 1e-7)) * unit));
+}
+
+/**
  * With an exponent, as δ is written: 1e-5.
  * @param {number} value
  */

@@ -1,7 +1,7 @@
 // @ts-check
 /** Runs as the rows of a table: its columns, their order and their words. Runs in node as well. */
 
-import { bytes, duration, number, percent, power } from "../chart/scale.js";
+import { bytes, duration, number, percent, power, upward } from "../chart/scale.js";
 import { inline, minimizes } from "./table.js";
 
 /**
@@ -210,7 +210,7 @@ function measured(row, value) {
 /** @param {Row} row @param {boolean} named whether the column's title says the unit */
 function spent(row, named) {
   if (row.epsilon === null) return "–";
-  const value = number(row.epsilon);
+  const value = upward(row.epsilon);
   return named ? value : `${value} ${row.unit}`;
 }
 

@@ -2,7 +2,7 @@
 /** What each live chart draws, as plain data made from the table. Runs in node as well. */
 
 import { short } from "../chart/labels.js";
-import { number, percent, percentTick, tick } from "../chart/scale.js";
+import { number, percent, percentTick, tick, upward } from "../chart/scale.js";
 import { COLUMN, place } from "./axis.js";
 import { inline } from "./table.js";
 
@@ -177,7 +177,7 @@ export function epsilon(table, axis, kind) {
   const { budget, unit, epsilon_plan: plan } = table.info;
   const name = epsilonName(unit);
   const spent = table.column("epsilon") ?? NONE;
-  const latest = table.rows > 0 ? number(table.last("epsilon")) : "";
+  const latest = table.rows > 0 ? upward(table.last("epsilon")) : "";
   /** @type {Series[]} */
   const series = [
     {
@@ -204,7 +204,7 @@ export function epsilon(table, axis, kind) {
     yTick: tick,
     series,
     levels,
-    read: (row) => [`${name} ${number(table.at("epsilon", row))}`],
+    read: (row) => [`${name} ${upward(table.at("epsilon", row))}`],
   };
 }
 
@@ -249,7 +249,7 @@ export function sentence(table, kind, row) {
   if (table.column("p10") && table.column("p90")) parts.push(spread(table, row));
   if (table.column("loss")) parts.push(`loss ${number(table.at("loss", row))}`);
   if (table.column("epsilon")) {
-    parts.push(`${epsilonName(table.info.unit)} ${number(table.at("epsilon", row))}`);
+    parts.push(`${epsilonName(table.info.unit)} ${upward(table.at("epsilon", row))}`);
   }
   if (table.column("update_norm")) parts.push(`norm ${number(table.at("update_norm", row))}`);
   return `${place(kind, table, row)}: ${[...parts, ...table.turned(row)].join(" · ")}`;

@@ -3,7 +3,7 @@
 
 import { html, set, text } from "../chart/dom.js";
 import { lifetime } from "../chart/model.js";
-import { bytes, duration, number, power, tick } from "../chart/scale.js";
+import { bytes, duration, power, tick, upward } from "../chart/scale.js";
 import { MEANING as PANEL } from "../panel/meaning.js";
 import { explain } from "../help/help.js";
 import { about, rove } from "../help/marks.js";
@@ -121,7 +121,7 @@ export function chips(status) {
     /** @type {[string, boolean][]} */
     const spent = [
       [status.unit ? `${status.unit} ε ` : "ε ", false],
-      [status.epsilon === null ? "0" : number(status.epsilon), true],
+      [upward(status.epsilon ?? (status.round > 0 ? Infinity : 0)), true],
     ];
     if (status.budget !== null) spent.push([` of ${tick(status.budget)}`, false]);
     if (status.delta !== null) spent.push([` · δ ${power(status.delta)}`, false]);
