@@ -102,7 +102,7 @@ class Arriving(Source):
     @property
     def ranked(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return whether the data tell of a rare event."""
-        return self.data.ranked
+        return self.data.rare
 
     @property
     def overlap(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]

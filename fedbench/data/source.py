@@ -136,9 +136,14 @@ class Source(Part, family=True):
     task: ClassVar[Task]
     shape: ClassVar[tuple[int, ...]]
     vocabulary: ClassVar[tuple[int, ...]] = ()
-    ranked: ClassVar[bool] = False
+    ranked: ClassVar[bool]
     files: ClassVar[tuple[File, ...]] = ()
     overlap: ClassVar[int] = 1
+
+    @property
+    def rare(self) -> bool:
+        """Return whether models are judged by how they rank rows, because one class is rare."""
+        return bool(getattr(self, "ranked", False))
 
     @abstractmethod
     def table(self) -> Raw:
@@ -361,7 +366,7 @@ def measured(source: Source, raw: Raw, unknown: NDArray[np.bool_]) -> Measured:
 
     Units and scales are learnt from the rows that are not `unknown`, bool[N].
     """
-    card = replace(raw.card, ranked=source.ranked)
+    card = replace(raw.card, ranked=source.rare)
     with attributed(f"data: {type(source).__name__}"):
         x, y = source.prepare(raw, unknown), source.targets(raw, unknown)
     check_prepared(source, card, x, y, len(raw.y))

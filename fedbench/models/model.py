@@ -31,7 +31,8 @@ _borrowing = threading.Lock()
 
 def metrics_of(data: Card | Source) -> dict[str, bool]:
     """Return the metrics of a data set, the first to be shown first, and whether more is better."""
-    return RANKED if data.ranked else METRICS[data.task]
+    rare = data.rare if isinstance(data, Source) else data.ranked
+    return RANKED if rare else METRICS[data.task]
 
 
 @contextmanager

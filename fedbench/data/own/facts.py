@@ -1,66 +1,58 @@
-"""What the columns of a table are taken for, and what is odd about them."""
+"""A table as it was understood: what its columns are taken for, and what is odd about them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fedbench.data.card import Task
-from fedbench.data.own.cells import (
-    gaps,
-    holds_numbers,
-    is_date,
-    is_number,
-    moments,
-    numbers,
-    row_of,
-    shown,
-    texts,
-)
-from fedbench.data.own.reading import TableError
+from fedbench.data.own import checks
+from fedbench.data.own.cells import gaps, is_number, moments, numbers, row_of, shown, texts
+from fedbench.data.own.doubts import Doubt, TableError
+from fedbench.data.own.layout import NUMBER
+from fedbench.data.own.reading import Reading
+from fedbench.data.own.roles import LARGEST, ColumnFacts, Reader, Role, column_facts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Role = Literal["target", "client", "time", "unit", "number", "category", "left out"]
-MOST_LEVELS = 50  # of a category; with more the rarest are one
 FEW = 20  # different whole numbers up to which a target is one of classes
-UNIQUE = 0.9  # different values a row, from which on text is a name and not a category
-LEAK = 0.999  # correlation with the target that is too good
-EXAMPLES, FIRST = 3, 1000  # different values of the first rows are shown
 MOST_CLASSES = 1000
-OTHER, MISSING = "other", "missing"
-
-
-@dataclass(frozen=True)
-class ColumnFacts:
-    """One column: its role and the reason for it, and its content. Names are untrusted text."""
-
-    name: str
-    role: Role
-    missing: int
-    distinct: int
-    examples: tuple[str, ...]
-    levels: tuple[str, ...] = ()
-    why: str = ""
-    told: int = 0  # how many of the levels are texts of the table; the others gather the rest
+RARE = 0.1  # of the rows, up to which the rarer of two classes is a rare event
+WIDTH = 100  # of a line of text
 
 
 @dataclass(frozen=True)
 class TableFacts:
-    """How a table was read: rows, columns, task and remarks."""
+    """A table as it was understood: rows, columns, task and what one should know beforehand.
+
+    `doubts` say what is odd. `cautions` are their texts, with the cells that they quote, for the
+    console; `public_cautions` are the same without cells, for what is kept in a notebook.
+    """
 
     rows: int
     task: Task
     classes: tuple[str, ...]
     columns: tuple[ColumnFacts, ...]
-    cautions: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     untold: int = 0  # rows without a target, which are left out
     clients: tuple[str, ...] = ()
     lacking: tuple[str, ...] = field(default=())  # numbers with missing cells
+    ranked: bool = False  # whether one of two classes is rare, or was said to be
+    spans: tuple[tuple[float, float], ...] = ()  # first and last row of each client, by time
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Return what is odd, with the cells that show it."""
+        return tuple(each.text for each in self.doubts)
+
+    @property
+    def public_cautions(self) -> tuple[str, ...]:
+        """Return what is odd, without any cell of the table."""
+        return tuple(each.public for each in self.doubts)
 
     def frame(self) -> pd.DataFrame:
         """Return one row a column: role, reason, missing and distinct values, examples."""
@@ -79,10 +71,30 @@ class TableFacts:
         ]
         return pd.DataFrame(rows).set_index("column")
 
+    def __repr__(self) -> str:
+        """Return a few lines: what is predicted, each column, and what is odd."""
+        target = next(each.name for each in self.columns if each.role == "target")
+        goal = f"one of {len(self.classes)} classes" if self.classes else "a number"
+        by = next((f" by {each.name!r}" for each in self.columns if each.role == "client"), "")
+        clients = f", {len(self.clients)} clients{by}" if self.clients else ""
+        ranked = ", judged by AUC first" if self.ranked else ""
+        wide = max(len(each.name) for each in self.columns[:WIDTH])
+        lines = [
+            f"{self.rows:,} rows, {len(self.columns)} columns{clients}; "
+            f"{target!r} is {goal}{ranked}"
+        ]
+        for each in self.columns[:WIDTH]:
+            gap = f", {each.missing:,} missing" if each.missing else ""
+            line = f"  {each.name:<{wide}}  {each.role:<8}  {each.why}{gap}: "
+            lines.append((line + ", ".join(each.examples))[: WIDTH + wide])
+        if len(self.columns) > WIDTH:
+            lines.append(f"  and {len(self.columns) - WIDTH} more columns")
+        return "\n".join([*lines, *(f"! {each}" for each in self.cautions)])
+
 
 @dataclass(frozen=True)
 class Asked:
-    """The roles set by a person; an empty text sets none."""
+    """What a person said of the columns; an empty text says nothing."""
 
     target: str
     client: str = ""
@@ -90,6 +102,9 @@ class Asked:
     unit: str = ""
     ignore: tuple[str, ...] = ()
     task: Task = "classification"
+    ranked: bool | None = None
+    header: bool | None = None
+    reader: Reader = field(default_factory=Reader)
 
     @property
     def named(self) -> dict[str, Role]:
@@ -100,82 +115,85 @@ class Asked:
         return {name: role for name, role in asked.items() if name}
 
 
-def understand(frame: pd.DataFrame, asked: Asked) -> TableFacts:
+def understand(reading: Reading, asked: Asked) -> TableFacts:
     """Return what each column is taken for. Raises TableError that names the setting at fault."""
-    frame = _sound(frame, asked).reset_index(drop=True)  # rows are counted as they stand
+    frame = _sound(reading.frame, asked)
     told = ~gaps(frame[asked.target])
     untold = int(np.count_nonzero(~told))
     known: Any = frame.loc[told]  # its columns are Series, which the stubs of pandas do not know
-    task, classes = _target(known[asked.target], asked)
-    cautions = [] if not untold else [f"{untold} rows without {asked.target!r} are dropped"]
-    columns = []
-    for name in frame.columns:
-        role = asked.named.get(name)
-        facts = _column(known[name], name, role)
-        columns.append(facts)
-        if facts.role == "left out" and role is None:
-            cautions.append(f"{name!r} is not used: {facts.why}")
-    features = [each for each in columns if each.role in ("number", "category")]
-    if not features:
+    doubts = [*reading.doubts, *_names_like_data(known, asked)]
+    if untold:
+        doubts.append(Doubt(f"{untold} rows without {asked.target!r} are dropped"))
+    task, classes, ranked, found = _target(known[asked.target], asked)
+    doubts += found
+    columns = [
+        column_facts(asked.reader, known[name], name, asked.named.get(name), frame[name])
+        for name in known.columns
+    ]
+    doubts += [doubt for each in columns for doubt in each.doubts]
+    numeric = [each.name for each in columns if each.role == "number"]
+    rest = [each.name for each in columns if each.role == "category"]
+    if not numeric and not rest:
         raise TableError("path", "no column is left to learn from")
-    cautions += _leaks(known, features, asked.target, task)
-    lacking = tuple(c.name for c in features if c.role == "number" and c.missing)
+    doubts += checks.leaks(known, numeric, rest, asked.target, task)
+    doubts += checks.copied_columns(known, numeric, rest)
+    lacking = [each for each in columns if each.role == "number" and _lacks(known, each, asked)]
     if lacking:
-        few = ", ".join(map(repr, lacking[:5])) + ("…" if len(lacking) > 5 else "")
-        cautions.append(
-            "missing numbers are filled with the median of the training rows, and an extra "
-            f"column marks where they were missing: {few}"
-        )
-    clients: tuple[str, ...] = ()
-    if asked.client:
-        _whole(known[asked.client], asked.client, "client", "who holds them")
-        clients = tuple(sorted(texts(known[asked.client]).unique(), key=_order))
-    if asked.unit:
-        _whole(known[asked.unit], asked.unit, "unit", "what they belong to")
-        if known[asked.unit].nunique() == 1:
-            raise TableError(
-                "unit",
-                (f"{asked.unit!r} is the same in every row, so there is nothing to keep together"),
+        few = ", ".join(f"{each.name!r} ({_lacks(known, each, asked):,})" for each in lacking[:5])
+        few += "…" if len(lacking) > 5 else ""
+        doubts.append(
+            Doubt(
+                f"missing numbers are filled with the median of the training rows, and an extra "
+                f"column marks where they were missing: {few}"
             )
-    if asked.time:
-        moments(known[asked.time], asked.time)
-    if doubled := _copies(known, columns):
-        cautions.append(
-            f"{doubled} rows are duplicates of others: some will be both trained on and tested"
         )
+    clients, spans, found = _holders(known, asked)
+    doubts += found
+    telling = [each.name for each in sorted(columns, key=lambda each: -each.distinct)[:3]]
+    doubts += checks.copied_rows(known, telling)
     return TableFacts(
-        len(known), task, classes, tuple(columns), tuple(cautions), untold, clients, lacking
+        *(len(known), task, classes, tuple(columns), tuple(doubts), untold, clients),
+        *(tuple(each.name for each in lacking), ranked, spans),
     )
 
 
-def likely_task(column: pd.Series) -> Task:
-    """Return what is told of a target: classes, unless it holds numbers of many values."""
+def likely_task(column: pd.Series, reader: Reader, name: str) -> Task:
+    """Return what is predicted of a target: classes, unless it holds numbers of many values."""
     try:
-        if not holds_numbers(column, "", "target"):
+        if not reader.as_number(column, name, "target"):
             return "classification"
     except TableError:  # it will be said when the table is looked at
         return "regression"
-    values: Any = numbers(column).dropna().unique()
+    values = numbers(column, reader.notation)
+    values = np.unique(values[~np.isnan(values)])
     few = len(values) <= min(FEW, len(column) / 2)
     return "classification" if few and bool((values % 1 == 0).all()) else "regression"
 
 
-def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+def _lacks(known: Any, each: ColumnFacts, asked: Asked) -> int:
+    """Return how many cells of a column of numbers are none."""
+    if each.name in asked.reader.numbers:
+        return int(np.isnan(numbers(known[each.name], asked.reader.notation)).sum())
+    return each.missing
 
-    names = [str(name).strip() for name in frame.columns]
-    doubled = {name for name in names if names.count(name) > 1}
+
+def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    names = [str(name) for name in frame.columns]
+    doubled = (
+        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
+    )
     if doubled:
         what = ", ".join(map(repr, sorted(doubled)))
         raise TableError("path", f"several columns are called {what}; each needs its own name")
-    frame = frame.set_axis(names, axis=1)
     if not asked.target:
         raise TableError("target", f"choose the column to predict: {_listed(names)}")
     for setting, name in (
-        ("target", asked.target),
-        ("client", asked.client),
-        ("time", asked.time),
-        ("unit", asked.unit),
+        *(("target", asked.target), ("client", asked.client)),
+        *(("time", asked.time), ("unit", asked.unit)),
         *(("ignore", each) for each in asked.ignore),
+        *(("numbers", each) for each in asked.reader.numbers),
+        *(("categories", each) for each in asked.reader.categories),
+        *(("missing_values", name) for name in asked.reader.notation.columns),
     ):
         if name and name not in names:
             raise TableError(setting, f"there is no column {name!r}; there are {_listed(names)}")
@@ -186,6 +204,9 @@ def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
                 "target" if name == asked.target else "ignore" if name in asked.ignore else "unit",
                 f"{name!r} has two roles; choose one",
             )
+    for name in asked.reader.numbers:
+        if name in asked.reader.categories:
+            raise TableError("numbers", f"{name!r} cannot be a number and a category at once")
     for name in names:
         if name not in asked.ignore and gaps(frame[name]).all():
             raise TableError(
@@ -195,111 +216,162 @@ def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     return frame
 
 
-def _target(column: Any, asked: Asked) -> tuple[Task, tuple[str, ...]]:
-    name = asked.target
-    numeric = holds_numbers(column, name, "target")
+def _names_like_data(known: Any, asked: Asked) -> list[Doubt]:
+    """Return a doubt where columns are called as if a row of data had become their names."""
+    if asked.header is not None:
+        return []
+    odd = [name for name in known.columns if NUMBER.fullmatch(name) and is_number(known[name])]
+    # numbered columns are usual, and of those that were given no names
+    if (
+        not odd
+        or odd
+        == [str(k) for k in range(int(float(odd[0])) if odd[0].isdigit() else 0, 10**6)][: len(odd)]
+    ):
+        return []
+    cells = tuple(map(repr, odd[:3]))
+    return [
+        Doubt(
+            f"{len(odd)} columns have numbers for names ({', '.join(cells)}): if the first row of "
+            "data became the names, read the file with header=None; else pass header=True",
+            cells,
+        )
+    ]
+
+
+def _target(column: Any, asked: Asked) -> tuple[Task, tuple[str, ...], bool, list[Doubt]]:
+    name, reader = asked.target, asked.reader
+    numeric = reader.as_number(column, name, "target")
+    distinct = column.nunique()
     if asked.task == "regression":
-        bad = ~np.isfinite(numbers(column).to_numpy())
+        if asked.ranked:
+            raise TableError("ranked", "only two classes can be ranked, and the target is a number")
+        values = numbers(column, reader.notation)
+        bad = ~(np.abs(values) <= LARGEST)
         if bad.any():
+            cell = shown(column[bad].iloc[0])
             raise TableError(
                 "task",
-                f"{name!r} is {shown(column[bad].iloc[0])} in row {row_of(column, bad)}, which "
-                "is not a number; a regression predicts numbers",
+                f"{name!r} is {cell} in row {row_of(column, bad)}, which is not "
+                "a number; a regression predicts numbers: set task = 'classification', or correct "
+                "that cell",
+                cell,
             )
-        if column.nunique() == 1:
-            raise TableError("target", f"{name!r} is {shown(column.iloc[0])} in every row")
-        return "regression", ()
-    found = sorted(texts(column).unique(), key=_order)
+        if distinct == 1:
+            raise TableError("target", f"{name!r} has the same value in every row")
+        doubts = checks.number_doubts(name, values, whole=False)
+        if distinct <= FEW:
+            doubts.append(
+                Doubt(
+                    f"{name!r} has {distinct} different values and is predicted as a number; pass "
+                    "task='classification' if they are classes"
+                )
+            )
+        return "regression", (), False, doubts
+    counts = {str(key): int(n) for key, n in texts(column).value_counts().items()}
+    found = sorted(counts, key=_order)
     if len(found) == 1:
         raise TableError("target", f"{name!r} is {found[0]!r} in every row: one class only")
+    remedy = "; for numbers set task = 'regression'" if numeric else ""
     if len(found) > MOST_CLASSES:
-        remedy = "; for numbers set task = 'regression'" if numeric else ""
         raise TableError(
             "target", f"{name!r} has {len(found):,} different values; these are not classes{remedy}"
         )
-    return "classification", tuple(found)
-
-
-def _column(column: pd.Series, name: str, asked: Role | None) -> ColumnFacts:
-    present = column.dropna()
-    distinct = int(present.nunique())
-    missing = len(column) - len(present)
-    examples = tuple(shown(value) for value in present.head(FIRST).unique()[:EXAMPLES])
-
-    def facts(role: Role, why: str, levels: Sequence[str] = (), told: int = 0) -> ColumnFacts:
-        return ColumnFacts(name, role, missing, distinct, examples, tuple(levels), why, told)
-
-    if asked is not None:
-        return facts(asked, "as asked")
-    if distinct == 0:
-        return facts("left out", "it has no value where the target has one")
-    if distinct == 1 and not missing:
-        return facts("left out", f"it is {examples[0]} in every row")
-    if not is_number(column) and is_date(column):
-        return facts(
-            "left out",
-            ("dates are not used as features; set its role to time, or convert it to numbers"),
+    if len(found) == len(column) > 2:
+        raise TableError(
+            "target", f"{name!r} has another value in every row; these are not classes{remedy}"
         )
-    if holds_numbers(column, name, "path"):
-        values = numbers(column).to_numpy()
-        infinite = np.isinf(values)
-        if infinite.any():
-            raise TableError(
-                "path",
-                f"{name!r} is infinite in row {row_of(column, infinite)}; mend or empty that cell",
+    doubts = checks.class_doubts(name, counts)
+    if numeric and len(found) > 2:
+        doubts.append(
+            Doubt(
+                f"{name!r} holds {len(found)} different numbers, which are taken for classes; pass "
+                "task='regression' to predict a number"
             )
-        if len(values) > 2 and values[0] in (0, 1) and (np.diff(values) == 1).all():
-            return facts("left out", "it only numbers the rows")
-        return facts("number", f"numbers, {distinct} different")
-    if distinct > MOST_LEVELS and distinct > UNIQUE * len(present):
-        return facts("left out", "looks like an ID: almost every value is different")
-    counts = texts(present).value_counts()
-    # by how common they are, then by name: the same whatever the order of rows
-    common = sorted(counts.index, key=lambda level: (-counts[level], level))
-    many = len(common) > MOST_LEVELS
-    levels = sorted(common[: MOST_LEVELS - 1] if many else common)
-    rest = [*([OTHER] if many else []), *([MISSING] if missing else [])]
-    why = f"{len(common)} different texts"
-    if many:
-        why += f"; all but the {MOST_LEVELS - 1} most common count as {OTHER!r}"
-    return facts("category", why, [*levels, *rest], len(levels))
+        )
+    ranked, more = _ranked(name, counts, asked.ranked)
+    return "classification", tuple(found), ranked, doubts + more
 
 
-def _leaks(frame: Any, features: Sequence[ColumnFacts], target: str, task: Task) -> list[str]:
-    """Return a sentence for each column that tells the target by itself."""
-    codes = texts(frame[target]).factorize()[0] if task == "classification" else None
-    y = numbers(frame[target]).to_numpy() if codes is None else codes.astype(np.float64)
+def _ranked(name: str, counts: dict[str, int], asked: bool | None) -> tuple[bool, list[Doubt]]:
+    if len(counts) != 2:
+        if asked:
+            raise TableError(
+                "ranked", f"only two classes can be ranked, and {name!r} has {len(counts)}"
+            )
+        return False, []
+    rare = min(counts, key=lambda each: counts[each])
+    share = counts[rare] / sum(counts.values())
+    if share > RARE:
+        return bool(asked), []
+    if asked is False:
+        why = f"to predict the other always is right in {1 - share:.1%}"
+    else:
+        why = "so AUC is shown first; pass ranked=False to show accuracy first"
+    return asked is not False, [Doubt(f"only {share:.1%} of rows have {name!r} = {rare!r}, {why}")]
+
+
+Holders = tuple[tuple[str, ...], tuple[tuple[float, float], ...], list[Doubt]]
+
+
+def _holders(known: Any, asked: Asked) -> Holders:
+    """Return the clients, when each was seen, and what is odd about them, times and units."""
+    clients: tuple[str, ...] = ()
+    doubts: list[Doubt] = []
+    if asked.client:
+        _whole(known[asked.client], asked.client, "client", "who holds them")
+        clients = tuple(sorted(texts(known[asked.client]).unique(), key=_order))
+        doubts += checks.same_but_for_case(asked.client, clients)
+        if len(clients) == 1:
+            doubts.append(Doubt(f"{asked.client!r} is the same in every row: one client"))
+    if asked.unit:
+        _whole(known[asked.unit], asked.unit, "unit", "what they belong to")
+        if known[asked.unit].nunique() == 1:
+            raise TableError(
+                "unit",
+                f"{asked.unit!r} is the same in every row, so there is nothing to keep together",
+            )
+    if not asked.time:
+        return clients, (), doubts
+    when = moments(known[asked.time], asked.time)
+    doubts += checks.time_doubts(asked.time, when)
+    if not clients:
+        return clients, (), doubts
+    rank = np.searchsorted(np.sort(when), when) / len(when)
+    codes = (
+        texts(known[asked.client]).astype("category").cat.set_categories(list(clients)).cat.codes
+    )
+    first, last = np.full(len(clients), np.inf), np.full(len(clients), -np.inf)
+    np.minimum.at(first, codes, rank)
+    np.maximum.at(last, codes, rank)
+    return clients, tuple(zip(first.tolist(), last.tolist(), strict=True)), doubts
+
+
+def late_and_early(facts: TableFacts, fraction: float) -> tuple[Doubt, ...]:
+    """Return a doubt where clients were seen only in the latest share of rows, or never there."""
+    late = [
+        c
+        for c, (first, _) in zip(facts.clients, facts.spans, strict=False)
+        if first >= 1 - fraction
+    ]
+    early = [
+        c for c, (_, last) in zip(facts.clients, facts.spans, strict=False) if last < 1 - fraction
+    ]
     found = []
-    for each in features:
-        column = frame[each.name]
-        if each.role == "number":
-            x = numbers(column).to_numpy()
-            x = x - np.nanmean(x)  # large numbers that differ little
-            known = ~np.isnan(x)
-            tells = x[known].std() > 0 and y[known].std() > 0
-            if tells and abs(np.corrcoef(x[known], y[known])[0, 1]) > LEAK:
-                found.append(_leak(each.name, target))
-        elif codes is not None:
-            levels = texts(column).fillna(MISSING).factorize()[0]
-            table = np.zeros((levels.max() + 1, codes.max() + 1))
-            np.add.at(table, (levels, codes), 1)
-            sure = table.max(axis=1).sum() / len(codes)
-            if sure > LEAK > table.sum(axis=0).max() / len(codes):
-                found.append(_leak(each.name, target))
-    return found
-
-
-def _copies(known: Any, columns: Sequence[ColumnFacts]) -> int:
-    """Return how many rows are copies of others."""
-    # rows that differ in the columns that tell most apart differ: the others need no look
-    telling = sorted(columns, key=lambda each: -each.distinct)[:3]
-    if not known.duplicated(subset=[each.name for each in telling]).any():
-        return 0
-    return int(known.duplicated().sum())
-
-
-def _leak(name: str, target: str) -> str:
-    return f"{name!r} alone predicts {target!r}: if it is only known afterwards, add it to ignore"
+    if late:
+        found.append(
+            Doubt(
+                f"{len(late)} clients, such as {late[0]!r}, are seen only among the latest rows: "
+                "they train on their own earlier rows and are tested on their own latest"
+            )
+        )
+    if early:
+        found.append(
+            Doubt(
+                f"{len(early)} clients, such as {early[0]!r}, are not seen among the latest rows: "
+                "they train and have no test rows"
+            )
+        )
+    return tuple(found)
 
 
 def _whole(column: pd.Series, name: str, setting: str, what: str) -> None:
@@ -309,7 +381,8 @@ def _whole(column: pd.Series, name: str, setting: str, what: str) -> None:
         raise TableError(
             setting,
             f"{name!r} is missing in row {row_of(column, missing)} "
-            f"({np.count_nonzero(missing)} such rows); give {what}",
+            f"({np.count_nonzero(missing)} such rows); give {what}: fill in those cells, or delete "
+            "those rows",
         )
 
 

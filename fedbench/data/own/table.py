@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from fedbench.data.card import Card, Task
 from fedbench.data.holdout import by_time
-from fedbench.data.own import reading
-from fedbench.data.own.cells import gaps, moments, numbers, texts
-from fedbench.data.own.facts import (
-    MISSING,
-    Asked,
-    ColumnFacts,
-    TableFacts,
-    likely_task,
-    understand,
-)
-from fedbench.data.own.reading import Stamp, TableError
+from fedbench.data.own import encodings, reading
+from fedbench.data.own.cells import Notation, gaps, moments, numbers, texts
+from fedbench.data.own.doubts import TableError
+from fedbench.data.own.facts import Asked, TableFacts, late_and_early, likely_task, understand
+from fedbench.data.own.formats import How
+from fedbench.data.own.reading import Stamp
+from fedbench.data.own.roles import MISSING, ColumnFacts, Reader
 from fedbench.data.source import Column, RandomSplit, Raw, Timed
 from fedbench.data.values import Features, standardised
 
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Table(RandomSplit, Timed):
-    """A custom table: a DataFrame, a CSV or a Parquet file, one row per example.
+    """A custom table: a DataFrame, or a CSV, Excel or Parquet file, one row per example.
 
     `fb.Table(frame_or_path, target="ill", client="hospital")`. The role of each column is inferred
     and shown by `facts`. Numbers are standardised by the training rows; a missing one is replaced
@@ -40,6 +36,10 @@ class Table(RandomSplit, Timed):
     value, with missing as a value. The test set is drawn from each client and class alike; with
     `time` it is the latest rows; rows of one `unit`, such as a patient, stay together. A DataFrame
     is remembered in this process only: to keep an experiment, use a file.
+
+    What could be meant in two ways is refused, with the argument by which to choose:
+    `missing_values`, `numbers` and `categories` for cells and columns, `decimal` and `thousands`
+    for numbers, `header`, `separator`, `encoding` and `sheet` for files.
     """
 
     display: ClassVar[str] = "Your own table"
@@ -48,20 +48,17 @@ class Table(RandomSplit, Timed):
         str,
         Field(
             title="File",
-            description="path of a CSV or Parquet file whose first row holds the column names",
+            description="path of a CSV, Excel or Parquet file",
         ),
     ] = ""
     target: Annotated[str, Field(title="Target", description="column to predict")] = ""
     client: Annotated[
         str,
         Field(
-            title="Client",
-            description=(
-                "column naming the holder of each row, such as a hospital; empty if there is none"
-            ),
+            title="Client", description="column naming the holder of each row, such as a hospital"
         ),
     ] = ""
-    # Left out, it is inferred from the target when the object is made: from then on it is said.
+    # Left out, it is inferred from the target when the object is made, and then written out.
     task: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride]
         Literal["classification", "regression"],
         Field(title="Task", description="whether to predict classes or numbers"),
@@ -70,28 +67,81 @@ class Table(RandomSplit, Timed):
         str,
         Field(
             title="Time",
-            description=(
-                "column with the time of each row, if there is one; the latest rows are then "
-                "the test set"
-            ),
+            description="column of times or dates; the latest rows are then the test set",
         ),
     ] = ""
     unit: Annotated[
         str,
         Field(
             title="Unit",
-            description=(
-                "column whose rows stay together when the test set is split off, such as a patient"
-            ),
+            description="rows with the same value, e.g. a patient, stay together in the split",
         ),
     ] = ""
     ignore: Annotated[
         tuple[str, ...], Field(title="Ignore", description="names of columns that are not used")
     ] = ()
+    ranked: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride]
+        bool | None,
+        Field(
+            title="Rare event",
+            description="whether models are judged by AUC first, because one of two classes is "
+            "rare; left out, that is so where it has at most a tenth of the rows",
+            json_schema_extra={"none": "automatic"},
+        ),
+    ] = None
+    numbers: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Numbers",
+            description="names of columns to read as numbers; their other cells count as missing",
+        ),
+    ] = ()
+    categories: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Categories",
+            description="names of columns to read as texts, such as codes that are written as "
+            "numbers",
+        ),
+    ] = ()
+    missing_values: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Missing values",
+            description='texts that mean a missing value besides the usual ones, or "column=text" '
+            "for one column alone",
+        ),
+    ] = ()
     decimal: Annotated[
         Literal[".", ","],
-        Field(title="Decimal", description="decimal mark of a CSV file"),
+        Field(title="Decimal", description="the mark before the fraction of a number"),
     ] = "."
+    thousands: Annotated[
+        Literal["", ",", ".", " ", "'"],
+        Field(title="Thousands", description="the mark between groups of three digits, if any"),
+    ] = ""
+    header: Annotated[
+        bool | None,
+        Field(
+            title="Header",
+            description="whether the first row names the columns; left out, it is taken for names "
+            "unless it looks like data",
+            json_schema_extra={"none": "automatic"},
+        ),
+    ] = None
+    separator: Annotated[
+        Literal["auto", ",", ";", "tab", "|", "blanks"],
+        BeforeValidator(lambda mark: {"\t": "tab", " ": "blanks"}.get(mark, mark)),
+        Field(title="Separator", description="the mark between the cells of a text file"),
+    ] = "auto"
+    encoding: Annotated[
+        Literal["auto", *encodings.UNICODE, *encodings.LEGACY],  # pyright: ignore
+        BeforeValidator(encodings.same_codec),
+        Field(title="Encoding", description="the encoding of a text file"),
+    ] = "auto"
+    sheet: Annotated[
+        str, Field(title="Sheet", description="which sheet of an Excel file, if it has several")
+    ] = ""
     largest: Annotated[
         float,
         Field(
@@ -122,13 +172,13 @@ class Table(RandomSplit, Timed):
         """
         if reading.stamp(self.path) != self._written:
             raise TableError(
-                "path", (f"{self.path!r} has changed since it was read; create the Table again")
+                "path", f"{self.path!r} has changed since it was read; create the Table again"
             )
-        return _facts(self.path, self._written, self.largest, self.decimal, self._asked)
+        return _facts(self.path, self._written, self._how, self._asked)
 
     def head(self, rows: int = 5) -> pd.DataFrame:
-        """Return the first rows as the file has them. Raises TableError where there is none."""
-        return reading.read(self.path, self.largest, self.decimal).head(rows)
+        """Return the first rows as they are read. Raises TableError where there is no table."""
+        return self._read().frame.head(rows)
 
     @property
     def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -140,12 +190,23 @@ class Table(RandomSplit, Timed):
         """Return how many clients there are, if a column says so."""
         return {self.client: len(self.facts.clients)} if self.client else {}
 
-    def refuses(self) -> tuple[str, str] | None:
-        """Return the setting at fault and why the table cannot be had, or None."""
+    @property
+    def rare(self) -> bool:
+        """Return whether AUC is shown first, as asked or because one of two classes is rare."""
+        try:
+            return self.facts.ranked
+        except TableError:
+            return False
+
+    def refuses(self, samples: bool = True) -> tuple[str, str] | None:
+        """Return the setting at fault and why the table cannot be used, or None.
+
+        Without `samples` no cell of the table is quoted.
+        """
         try:
             _ = self.facts
         except TableError as error:
-            return error.field, str(error)
+            return error.field, str(error) if samples else error.public
         return None
 
     @property
@@ -166,23 +227,31 @@ class Table(RandomSplit, Timed):
             found.append("the classes")
         return tuple(found)
 
-    def cautions(self) -> tuple[str, ...]:
-        """Return what was left out, filled in or looks like a leak."""
-        return self.facts.cautions
+    def cautions(self, samples: bool = False) -> tuple[str, ...]:
+        """Return what was left out, filled in or looks odd; with `samples` cells are quoted."""
+        facts = self.facts
+        said = facts.cautions if samples else facts.public_cautions
+        share = self.test_fraction
+        return (*said, *(each.text for each in late_and_early(facts, share)))
+
+    def __repr__(self) -> str:
+        """Return the code that makes this table."""
+        return self.code()
+
+    __str__ = __repr__
 
     def table(self) -> Raw:
         """Return the features of all rows that have a target; missing numbers are NaN."""
         facts = self.facts
-        frame = reading.read(self.path, self.largest, self.decimal)
-        frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
+        frame = self._read().frame
         frame = frame.loc[~gaps(frame[self.target])]
         numeric = [each for each in facts.columns if each.role == "number"]
         # not yet float32, which knows seven digits: of a date in seconds none that tells days
         x: Any = np.empty((len(frame), len(_names(facts))))
         for k, each in enumerate(numeric):
-            x[:, k] = numbers(frame[each.name])
+            x[:, k] = numbers(frame[each.name], self._notation)
         for k, name in enumerate(facts.lacking, start=len(numeric)):
-            x[:, k] = numbers(frame[name]).isna()
+            x[:, k] = np.isnan(numbers(frame[name], self._notation))
         at = len(numeric) + len(facts.lacking)
         for each in facts.columns:
             if each.role == "category":
@@ -230,11 +299,25 @@ class Table(RandomSplit, Timed):
 
     @property
     def _asked(self) -> Asked:
-        return Asked(self.target, self.client, self.time, self.unit, self.ignore, self.task)
+        reader = Reader(self._notation, self.numbers, self.categories)
+        named = self.target, self.client, self.time, self.unit, self.ignore
+        return Asked(*named, self.task, self.ranked, self.header, reader)
+
+    @property
+    def _notation(self) -> Notation:
+        return Notation(self.decimal, self.thousands, self.missing_values)
+
+    @property
+    def _how(self) -> How:
+        file = self.encoding, self.separator, self.header, self.sheet
+        return How(*file, self.decimal, self.largest)
+
+    def _read(self) -> reading.Reading:
+        return reading.read(self.path, self._how, self._notation)
 
     def _targets(self, frame: Any, facts: TableFacts) -> NDArray[np.generic]:
         if facts.task == "regression":
-            return numbers(frame[self.target]).to_numpy()
+            return numbers(frame[self.target], self._notation)
         return _coded(frame[self.target], facts.classes).codes
 
     def _card(self, facts: TableFacts) -> Card:
@@ -250,7 +333,7 @@ class Table(RandomSplit, Timed):
             target=self.target,
             classes=facts.classes,
             client=self.client,
-            traps=facts.cautions,
+            traps=facts.public_cautions,
         )
 
 
@@ -262,30 +345,29 @@ def _path(data: object) -> str:
     raise TypeError(f"a table is a DataFrame or the path of a file, not {type(data).__name__}")
 
 
-# The base says that its task belongs to the class; here each table has its own.
-Table.__class_vars__.discard("task")
+# The base says that these belong to the class; here each table has its own.
+Table.__class_vars__ -= {"task", "ranked"}
 
 
 def _inferred(fields: Mapping[str, Any]) -> Task | None:
     """Return the task that the target suggests, None where that cannot be said yet."""
-    path, target = fields.get("path"), fields.get("target")
-    if not isinstance(path, str) or not isinstance(target, str) or not path or not target:
+    target = fields.get("target")
+    if not isinstance(target, str) or not target:
         return None
     try:
-        frame = reading.read(
-            path, float(fields.get("largest", 1.0)), str(fields.get("decimal", "."))
-        )
-    except (TableError, TypeError, ValueError):
+        table = Table(**fields, task="classification")
+        frame = table._read().frame
+    except ValueError:  # which is said when the table is made, or looked at
         return None
-    named = [k for k, name in enumerate(frame.columns) if str(name).strip() == target]
-    return likely_task(frame.iloc[:, named[0]]) if named else None
+    if list(frame.columns).count(target) != 1:
+        return None
+    column: Any = frame[target]
+    return likely_task(column, table._asked.reader, target)
 
 
 @lru_cache(maxsize=16)
-def _facts(
-    path: str, written: Stamp | None, largest: float, decimal: str, asked: Asked
-) -> TableFacts:
-    return understand(reading.read(path, largest, decimal), asked)
+def _facts(path: str, written: Stamp | None, how: How, asked: Asked) -> TableFacts:
+    return understand(reading.read(path, how, asked.reader.notation), asked)
 
 
 def _names(facts: TableFacts) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ const TRAITS = ["columns", "roles", "words", "chosen", "file"];
 /** @type {Inside} */
 const UNKNOWN = { columns: {}, cautions: [], problem: "" };
 const PRIVATE = "Copied to a private folder, and removed when the kernel ends.";
-const KINDS = ".csv,.tsv,.txt,.gz,.parquet,.pq";
+const KINDS = ".csv,.tsv,.txt,.gz,.zip,.xlsx,.parquet,.pq";
 
 /** @param {import("../chart/model.js").View} view */
 function render(view) {

@@ -1,0 +1,249 @@
+"""What is odd about the columns of a table: far values, codes, copies, answers given away."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench.data.card import Task
+from fedbench.data.own.cells import numbers, shown, texts
+from fedbench.data.own.doubts import Doubt
+
+FAR = 10.0  # standard deviations from the median, those of the middle half
+FAR_LOGS = 6.0  # the same of logarithms, for columns that are never negative
+STAND_INS = (0, -1, -9, -99, -999, -9999, 99, 999, 9999, 99999)  # written for a missing number
+APART = 0.5  # standard deviations between such a number and the nearest other
+NORMAL_IQR = 1.349  # quartile range of a normal distribution, in standard deviations
+SOME = 20  # different values, or rows, from which on a column is judged by them
+CODES = re.compile(
+    r"(^|[\W_])(zip|plz|post(al)?(_?code)?|postcode|code|icd\d*|fips|phone|tel)($|[\W_])", re.I
+)
+IDS = re.compile(
+    r"(^|[\W_])(id|ids|nr|no|number|key|mrn|case|index|uuid|ssn)($|[\W_])|(?-i:[a-z]I[Dd])$", re.I
+)
+LEAK = 0.999  # correlation with the target that is too good
+COPY = 1 - 1e-9  # correlation of two columns that say the same
+SAMPLE = 10_000  # rows by which columns are compared
+MISSING = "missing"
+
+
+def number_doubts(name: str, values: NDArray[np.float64], whole: bool) -> list[Doubt]:
+    """Return what is odd about a column of numbers; `whole` says that it has no fractions."""
+    values = values[~np.isnan(values)]
+    different = np.unique(values)
+    found = [*_far(name, values, different)]
+    if len(different) < SOME or not whole:
+        return found
+    digits = {len(str(int(abs(value)))) for value in (different[0], different[-1])}
+    years = different[0] >= 1800 and different[-1] <= 2100
+    same = len(digits) == 1 and max(digits) >= 4 and different[0] > 0 and not years
+    close = different[0] in (0, 1) and different[-1] - different[0] < len(values)
+    if CODES.search(name) or same:
+        found.append(
+            Doubt(
+                f"{name!r} looks like a code and is read as a number; pass categories=({name!r},) "
+                f"to read it as a category, or ignore=({name!r},)"
+            )
+        )
+    elif len(different) == len(values) and (IDS.search(name) or close) and not years:
+        found.append(
+            Doubt(
+                f"{name!r} looks like an ID: each row has another whole number; pass "
+                f"ignore=({name!r},) if it is one"
+            )
+        )
+    return found
+
+
+def _far(name: str, values: NDArray[np.float64], different: NDArray[np.float64]) -> Iterator[Doubt]:
+    if len(different) < SOME / 2:
+        return
+    spread = _spread(values)
+    far = np.abs(values - np.median(values)) > FAR * spread
+    if far.any() and different[0] >= 0:
+        logs = np.log1p(values / (np.median(values) or 1.0))
+        far &= np.abs(logs - np.median(logs)) > FAR_LOGS * _spread(logs)
+    said: set[float] = set()
+    if far.any():
+        said = {float(value) for value in np.unique(values[far])}
+        low, high = min(said), max(said)
+        rest = values[~far]
+        ends = [f"min {low:g}"] if low < rest.min() else []
+        ends += [f"max {high:g}"] if high > rest.max() else []
+        yield Doubt(
+            f"{name!r} has {np.count_nonzero(far)} values beyond {FAR:g} SD "
+            f"({', '.join(ends)}; the others are {rest.min():g} to {rest.max():g}); if they are "
+            f"not real, pass missing_values=('{name}={high if high > rest.max() else low:g}',)"
+        )
+    for at, beside in ((0, 1), (-1, -2)):
+        value, near = different[at], different[beside]
+        if value in STAND_INS and value not in said and abs(value - near) >= APART * spread:
+            count = np.count_nonzero(values == value)
+            rest = different[1:] if at == 0 else different[:-1]
+            yield Doubt(
+                f"{name!r} is {value:g} in {count} rows, far from the others ({rest[0]:g} to "
+                f"{rest[-1]:g}); if that means missing, pass missing_values=('{name}={value:g}',)"
+            )
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation of the middle half, or of all where that has none."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(high - low) / NORMAL_IQR or float(values.std()) or 1.0
+
+
+def same_but_for_case(name: str, values: Sequence[str]) -> list[Doubt]:
+    """Return a doubt where values differ only by upper and lower case or by blanks."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for value in values:
+        alike["".join(value.split()).casefold()].append(value)
+    pairs = [each for each in alike.values() if len(each) > 1]
+    if not pairs:
+        return []
+    cells = tuple(repr(value) for value in pairs[0][:2])
+    return [
+        Doubt(
+            f"{name!r} has values that differ only by case or blanks ({' and '.join(cells)}), "
+            f"{len(pairs)} such groups: they count as different; write them alike if they are not",
+            cells,
+        )
+    ]
+
+
+def copied_columns(frame: Any, numeric: Sequence[str], rest: Sequence[str]) -> list[Doubt]:
+    """Return a doubt for each feature that says the same as one before it."""
+    found, few = [], frame.iloc[:: max(1, len(frame) // SAMPLE)]
+    if len(few) < SOME:
+        return []
+    if numeric:
+        x = np.column_stack([numbers(few[name]) for name in numeric])
+        gap = np.isnan(x)
+        x = np.where(gap, 0.0, x - np.where(gap.all(0), 0.0, _mean(x, gap)))
+        norm = np.sqrt((x**2).sum(0))
+        r = (x.T @ x) / np.outer(norm, norm).clip(min=1e-300)
+        for k, name in enumerate(numeric):
+            same = [
+                j
+                for j in np.flatnonzero(np.abs(r[:k, k]) > COPY).tolist()
+                if norm[k] and (gap[:, j] == gap[:, k]).all()
+            ]
+            if same:
+                found.append(_copy(name, numeric[same[0]]))
+    codes = {name: texts(few[name]).factorize()[0] for name in rest}
+    for k, name in enumerate(rest):
+        same = [each for each in rest[:k] if np.array_equal(codes[each], codes[name])]
+        if same and codes[name].max() > 0:
+            found.append(_copy(name, same[0]))
+    return found
+
+
+def _mean(x: NDArray[np.float64], gap: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.where(gap, 0.0, x).sum(0) / np.maximum((~gap).sum(0), 1)
+
+
+def _copy(name: str, other: str) -> Doubt:
+    return Doubt(f"{name!r} says the same as {other!r} in other units or words; ignore one of them")
+
+
+def leaks(
+    frame: Any, numeric: Sequence[str], rest: Sequence[str], target: str, task: Task
+) -> list[Doubt]:
+    """Return a doubt for each column that gives the target away."""
+    codes = texts(frame[target]).factorize()[0] if task == "classification" else None
+    y = numbers(frame[target]) if codes is None else codes.astype(np.float64)
+    found = []
+    for name in numeric:
+        x = numbers(frame[name])
+        known = ~np.isnan(x)
+        x, own = x[known], y[known]
+        if len(x) and x.std() > 0 and own.std() > 0 and _tells(x, own, codes is not None):
+            found.append(_leak(name, target))
+    for name in rest:
+        if codes is not None and _sure(texts(frame[name]).fillna(MISSING).factorize()[0], codes):
+            found.append(_leak(name, target))
+    return found
+
+
+def _tells(x: NDArray[np.float64], y: NDArray[np.float64], classes: bool) -> bool:
+    x = x - x.mean()  # large numbers that differ little
+    if abs(np.corrcoef(x, y)[0, 1]) > LEAK:
+        return True
+    if not classes:
+        return False
+    different, codes = np.unique(x, return_inverse=True)
+    return len(different) <= SOME < len(x) / 5 and _sure(codes, y.astype(np.intp))
+
+
+def _sure(levels: NDArray[np.intp], codes: NDArray[np.intp]) -> bool:
+    """Return whether who knows the level knows the class."""
+    table = np.zeros((levels.max() + 1, codes.max() + 1))
+    np.add.at(table, (levels, codes), 1)
+    return table.max(axis=1).sum() / len(codes) > LEAK > table.sum(axis=0).max() / len(codes)
+
+
+def _leak(name: str, target: str) -> Doubt:
+    return Doubt(
+        f"{name!r} alone predicts {target!r}: if it is only known afterwards, add it to ignore"
+    )
+
+
+def copied_rows(known: Any, telling: list[str]) -> list[Doubt]:
+    """Return a doubt where rows are copies of others; `telling` columns are compared first."""
+    # rows that differ in the columns that tell most apart differ: the others need no look
+    if not known.duplicated(subset=telling).any():
+        return []
+    copy = known.duplicated()
+    if not (count := int(copy.sum())):
+        return []
+    row = int(known.index[copy.to_numpy().argmax()]) + 1
+    return [
+        Doubt(
+            f"{count} rows are duplicates of others: some will be both trained on and tested (the "
+            f"first is row {row}); remove them, or name a unit that keeps them together"
+        )
+    ]
+
+
+def class_doubts(target: str, counts: dict[str, int]) -> list[Doubt]:
+    """Return what is odd about the classes, by how many rows each has."""
+    found = same_but_for_case(target, list(counts))
+    single = [name for name, count in counts.items() if count == 1]
+    if single:
+        found.append(
+            Doubt(
+                f"{len(single)} of {len(counts)} classes of {target!r} have a single row, such as "
+                f"{single[0]!r}: it is trained on and never tested"
+            )
+        )
+    if len(counts) > SOME:
+        found.append(
+            Doubt(
+                f"{target!r} has {len(counts)} classes, with {min(counts.values())} rows at least "
+                f"and {max(counts.values())} at most; if they are not classes, name another target"
+            )
+        )
+    return found
+
+
+def time_doubts(name: str, when: NDArray[np.float64]) -> list[Doubt]:
+    """Return a doubt where many rows have the same time."""
+    different, counts = np.unique(when, return_counts=True)
+    if len(when) < SOME or counts.max() <= 0.05 * len(when):
+        return []
+    return [
+        Doubt(
+            f"{name!r} is coarse: {len(different)} different times, the commonest in "
+            f"{counts.max():,} of {len(when):,} rows; rows of one time stay together, so the test "
+            "share may differ from the one asked for"
+        )
+    ]
+
+
+def example(column: Any) -> str:
+    """Return the first cell of a column as text."""
+    return shown(column.iloc[0])

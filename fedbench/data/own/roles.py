@@ -1,0 +1,297 @@
+"""What a column is taken for: a number, a category, or nothing to learn from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from fedbench.data.own.cells import (
+    COMMA,
+    GROUPED,
+    MOSTLY,
+    PLAIN,
+    SIGNED,
+    ZEROS,
+    Notation,
+    gaps,
+    is_date,
+    is_number,
+    numbers,
+    row_of,
+    shown,
+    texts,
+)
+from fedbench.data.own.checks import IDS, number_doubts, same_but_for_case
+from fedbench.data.own.doubts import Doubt, TableError
+
+Role = Literal["target", "client", "time", "unit", "number", "category", "left out"]
+MOST_LEVELS = 50  # of a category; with more the rarest are one
+UNIQUE = 0.9  # different values a row, from which on text is a name and not a category
+FEW_TEXTS = 5  # different texts that may be marks among numbers, however many cells say them
+FEW_LEVELS = 10  # different texts like "10 mg" that may be a category
+SOME = 20
+LARGEST = 1e30  # of a number; squares of larger ones are not finite in float32 sums
+EXAMPLES, FIRST = 3, 1000  # different values of the first rows are shown
+OTHER, MISSING = "other", "missing"
+UNNAMED = re.compile(r"Unnamed: \d+|column \d+|index|row|\s*")
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """One column: what it is taken for and why, and what is in it.
+
+    Names and levels are untrusted text. `examples` are cells of the table, and `why` has none.
+    """
+
+    name: str
+    role: Role
+    missing: int
+    distinct: int
+    examples: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    why: str = ""
+    told: int = 0  # how many of the levels are texts of the table; the others gather the rest
+    doubts: tuple[Doubt, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How columns are read: how numbers are written, and what a person said of some columns."""
+
+    notation: Notation = PLAIN
+    numbers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    def as_number(self, column: Any, name: str, setting: str) -> bool:
+        """Return whether a column is to be read as numbers.
+
+        Raises TableError at `setting` where some of it is numbers and some is not, or where numbers
+        are written so that they would be taken for texts.
+        """
+        if name in self.categories:
+            return False
+        if is_number(column):
+            return True
+        present: Any = column.dropna()
+        if not len(present):
+            return False
+        wrong = np.isnan(numbers(present, self.notation))
+        if name in self.numbers:
+            if wrong.all():
+                cell = shown(present.iloc[0])
+                raise TableError(
+                    "numbers", f"{name!r} holds no number, such as {cell}; take it away", cell
+                )
+            return True
+        if not wrong.any():  # with leading zeros, which are those of codes
+            return False
+        if not wrong.all():
+            self._refuse_mixed(present, wrong, name, setting)
+        else:
+            self._refuse_marks(texts(present), name, setting)
+        return False
+
+    def _refuse_mixed(self, present: Any, wrong: Any, name: str, setting: str) -> None:
+        odd = present[wrong]
+        self._refuse_marks(texts(odd), name, setting)
+        few = odd.nunique() <= FEW_TEXTS
+        if wrong.mean() > MOSTLY and not few and not _signed(texts(present), MOSTLY):
+            return
+        cell = shown(odd.iloc[0])
+        mark = (
+            f"missing_values=({odd.iloc[0]!r},)"
+            if len(str(odd.iloc[0])) < 20
+            else "missing_values=(…,)"
+        )
+        raise TableError(
+            setting,
+            f"{name!r} holds numbers but {cell} in row {row_of(present, wrong)} "
+            f"({np.count_nonzero(wrong)} such cells); if that means missing, pass {mark} or "
+            f"numbers=({name!r},), which takes all such cells for missing; if the column is no "
+            f"number, pass categories=({name!r},) or ignore=({name!r},); or mend the cells",
+            mark,
+            cell,
+        )
+
+    def _refuse_marks(self, present: Any, name: str, setting: str) -> None:
+        different = present.unique()
+        cells = [str(each) for each in different[:FIRST]]
+        if not cells:
+            return
+        comma = sum(bool(COMMA.fullmatch(each)) for each in cells) / len(cells)
+        grouped = [m for each in cells if (m := GROUPED.fullmatch(each))]
+        dotted = sum(each.count(".") == 1 and each.replace(".", "").isdigit() for each in cells)
+        cell = shown(
+            next((e for e in cells if COMMA.fullmatch(e) or GROUPED.fullmatch(e)), cells[0])
+        )
+        if self.notation.decimal == "," and dotted > MOSTLY * len(cells):
+            raise TableError(
+                "decimal",
+                f"{name!r} holds numbers that are written as in {cell}; pass decimal='.', or "
+                "thousands='.' if the point parts thousands",
+                cell,
+            )
+        if comma > MOSTLY and len(grouped) == len(cells) and self.notation.decimal == ".":
+            raise TableError(
+                "decimal",
+                f"{name!r} holds numbers that are written as in {cell}; pass thousands=',' if the "
+                "comma parts thousands, or decimal=',' if it comes before the fraction",
+                cell,
+            )
+        if comma > MOSTLY and self.notation.decimal == ".":
+            raise TableError(
+                "decimal",
+                f"{name!r} holds numbers that are written as in {cell}; set decimal=',', or "
+                "add the column to ignore",
+                cell,
+            )
+        if len(grouped) > MOSTLY * len(cells):
+            mark = grouped[0].group(1)
+            mark = " " if mark.isspace() else mark
+            raise TableError(
+                "thousands" if mark != self.notation.decimal else setting,
+                f"{name!r} holds numbers that are written as in {cell}; pass thousands={mark!r}, "
+                "write them as in 1234.5, or add the column to ignore",
+                cell,
+            )
+        many = len(cells) > FEW_LEVELS or any(each.endswith("%") for each in cells)
+        if many and _signed(different, MOSTLY):
+            raise TableError(
+                setting,
+                f"{name!r} holds numbers that are written as in {cell}; write them as in 1234.5, "
+                f"without a unit or sign, or pass categories=({name!r},) or ignore=({name!r},)",
+                cell,
+            )
+
+
+def _signed(present: Any, share: float) -> bool:
+    """Return whether most texts are numbers with a unit, a sign or other marks."""
+    cells = [str(each) for each in present[:FIRST]]
+    return sum(bool(SIGNED.fullmatch(each)) for each in cells) > share * len(cells)
+
+
+def column_facts(
+    reader: Reader, column: Any, name: str, asked: Role | None, whole: Any
+) -> ColumnFacts:
+    """Return what a column is taken for; `whole` has the rows without a target as well.
+
+    Raises TableError where it is neither a number nor a category.
+    """
+    present = column.dropna()
+    distinct = int(present.nunique())
+    missing = len(column) - len(present)
+    examples = tuple(shown(value) for value in present.head(FIRST).unique()[:EXAMPLES])
+
+    def facts(
+        role: Role, why: str, *doubts: Doubt, levels: Sequence[str] = (), told: int = 0
+    ) -> Any:
+        return ColumnFacts(
+            name, role, missing, distinct, examples, tuple(levels), why, told, doubts
+        )
+
+    def out(why: str) -> ColumnFacts:
+        return facts("left out", why, Doubt(f"{name!r} is not used: {why}"))
+
+    if asked is not None:
+        return facts(asked, "as asked")
+    if distinct == 0:
+        return out("it has no value where the target has one")
+    if distinct == 1 and not missing:
+        return out("it has the same value in every row")
+    forced = name in reader.categories or name in reader.numbers
+    if not forced and not is_number(column) and is_date(column):
+        return out("dates are not used as features; set its role to time, or convert it to numbers")
+    if reader.as_number(column, name, "path"):
+        return _number(reader, column, name, whole, facts, out)
+    if not forced and len(present) >= SOME and distinct > UNIQUE * len(present):
+        return out(
+            f"looks like an ID: almost every value is different; pass categories=({name!r},) to "
+            "use it"
+        )
+    counts = texts(present).value_counts()
+    # by how common they are, then by name: the same whatever the order of rows
+    common = sorted(counts.index, key=lambda level: (-counts[level], level))
+    many = len(common) > MOST_LEVELS
+    levels = sorted(common[: MOST_LEVELS - 1] if many else common)
+    rest = [*([OTHER] if many else []), *([MISSING] if missing else [])]
+    why = f"{len(common)} different texts"
+    if many:
+        why += f"; all but the {MOST_LEVELS - 1} most common count as {OTHER!r}"
+    return facts(
+        "category",
+        why,
+        *_category_doubts(reader, texts(present), name, why if many else ""),
+        levels=[*levels, *rest],
+        told=len(levels),
+    )
+
+
+def _number(reader: Reader, column: Any, name: str, whole: Any, facts: Any, out: Any) -> Any:
+    values = numbers(column, reader.notation)
+    large = np.abs(values) > LARGEST
+    if large.any():
+        what = "infinite" if np.isinf(values[large][0]) else "larger than can be computed with"
+        raise TableError(
+            "path", f"{name!r} is {what} in row {row_of(column, large)}; mend or empty that cell"
+        )
+    known = values[~np.isnan(values)]
+    integral = bool((known % 1 == 0).all())
+    if name not in reader.numbers and integral and _numbers_rows(numbers(whole), name):
+        return out("it only numbers the rows")
+    doubts = number_doubts(name, values, integral)
+    lost = ~gaps(column) & np.isnan(values)
+    if lost.any():
+        cell = shown(column[lost].iloc[0])
+        doubts.append(
+            Doubt(
+                f"{name!r}: {np.count_nonzero(lost):,} cells that are no numbers, such as {cell}, "
+                "are read as missing",
+                (cell,),
+            )
+        )
+    return facts("number", f"numbers, {len(np.unique(known))} different", *doubts)
+
+
+def _numbers_rows(values: Any, name: str) -> bool:
+    """Return whether a column counts the rows, or is without a name and tells each row apart."""
+    if len(values) <= 2 or np.isnan(values).any():
+        return False
+    if (np.diff(values) == 1).all() and (values[0] in (0, 1) or IDS.search(name)):
+        return True
+    return bool(UNNAMED.fullmatch(name)) and len(np.unique(values)) == len(values) >= SOME
+
+
+def _category_doubts(reader: Reader, present: Any, name: str, why: str) -> list[Doubt]:
+    different = [str(each) for each in present.unique()]
+    found = same_but_for_case(name, different[:FIRST])
+    if why:
+        found.append(Doubt(f"{name!r} has {why}"))
+    elif len(present) < SOME and len(different) == len(present) > 2:
+        found.append(Doubt(f"{name!r} has another text in each row, as an ID has"))
+    if name in reader.categories:
+        return found
+    values = numbers(present, reader.notation)
+    some = int(np.count_nonzero(~np.isnan(values)))
+    if some == len(present):
+        cell = shown(next(each for each in different if ZEROS.fullmatch(each)))
+        found.append(
+            Doubt(
+                f"{name!r} holds numbers with leading zeros, such as {cell}, and is read as a "
+                f"code; pass numbers=({name!r},) to read it as numbers",
+                (cell,),
+            )
+        )
+    elif some:
+        cell = shown(present[~np.isnan(values)].iloc[0])
+        found.append(
+            Doubt(
+                f"{name!r} is read as a category, and {some:,} of its cells are numbers, such as "
+                f"{cell}; pass numbers=({name!r},) to read the others as missing",
+                (cell,),
+            )
+        )
+    return found
