@@ -111,8 +111,8 @@ def gradient_inversion(
     sent = {"clear": tree.row(update, 0), **_under(stage, update)}
     if not bool(sent["clear"][f"{layer}.weight"].any()):
         raise ValueError(
-            f"example = {example} of client {client} does not move the first layer, so that its "
-            "update tells nothing about it; take another example"
+            f"example = {example} of client {client} does not change the first layer, so its "
+            "update reveals nothing about it; choose another example"
         )
     original, shape = np.asarray(data.x[row], dtype=np.float32), data.card.shape
     guesses = {name: _read_off(each, layer).reshape(shape) for name, each in sent.items()}
@@ -138,8 +138,8 @@ def _known(experiment: Experiment, privacy: Private | None) -> Private:
     if privacy is not None:
         if privacy.noise_multiplier is None:
             raise ValueError(
-                "privacy.noise_multiplier is none, and how much noise a budget needs depends on "
-                "the run; give the noise, or put the privacy into the experiment"
+                "privacy.noise_multiplier is none, and the noise for a budget depends on the "
+                "run; set the noise, or put the privacy into the experiment"
             )
         return privacy
     own = experiment.bound_privacy()
@@ -152,8 +152,8 @@ def _stage(privacy: Private, rate: float) -> ClientLevelDP | LocalDP:
         return privacy
     if not isinstance(privacy, ExampleLevelDP):
         raise ValueError(
-            f"privacy: {privacy.kind()} is no mechanism that is known here; choose ClientLevelDP, "
-            "ExampleLevelDP, LocalGaussian or LocalLaplace"
+            f"privacy: {privacy.kind()} is not a mechanism that is known here; choose "
+            "ClientLevelDP, ExampleLevelDP, LocalGaussian or LocalLaplace"
         )
     # A gradient is clipped and noised before the step scales it, and the update with it.
     return ClientLevelDP(
@@ -198,10 +198,14 @@ def _first_layer(model: Model, card: Card) -> str:
         return name
     what = type(first).__name__
     if isinstance(first, nn.Linear):
-        what = "a dense layer without a bias" if first.bias is None else "a layer for parts of it"
+        what = (
+            "a dense layer without a bias"
+            if first.bias is None
+            else ("a layer that sees only parts of it")
+        )
     raise ValueError(
-        f"model: the first layer of {model.kind()} is {what}; an example can be read off a dense "
-        "layer with a bias that takes it whole: choose Linear or MLP"
+        f"model: the first layer of {model.kind()} is {what}; an example can be reconstructed "
+        "only from a dense layer with a bias that sees all of it: choose Linear or MLP"
     )
 
 

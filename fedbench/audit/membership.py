@@ -48,8 +48,8 @@ class MembershipInference:
             losses = np.asarray(getattr(self, name), dtype=np.float64)
             if losses.ndim != 1 or len(losses) < 2:
                 raise ValueError(
-                    f"{name}: losses of shape {losses.shape}; give one number a row, for two rows "
-                    "at least"
+                    f"{name}: losses of shape {losses.shape}; give one number per row, for at "
+                    "least two rows"
                 )
             if not np.isfinite(losses).all():
                 row = int(np.flatnonzero(~np.isfinite(losses))[0])
@@ -141,7 +141,7 @@ class MembershipInference:
         ValueError for a δ outside [0, 1), and for fewer than four losses of a kind.
         """
         if not 0 <= delta < 1:
-            raise ValueError(f"delta = {delta!r} is not in [0, 1); take that of the run")
+            raise ValueError(f"delta = {delta!r} is not in [0, 1); use that of the run")
         chosen = MembershipInference(self.members[::2], self.others[::2])
         judged = MembershipInference(self.members[1::2], self.others[1::2])
         thresholds = chosen._curve[0]
@@ -201,7 +201,7 @@ def loss_threshold(
     """
     ids = np.arange(data.clients) if clients is None else clients
     if not len(ids):
-        raise ValueError("clients: nobody has taken part, so there are no members; run a round")
+        raise ValueError("clients: no client has taken part, so there are no members; run a round")
     held = zip(ids.tolist(), data.sizes_of(ids).tolist(), strict=True)
     rows = np.unique(np.concatenate([data.rows(k, np.arange(count)) for k, count in held]))
     members = _losses(model, module, data.x, data.y, rows)

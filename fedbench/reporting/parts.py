@@ -38,8 +38,8 @@ def summary(histories: list[History], names: Sequence[str], differing: Sequence[
     """Return what the runs say, in a sentence or two."""
     if len(histories) == 1:
         told = note(histories[0], _data(histories[0].experiment))
-        return tag("p", told or "The run gave no finite result.", class_="lead")
-    apart = f" They share everything but {_listed(differing)}." if differing else ""
+        return tag("p", told or "The run has no finite result.", class_="lead")
+    apart = f" They differ only in {_listed(differing)}." if differing else ""
     words = f"{len(histories)} runs.{apart}"
     groups = _alike(histories)
     for data, group in groups:
@@ -63,7 +63,7 @@ def together_drawn(
     for data, group in groups:
         metric = histories[group[0]].metric
         figure = comparison_figure([(names[k], histories[k].frame()) for k in group], metric)
-        label = f"{_called(metric)} of the runs on {data}, round by round"
+        label = f"{_called(metric)} of the runs on {data}, by round"
         if len(groups) > 1:
             found.append(tag("h3", data))
         found.append(_figure(figure, label, figures))
@@ -137,24 +137,24 @@ def provenance(histories: list[History]) -> Html:
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(each.seed for each in experiments))
     made = ", ".join(f"{name} {at}" for name, at in outcome(histories[0])["versions"].items())
     exact = [each.replays for each in experiments]
-    again = "Running its code again gives the same numbers, to the bit, on the same machine."
+    again = "Running its code again gives the same numbers, bit for bit, on the same machine."
     if any(history.amendments for history in histories):
         again = (
-            "A run that changed on its way is not what its code gives: that has the settings with "
-            "which it began, and the changes are listed with it."
+            "The code of a run that was edited while running does not reproduce it: the code "
+            "has the initial settings, and the changes are listed with it."
         )
     elif not all(exact):
         again = (
-            "The noise of a private run comes from the operating system: running its code again "
-            "gives the same set-up, and other noise."
+            "The noise of a private run comes from the operating system: running its code "
+            "again gives the same settings and different noise."
         )
     how = (
-        "To run one again, save its TOML as experiment.toml and call fedbench run experiment.toml, "
-        f"or run its Python. {again}"
+        "To reproduce a run, save its TOML as experiment.toml and call fedbench run "
+        f"experiment.toml, or run its Python code. {again}"
     )
     lines = [("Seed", seeds), ("Versions", made), ("Again", how)]
     rows = [tag("div", tag("dt", name), tag("dd", words)) for name, words in lines]
-    return tag("section", tag("h2", "How it was made"), tag("dl", *rows))
+    return tag("section", tag("h2", "Settings"), tag("dl", *rows))
 
 
 def policy(*scripts: str) -> str:
@@ -187,7 +187,7 @@ def _warnings(history: History) -> list[Html]:
         words = [*words, f"From round {amended.round} on: {changes}"]
     if not words:
         return []
-    return [tag("h3", "To be known"), tag("ul", *(tag("li", each) for each in words))]
+    return [tag("h3", "Notes"), tag("ul", *(tag("li", each) for each in words))]
 
 
 def _clients(history: History) -> list[Html]:
@@ -216,8 +216,8 @@ def _clients(history: History) -> list[Html]:
         for client, count in zip(listed.tolist(), tests, strict=True)
     ]
     left = len(known) - len(rows)
-    more = f"; {left} more do better than these" if left else ""
-    caption = f"Clients with test rows of their own, the worst first{more}"
+    more = f"; {left} more clients do better than these" if left else ""
+    caption = f"Clients with test rows, the worst first{more}"
     each = table(["client", _called(metric), "test rows", "rounds taken part in"], rows, caption)
     head = ["over clients", _called(metric)]
     return [

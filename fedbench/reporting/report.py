@@ -80,7 +80,7 @@ def _refuse_others(path: Path, force: bool) -> None:
         raise _unwritable(path, error) from error
     if OURS.encode() not in start:
         raise ReportError(
-            f"{path} is there already and is no report; choose another name, or overwrite it "
+            f"{path} already exists and is not a report; choose another name, or overwrite it "
             "with force"
         )
 

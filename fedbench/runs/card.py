@@ -68,9 +68,9 @@ def privacy_card(
     privacy = experiment.privacy
     if not isinstance(privacy, Private):
         return PrivacyCard(
-            "Nothing is promised: the server sees every update as it is.",
+            "No privacy is guaranteed: the server sees every update unchanged.",
             (),
-            ("What updates and the model give away about the data that they were made from.",),
+            ("What updates and the model reveal about the data they were computed from.",),
         )
     if noise_multiplier is not None:
         privacy = privacy.replace(noise_multiplier=noise_multiplier)
@@ -99,13 +99,16 @@ def privacy_card(
     )
     changes = "; ".join(note.describe() for note in amendments)
     if changes:
-        lines = (*lines, ("Changed on the way", f"{changes}. The lines above are of the end"))
+        lines = (
+            *lines,
+            ("Changed while running", (f"{changes}. The lines above describe the end of the run")),
+        )
     missing = _not_covered(experiment, privacy)
     if went_on_from:
         places = " and ".join(f"round {done}" for done in went_on_from)
         missing.append(
-            f"Other runs resumed from the same files after {places}: what each of them spent "
-            "counts together with what this one did."
+            f"Other runs resumed from the same files after {places}: what they spent adds to what "
+            "this one spent."
         )
     return PrivacyCard(statement, lines, tuple(missing))
 
@@ -138,7 +141,7 @@ def _mechanism(privacy: Private) -> str:
 
 def _noise(privacy: Private) -> str:
     if privacy.noise_multiplier is None:
-        return "not solved before the run begins"
+        return "not computed before the run begins"
     z = privacy.noise_multiplier
     words = f"z = {rounded_up(z, 6)}"
     if isinstance(privacy, ClientLevelDP) and len(noises := privacy.noises()) > 1:
@@ -160,7 +163,7 @@ def _clipping(privacy: Private) -> str:
 
 def _sampling(experiment: Experiment, privacy: Private) -> str:
     if isinstance(privacy, ExampleLevelDP):
-        return "examples by Poisson sampling, anew in each local step"
+        return "examples by Poisson sampling, drawn again in each local step"
     sampling: Sampling = experiment.sampling
     kind = sampling.kind()
     if isinstance(sampling, Poisson) and not experiment.own_accounts:
@@ -174,7 +177,7 @@ def _sampling(experiment: Experiment, privacy: Private) -> str:
 def _accounting(experiment: Experiment, privacy: Private) -> str:
     words = "privacy loss distributions, composed once over all releases (dp-accounting)"
     if experiment.own_accounts:
-        words += "; an account for each client, of which the largest is reported"
+        words += "; one account per client, of which the largest is reported"
     return words
 
 
@@ -192,29 +195,29 @@ def _stopping(experiment: Experiment, privacy: Private) -> str:
 
 
 def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
-    exact = "Exact scores of held-out rows, for each client too, as a simulation shows them"
+    exact = "Exact scores of held-out rows, also per client, which only a simulation can show"
     measured = isinstance(privacy, ClientLevelDP) and privacy.evaluation_share
-    found = [f"{exact}; the accuracy that was measured is covered." if measured else f"{exact}."]
+    found = [f"{exact}; accuracy measured under privacy is covered." if measured else f"{exact}."]
     if experiment.target is not None and not measured:
         found.append(
             f"When the run stops: target = {experiment.target.metric} looks at exact scores of "
             "held-out rows after each round."
         )
     found.append(
-        "Choosing settings by looking at several runs on the same data: all of them count "
-        "together then."
+        "Choosing settings by looking at several runs on the same data: their privacy losses "
+        "add up."
     )
     if isinstance(privacy, ExampleLevelDP):
-        found.append("How many examples a client has, and which clients take part.")
-        found.append("All of a person's examples together, where a person has several.")
+        found.append("The number of examples of each client, and which clients take part.")
+        found.append("All examples of a person together, where a person has several.")
     elif isinstance(privacy, LocalDP):
         found.append("Which clients take part, and when.")
     else:
-        found.append("How many clients there are, which the divisor of the sum shows.")
-        found.append("A server that does not add the noise, or looks before it does.")
+        found.append("The number of clients, which the divisor of the sum reveals.")
+        found.append("A server that adds no noise, or looks before adding it.")
     found += [f"{each}." for each in beyond_the_unit(experiment)]
     if type(experiment.strategy).personal is not Strategy.personal:
-        found.append("Models that clients keep for themselves: they have no noise.")
+        found.append("Personal models that clients keep: they have no noise.")
     fitted = experiment.data.fitted
     if fitted:
         found.append(
@@ -224,5 +227,5 @@ def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
         "Exact curves of training loss, norms and cohorts: these files are the simulator's, and "
         "only the model and this card are private."
     )
-    found.append("How long a client takes; what floating-point noise gives away (Mironov 2012).")
+    found.append("The time a client takes; what floating-point noise reveals (Mironov 2012).")
     return found

@@ -40,9 +40,7 @@ def further(session: Session) -> Further:
         changes.append(f"rounds={2 * done}")
     rounds.amend(needed.replace(target=None))
     if spent := rounds.ended(progress, last):  # the budget alone is left to be in the way
-        return Further(
-            f"{spent}; a larger privacy.epsilon lets it go on with the noise that it has"
-        )
+        return Further(f"{spent}; with a larger privacy.epsilon it continues with the same noise")
     rounds.amend(needed)
     if reached := rounds.ended(progress, last):
         return Further(reached, (*changes, "target=none"))

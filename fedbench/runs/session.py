@@ -206,8 +206,8 @@ class Session:
         for path in changes:
             if path not in LIVE and path.partition(".")[0] != ARRIVALS:
                 raise SessionError(
-                    f"{path} cannot change while a run goes on; {', '.join(LIVE)} can, and data "
-                    "that come in. Reset first"
+                    f"{path} cannot change while a run is active; {', '.join(LIVE)} can, and "
+                    "arriving data. Reset first"
                 )
         with self._changed:
             self._require("amend", "idle", "running", "paused")
@@ -253,7 +253,7 @@ class Session:
         """Return the global model as it is now. Raises SessionError before the first round."""
         with self._changed:
             if self._rounds is None or self._progress is None:
-                raise SessionError("there is no model before the run has begun")
+                raise SessionError("there is no model before the run has started")
             return self._rounds.module(self._progress.params)
 
     def predictions(self) -> Predictions:
@@ -264,9 +264,9 @@ class Session:
         from fedbench.runs.predictions import predictions
 
         with self._changed:
-            self._require("tell predictions", "paused", "done", "failed")
+            self._require("compute predictions", "paused", "done", "failed")
             if self._rounds is None or self._progress is None:
-                raise SessionError("there are no predictions before the run has begun")
+                raise SessionError("there are no predictions before the run has started")
             rounds, progress = self._rounds, self._progress
         return predictions(rounds, progress)
 

@@ -200,7 +200,7 @@ def _new(folder: Path) -> Path:
 def _refuse_held(folder: Path, experiment: Experiment) -> None:
     held = [name for name in RESULTS if (folder / name).exists()]
     if held:
-        raise StoreError(f"{folder} holds a run already ({held[0]}); choose another folder")
+        raise StoreError(f"{folder} already holds a run ({held[0]}); choose another folder")
     path = folder / EXPERIMENT
     if path.exists() and not _describes(path, experiment):
         raise StoreError(f"{folder} holds another experiment ({EXPERIMENT}); choose another folder")
@@ -296,15 +296,15 @@ def _changed(start: Checkpoint, changes: dict[str, Any]) -> Checkpoint:
     for path in changes:
         if path not in CHANGEABLE and path.partition(".")[0] not in CHANGEABLE:
             raise StoreError(
-                f"{path} cannot change when a run goes on; {', '.join(CHANGEABLE)} can"
+                f"{path} cannot change when a run is resumed; {', '.join(CHANGEABLE)} can"
             )
     before, now = start.experiment, start.experiment.replace(**changes)
     if reason := refusal(before, now):
         raise StoreError(reason)
     if before.own_accounts != now.own_accounts:
         raise StoreError(
-            f"sampling: what was spent is accounted for {before.sampling.kind()} sampling, and "
-            f"{now.sampling.kind()} would count otherwise"
+            f"sampling: the privacy spent so far is accounted for {before.sampling.kind()} "
+            f"sampling, and {now.sampling.kind()} needs another accounting"
         )
     asked = getattr(now.privacy, "noise_multiplier", None)
     return replace(start, experiment=now, noise_multiplier=asked or start.noise_multiplier)

@@ -21,8 +21,8 @@ def refusal(before: Experiment, after: Experiment) -> str | None:
         return f"data.{found[0]}: {found[1]}"
     if not isinstance(after.partition, Natural):
         return (
-            f"partition: {after.partition.kind()} deals all rows out anew when some come in, and "
-            "no client would stay who it is; choose Natural"
+            f"partition: {after.partition.kind()} splits all rows anew when new ones arrive, "
+            "so clients would not keep their rows; choose Natural"
         )
     try:
         old, new = before.federation(), after.federation()
@@ -31,11 +31,11 @@ def refusal(before: Experiment, after: Experiment) -> str | None:
     for name in (each.name for each in fields(Card)):
         was, now = getattr(old.card, name), getattr(new.card, name)
         if was != now:
-            return f"data: {name} was {was!r} and would be {now!r}"
+            return f"data: {name} was {was!r} and would become {now!r}"
     if old.names != new.names:
         changed = next(
             (pair for pair in zip(old.names, new.names, strict=False) if pair[0] != pair[1]),
             (f"{old.clients} clients", f"{new.clients}"),
         )
-        return f"partition: {changed[0]!r} would come to be {changed[1]!r}; a client must stay it"
+        return f"partition: {changed[0]!r} would become {changed[1]!r}; clients must stay the same"
     return None

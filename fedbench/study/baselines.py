@@ -89,8 +89,8 @@ def baselines(
     """
     if experiment.clients > MANY:
         raise ValueError(
-            f"partition.clients: {experiment.clients:,} clients are too many to train each alone; "
-            f"at most {MANY:,}"
+            f"partition.clients: {experiment.clients:,} clients are too many to train each "
+            f"alone; choose at most {MANY:,}"
         )
     data = experiment.federation()
     plain = alternative(experiment)

@@ -27,7 +27,7 @@ class Drawing:
         self.frontier = frontier
         self.points = [point for point in frontier.points if not math.isnan(point.value)]
         if not self.points:
-            raise ValueError("there is nothing to draw: no run has ended well yet")
+            raise ValueError("there is nothing to draw: no run has finished without an error yet")
         self.values = {path: self._values(path) for path in self.points[0].settings}
         varied = [path for path, values in self.values.items() if len(values) > 1]
         self.numbers = [path for path in varied if all(map(_is_number, self.values[path]))]
@@ -40,8 +40,8 @@ class Drawing:
             return self._map()
         if (lines := len({self._line(point) for point in self.points})) > MOST:
             raise ValueError(
-                f"{lines} lines by {', '.join(self.rest)} cannot be told apart; sweep less at "
-                "once, or take the values from frame()"
+                f"{lines} lines by {', '.join(self.rest)} cannot be distinguished; sweep fewer "
+                "settings at once, or use the values from frame()"
             )
         budgets = {f"{point.epsilon:.2g}" for point in self.points if point.unit is not None}
         if len(budgets) > 1 or (budgets and self.first in (BUDGET, "")):
@@ -128,7 +128,7 @@ class Drawing:
         runs = max(point.runs for point in self.points)
         seeds = f", mean of {runs} seeds with its 95 % interval" if runs > 1 else ""
         if runs > 1 and all(point.same for point in self.points if point.runs > 1):
-            seeds = f", {runs} seeds, which change nothing here"
+            seeds = f", {runs} seeds, all identical"
         return f"{experiment.data.kind()}, {experiment.clients} clients{seeds}"
 
 

@@ -64,13 +64,15 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
         if point.unit and unit in (None, point.unit) and math.isfinite(point.value)
     ]
     if len({(point.unit, point.delta) for point in known}) > 1:
-        raise ValueError("unit: the ε of different units or δ do not compare; choose one of them")
+        raise ValueError("unit: ε with different units or δ cannot be compared; choose one of them")
     if any(set(point.settings) - {"privacy.epsilon"} for point in known):
-        raise ValueError("points differ by more than their budget: sweep that and the seed alone")
+        raise ValueError(
+            "points differ in more than their budget: sweep only the budget and the seed"
+        )
     known.sort(key=lambda point: point.epsilon)
     if not known or not known[0].epsilon * (1 - 1e-3) <= epsilon <= known[-1].epsilon * (1 + 1e-3):
         ends = f" from {known[0].epsilon:.3g} to {known[-1].epsilon:.3g}" if known else ", none"
-        raise ValueError(f"epsilon = {epsilon:g}: it is not among the points there are{ends}")
+        raise ValueError(f"epsilon = {epsilon:g}: outside the points of this sweep{ends}")
     after = next((k for k, point in enumerate(known) if point.epsilon >= epsilon), len(known) - 1)
     right, left = known[after], known[max(0, after - 1)]
     near = min(left, right, key=lambda point: abs(point.epsilon - epsilon))
@@ -107,7 +109,7 @@ def forecast(experiment: Experiment, *, seeds: int = SEEDS, workers: int | None 
     from fedbench.study.sweep import sweep
 
     if seeds < 1:
-        raise ValueError(f"seeds = {seeds}: one at least is needed")
+        raise ValueError(f"seeds = {seeds}: give at least one")
     first = experiment.seed
     made = sweep(experiment, {"seed": range(first, first + seeds)}, workers=workers, levels=False)
     made.wait()

@@ -106,14 +106,14 @@ class Frontier:
         """
         private = [point for point in self.points if unit in (None, point.unit) and point.unit]
         if len({point.unit for point in private}) > 1:
-            raise ValueError("unit: the ε of different units do not compare; choose one of them")
+            raise ValueError("unit: ε of different units cannot be compared; choose one of them")
         within = [
             point
             for point in private
             if point.epsilon <= epsilon * (1 + 1e-9) and not math.isnan(point.value)
         ]
         if not within:
-            raise ValueError(f"epsilon = {epsilon:g}: no point spends as little")
+            raise ValueError(f"epsilon = {epsilon:g}: every point spends more")
         sign = 1 if self.higher_is_better else -1
         return max(_rivals(within), key=lambda point: sign * point.value)
 
@@ -140,7 +140,7 @@ class Frontier:
             own = [each for each in private if each.unit == unit]
             deltas = {each.delta for each in own if each.delta is not None}
             if delta is None and len(deltas) > 1:
-                raise ValueError("delta: the runs have several; say at which ε is asked for")
+                raise ValueError("delta: the runs have several values; choose the one for ε")
             if unit == "example":
                 _refuse_moved(own)
             whole = _composed(each.ledger for each in own if each.ledger is not None)
@@ -290,8 +290,8 @@ def _refuse_moved(results: Sequence[SweepResult]) -> None:
 
     if len({dealt(each.experiment) for each in results}) > 1:
         raise ValueError(
-            "examples are not with the same client in all runs, so nothing is known of the sum of "
-            "what was said of each; sweep a Natural partition, or a single seed"
+            "examples are not with the same client in all runs, so their privacy losses cannot "
+            "be added up; sweep a Natural partition, or a single seed"
         )
 
 

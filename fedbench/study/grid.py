@@ -44,10 +44,10 @@ def axes_of(given: Mapping[str, Iterable[Any]]) -> Axes:
             raise ValueError(f"{path} = {values!r}: give several values, as in [0.5, 1]")
         axes[path] = tuple(each.item() if isinstance(each, np.generic) else each for each in values)
         if not axes[path]:
-            raise ValueError(f"{path}: there are no values to go through")
+            raise ValueError(f"{path}: there are no values to sweep")
         for k, value in enumerate(axes[path]):
             if value in axes[path][:k]:
-                raise ValueError(f"{path} = {shown(value)}: this value is there twice")
+                raise ValueError(f"{path} = {shown(value)}: this value is given twice")
     return axes
 
 
@@ -69,7 +69,7 @@ def refuse_code(axes: Mapping[str, Iterable[Any]]) -> None:
 
     for path, values in axes.items():
         for code in named(list(values)):
-            raise ValueError(f"{path} = {code!r}: only what is built in can be chosen here")
+            raise ValueError(f"{path} = {code!r}: only built-in parts can be chosen here")
 
 
 def grid(experiment: Experiment, axes: Axes) -> tuple[Point, ...]:
@@ -87,7 +87,8 @@ def grid(experiment: Experiment, axes: Axes) -> tuple[Point, ...]:
     metrics = dict.fromkeys(point.experiment.metric for point in points)
     if len(metrics) > 1:
         raise ValueError(
-            f"points by {' and '.join(metrics)} do not compare; sweep classes and numbers apart"
+            f"points by {' and '.join(metrics)} cannot be compared; sweep classification and "
+            "regression separately"
         )
     return points
 

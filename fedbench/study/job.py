@@ -133,7 +133,7 @@ class Outcome:
             members["metrics"] = {name: float(value) for name, value in data["metrics"].items()}
             return cls(**members)
         except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"this is not the outcome of a run: {error!r}") from error
+            raise ValueError(f"this is not the result of a run: {error!r}") from error
 
 
 def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) -> Outcome:

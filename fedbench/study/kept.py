@@ -73,7 +73,7 @@ class Kept:
             raise SweepError(f"{path} cannot be read: {error}; remove it") from error
         named = isinstance(held, dict) and (held.get("kind"), held.get("experiment"))
         if named != (job.kind, job.toml):
-            raise SweepError(f"{path} belongs to another experiment than its name says; remove it")
+            raise SweepError(f"{path} belongs to another experiment than its name; remove it")
         if held.get("versions", {}).get("fedbench") != fedbench.__version__:
             return None  # what another version came to is computed anew, and written over
         try:

@@ -41,7 +41,7 @@ class PrivacyPlan:
         the model more by chance than by what clients say. Raises ValueError without clients.
         """
         if self.cohort is None:
-            raise ValueError("clients: say how many there are; the signal is their sum")
+            raise ValueError("clients: give their number; the signal is their sum")
         if self.noise_multiplier == 0:
             return math.inf
         return self.cohort / (self.noise_multiplier * math.sqrt(parameters))
@@ -62,7 +62,10 @@ class PrivacyPlan:
         crowd = f", {self.clients:,} clients" if self.clients is not None else ""
         weak = ""
         if self.clients is not None and self.delta >= 1 / self.clients:
-            weak = "; caution: δ is not below 1/clients, and publishing one whole would satisfy it"
+            weak = (
+                "; caution: δ is not below 1/clients: it would even allow publishing all "
+                "data of one client"
+            )
         return f"{first}{crowd}; with {', '.join(words.values())}{weak}"
 
 
@@ -85,7 +88,7 @@ def plan(
     """
     rate, by_cohort = _rate(rate, clients, cohort)
     if rounds is not None and (rounds < 0 or rounds != int(rounds)):
-        raise ValueError(f"rounds = {rounds!r} is no number of rounds; give a whole one")
+        raise ValueError(f"rounds = {rounds!r} is not a number of rounds; give a whole number")
     given = {
         "epsilon": epsilon,
         "noise_multiplier": noise_multiplier,
@@ -135,9 +138,9 @@ def _rate(
     if cohort is None:
         return rate, False
     if rate is not None:
-        raise ValueError("rate and cohort say the same thing: give one of them")
+        raise ValueError("give rate or cohort, not both")
     if cohort <= 0:
-        raise ValueError(f"cohort = {cohort!r} is no number of clients; give more than 0")
+        raise ValueError(f"cohort = {cohort!r} is not a number of clients; give more than 0")
     if clients is None:
         return None, True
     if cohort > clients:
@@ -159,8 +162,8 @@ def _rounds(*, rate: float, noise_multiplier: float, epsilon: float, delta: floa
 
     if not fits(1):
         raise ValueError(
-            f"epsilon = {epsilon:g}: the first round would already spend more; take more noise or "
-            "a lower rate"
+            f"epsilon = {epsilon:g}: the first round would already exceed it; use more noise "
+            "or a lower rate"
         )
     high = 1
     while fits(high * 2):
@@ -180,7 +183,7 @@ def _most_rate(*, noise_multiplier: float, rounds: float, epsilon: float, delta:
 
     if fits(1.0):
         return 1.0
-    return _edge(fits, 1e-9, 1.0, "rate", "take more noise or fewer rounds")
+    return _edge(fits, 1e-9, 1.0, "rate", "use more noise or fewer rounds")
 
 
 def _delta(*, rate: float, noise_multiplier: float, rounds: float, epsilon: float) -> float:
@@ -188,15 +191,13 @@ def _delta(*, rate: float, noise_multiplier: float, rounds: float, epsilon: floa
         return accounting.epsilon(rate, noise_multiplier, int(rounds), delta) <= epsilon
 
     # the smaller δ is, the larger ε: the safe side lies above
-    return _edge(
-        fits, 1 - 1e-9, LEAST_DELTA, "delta", "take more noise, fewer rounds or a larger ε"
-    )
+    return _edge(fits, 1 - 1e-9, LEAST_DELTA, "delta", "use more noise, fewer rounds or a larger ε")
 
 
 def _edge(fits: Callable[[float], bool], good: float, bad: float, name: str, remedy: str) -> float:
     """Return the value nearest to `bad` that fits, on a logarithmic scale."""
     if not fits(good):
-        raise ValueError(f"no {name} keeps to this budget; {remedy}")
+        raise ValueError(f"no {name} meets this budget; {remedy}")
     if fits(bad):
         return bad
     while abs(math.log(good / bad)) > CLOSE:

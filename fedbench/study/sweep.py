@@ -262,7 +262,7 @@ class Sweep:
                 try:
                     self._kept.keep(job, message["result"])
                 except OSError as error:
-                    self._listeners.add(Cautioned(f"a result cannot be kept: {error}"))
+                    self._listeners.add(Cautioned(f"a result cannot be saved: {error}"))
 
     def _mourn(self, job: Job, code: int) -> None:
         """Try once more what ended a worker; a second time is its result."""
@@ -280,7 +280,7 @@ class Sweep:
             for index in self._places[job.key]:
                 self._listeners.add(PointFinished(index, self._result(index)))
         elif result["error"]:
-            self._listeners.add(Cautioned(f"levels to compare with: {result['error']}"))
+            self._listeners.add(Cautioned(f"reference levels: {result['error']}"))
         else:
             found = result["levels"]
             self._heights[job.key] = {name: float(value) for name, value in found.items()}
@@ -338,7 +338,7 @@ def sweep(
     if not isinstance(experiment, Experiment):
         raise TypeError(f"experiment = {experiment!r} is not an Experiment")
     if workers is not None and workers < 1:
-        raise ValueError(f"workers = {workers}: one at least is needed")
+        raise ValueError(f"workers = {workers}: give at least one")
     found = axes_of(axes)
     points = grid(experiment, found)
     if levels is None:
