@@ -368,7 +368,7 @@ def test_a_folder_that_cannot_take_the_run_is_refused_before_training() -> None:
     before = Path("o/summary.json").read_bytes()
     again = call("run", file, "--out", "o")
     assert (again.exit_code, again.stdout) == (2, "")
-    assert again.stderr == "o holds a run already (history.csv); choose another folder\n"
+    assert again.stderr == "o already holds a run (history.csv); choose another folder\n"
     assert Path("o/summary.json").read_bytes() == before
     assert call("run", file, "--out", "e.toml/o").stderr.startswith("e.toml/o cannot be written to")
 
@@ -535,7 +535,7 @@ def test_a_sweep_says_which_runs_failed() -> None:
     ("options", "message"),
     [
         (["seed"], "'seed' has no values; write it as PATH=VALUE,VALUE"),
-        (["seed=1,1"], "seed = 1: this value is there twice"),
+        (["seed=1,1"], "seed = 1: this value is given twice"),
         (["seed=1", "seed=2"], "--over: a setting is given twice"),
         (["rounds=0,1"], "rounds = 0: rounds: must be at least 1"),
         (["sede=1"], "no setting is called 'sede'; did you mean 'seed'?"),
@@ -595,10 +595,10 @@ MORE = "first --set rounds=2 --set privacy.epsilon=20 --out first"
     ("words", "reason"),
     [
         (["nowhere"], "nowhere holds no run: experiment.toml is missing"),
-        (["first", "--set", "seed=4"], "seed cannot change when a run goes on"),
+        (["first", "--set", "seed=4"], "seed cannot change when a run is resumed"),
         (["first", "--set", "rounds=0"], "rounds: must be at least 1"),
         (["first", "--set", "roundz=3"], "no setting is called 'roundz'"),
-        (MORE.split(), "first holds a run already"),
+        (MORE.split(), "first already holds a run"),
     ],
 )
 def test_what_cannot_go_on_says_why(words: list[str], reason: str) -> None:
@@ -647,7 +647,7 @@ def test_a_spent_budget_is_no_reason_to_go_on() -> None:
         assert refused.exit_code == 2
         assert refused.stderr.startswith("privacy budget: round 3 would bring client-level ε to ")
         assert "rounds=" not in refused.stderr
-        assert "; a larger privacy.epsilon lets it go on with the noise" in refused.stderr
+        assert "; with a larger privacy.epsilon it go on with the noise" in refused.stderr
     assert not Path("first-2").exists()
     more = call("resume", "first", "--set", "rounds=3", "--set", "privacy.epsilon=99", "--quiet")
     assert more.exit_code == 0, more.output

@@ -65,7 +65,7 @@ def test_a_file_that_is_no_report_is_kept() -> None:
     result = invoke("a", "--out", "mine.html")
     assert (result.exit_code, result.stderr) == (
         2,
-        "mine.html is there already and is no report; choose another name, or overwrite it with "
+        "mine.html already exists and is not a report; choose another name, or overwrite it with "
         "--force\n",
     )
     assert Path("mine.html").read_text() == "mine"

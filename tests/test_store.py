@@ -108,7 +108,7 @@ def test_amendments_are_recorded(tmp_path: Path) -> None:
 def test_a_folder_that_holds_a_run_is_left_alone(session: fb.Session, tmp_path: Path) -> None:
     store.save(session, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(StoreError, match="holds a run already"):
+    with pytest.raises(StoreError, match="already holds a run"):
         store.save(session, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -152,9 +152,9 @@ def provenance(histories: list[History]) -> Html:
         "To reproduce a run, save its TOML as experiment.toml and call fedbench run "
         f"experiment.toml, or run its Python code. {again}"
     )
-    lines = [("Seed", seeds), ("Versions", made), ("Again", how)]
+    lines = [("Seed", seeds), ("Versions", made), ("Reproduce", how)]
     rows = [tag("div", tag("dt", name), tag("dd", words)) for name, words in lines]
-    return tag("section", tag("h2", "Settings"), tag("dl", *rows))
+    return tag("section", tag("h2", "How to reproduce it"), tag("dl", *rows))
 
 
 def policy(*scripts: str) -> str:

@@ -38,9 +38,10 @@ class FrontierPoint:
     are NaN with one run, and where all of them gave the same: `same` says that they did so in every
     metric, so that the seeds change nothing. Of `failed` further runs there is no final metric.
     `attack_auc` is the mean AUC of a membership inference: 0.5 is guessing. `epsilon` is the most
-    that one of the runs spent, at `delta` and for `unit`; NaN without privacy. `best` says that no other point of the same unit
-    and δ is better for as little ε, or as good for less; a single run never is where there are
-    means over several, as luck of its seed would count for more than their average.
+    that one of the runs spent, at `delta` and for `unit`; NaN without privacy. `best` says that no
+    other point of the same unit and δ is better for as little ε, or as good for less; a single run
+    never is where there are means over several, as luck of its seed would count for more than their
+    average.
     `experiment` is that of the first run.
     """
 

@@ -216,7 +216,7 @@ class ByRow(Model):
     [
         (fb.CNN(channels=(4,), hidden=8), "CNN is Conv2d"),
         (Unbiased(), "a dense layer without a bias"),
-        (ByRow(), "a layer for parts of it"),
+        (ByRow(), "a layer that sees only parts of it"),
     ],
 )
 def test_models_that_do_not_begin_with_such_a_layer(model: Model, what: str) -> None:
@@ -245,7 +245,7 @@ class Unknown(Private):
 
 
 def test_a_mechanism_that_is_not_known_here() -> None:
-    with pytest.raises(ValueError, match="Unknown is no mechanism that is known here; choose"):
+    with pytest.raises(ValueError, match="Unknown is not a mechanism that is known here; choose"):
         fb.gradient_inversion(DIGITS, privacy=Unknown(noise_multiplier=1))
 
 
@@ -254,7 +254,7 @@ def test_an_example_that_moves_nothing_tells_nothing() -> None:
     experiment = DIGITS.replace(model=fb.MLP(hidden=(1,)))
     silent = [k for k in range(140) if not gradient(experiment, k)["1.weight"].any()]
     assert silent
-    with pytest.raises(ValueError, match=f"example = {silent[0]} of client 0 does not move"):
+    with pytest.raises(ValueError, match=f"example = {silent[0]} of client 0 does not change"):
         fb.gradient_inversion(experiment, example=silent[0])
 
 

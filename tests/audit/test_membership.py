@@ -222,7 +222,7 @@ def test_regression_by_its_squared_errors() -> None:
 
 def test_members_are_the_rows_of_those_who_took_part() -> None:
     session = fb.Session(HEART.replace(sampling=fb.FixedCohort(size=1), rounds=1))
-    with pytest.raises(SessionError, match="before the run has begun"):
+    with pytest.raises(SessionError, match="before the run has started"):
         fb.membership_inference(session)
     session.start()
     assert session.wait(60) == "done"
@@ -270,7 +270,7 @@ def test_the_module_is_judged_as_it_is_used() -> None:
 
 def test_nobody_has_taken_part() -> None:
     module = HEART.model.module(HEART.federation().card, 0)
-    with pytest.raises(ValueError, match="clients: nobody has taken part"):
+    with pytest.raises(ValueError, match="clients: no client has taken part"):
         loss_threshold(HEART.model, module, HEART.federation(), np.array([], dtype=np.int64))
 
 

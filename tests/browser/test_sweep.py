@@ -149,7 +149,7 @@ def test_an_edit_after_a_run_says_so_in_its_place(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ("1, 1", "privacy.epsilon = 1: this value is there twice"),
+        ("1, 1", "privacy.epsilon = 1: this value is given twice"),
         ("-1, 4", "privacy.epsilon = -1, seed = 0: privacy.epsilon"),
         ("", "has no values"),
     ],

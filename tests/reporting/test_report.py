@@ -89,11 +89,11 @@ def test_a_run_is_reported_with_its_numbers_its_promise_and_its_code(private: Hi
     assert all(caution in words for caution in private.experiment.cautions())
     assert f"torch {torch.__version__}" in words
     assert "Seed 7 Versions" in words
-    assert "to the bit" in words
+    assert "bit for bit" in words
 
 
 def test_a_run_that_changed_on_its_way_is_promised_no_replay(wines: History) -> None:
-    assert "to the bit" in fb.report(wines)
+    assert "bit for bit" in fb.report(wines)
     session = fb.Session(wines.experiment)
     session.step()
     session.wait()
@@ -101,8 +101,8 @@ def test_a_run_that_changed_on_its_way_is_promised_no_replay(wines: History) -> 
     session.resume()
     session.wait()
     page = fb.report(session.history)
-    assert "to the bit" not in page
-    assert "A run that changed on its way is not what its code gives" in page
+    assert "bit for bit" not in page
+    assert "The code of a run that was edited while running does not reproduce it" in page
     assert "From round 2 on: training.lr = 0.5" in page
 
 
@@ -128,7 +128,7 @@ def test_several_runs_begin_with_what_differs(wines: History, private: History) 
     assert "Two of them" in seen.words
     lead = next(word for word in seen.words if word.startswith("2 runs."))
     # not Strategy: they are of one kind, with another setting
-    assert lead.startswith("2 runs. They share everything but Weights, Privacy and Sampling.")
+    assert lead.startswith("2 runs. They differ only in Weights, Privacy and Sampling.")
     best = max(each.frame()["accuracy"].iloc[-1] for each in (wines, private))
     assert f"The best accuracy is {best:.1%}" in lead
     assert {"Weights", "Privacy", "Sampling"} <= set(seen.words)
@@ -228,7 +228,7 @@ def test_a_report_takes_the_place_of_a_report_and_of_nothing_else(
     assert path.read_text("utf-8") == second != first
     other = tmp_path / "notes.html"
     other.write_text("mine")
-    with pytest.raises(ReportError, match=r"notes\.html is there already and is no report"):
+    with pytest.raises(ReportError, match=r"notes\.html already exists and is not a report"):
         fb.report(wines, other)
     assert other.read_text() == "mine"
     fb.report(wines, other, force=True)

@@ -29,7 +29,7 @@ def test_a_client_level_card(private: fb.Experiment) -> None:
     assert lines["Clipping"] == "each update to Euclidean norm 1 (FlatClipping)"
     assert lines["Sampling"] == "clients by Poisson sampling at rate 0.5, by a public seed"
     assert lines["Budget"] == "none"
-    assert "A server that does not add the noise" in lines["rest"]
+    assert "A server that adds no noise" in lines["rest"]
 
 
 def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
@@ -43,7 +43,7 @@ def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
     assert "the operating system" in lines["Noise"] and "SIMULATION" not in lines["statement"]
     assert lines["Clipping"].endswith("norm 1, at first (AdaptiveClipping)")
     assert lines["Budget"] == "ε ≤ 4; the run stops before"
-    assert "the accuracy that was measured is covered" in lines["rest"]
+    assert "accuracy measured under privacy is covered" in lines["rest"]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
     [
         ({"sampling": fb.Shuffled(size=2)}, "Sampling", "Shuffled; no amplification is claimed"),
         ({"sampling": fb.Shuffled(size=2)}, "Neighbours differ in that", "or nothing"),
-        ({"sampling": fb.Shuffled(size=2)}, "Accounting", "an account for each client"),
+        ({"sampling": fb.Shuffled(size=2)}, "Accounting", "one account per client"),
         ({"sampling": fb.Everyone()}, "Sampling", "every client in every round"),
         ({}, "Neighbours differ in that", "what they are, or nothing; the number of clients is"),
         ({"privacy": fb.ExampleLevelDP()}, "Neighbours differ in that", "client has is public"),
@@ -76,7 +76,7 @@ def test_what_is_split_and_what_adapts_is_said(private: fb.Experiment) -> None:
             "one reading is part of up to 13 examples",
         ),
         ({"privacy": fb.ExampleLevelDP()}, "Mechanism", "each sum of clipped gradients (DP-SGD)"),
-        ({"privacy": fb.ExampleLevelDP()}, "rest", "All of a person's examples together"),
+        ({"privacy": fb.ExampleLevelDP()}, "rest", "All examples of a person together"),
         ({"privacy": fb.LocalGaussian()}, "Mechanism", "Gaussian noise added by each client to it"),
         ({"privacy": fb.LocalLaplace()}, "Mechanism", "Laplace noise"),
         ({"privacy": fb.LocalLaplace()}, "Clipping", "sum of absolute values 1"),
@@ -93,7 +93,7 @@ def test_other_promises(private: fb.Experiment, changes: dict, name: str, words:
 
 def test_without_privacy_nothing_is_promised(private: fb.Experiment) -> None:
     history = fb.run(private.replace(privacy=fb.NoPrivacy(), rounds=1), progress=False)
-    assert history.privacy_card().statement.startswith("Nothing is promised")
+    assert history.privacy_card().statement.startswith("No privacy is guaranteed")
     assert history.privacy_card().lines == ()
 
 
@@ -118,7 +118,7 @@ def test_an_amended_run_is_told_as_it_is_now(private: fb.Experiment) -> None:
     session.wait()
     lines = dict(session.history.privacy_card().lines)
     assert lines["ε spent"].endswith("in 2 rounds")
-    assert lines["Changed on the way"].startswith("from round 2 on rounds = 2")
+    assert lines["Changed while running"].startswith("from round 2 on rounds = 2")
 
 
 def test_a_run_that_went_on_says_so(private: fb.Experiment, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_run_that_went_on_says_so(private: fb.Experiment, tmp_path: Path) -> N
     more.wait()
     made = more.history.privacy_card()
     assert dict(made.lines)["Noise"].startswith("z = 3;")
-    changed = dict(made.lines)["Changed on the way"]
+    changed = dict(made.lines)["Changed while running"]
     assert "from round 2 on privacy.noise_multiplier = 3.0" in changed
     assert any("Other runs resumed from the same files" in each for each in made.not_covered)
 

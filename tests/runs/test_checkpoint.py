@@ -140,7 +140,7 @@ def saved(private: fb.Experiment, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"seed": 3}, "seed cannot change when a run goes on; rounds, target"),
+        ({"seed": 3}, "seed cannot change when a run is resumed; rounds, target"),
         ({"model": fb.MLP()}, "model cannot change"),
         ({"privacy": fb.NoPrivacy()}, "privacy cannot change"),
         # each of these would make a false promise of the rounds that are done
@@ -148,7 +148,7 @@ def saved(private: fb.Experiment, tmp_path: Path) -> Path:
         ({"privacy.noise_seed": None}, r"privacy\.noise_seed cannot change"),
         ({"privacy.clip": 0.1}, r"privacy\.clip cannot change"),
         ({"privacy.clipping": fb.PerLayerClipping()}, r"privacy\.clipping cannot change"),
-        ({"sampling": fb.FixedCohort(size=2)}, "FixedCohort would count otherwise"),
+        ({"sampling": fb.FixedCohort(size=2)}, "FixedCohort needs another accounting"),
     ],
 )
 def test_what_its_state_does_not_allow_is_refused(
@@ -205,7 +205,7 @@ def test_a_checkpoint_of_another_version_is_refused(saved: Path) -> None:
 def test_another_experiment_is_refused(saved: Path) -> None:
     path = saved / "experiment.toml"
     path.write_text(path.read_text().replace("lr = 0.1", "lr = 0.2"))
-    with pytest.raises(StoreError, match=r"experiment.toml is not what the run began with"):
+    with pytest.raises(StoreError, match=r"experiment.toml differs from what the run started with"):
         fb.resume(saved)
 
 

@@ -80,7 +80,7 @@ def test_other_data_are_refused_and_nothing_changes(changes: dict[str, Any], wor
 def test_clients_that_would_not_stay_who_they_are_are_refused() -> None:
     session = fb.Session(LOAD.replace(partition=fb.Dirichlet(clients=3)))
     stepped(session, 1)
-    with pytest.raises(SessionError, match="partition: Dirichlet deals all rows out anew"):
+    with pytest.raises(SessionError, match="partition: Dirichlet splits all rows anew"):
         session.amend(**{"data.seen": 4})
 
 
@@ -96,7 +96,7 @@ def test_groups_that_would_be_others_are_refused(tmp_path: Path) -> None:
     data = fb.Arriving(data=table, periods=8, first=3, seen=3)
     session = fb.Session(LOAD.replace(data=data, partition=fb.GroupedNatural(clients=2)))
     stepped(session, 1)
-    with pytest.raises(SessionError, match=r"partition: .* would come to be"):
+    with pytest.raises(SessionError, match=r"partition: .* would become"):
         session.amend(**{"data.seen": 7, "data.memory": 1})
 
 
@@ -154,7 +154,7 @@ def test_a_saved_run_goes_on_right_after(tmp_path: Path) -> None:
 
     two = fb.resume(tmp_path / "two")
     stepped(two, 1)
-    assert two.history.privacy_card().statement.startswith("Nothing is promised")
+    assert two.history.privacy_card().statement.startswith("No privacy is guaranteed")
     two.amend(data=CITY.replace(seen=5, memory=2))
     three = fb.resume(tmp_path / "three", data=CITY.replace(seen=5, memory=2))
     for session in (two, three):

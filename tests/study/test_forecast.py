@@ -72,9 +72,9 @@ def test_a_budget_that_was_not_quite_spent_is_that_point_too() -> None:
 
 def test_what_is_not_known_is_not_said() -> None:
     for beyond in (0.9, 4.1):
-        with pytest.raises(ValueError, match="not among the points there are from 1 to 4"):
+        with pytest.raises(ValueError, match="outside the points of this sweep from 1 to 4"):
             FRONTIER.expected(beyond)
-    with pytest.raises(ValueError, match="there are, none"):
+    with pytest.raises(ValueError, match="of this sweep, none"):
         fb.Frontier("accuracy", ()).expected(1)
     mixed = fb.Frontier("accuracy", (point(1, 0.5), point(2, 0.6, "example")))
     with pytest.raises(ValueError, match="different units"):
@@ -82,7 +82,7 @@ def test_what_is_not_known_is_not_said() -> None:
     assert mixed.expected(2, "example").value == 0.6
     other = point(1, 0.5)
     other = FrontierPoint(**{**vars(other), "settings": {"privacy.epsilon": 1, "rounds": 3}})
-    with pytest.raises(ValueError, match="sweep that and the seed alone"):
+    with pytest.raises(ValueError, match="sweep only the budget and the seed"):
         fb.Frontier("accuracy", (other,)).expected(1)
 
 

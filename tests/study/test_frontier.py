@@ -91,7 +91,7 @@ def test_seeds_that_change_nothing_are_no_interval() -> None:
     (point,) = fb.Frontier.of(few).points
     assert not point.same and math.isnan(point.low)
     title = of_budgets({1.0: [0.7, 0.7], 2.0: [0.8, 0.8]}).figure().layout.title.text
-    assert title.endswith("2 seeds, which change nothing here")
+    assert title.endswith("2 seeds, all identical")
 
 
 def test_a_table_has_a_row_for_all_seeds_together() -> None:
@@ -177,7 +177,7 @@ def test_a_lucky_single_run_is_not_better_than_means_of_seeds() -> None:
 def test_the_best_within_a_budget() -> None:
     frontier = of_budgets({1.0: [0.6], 2.0: [0.8], 4.0: [0.7], math.inf: [0.9]})
     assert [frontier.best(budget).value for budget in (1, 3, 8)] == [0.6, 0.8, 0.8]
-    with pytest.raises(ValueError, match=r"epsilon = 0\.5: no point spends as little"):
+    with pytest.raises(ValueError, match=r"epsilon = 0\.5: every point spends more"):
         frontier.best(0.5)
     mixed = fb.Frontier.of([result(0.5, 1.0, k=0), result(0.9, 1.0, privacy=EXAMPLE, k=1)])
     with pytest.raises(ValueError, match="unit: "):
@@ -321,10 +321,10 @@ def test_names_are_text() -> None:
 
 
 def test_what_cannot_be_drawn_is_said() -> None:
-    with pytest.raises(ValueError, match="no run has ended well yet"):
+    with pytest.raises(ValueError, match="no run has finished without an error yet"):
         fb.Frontier.of([]).figure()
     crowd = swept({"model": [f"m{k}" for k in range(9)], "privacy.epsilon": [1.0, 2.0]})
-    with pytest.raises(ValueError, match="9 lines by model cannot be told apart"):
+    with pytest.raises(ValueError, match="9 lines by model cannot be distinguished"):
         crowd.figure()
     assert len(fb.Frontier.of([]).frame()) == 0
 

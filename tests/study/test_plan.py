@@ -54,7 +54,7 @@ def test_the_rounds_are_the_most_that_fit(
     try:
         found = fb.plan(rate=rate, noise_multiplier=noise, epsilon=epsilon, delta=delta)
     except ValueError as error:
-        assert "the first round would already spend more" in str(error)
+        assert "the first round would already exceed it" in str(error)
         assert accounting.epsilon(rate, noise, 1, delta) > epsilon
         return
     assert found.epsilon == accounting.epsilon(rate, noise, found.rounds, delta) <= epsilon
@@ -83,7 +83,7 @@ def test_the_signal_beside_the_noise() -> None:
     # a hundred clients, all in one direction, against √10,000 coordinates of noise 1
     assert found.signal_to_noise(10_000) == pytest.approx(1.0)
     assert fb.plan(**KNOWN | {"noise_multiplier": 0.0}, clients=10).signal_to_noise(5) == math.inf
-    with pytest.raises(ValueError, match="say how many there are"):
+    with pytest.raises(ValueError, match="give their number"):
         fb.plan(**KNOWN).signal_to_noise(10)
 
 
@@ -92,14 +92,14 @@ def test_the_signal_beside_the_noise() -> None:
     [
         (KNOWN | {"epsilon": 3}, "left out here: none"),
         ({"epsilon": 3, "delta": 1e-5}, "left out here: noise_multiplier, rounds, rate"),
-        (KNOWN | {"cohort": 5}, "give one of them"),
-        (KNOWN | {"rounds": 2.5}, "rounds = 2.5 is no number of rounds"),
+        (KNOWN | {"cohort": 5}, "give rate or cohort, not both"),
+        (KNOWN | {"rounds": 2.5}, "rounds = 2.5 is not a number of rounds"),
         (
             {**KNOWN, "rate": None, "cohort": 20, "clients": 10},
             "more than the 10 clients there are",
         ),
-        ({**KNOWN, "rate": None, "cohort": 0, "clients": 10}, "is no number of clients"),
-        ({**KNOWN, "rounds": None, "epsilon": 0.001}, "the first round would already spend more"),
+        ({**KNOWN, "rate": None, "cohort": 0, "clients": 10}, "is not a number of clients"),
+        ({**KNOWN, "rounds": None, "epsilon": 0.001}, "the first round would already exceed it"),
         ({**KNOWN, "noise_multiplier": None, "epsilon": -1}, "epsilon = -1 is not a positive"),
         ({**KNOWN, "delta": 2.0}, "delta = 2.0 is not strictly between 0 and 1"),
         ({**KNOWN, "rate": 1.5}, "rate = 1.5 is not a probability"),

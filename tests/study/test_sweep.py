@@ -213,7 +213,7 @@ def test_any_setting_can_be_swept() -> None:
         ({"seed": []}, "seed: there are no values"),
         ({"strategy.kind": "FedAvg"}, "strategy.kind = 'FedAvg': give several values"),
         ({"seed": 3}, "seed = 3: give several values"),
-        ({"seed": [1, 2, 1]}, "seed = 1: this value is there twice"),
+        ({"seed": [1, 2, 1]}, "seed = 1: this value is given twice"),
         ({"sede": [1]}, "no setting is called 'sede'; did you mean 'seed'"),
         ({"training.lrr": [1]}, "LocalTraining has no field 'lrr'; did you mean 'lr'"),
         (
@@ -430,7 +430,7 @@ def test_levels_that_fail_are_told_of_and_left_out() -> None:
     made.resume()
     assert made.wait(SOON) == "done"
     (caution,) = [event for event in events if isinstance(event, Cautioned)]
-    assert caution.text.startswith("levels to compare with: round 1: the loss")
+    assert caution.text.startswith("reference levels: round 1: the loss")
     assert made.levels == {}
 
 

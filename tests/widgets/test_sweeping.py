@@ -152,7 +152,7 @@ def test_two_settings_are_a_map_by_value(page: Page) -> None:
 @pytest.mark.parametrize(
     ("over", "seeds", "words"),
     [
-        ({"privacy.epsilon": "1, 1"}, 1, "this value is there twice"),
+        ({"privacy.epsilon": "1, 1"}, 1, "this value is given twice"),
         ({"privacy.epsilon": "-1"}, 1, "more than 0"),
         ({"privacy.epsilon": " "}, 1, "has no values"),
         ({"privacy.epsilom": "1"}, 1, "privacy.epsilom"),
@@ -160,7 +160,7 @@ def test_two_settings_are_a_map_by_value(page: Page) -> None:
         ({"training.lr": "fast"}, 1, "training.lr"),
         ({"seed": "1, 2"}, 1, "give the number of seeds instead"),
         ({}, 1, "choose a setting to sweep"),
-        ({"model.kind": "antigravity:Model"}, 1, "only what is built in can be chosen here"),
+        ({"model.kind": "antigravity:Model"}, 1, "only built-in parts can be chosen here"),
         ({"model": '{kind = "antigravity:Model"}'}, 1, "only what is built in"),
     ],
 )

@@ -246,7 +246,7 @@ def test_the_plan_ends_at_the_budget() -> None:
 @pytest.mark.parametrize(
     ("privacy", "sentence"),
     [
-        (fb.NoPrivacy(), "Nothing is promised"),
+        (fb.NoPrivacy(), "No privacy is guaranteed"),
         (
             fb.ClientLevelDP(epsilon=3, delta=1e-2),
             r"^Noise z = [\d.]+: client-level ε reaches 3 at round 5\. Simulated\.$",
@@ -287,7 +287,7 @@ def test_four_hospitals_are_told_how_many_would_be_needed() -> None:
 @pytest.mark.parametrize(
     ("privacy", "sentence"),
     [
-        (fb.NoPrivacy(), "Nothing is promised"),
+        (fb.NoPrivacy(), "No privacy is guaranteed"),
         (
             fb.ClientLevelDP(epsilon=3, delta=1e-2),
             r"^Noise z ≈ ([\d.]+): client-level ε reaches 3 at",

@@ -68,7 +68,7 @@ def privacy_hint(experiment: Experiment, rough: bool = False) -> str:
     """
     privacy, rounds = experiment.privacy, experiment.rounds
     if not isinstance(privacy, Private):
-        return "Nothing is promised: the server sees every update as it is."
+        return "No privacy is guaranteed: the server sees every update unchanged."
     if rough:
         return _rough_hint(experiment, privacy)
     try:
