@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from fedbench.channel.privacy import ClientLevelDP, Private
-from fedbench.data import Table
+from fedbench.data import FederatedDataset, Table
 from fedbench.experiment import Experiment
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
+from fedbench.runs.naive import naive
 from fedbench.runs.note import note
 from fedbench.strategies import Strategy
 from fedbench_widgets.preview import Plan
@@ -206,9 +207,12 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment
     privacy = experiment.privacy
+    data = experiment.federation() if len(history) else None
     return {
         "state": session.state,
         "data": session_title(experiment),
+        "target_unit": data.card.target_unit if data is not None else "",
+        "naive": [] if data is None else _naive(data, history.metric),
         "of": identity(experiment),
         "metric": measure(experiment, history.metric),
         "rounds": experiment.rounds,
@@ -222,7 +226,7 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "promise": promise(history),
         "personal": type(experiment.strategy).personal is not Strategy.personal,
         "loss_label": "squared error" if experiment.data.task == "regression" else "cross-entropy",
-        "note": note(history, experiment.federation() if len(history) else None),
+        "note": note(history, data),
         "amended": [{"round": each.round, "words": each.describe()} for each in history.amendments],
         "epsilon_plan": {"rounds": plan[0], "epsilon": plan[1]} if plan else None,
     }
@@ -287,6 +291,11 @@ def promise(history: History) -> str:
         f"{name}: {words[name]}." for name in ("Neighbours differ in that", "Sampling", "Noise")
     )
     return " ".join((card.statement, *told))
+
+
+def _naive(data: FederatedDataset, metric: str) -> list[dict[str, Any]]:
+    """Return what needs no model, as lines to compare with."""
+    return [{"label": str(each), "value": each.value} for each in naive(data, metric)]
 
 
 def _point(id: int, experiment: Experiment, history: History, current: bool) -> dict[str, Any]:

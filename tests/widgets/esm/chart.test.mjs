@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
 import { beside } from "../../../widgets/fedbench_widgets/chart/heat.js";
 import { apart, fold, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
-import { LineChart, margin } from "../../../widgets/fedbench_widgets/chart/lines.js";
+import { LineChart, fitted, margin } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
 import { isPrivate, pareto, pickBest } from "../../../widgets/fedbench_widgets/chart/pareto.js";
 import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
@@ -41,11 +41,30 @@ test("names beside a heat map get the room that they need, as far as there is so
   assert.equal(beside(["x".repeat(80)], 300), 96);
 });
 
-test("names of pinned runs get more of a chart than numbers do", () => {
-  assert.deepEqual([200, 300, 800].map((width) => margin(width)), [76, 81, 132]);
-  assert.equal(margin(300, 40), 81);
-  assert.equal(margin(300, 110), 106);
-  assert.deepEqual([300, 800].map((width) => margin(width, 999)), [126, 190]);
+test("labels take at most a quarter of a wide chart, and nothing of a narrow one", () => {
+  assert.deepEqual([200, 370, 559].map((width) => margin(width, 999)), [10, 10, 10]);
+  assert.deepEqual([560, 800].map((width) => margin(width)), [76, 76]);
+  assert.equal(margin(800, 110), 106);
+  assert.deepEqual([560, 800].map((width) => margin(width, 999)), [140, 200]);
+});
+
+test("an axis is fitted to what is drawn, levels and band too, within the metric's bounds", () => {
+  const chart = Object.assign(Object.create(LineChart.prototype), { grown: null, rows: 2 });
+  const share = { series: [{ y: [0.71, 0.74] }], bounds: [0, 1] };
+  const [low, high] = chart.range(share);
+  assert.ok(low > 0.65 && low < 0.71 && high > 0.74 && high < 0.8, `${low} to ${high}`);
+  const levels = [{ value: 0.5, label: "chance", color: "mute" }];
+  assert.ok(chart.range({ ...share, levels })[0] < 0.5, "a level is never out of sight");
+  const band = { name: "", color: "s0", low: [0.2, 0.3], high: [0.9, 1] };
+  const wide = chart.range({ ...share, band });
+  assert.ok(wide[0] <= 0.2 && wide[1] === 1);
+  assert.ok(chart.range(share)[0] <= 0.2, "it only grows");
+  assert.deepEqual(fitted(Infinity, -Infinity, [0, 1]), [0, 1]);
+  const flat = fitted(0.5, 0.5, [0, 1]);
+  assert.ok(flat[0] < 0.5 && flat[1] > 0.5);
+  assert.deepEqual(fitted(0, 1, [0, 1]), [0, 1]);
+  assert.ok(fitted(0.5, 2, [0, Infinity])[0] >= 0);
+  assert.ok(fitted(55, 61, [0, Infinity])[0] > 50);
 });
 
 test("labels keep what tells them apart", () => {

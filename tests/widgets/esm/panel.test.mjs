@@ -66,22 +66,27 @@ test("the axis reaches to the end of the plan and never comes nearer", () => {
   assert.equal(axis("bytes", over, 20e6).xDomain[1], 3e6);
 });
 
+/** @param {import("../../../widgets/fedbench_widgets/panel/axis.js").Axis} shared */
+function xs(shared) {
+  return shared.turns.map(({ x }) => x);
+}
+
 test("where settings changed stands on every axis, and is said where the cursor is", () => {
   const amended = [
     { round: 2, words: "from round 2 on training.lr = 0.3" },
     { round: 9, words: "from round 9 on rounds = 20" },
   ];
   const changed = table(ROWS, { amended });
-  assert.deepEqual(axis("round", changed, 0).turns, [2], "the other round is not reached");
-  assert.deepEqual(axis("bytes", changed, 0).turns, [2e6]);
-  assert.deepEqual(axis("round", table(), 0).turns, []);
+  assert.deepEqual(xs(axis("round", changed, 0)), [2], "the other round is not reached");
+  assert.deepEqual(xs(axis("bytes", changed, 0)), [2e6]);
+  assert.deepEqual(xs(axis("round", table(), 0)), []);
   const thinned = table([ROWS[0], ROWS[2]], { amended });
-  assert.deepEqual(axis("round", thinned, 0).turns, [3]);
+  assert.deepEqual(xs(axis("round", thinned, 0)), [3]);
   assert.match(sentence(changed, "round", 1), /from round 2 on training\.lr = 0\.3$/);
   assert.match(sentence(changed, "round", 2), /from round 2 on/, "it is in force");
   assert.doesNotMatch(sentence(changed, "round", 0), /from round/);
   const drawn = accuracy(changed, axis("round", changed, 0), "round");
-  assert.deepEqual(drawn.turns, [2]);
+  assert.deepEqual(drawn.turns, [{ x: 2, label: "training.lr = 0.3" }]);
   assert.deepEqual(drawn.read(1).slice(-1), ["from round 2 on training.lr = 0.3"]);
 });
 
@@ -89,7 +94,7 @@ test("the accuracy chart says its title, latest value and plan", () => {
   const drawn = accuracy(table(), axis("round", table(), 0), "round");
   assert.equal(drawn.label, "Test accuracy: 75.0% after round 3 of 10");
   assert.equal(drawn.series[0].label, "75.0%");
-  assert.deepEqual(drawn.yDomain, [0, 1]);
+  assert.deepEqual(drawn.bounds, [0, 1]);
   assert.equal(drawn.band, null);
 });
 
@@ -97,7 +102,18 @@ test("a metric that is no share gets no percent sign", () => {
   const plain = table(ROWS, { metric: { name: "rmse", label: "Test RMSE", percent: false } });
   const drawn = accuracy(plain, axis("round", plain, 0), "round");
   assert.equal(drawn.label, "Test RMSE: 0.750 after round 3 of 10");
-  assert.equal(drawn.yDomain, undefined);
+  assert.deepEqual(drawn.bounds, [0, Infinity]);
+});
+
+test("what needs no model is a level of the metric, before pooled and alone", () => {
+  const naive = [{ label: "always “no” 70.8%", value: 0.708 }];
+  const levels = { wanted: true, words: "", lines: [{ label: "pooled 72.5%", value: 0.725 }] };
+  const plain = table(ROWS, { naive, levels });
+  const drawn = accuracy(plain, axis("round", plain, 0), "round");
+  assert.deepEqual(drawn.levels, [
+    { label: "always “no” 70.8%", value: 0.708, color: "mute" },
+    { label: "pooled 72.5%", value: 0.725, color: "mute" },
+  ]);
 });
 
 test("before the first round the chart says what to do", () => {
@@ -111,7 +127,7 @@ test("the budget and the clipping norm are levels with a name", () => {
   const found = table(ROWS, { budget: 4, clip: 1 });
   const shared = axis("round", found, 0);
   assert.deepEqual(epsilon(found, shared, "round").levels, [
-    { value: 4, label: "budget 4", color: "bad" },
+    { value: 4, label: "budget 4", color: "mute" },
   ]);
   assert.equal(norm(found, shared, "round").levels[0].label, "clip C = 1");
   assert.deepEqual(epsilon(table(), shared, "round").levels, []);

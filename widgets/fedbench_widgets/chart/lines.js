@@ -28,7 +28,11 @@ import { Words } from "./words.js";
  */
 /** @typedef {{name: string, color: string, low: ArrayLike<number>, high: ArrayLike<number>}} Band */
 /** @typedef {{value: number, label: string, color: string}} Level */
-/** @typedef {{x: number, y: number, text: string, color: string, light?: boolean}} Label */
+/** @typedef {{x: number, label: string}} Turn */
+/**
+ * @typedef {{x: number, y: number, text: string, color: string, anchor: "start" | "end",
+ *   light?: boolean}} Label
+ */
 /**
  * @typedef {object} Drawing
  * @property {string} label what a screen reader says
@@ -38,11 +42,12 @@ import { Words } from "./words.js";
  * @property {string} xName
  * @property {boolean} [xWhole] only whole numbers on the x axis
  * @property {(value: number) => string} yTick
- * @property {[number, number]} [yDomain] fixed, else from zero to a nice end that only grows
+ * @property {[number, number]} [bounds] fits the y axis to what is drawn, within these; else it
+ *   starts at zero. Either only grows
  * @property {Series[]} series the first is the chart's subject
  * @property {Band | null} [band]
  * @property {Level[]} [levels] horizontal reference lines
- * @property {number[]} [turns] x of vertical ones: there the settings changed
+ * @property {Turn[]} [turns] vertical ones, where the settings changed
  * @property {string[]} [empty] lines of text while there is nothing to draw
  * @property {(row: number) => string[]} read lines of text beside the cursor
  */
@@ -53,6 +58,8 @@ const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
 const BOLD = 7;
 const OVER = 12; // pixels into the gap between charts
+const WIDE = 560; // pixels: narrower charts have their labels inside, above the lines
+const EDGE = 10; // pixels beside the plot, for half of the last number below it
 
 export class LineChart {
   /**
@@ -73,6 +80,7 @@ export class LineChart {
     this.band = svg("path", { class: "fb-band" });
     this.levels = new Pool("path", { class: "fb-level" });
     this.turns = new Pool("path", { class: "fb-turn" });
+    this.changes = new Pool("text", { class: "fb-label" });
     this.lines = new Pool("path", { class: "fb-line" });
     this.ends = new Pool("circle", { class: "fb-dot" });
     this.labels = new Pool("text", { class: "fb-label" });
@@ -88,6 +96,7 @@ export class LineChart {
       this.lines.group,
       this.ends.group,
       this.axes.ticks.group,
+      this.changes.group,
       this.labels.group,
       this.reading.group,
       this.empty.group,
@@ -153,8 +162,9 @@ export class LineChart {
     const drawing = this.drawing;
     if (!drawing || this.width === 0) return;
     const labels = apart(named(drawing).map(({ label }) => label ?? ""));
-    const longest = Math.max(0, ...labels.map((label) => label.length));
-    const right = Math.max(120, this.width - margin(this.width, longest * BOLD));
+    const widths = labels.map((label) => label.length * BOLD);
+    for (const { label } of drawing.levels ?? []) widths.push(label.length * CHARACTER);
+    const right = Math.max(120, this.width - margin(this.width, Math.max(0, ...widths)));
     const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
     const x = (this.xScale = linear(drawing.xDomain, [plot.left, plot.right]));
     const y = (this.yScale = linear(this.range(drawing), [FLOOR, MARGIN.top]));
@@ -170,19 +180,21 @@ export class LineChart {
 
   /** @param {Drawing} drawing @returns {[number, number]} */
   range(drawing) {
-    if (drawing.yDomain) return drawing.yDomain;
-    let low = 0;
-    let high = 0;
-    for (const series of drawing.series) {
-      for (let i = 0; i < series.y.length; i += 1) {
-        const value = series.y[i];
+    const { bounds, band } = drawing;
+    let low = bounds ? Infinity : 0;
+    let high = bounds ? -Infinity : 0;
+    const drawn = drawing.series.map(({ y }) => y);
+    if (band) drawn.push(band.low, band.high);
+    drawn.push((drawing.levels ?? []).map(({ value }) => value));
+    for (const values of drawn) {
+      for (let i = 0; i < values.length; i += 1) {
+        const value = values[i];
         if (!Number.isFinite(value)) continue;
         if (value < low) low = value;
         if (value > high) high = value;
       }
     }
-    for (const level of drawing.levels ?? []) high = Math.max(high, level.value);
-    const fresh = nice(low, high === 0 && low === 0 ? 1 : high, 4);
+    const fresh = bounds ? fitted(low, high, bounds) : nice(low, high === 0 && low === 0 ? 1 : high, 4);
     if (this.grown) {
       fresh[0] = Math.min(fresh[0], this.grown[0]);
       fresh[1] = Math.max(fresh[1], this.grown[1]);
@@ -206,20 +218,27 @@ export class LineChart {
       show: drawing.xTick,
     };
     // the ends of an axis that nothing lies on are anybody's guess
-    const known = drawing.yDomain !== undefined || this.grown !== null;
-    const marks = known ? ticks(y.domain[0], y.domain[1], 4) : [];
+    const marks = this.grown !== null ? ticks(y.domain[0], y.domain[1], 4) : [];
     const up = { scale: y, ticks: marks, show: drawing.yTick };
     const place = {
-      x: plot.right + 20,
+      x: this.beside ? plot.right + 20 : 0,
       y: plot.floor + 17,
       anchor: /** @type {const} */ ("start"),
     };
     this.axes.draw(plot, across, up, { ...place, text: drawing.xName });
     this.turns.start();
+    this.changes.start();
     for (const turn of drawing.turns ?? []) {
-      this.turns.next({ d: `M${x(turn).toFixed(1)} ${plot.top}V${plot.floor}` });
+      const at = x(turn.x);
+      const left = at > (plot.left + plot.right) / 2;
+      this.turns.next({ d: `M${at.toFixed(1)} ${plot.top}V${plot.floor}` });
+      const place = { x: (at + (left ? -4 : 4)).toFixed(1), y: plot.floor - 5 };
+      const room = Math.floor((left ? at - plot.left : plot.right - at) / CHARACTER) - 1;
+      const style = { "text-anchor": left ? "end" : "start", class: "fb-light", fill: "var(--fb-mute-text)" };
+      this.changes.next({ ...place, ...style }, short(turn.label, Math.max(8, room)));
     }
     this.turns.finish();
+    this.changes.finish();
   }
 
   /**
@@ -241,7 +260,10 @@ export class LineChart {
    * @param {Plot} plot
    */
   renderLines(drawing, x, y, plot) {
-    const edge = plot.right + 8;
+    const { beside } = this;
+    const edge = beside ? plot.right + 8 : plot.right - 3;
+    const anchor = beside ? /** @type {const} */ ("start") : /** @type {const} */ ("end");
+    const raised = beside ? 0 : LABEL - 4; // above its line
     /** @type {Label[]} */
     const labels = [];
     this.levels.start();
@@ -250,7 +272,7 @@ export class LineChart {
       const stroke = `var(--fb-${level.color})`;
       const d = `M${plot.left} ${at.toFixed(1)}H${plot.right}`;
       this.levels.next({ d, stroke, style: `stroke-dasharray: ${levelDash(i)}` });
-      labels.push({ x: edge, y: at, text: level.label, color: level.color, light: true });
+      labels.push({ x: edge, y: at - raised, text: level.label, color: level.color, light: true, anchor });
     });
     this.levels.finish();
     this.lines.start();
@@ -269,23 +291,27 @@ export class LineChart {
       if (!series.x)
         this.ends.next({ cx: end.x.toFixed(1), cy: end.y.toFixed(1), r: 2.6, fill: stroke });
       if (!series.label) continue;
-      const at = Math.min(edge, end.x + 9);
       const own = brief[pins.indexOf(series)] ?? series.label;
-      labels.push({ x: at, y: end.y, text: own, color: series.color });
+      const fits = beside || end.x + 9 + own.length * BOLD < plot.right;
+      const x0 = fits ? Math.min(edge, end.x + 9) : Math.min(edge, end.x);
+      const up = fits ? 0 : raised;
+      const side = fits ? /** @type {const} */ ("start") : anchor;
+      labels.push({ x: x0, y: end.y - up, text: own, color: series.color, anchor: side });
     }
     this.lines.finish();
     this.ends.finish();
-    this.renderLabels(labels, edge);
+    this.renderLabels(labels, beside ? edge : 0);
   }
 
   /** @param {Label[]} labels @param {number} edge x of those beside the plot */
   renderLabels(labels, edge) {
     this.labels.start();
     for (const label of placed(labels, edge, LABEL, [MARGIN.top, FLOOR - 4])) {
-      const { x, y, text: words, color, light } = label;
-      const place = { x: x.toFixed(1), y: (y + 3.5).toFixed(1) };
+      const { x, y, text: words, color, light, anchor } = label;
+      const place = { x: x.toFixed(1), y: (y + 3.5).toFixed(1), "text-anchor": anchor };
       const style = { fill: `var(--fb-${color}-text)`, class: light ? "fb-light" : null };
-      const room = Math.floor((this.width + OVER - x) / (light ? CHARACTER : BOLD));
+      const width = anchor === "end" ? x - MARGIN.left : this.width + OVER - x;
+      const room = Math.floor(width / (light ? CHARACTER : BOLD));
       this.labels.next({ ...place, ...style }, short(words, Math.max(8, room)));
     }
     this.labels.finish();
@@ -301,6 +327,11 @@ export class LineChart {
     }
     const marked = this.shown(drawing).filter((series) => !series.x);
     this.reading.show(drawing, marked, row, x, y, plot);
+  }
+
+  /** Whether there is room for labels beside the plot. */
+  get beside() {
+    return this.width >= WIDE;
   }
 
   /** @param {Drawing} drawing */
@@ -328,13 +359,26 @@ function named(drawing) {
 }
 
 /**
- * Room for labels, the same for all charts of a width with the same pinned runs: axes line up, and
- * nothing jumps when a label grows. Names of runs may take more of it than numbers.
+ * A range with nice ends around what is drawn, never beyond the bounds.
+ * @param {number} low
+ * @param {number} high
+ * @param {[number, number]} bounds
+ * @returns {[number, number]}
+ */
+export function fitted(low, high, bounds) {
+  if (!(high >= low)) return [0, 1];
+  const room = 0.06 * (high - low) || 0.05 * Math.abs(high) || 0.05;
+  const ends = nice(low - room, high + room, 4);
+  return [Math.max(bounds[0], ends[0]), Math.min(bounds[1], ends[1])];
+}
+
+/**
+ * Room for labels, the same for all charts of a width with the same names of levels and pinned
+ * runs: axes line up, and nothing jumps when a label grows. Never more than a quarter of the width.
  * @param {number} width
- * @param {number} [longest] pixels that the names of pinned runs need
+ * @param {number} [longest] pixels that the names of levels and of pinned runs need
  */
 export function margin(width, longest = 0) {
-  const least = Math.round(Math.max(76, Math.min(132, 0.27 * width)));
-  const most = Math.max(least, Math.min(190, Math.round(0.42 * width)));
-  return Math.min(most, Math.max(least, Math.ceil(longest) + 8 - OVER));
+  if (width < WIDE) return EDGE;
+  return Math.min(Math.round(width / 4), Math.max(76, Math.ceil(longest) + 8 - OVER));
 }

@@ -11,7 +11,7 @@ import { bytes, duration, nice, tick } from "../chart/scale.js";
  * @property {(value: number) => string} xTick
  * @property {string} xName
  * @property {boolean} xWhole
- * @property {number[]} turns where the run's settings changed
+ * @property {import("../chart/lines.js").Turn[]} turns where the run's settings changed
  */
 
 /** @type {Record<AxisKind, string>} */
@@ -32,8 +32,8 @@ export function axis(kind, table, floor) {
   const rounds = table.columns.get("round") ?? new Float32Array(0);
   const x = kind === "round" ? rounds : (table.columns.get(COLUMN[kind]) ?? rounds);
   const turns = table.info.amended
-    .map(({ round }) => x[table.turn(round)])
-    .filter(Number.isFinite);
+    .map(({ round, words }) => ({ x: x[table.turn(round)], label: words.replace(/^from round \d+ on /, "") }))
+    .filter((turn) => Number.isFinite(turn.x));
   const done = table.rows > 0 ? rounds[table.rows - 1] : 0;
   const seen = table.rows > 0 ? x[table.rows - 1] : 0;
   const over = done > 0 && ["done", "failed"].includes(table.info.state);

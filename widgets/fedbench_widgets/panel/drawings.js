@@ -4,7 +4,7 @@
 import { short } from "../chart/labels.js";
 import { number, percent, percentTick, tick, upward } from "../chart/scale.js";
 import { COLUMN, place } from "./axis.js";
-import { inline } from "./table.js";
+import { inline, isShare } from "./table.js";
 
 /** @typedef {import("./table.js").Table} Table */
 /** @typedef {import("./axis.js").Axis} Axis */
@@ -104,9 +104,9 @@ export function accuracy(table, axis, kind) {
     ...axis,
     label: spoken(metric.label, latest, table),
     yTick: metric.percent ? percentTick : tick,
-    yDomain: metric.percent ? [0, 1] : undefined,
+    bounds: isShare(metric) ? [0, 1] : [0, Infinity],
     series: [...series, ...pinned(table, axis, kind, "metric")],
-    levels: table.info.levels.lines.map((line) => ({ ...line, color: "mute" })),
+    levels: [...table.info.naive, ...table.info.levels.lines].map((line) => ({ ...line, color: "mute" })),
     band,
     empty: waiting(table),
     read(row) {
@@ -197,7 +197,7 @@ export function epsilon(table, axis, kind) {
   }
   series.push(...pinned(table, axis, kind, "epsilon"));
   const levels =
-    budget === null ? [] : [{ value: budget, label: `budget ${tick(budget)}`, color: "bad" }];
+    budget === null ? [] : [{ value: budget, label: `budget ${tick(budget)}`, color: "mute" }];
   return {
     ...axis,
     label: spoken("Privacy spent", latest && `${name} ${latest}`, table),
@@ -223,7 +223,7 @@ export function norm(table, axis, kind) {
     label: spoken("Update norm", latest, table),
     yTick: tick,
     series: [
-      { key: "norm", name: "median", color: "s1", y: values, label, width: 2.2 },
+      { key: "norm", name: "median", color: "s0", y: values, label, width: 2.2 },
       ...pinned(table, axis, kind, "update_norm"),
     ],
     levels,

@@ -81,7 +81,7 @@ export function live(context) {
     text(words, info.note || (table.rows === 0 ? PREVIEW : ""));
     set(note, { hidden: words.textContent === "" });
     set(what, { hidden: info.note === "", "data-help": ofNote(info) });
-    charts.accuracy.head.show(info.metric.label, "", ofMetric(info));
+    charts.accuracy.head.show(info.metric.label, info.target_unit, ofMetric(info));
     charts.accuracy.draw(accuracy(table, shared, kind));
     charts.loss.head.show("Loss", info.loss_label, ofLoss(info));
     charts.loss.draw(loss(table, shared, kind));

@@ -149,7 +149,7 @@ export function curve(picture, row) {
     xName: "round",
     xWhole: true,
     yTick: picture.axisTick,
-    yDomain: picture.percent ? [0, 1] : undefined,
+    bounds: picture.bounded ? [0, 1] : [0, Infinity],
     series: known
       ? [
           { key: "own", name: "this client", color: "s0", y, label: latest, width: 2.2 },

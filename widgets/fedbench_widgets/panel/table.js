@@ -20,6 +20,8 @@
  * @property {string} loss_label
  * @property {string} note
  * @property {{round: number, words: string}[]} amended what changed while the run went on, from which round
+ * @property {{label: string, value: number}[]} naive what predictions without a model score
+ * @property {string} target_unit of a number that is predicted, empty if it has none
  * @property {Levels} levels of pooled data and of clients alone, if they are wanted
  * @property {{rounds: number[], epsilon: number[]} | null} epsilon_plan to the end of the plan
  */
@@ -72,6 +74,8 @@ const BLANK = {
   note: "",
   amended: [],
   epsilon_plan: null,
+  naive: [],
+  target_unit: "",
   levels: { wanted: false, words: "", lines: [] },
 };
 
