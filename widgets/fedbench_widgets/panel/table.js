@@ -6,6 +6,7 @@
  * @property {number} version
  * @property {number} run changes with every run and reset
  * @property {string} data name of the data set
+ * @property {string} of which data
  * @property {string} state
  * @property {{name: string, label: string, percent: boolean, minimize?: boolean}} metric
  * @property {number} rounds planned
@@ -59,6 +60,7 @@ const BLANK = {
   version: 0,
   run: 0,
   data: "",
+  of: "",
   state: "idle",
   metric: { name: "accuracy", label: "Test accuracy", percent: true },
   rounds: 10,
