@@ -47,6 +47,7 @@ import { Words } from "./words.js";
  * @property {Series[]} series the first is the chart's subject
  * @property {Band | null} [band]
  * @property {Level[]} [levels] horizontal reference lines
+ * @property {string[]} [beside] names of levels that charts beside this one have, for the same room
  * @property {Turn[]} [turns] vertical ones, where the settings changed
  * @property {string[]} [empty] lines of text while there is nothing to draw
  * @property {(row: number) => string[]} read lines of text beside the cursor
@@ -163,7 +164,8 @@ export class LineChart {
     if (!drawing || this.width === 0) return;
     const labels = apart(named(drawing).map(({ label }) => label ?? ""));
     const widths = labels.map((label) => label.length * BOLD);
-    for (const { label } of drawing.levels ?? []) widths.push(label.length * CHARACTER);
+    const levels = drawing.beside ?? (drawing.levels ?? []).map(({ label }) => label);
+    for (const label of levels) widths.push(label.length * CHARACTER);
     const right = Math.max(120, this.width - margin(this.width, Math.max(0, ...widths)));
     const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
     const x = (this.xScale = linear(drawing.xDomain, [plot.left, plot.right]));

@@ -11,6 +11,7 @@ import { bytes, duration, nice, tick } from "../chart/scale.js";
  * @property {(value: number) => string} xTick
  * @property {string} xName
  * @property {boolean} xWhole
+ * @property {string[]} beside names of levels, for which all charts leave the same room
  * @property {import("../chart/lines.js").Turn[]} turns where the run's settings changed
  */
 
@@ -34,6 +35,8 @@ export function axis(kind, table, floor) {
   const turns = table.info.amended
     .map(({ round, words }) => ({ x: x[table.turn(round)], label: words.replace(/^from round \d+ on /, "") }))
     .filter((turn) => Number.isFinite(turn.x));
+  const { naive, levels } = table.info;
+  const more = { turns, beside: [...naive, ...levels.lines].map(({ label }) => label) };
   const done = table.rows > 0 ? rounds[table.rows - 1] : 0;
   const seen = table.rows > 0 ? x[table.rows - 1] : 0;
   const over = done > 0 && ["done", "failed"].includes(table.info.state);
@@ -42,15 +45,15 @@ export function axis(kind, table, floor) {
   const planned = over ? Math.min(table.info.rounds, furthest) : table.info.rounds;
   if (kind === "round") {
     const end = Math.max(1, planned, done);
-    return { x, xDomain: [0, end], xTick: tick, xName: "round", xWhole: true, turns };
+    return { x, xDomain: [0, end], xTick: tick, xName: "round", xWhole: true, ...more };
   }
   const guess = done > 0 ? (seen / done) * Math.max(planned, done) : 0;
   const end = Math.max(over ? 0 : floor, nice(0, Math.max(guess, seen, Number.MIN_VALUE), 4)[1]);
   const [, unit] = bytes(end);
   const factor = 1000 ** ["B", "kB", "MB", "GB", "TB"].indexOf(unit);
   return kind === "bytes"
-    ? { x, xDomain: [0, end], xTick: (v) => tick(v / factor), xName: unit, xWhole: false, turns }
-    : { x, xDomain: [0, end], xTick: tick, xName: "s", xWhole: false, turns };
+    ? { x, xDomain: [0, end], xTick: (v) => tick(v / factor), xName: unit, xWhole: false, ...more }
+    : { x, xDomain: [0, end], xTick: tick, xName: "s", xWhole: false, ...more };
 }
 
 /**
