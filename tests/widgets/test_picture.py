@@ -9,7 +9,7 @@ import numpy as np
 
 import fedbench as fb
 from fedbench.runs import Amended, History, RoundDone, Session
-from fedbench_widgets.picture import COLUMNS, Run, Series, frontier, note, snapshot, status
+from fedbench_widgets.picture import COLUMNS, Run, Series, frontier, line_of, note, snapshot, status
 
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=3)
 PRIVATE = WINES.replace(
@@ -163,3 +163,31 @@ def test_models_of_ones_own_are_told_apart_from_the_global_one() -> None:
     assert "own models" not in note(finished(WINES))
     fitted = finished(PATIENTS.replace(strategy=fb.Ditto()), value=61.0, personal=55.5)
     assert "61 (RMSE), with the clients' own models 55.5;" in note(fitted)
+
+
+def test_runs_that_differ_only_by_budget_and_seed_are_of_one_line() -> None:
+    assert line_of(EXAMPLES) == line_of(EXAMPLES.replace(seed=5, **{"privacy.noise_seed": 9}))
+    privacy = EXAMPLES.privacy.replace(epsilon=7.0, noise_multiplier=None)
+    assert line_of(EXAMPLES) == line_of(EXAMPLES.replace(privacy=privacy))
+    assert line_of(EXAMPLES) != line_of(EXAMPLES.replace(rounds=99))
+    (whole,) = frontier([Run(1, EXAMPLES, finished(EXAMPLES))], Session(EXAMPLES))
+    assert whole["line"] == line_of(EXAMPLES)
+    (cut,) = frontier([Run(1, EXAMPLES, finished(EXAMPLES, ended="stopped"))], Session(EXAMPLES))
+    assert cut["line"] is None
+    changed = finished(EXAMPLES)
+    changed.amendments.append(Amended(2, {"training.lr": 0.3}))
+    (other,) = frontier([Run(1, EXAMPLES, changed)], Session(EXAMPLES))
+    assert other["line"] is None
+
+
+def test_levels_that_need_no_model_and_the_targets_unit_are_drawn() -> None:
+    session = Session(PATIENTS)
+    assert (snapshot(session, 0, None)["naive"], snapshot(session, 0, None)["target_unit"]) == (
+        [],
+        "",
+    )
+    session.history.rows.extend(finished(PATIENTS, value=61.0).rows)
+    shown = snapshot(session, 1, None)
+    (mean,) = shown["naive"]
+    assert mean["label"] == f"always the mean {mean['value']:.3g}" and mean["value"] > 10
+    assert shown["target_unit"] == PATIENTS.federation().card.target_unit != ""

@@ -124,7 +124,8 @@ def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> N
         assert (point["seed"], point["runs"]) == ("2 seeds", 2)
         assert point["test_rows"] == len(fixed.federation().y_test)
     assert points[0]["unit"] == "client-level" and points[2]["epsilon"] is None
-    assert [level["label"].split()[0] for level in shown["levels"]] == ["pooled", "alone"]
+    assert [level["label"].split()[0] for level in shown["levels"]] == ["pooled", "alone", "always"]
+    assert points[0]["line"] == points[1]["line"]
     # the budget between two that were swept has an expectation, of the same experiment alone
     between = fixed.replace(**{"privacy.epsilon": 2.0, "seed": 9})
     assert page.sweeping.expected(between) == f" Expect {frontier.expected(2.0)}."

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +272,31 @@ def identity(experiment: Experiment) -> str:
     return f"{experiment.data.kind()} {getattr(experiment.data, 'path', '')}".rstrip()
 
 
+def line_of(experiment: Experiment) -> str:
+    """Return the same text for experiments that differ only by their budget, noise and seeds.
+
+    The chart of privacy against utility joins runs of one line, and no others.
+    """
+    # a frozen spec is hashable, which pyright cannot see through pydantic
+    return _line_of(experiment)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=512)
+def _line_of(experiment: Experiment) -> str:
+    found = experiment.to_dict()
+    for name in ("seed", "engine"):
+        found.pop(name, None)
+    for name in ("epsilon", "noise_multiplier", "noise_seed"):
+        found["privacy"].pop(name, None)
+    text = json.dumps(found, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _joined(history: History, current: bool) -> bool:
+    """Return whether a run stands for its settings: neither changed nor cut short on the way."""
+    return not (current or history.amendments or history.ended.startswith(("stopped", "failed")))
+
+
 def session_title(experiment: Experiment) -> str:
     """Return the data set's name in plain words; of a person's own table, the file's name."""
     path = getattr(experiment.data, "path", "")
@@ -308,6 +336,7 @@ def _point(id: int, experiment: Experiment, history: History, current: bool) -> 
         "label": " · ".join(words),
         "data": session_title(experiment),
         "of": identity(experiment),
+        "line": line_of(experiment) if _joined(history, current) else None,
         "epsilon": _number(last.epsilon),
         "unit": level(experiment),
         "value": last.metrics[history.metric],

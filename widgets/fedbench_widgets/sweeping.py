@@ -19,7 +19,7 @@ from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
 from fedbench.study.grid import grid, refuse_code
 from fedbench.template import group_of
 from fedbench_widgets.levels import short
-from fedbench_widgets.picture import identity, level, measure, session_title
+from fedbench_widgets.picture import identity, level, line_of, measure, session_title
 from fedbench_widgets.warming import dismiss
 
 BUDGET, BUDGETS = "privacy.epsilon", "0.5, 1, 2, 4, 8, ∞"
@@ -226,6 +226,7 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
         "label": _label(point) or session_title(experiment),
         "data": session_title(experiment),
         "of": identity(experiment),
+        "line": line_of(experiment),
         "epsilon": _number(point.epsilon),
         "unit": privacy.level if isinstance(privacy, Private) else None,
         "value": point.value,

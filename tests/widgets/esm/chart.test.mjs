@@ -5,7 +5,7 @@ import { beside } from "../../../widgets/fedbench_widgets/chart/heat.js";
 import { apart, fold, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
 import { LineChart, fitted, margin } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
-import { isPrivate, pareto, pickBest } from "../../../widgets/fedbench_widgets/chart/pareto.js";
+import { fronts, isPrivate, pareto, pickBest } from "../../../widgets/fedbench_widgets/chart/pareto.js";
 import { bandPath, linePath } from "../../../widgets/fedbench_widgets/chart/path.js";
 import { linear } from "../../../widgets/fedbench_widgets/chart/scale.js";
 
@@ -209,6 +209,19 @@ test("names leave out what they have in common", () => {
   assert.deepEqual(brief(["a: x", "b: x"]), ["a: x", "b: x"]);
   assert.deepEqual(brief(["progression: tenth 1"]), ["progress…"]);
   assert.deepEqual(brief([]), []);
+});
+
+test("runs of other settings, changed or stopped ones are not joined", () => {
+  /** @param {string} id @param {number} epsilon @param {number} value @param {string | null} line */
+  const run = (id, epsilon, value, line) => ({ id, label: id, epsilon, value, line });
+  const points = [
+    run("a", 1, 0.6, "short"),
+    run("b", 4, 0.8, "short"),
+    run("c", 2, 0.9, "long"),
+    run("d", 3, 0.95, null),
+  ];
+  const ids = fronts(points, false).map((line) => line.map(({ id }) => id));
+  assert.deepEqual(ids, [["a", "b"], ["c"]]);
 });
 
 test("the y axis only grows within a run and starts anew with the next", () => {

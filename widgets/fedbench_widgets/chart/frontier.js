@@ -4,7 +4,7 @@
 import { Axes } from "./axes.js";
 import { Pool, fit, html, set, svg } from "./dom.js";
 import { fold, short, spread } from "./labels.js";
-import { epsilon, epsilonDomain, isNumber, isPrivate, pareto, pickBest, valueDomain } from "./pareto.js";
+import { epsilon, epsilonDomain, fronts, isNumber, isPrivate, pickBest, valueDomain } from "./pareto.js";
 import { linear, log, logTicks, tick, ticks, upward } from "./scale.js";
 import { Words } from "./words.js";
 
@@ -92,9 +92,10 @@ export class FrontierChart {
     const y = (this.y = linear(valueDomain(finite, levels, drawing.bounded), [FLOOR, MARGIN.top]));
     this.renderAxes(drawing, x, y, plot);
     this.renderLevels(drawing, open, y, plot);
-    const best = pareto(this.priv, drawing.minimize ?? false);
-    set(this.line, { d: best.length < 2 ? "" : stairs(best, x, y) });
-    this.renderPoints(drawing, this.priv, new Set(best), x, y);
+    const joined = fronts(this.priv, drawing.minimize ?? false);
+    const steps = joined.filter((line) => line.length > 1).map((line) => stairs(line, x, y));
+    set(this.line, { d: steps.join("") });
+    this.renderPoints(drawing, this.priv, new Set(joined.flat()), x, y);
     const lines = finite.length === 0 ? fold([drawing.empty], plot.right - plot.left) : [];
     this.empty.show(lines, (plot.left + plot.right) / 2, (FLOOR + MARGIN.top) / 2, "middle");
     this.renderTip();

@@ -11,6 +11,8 @@ import { nice } from "./scale.js";
  * @property {number} value
  * @property {number | null} [low] end of the error bar, if there is one
  * @property {number | null} [high]
+ * @property {string | null} [line] of runs that differ only by budget and seed; null for a run that
+ *   is joined to no other, as it was changed or cut short
  * @property {number} [runs] how many seeds the value is the mean of; one if left out
  * @property {number} [test_rows] that the value is measured on
  * @property {number} [rounds]
@@ -63,6 +65,23 @@ export function pareto(points, minimize) {
     if (!last || sign * point.value > sign * last.value) best.push(point);
   }
   return best;
+}
+
+/**
+ * What is joined: of the points of each line, those that none of them beats.
+ * @param {Point[]} points
+ * @param {boolean} minimize
+ * @returns {Point[][]}
+ */
+export function fronts(points, minimize) {
+  /** @type {Map<string, Point[]>} */
+  const lines = new Map();
+  for (const point of points) {
+    if (point.line === null) continue;
+    const key = point.line ?? "";
+    lines.set(key, [...(lines.get(key) ?? []), point]);
+  }
+  return [...lines.values()].map((line) => pareto(line, minimize));
 }
 
 /** @param {Point[]} points @param {boolean} minimize @returns {Point | undefined} */

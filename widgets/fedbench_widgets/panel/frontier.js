@@ -100,7 +100,8 @@ export function frontier(context) {
     text(cost, name);
     chart.draw({
       points,
-      levels: mine ? sweep.levels : [],
+      // of a sweep they are among its levels
+      levels: mine ? sweep.levels : group?.of === info.of && metric.name === info.metric.name ? info.naive : [],
       format: show,
       yTick: metric.percent ? percentTick : tick,
       bounded: isShare(metric),
