@@ -18,6 +18,7 @@ from fedbench.attacks import Attack, NoAttack
 from fedbench.channel.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine.dense import Layer, layers
+from fedbench.engine.trial import check_module, eval_mode, train_mode, try_module
 from fedbench.models import Model, borrowed
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.training import LocalTraining
@@ -54,21 +55,12 @@ class Task:
 
     def check(self) -> None:
         """Raise ValueError if the model has a layer that no federation can train, naming it."""
-        from torch.nn.modules.batchnorm import _BatchNorm
-
-        for name, layer in self.model.template(self.data.card).named_modules():
-            if isinstance(layer, _BatchNorm):
-                raise ValueError(
-                    f"model: layer {name!r} is {type(layer).__name__}, which mixes the examples of "
-                    "a batch and keeps statistics that no client can answer for: there is no "
-                    "privacy for an example, and clients trained together would share them; "
-                    "use GroupNorm"
-                )
+        check_module(self)
 
     @cached_property
     def module(self) -> nn.Module:
         """Return a module for training, to be called with parameters or to hold them."""
-        return self.model.module(self.data.card, self.seed).train().to(self.device)
+        return train_mode(self.model.module(self.data.card, self.seed)).to(self.device)
 
     @cached_property
     def layers(self) -> list[Layer] | None:
@@ -137,55 +129,18 @@ class Task:
         import torch
         from torch.func import functional_call
 
-        self.module.eval()
-        try:
-            with torch.no_grad():
-                x = torch.from_numpy(self.data.x_test[first:last]).to(self.device)
-                here = {name: leaf.to(self.device) for name, leaf in params.items()}
-                return functional_call(self.module, here, (x,)).cpu()
-        finally:
-            self.module.train()
+        with eval_mode(self.module), torch.no_grad():
+            x = torch.from_numpy(self.data.x_test[first:last]).to(self.device)
+            here = {name: leaf.to(self.device) for name, leaf in params.items()}
+            return functional_call(self.module, here, (x,)).cpu()
 
     @cached_property
     def draws(self) -> bool:
         """Return whether the module draws random numbers while it trains, as dropout does.
 
-        Two examples go through it to find out. Raises ValueError if it then gives other outputs
-        than the data need, or writes a buffer: that would travel from client to client.
+        See `try_module`, which also raises ValueError for a module that cannot be trained.
         """
-        import torch
-
-        before = {name: leaf.clone() for name, leaf in self.module.named_buffers()}
-        x = torch.from_numpy(self.data.x[:2]).to(self.device)
-        with borrowed(0), torch.no_grad():
-            state = torch.random.get_rng_state()
-            outputs = self._tried(x)
-            draws = not torch.equal(state, torch.random.get_rng_state())
-        for name, leaf in self.module.named_buffers():
-            if not torch.equal(leaf, before[name]):
-                layer = name.rpartition(".")[0]
-                raise ValueError(
-                    f"model: layer {layer!r} writes its buffer {name!r} while it trains, which "
-                    "would carry one client's data to the next; use a layer without, such as "
-                    "GroupNorm for a norm that tracks statistics"
-                )
-        needed = (len(x), self.data.card.outputs)
-        standard = type(self.model).loss is Model.loss
-        if outputs.dim() != 2 or outputs.shape != (needed if standard else outputs.shape):
-            raise ValueError(
-                f"model: it gives outputs of shape {tuple(outputs.shape)} for {len(x)} examples "
-                f"and {self.data.card.name} needs {needed}"
-            )
-        return draws
-
-    def _tried(self, x: Tensor) -> Tensor:
-        try:
-            return self.module(x)
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            raise ValueError(
-                f"model: it does not take examples as {self.data.card.name} has them, {x.dtype} of "
-                f"shape {tuple(x.shape[1:])}: {error}"
-            ) from error
+        return try_module(self)
 
     @contextmanager
     def chance(self, client: int, info: RoundInfo) -> Iterator[None]:

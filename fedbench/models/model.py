@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fedbench.data.card import Card, Task
 from fedbench.data.source import Source
 from fedbench.spec import Part
+from fedbench.usercode import attributed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -118,20 +119,33 @@ class Model(Part, family=True):
         try:
             with torch.device("meta"):
                 return self._built(card)
-        except (RuntimeError, NotImplementedError):  # it reads values, which there are none of here
+        except Exception:  # it may read values, which there are none of here
             return self.module(card, 0)
 
     def module(self, card: Card, seed: int) -> nn.Module:
         """Return a module with the values that training starts from, pure in (card, seed)."""
-        with borrowed(seed):
+        with borrowed(seed), attributed(f"model: {type(self).__name__}.build()"):
             return self._built(card)
 
     def _built(self, card: Card) -> nn.Module:
         from torch import nn
+        from torch.nn.parameter import is_lazy
 
         module = self.build(card)
         if not isinstance(module, nn.Module):
-            raise ValueError(f"model: {self.kind()}.build gave {module!r} and not a torch module")
+            found = "None" if module is None else f"a {type(module).__name__}"
+            raise ValueError(
+                f"model: {type(self).__name__}.build() returned {found}; return an nn.Module, the "
+                "object and not its class"
+            )
+        for name, layer in module.named_modules():
+            held = (*layer.parameters(recurse=False), *layer.buffers(recurse=False))
+            if any(map(is_lazy, held)):
+                raise ValueError(
+                    f"model: layer {name!r} of {type(self).__name__} is lazy, of a size that is "
+                    "known only once it has run; give its sizes in build, from card.shape and "
+                    "card.outputs"
+                )
         return module
 
     def initial(self, card: Card, seed: int) -> dict[str, Tensor]:
@@ -200,7 +214,8 @@ def scores(
         found = {"accuracy": float(correct.mean()), "loss": loss}
         if not card.ranked:
             return found, _per_client(correct, offsets)
-        values, positive = outputs[:, 0].double().numpy(), targets.numpy() == 1
+        ranking = outputs[:, 0] if single else outputs[:, 1] - outputs[:, 0]
+        values, positive = ranking.double().numpy(), targets.numpy() == 1
         whole = _auc(values, positive, np.array([0, len(values)]))
         return {"auc": float(whole[0]), **found}, _auc(values, positive, offsets)
     error = (outputs[:, 0] - targets).double().numpy() * card.target_std

@@ -18,6 +18,7 @@ from fedbench.channel.stage import Bounds, Leg
 from fedbench.data import FederatedDataset
 from fedbench.devices import Answers, Load
 from fedbench.engine import Clock, Task, memory
+from fedbench.engine.hooks import try_hooks, try_training
 from fedbench.experiment import Experiment
 from fedbench.models import scores
 from fedbench.rounding import rounded_up
@@ -85,8 +86,10 @@ class Rounds:
             raise ValueError("engine.device: torch sees no GPU here; choose 'cpu'")
         expected = experiment.sampling.expected(self.data.clients)
         participants = min(self.data.clients, expected * experiment.rounds)
+        try_hooks(self.task, self._info(1))
         memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
         _ = self.task.draws  # tries the module, and says what is wrong with it
+        try_training(self.task, experiment.engine, self._info(1))
         self._payload: int | None = None  # bytes of what a client sends, once they are known
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
         self._given: tuple[Tree, Mapping[int, Tree], tuple[Tensor, Tensor | None]] | None = None

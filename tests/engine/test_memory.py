@@ -148,7 +148,7 @@ def test_a_layer_that_carries_data_along_is_refused() -> None:
 
 
 def test_outputs_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"shape \(2, 7\) .*and Digits needs \(2, 10\)"):
+    with pytest.raises(ValueError, match=r"shape \(32, 7\) .*and Digits needs \(32, 10\)"):
         Rounds(fb.Experiment(model=Short()))
 
 

@@ -1,0 +1,307 @@
+"""The model, tried on two examples before a run: what user code returns is checked once.
+
+Messages name the class, the method or layer, what was given and what is needed; torch's own words
+are in the traceback alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench.channel.privacy import Private
+from fedbench.data.values import Features
+from fedbench.kinds import is_user_class
+from fedbench.models import Model, borrowed
+from fedbench.usercode import attributed, explained
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from fedbench.engine.task import Task
+
+FEW, MORE = 2, 32  # examples that a module of ours and one of the user's are tried on
+
+
+def check_module(task: Task) -> None:
+    """Raise ValueError if the model has a layer that no federation can train, naming it."""
+    import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    name, module = f"model: {_name(task)}", train_mode(task.model.template(task.data.card))
+    trained = {key: leaf for key, leaf in module.named_parameters() if leaf.requires_grad}
+    if not trained:
+        _fail(name, "its module has no parameter that asks for a gradient: nothing can be trained")
+    for key, leaf in trained.items():
+        if leaf.dtype != torch.float32:
+            _fail(
+                name,
+                f"parameter {key!r} is {_dtype(leaf)}; updates are exchanged as float32, so build "
+                "the module in float32",
+            )
+    for key, layer in module.named_modules():
+        if isinstance(layer, _BatchNorm) and layer.training:
+            raise ValueError(
+                f"model: layer {key!r} is {type(layer).__name__}, which mixes the examples of "
+                "a batch and keeps statistics that no client can answer for: there is no "
+                "privacy for an example, and clients trained together would share them; "
+                "use GroupNorm, or freeze the layer by calling its eval() in build"
+            )
+    try:
+        inspect.signature(module.forward).bind(None)
+    except TypeError:
+        needed = ", ".join(inspect.signature(module.forward).parameters)
+        _fail(
+            name,
+            f"the forward of its module takes ({needed}), and it is called with a batch of "
+            "examples alone; give every other argument a default",
+        )
+
+
+def train_mode(module: nn.Module) -> nn.Module:
+    """Set a module to training; layers that it was built with in eval mode stay frozen."""
+    frozen = [layer for layer in module.modules() if not layer.training]
+    module.train()
+    for layer in frozen:
+        layer.training = False
+    return module
+
+
+@contextlib.contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Set a module to evaluation, and its layers back to what they were."""
+    modes = [(layer, layer.training) for layer in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for layer, training in modes:
+            layer.training = training
+
+
+def try_module(task: Task) -> bool:
+    """Return whether the module draws random numbers while it trains, as dropout does.
+
+    A few examples go through the module and the loss. Raises ValueError where outputs, losses or
+    gradients are not what training needs, and where the module writes a buffer, which would carry
+    data from client to client.
+    """
+    import torch
+
+    module, user = task.module, is_user_class(type(task.model))
+    before = {name: leaf.clone() for name, leaf in module.named_buffers()}
+    rows = MORE if user else FEW
+    x, y = (torch.from_numpy(each).to(task.device) for each in examples(task, rows))
+    with borrowed(0):
+        state = torch.random.get_rng_state()
+        outputs = _outputs(task, module, x)
+        draws = not torch.equal(state, torch.random.get_rng_state())
+        if user:  # the last batch of a client may hold a single example
+            _outputs(task, module, x[:1])
+            with eval_mode(module):
+                _outputs(task, module, x)
+        for name, leaf in module.named_buffers():
+            if not torch.equal(leaf, before[name]):
+                layer = name.rpartition(".")[0]
+                raise ValueError(
+                    f"model: layer {layer!r} writes its buffer {name!r} while it trains, which "
+                    "would carry one client's data to the next; use a layer without, such as "
+                    "GroupNorm for a norm that tracks statistics"
+                )
+        if user:
+            losses = _losses(task, outputs, y)
+            _check_gradients(task, module, losses)
+            if task.example_privacy is not None and task.layers is None:
+                _check_single_gradients(task, module, x[:FEW], y[:FEW])
+    return draws
+
+
+def examples(task: Task, rows: int) -> tuple[Features, NDArray[Any]]:
+    """Return the first training rows; under privacy random ones in their place.
+
+    Whether a private run begins must not depend on anybody's data.
+    """
+    data, card = task.data, task.data.card
+    if not isinstance(task.privacy, Private):
+        return data.x[:rows], data.y[:rows]
+    rng = np.random.default_rng(0)
+    shape = (rows, *card.shape)
+    if card.vocabulary:
+        x = rng.integers(0, card.vocabulary, size=shape)
+    else:
+        x = rng.normal(size=shape).astype(np.float32)
+    if card.task == "classification":
+        return x, np.arange(rows) % len(card.classes)
+    return x, rng.normal(size=rows).astype(np.float32)
+
+
+def _outputs(task: Task, module: nn.Module, x: Tensor) -> Tensor:
+    import torch
+
+    name, card = f"model: {_name(task)}", task.data.card
+    try:
+        outputs = module(x)
+    except Exception as error:
+        shape = " × ".join(map(str, x.shape[1:])) or "single"
+        kind = "ids" if card.vocabulary else "numbers"
+        reason = explained(error)
+        words = f"; {reason}" if reason != str(error) else ""
+        raise ValueError(
+            f"{name}: its module does not take {len(x)} examples of {shape} {kind}, as "
+            f"{card.name} has them{_culprit(module, x)}{words}"
+        ) from error
+    standard = type(task.model).loss is Model.loss
+    needed = f"({len(x)}, {card.outputs})"
+    if not isinstance(outputs, torch.Tensor):
+        _fail(
+            name,
+            f"its module gives {_kind(outputs)} for {len(x)} examples, and one tensor of "
+            f"shape {needed} is needed",
+        )
+    found = tuple(outputs.shape)
+    allowed = {card.outputs, max(card.outputs, len(card.classes))}
+    free = card.task == "regression" and len(found) == 2 and found[1] > 0
+    fits = len(found) == 2 and found[1] == card.outputs
+    if not standard:
+        fits = free or (len(found) == 2 and found[1] in allowed)
+    if not fits or found[0] != len(x):
+        raise ValueError(
+            f"model: it gives outputs of shape {found} for {len(x)} examples "
+            f"and {card.name} needs {needed}"
+        )
+    if not outputs.is_floating_point() or outputs.dtype != torch.float32:
+        _fail(name, f"its outputs are {_dtype(outputs)}, and float32 is needed")
+    if not outputs.isfinite().all():
+        _fail(name, "its outputs are not finite before any training; check its initial values")
+    return outputs
+
+
+def _losses(task: Task, outputs: Tensor, y: Tensor) -> Tensor:
+    import torch
+
+    name = f"model: {_name(task)}.loss()"
+    with attributed(name):
+        losses = task.model.loss(outputs, y)
+    if not isinstance(losses, torch.Tensor):
+        _fail(name, f"returned {_kind(losses)}; return a tensor [B], the loss of each example")
+    if losses.shape != y.shape:
+        count = len(y)
+        remedy = "leave out the mean: reduction='none'" if losses.dim() == 0 else "one per example"
+        if tuple(losses.shape) == (count, count):
+            remedy = "take outputs[:, 0], as outputs [B, 1] less targets [B] is [B, B]"
+        _fail(
+            name,
+            f"returned shape {tuple(losses.shape)} for {count} examples, and ({count},) is needed; "
+            f"{remedy}",
+        )
+    if not losses.is_floating_point():
+        _fail(name, f"returned {_dtype(losses)} values, and float32 is needed")
+    if not losses.isfinite().all():
+        row = int((~losses.isfinite()).nonzero()[0])
+        _fail(name, f"is {float(losses[row].detach())} for example {row} before any training")
+    if not losses.requires_grad:
+        _fail(
+            name,
+            "does not depend on the outputs, so there is no gradient; compute it by torch from "
+            "them, without detach(), item() or numpy",
+        )
+    return losses
+
+
+def _check_gradients(task: Task, module: nn.Module, losses: Tensor) -> None:
+    import torch
+
+    name = f"model: {_name(task)}"
+    named = {key: leaf for key, leaf in module.named_parameters() if leaf.requires_grad}
+    try:
+        grads = torch.autograd.grad(losses.mean(), list(named.values()), allow_unused=True)
+    except Exception as error:
+        raise ValueError(
+            f"{name}: the gradient of its loss cannot be computed; its forward may not write into "
+            "values in place, nor use numpy"
+        ) from error
+    if all(grad is None for grad in grads):
+        _fail(name, "no gradient of the loss reaches a parameter; the outputs do not depend on any")
+    for key, grad in zip(named, grads, strict=True):
+        if grad is not None and not grad.isfinite().all():
+            _fail(name, f"the gradient of {key!r} is not finite before any training")
+
+
+def _check_single_gradients(task: Task, module: nn.Module, x: Tensor, y: Tensor) -> None:
+    from torch.func import functional_call, grad, vmap
+
+    named = {key: leaf.detach() for key, leaf in module.named_parameters() if leaf.requires_grad}
+
+    def loss(params: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        outputs = functional_call(module, params, (x.unsqueeze(0),))
+        return task.model.loss(outputs, y.unsqueeze(0)).mean()
+
+    try:
+        vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(named, x, y)
+    except Exception as error:
+        raise ValueError(
+            f"model: {_name(task)}: the gradient of each example, which example-level privacy "
+            "needs, cannot be computed for it; its forward and loss may not branch on values, "
+            "call item() or write in place"
+        ) from error
+
+
+def _culprit(module: nn.Module, x: Tensor) -> str:
+    """Return which layer fails on `x`, and what it is given, as the end of a sentence."""
+    import torch
+
+    entered: list[tuple[str, nn.Module, tuple[int, ...]]] = []
+
+    def note(name: str) -> Any:
+        def hook(layer: nn.Module, given: tuple[Any, ...]) -> None:
+            shape = next((tuple(each.shape) for each in given if hasattr(each, "shape")), ())
+            entered.append((name, layer, shape))
+
+        return hook
+
+    def leave(layer: nn.Module, given: Any, result: Any) -> None:
+        entered.pop()
+
+    hooks = [
+        hook
+        for name, layer in module.named_modules()
+        if name
+        for hook in (
+            layer.register_forward_pre_hook(note(name)),
+            layer.register_forward_hook(leave),
+        )
+    ]
+    try:
+        with torch.no_grad():
+            module(x)
+    except Exception:
+        pass
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not entered:
+        return ""
+    name, layer, shape = entered[-1]
+    words = " ".join(str(layer).split())
+    return f": layer {name!r}, {words[:80]}, gets a batch of shape {shape}"
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _dtype(values: Tensor) -> str:
+    return str(values.dtype).removeprefix("torch.")
+
+
+def _name(task: Task) -> str:
+    return type(task.model).__name__
+
+
+def _fail(name: str, reason: str) -> NoReturn:
+    raise ValueError(f"{name}: {reason}")
