@@ -50,6 +50,7 @@ def main() -> None:
         print(f"{name}: {len(sweep.points)} runs and levels in {took:.1f} s on {cores()} cores")
         print(frontier.frame().dropna(axis="columns", how="all").round(3).to_string(index=False))
         print(", ".join(f"{level} {value:.3f}" for level, value in frontier.levels.items()))
+        # the same data are public; with levels and other splits nothing would be private together
         for unit, epsilon in frontier.total_epsilon().items():
             print(f"{unit}-level ε of publishing all of it: {epsilon:.3g}\n")
         frontier.figure().write_image(out / f"frontier-{name}.png", scale=2)

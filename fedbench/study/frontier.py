@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fedbench.channel.privacy import Ledger, Ledgers
-from fedbench.data import Natural
 from fedbench.experiment import Experiment
 from fedbench.models import METRICS, RANKED
 from fedbench.study.grid import REPEATS
@@ -124,29 +121,28 @@ class Frontier:
 
         return expected(self, epsilon, unit)
 
-    def total_epsilon(self, delta: float | None = None) -> dict[str, float]:
-        """Return the ε of publishing all private runs together, by unit, each composed once.
+    def total_epsilon(
+        self,
+        delta: float | None = None,
+        *,
+        private_only: bool = False,
+        fresh_noise: bool = False,
+    ) -> dict[str, float]:
+        """Return the ε of publishing everything in this frontier, by unit, composed once.
 
         It matters where settings are chosen on real data: whoever sees every result learns what all
-        of them tell, and runs without privacy add to that without bound. A simulation with data
-        that are public anyway need not pay it. It holds for runs with the same people: client k, or
-        the examples of client k, are taken to be those of client k in each. A run that failed
-        counts with the rounds before that. δ is that of the runs if left out. Raises ValueError
-        where theirs differ, and where seeds or partitions deal the same examples out anew: then
-        nobody can say which of them met how often.
+        of them tell. Runs without privacy, and levels computed from the data, make it infinite;
+        `private_only` leaves them out, for when they are not published. A run that failed counts
+        with the rounds before that. δ is that of the runs if left out.
+
+        `fresh_noise` computes what the same runs would spend if each drew noise of its own, where a
+        simulation fixes a `noise_seed`. Raises ValueError where nothing can be proven: runs that
+        share their noise, protect different units, have different data, or deal rows to clients
+        anew, so that client k is not the same in all of them; and where δ differs.
         """
-        private = [each for each in self.results if each.ledger is not None]
-        found = {}
-        for unit in dict.fromkeys(str(each.unit) for each in private):
-            own = [each for each in private if each.unit == unit]
-            deltas = {each.delta for each in own if each.delta is not None}
-            if delta is None and len(deltas) > 1:
-                raise ValueError("delta: the runs have several values; choose the one for ε")
-            if unit == "example":
-                _refuse_moved(own)
-            whole = _composed(each.ledger for each in own if each.ledger is not None)
-            found[unit] = whole.epsilon(delta or next(iter(deltas)))
-        return found
+        from fedbench.study.publishing import total_epsilon
+
+        return total_epsilon(self, delta, private_only, fresh_noise)
 
     def frame(self) -> pd.DataFrame:
         """Return one row a point.
@@ -282,30 +278,3 @@ def _marked(points: list[FrontierPoint], higher_is_better: bool) -> tuple[Fronti
         return drawn and not beaten and any(each is point for each in rivals)
 
     return tuple(replace(point, best=best(point)) for point in points)
-
-
-def _refuse_moved(results: Sequence[SweepResult]) -> None:
-    def dealt(experiment: Experiment) -> tuple[object, ...]:
-        fixed = isinstance(experiment.partition, Natural)
-        return experiment.data, experiment.partition, None if fixed else experiment.seed
-
-    if len({dealt(each.experiment) for each in results}) > 1:
-        raise ValueError(
-            "examples are not with the same client in all runs, so their privacy losses cannot "
-            "be added up; sweep a Natural partition, or a single seed"
-        )
-
-
-def _composed(ledgers: Iterable[Ledger | Ledgers]) -> Ledger | Ledgers:
-    common, own = Ledger(), dict[int, Ledger]()
-    for ledger in ledgers:
-        if isinstance(ledger, Ledger):
-            common = _after(common, ledger)
-        else:
-            own |= {k: _after(own.get(k, Ledger()), each) for k, each in ledger.own.items()}
-    # of whom no account of its own is kept, the common one says all, which is less
-    return Ledgers({k: _after(common, each) for k, each in own.items()}) if own else common
-
-
-def _after(first: Ledger, second: Ledger) -> Ledger:
-    return reduce(lambda ledger, entry: ledger.spend(*entry), second.entries, first)

@@ -193,22 +193,56 @@ def test_metrics_that_differ_do_not_compare() -> None:
 
 def test_publishing_all_runs_composes_them() -> None:
     first, second = gaussian(0.5, 1.0), gaussian(0.5, 2.0)
-    frontier = fb.Frontier.of(
-        [
-            result(0.5, 1.0, seed=0, z=1, ledger=Ledger().spend(first, 3)),
-            result(0.5, 1.0, seed=1, z=1, ledger=Ledger().spend(first, 3)),
-            result(0.5, 0.5, seed=0, z=2, ledger=Ledger().spend(second, 2)),
-            result(0.9, seed=0, z=0),
-        ]
-    )
+    runs = [
+        result(0.5, 1.0, z=1, ledger=Ledger().spend(first, 3)),
+        result(0.5, 1.0, z=1.5, ledger=Ledger().spend(first, 3), error="lost its worker"),
+        result(0.5, 0.5, z=2, ledger=Ledger().spend(second, 2)),
+    ]
     whole = Ledger().spend(first, 6).spend(second, 2)
+    frontier = fb.Frontier.of(runs)
     assert frontier.total_epsilon() == {"client": pytest.approx(whole.epsilon(1e-3))}
     assert frontier.total_epsilon(1e-5) == {"client": pytest.approx(whole.epsilon(1e-5))}
-    assert of_budgets({math.inf: [0.9]}).total_epsilon() == {}
-    # a cohort of fixed size is told about client by client
-    fixed = result(0.5, 1.0, seed=0, z=3, ledger=Ledgers({2: Ledger().spend(second, 4)}))
-    more = fb.Frontier.of([fixed, *frontier.results]).total_epsilon()
+    assert fb.Frontier.of([]).total_epsilon() == {}
+    # cohorts of a fixed size have an account for each client
+    fixed = result(0.5, 1.0, z=3, ledger=Ledgers({2: Ledger().spend(second, 4)}))
+    more = fb.Frontier.of([fixed, *runs]).total_epsilon()
     assert more == {"client": pytest.approx(whole.spend(second, 4).epsilon(1e-3))}
+
+
+def test_what_has_no_privacy_makes_the_total_infinite_unless_it_is_left_out() -> None:
+    private = result(0.5, 1.0, z=1, ledger=Ledger().spend(gaussian(0.5, 1.0), 3))
+    spent = Ledger().spend(gaussian(0.5, 1.0), 3).epsilon(1e-3)
+    bare = fb.Frontier.of([private, result(0.9, z=0)])
+    levels = fb.Frontier.of([private], {"pooled": 0.95})
+    for frontier in (bare, levels):
+        assert frontier.total_epsilon() == {"client": math.inf}
+        assert frontier.total_epsilon(private_only=True) == {"client": pytest.approx(spent)}
+    assert of_budgets({math.inf: [0.9]}).total_epsilon() == {"client": math.inf}
+    assert fb.Frontier.of([private], {"true model": 1}).total_epsilon()["client"] < math.inf
+
+
+def test_what_cannot_be_proven_is_refused() -> None:
+    ledger = Ledger().spend(gaussian(0.5, 1.0), 3)
+    runs = [result(0.5, 1.0, seed=seed, ledger=ledger) for seed in (0, 1)]
+    with pytest.raises(ValueError, match="client k of one is not client k of another"):
+        fb.Frontier.of(runs).total_epsilon()
+    other = BASE.replace(data=fb.Digits())
+    runs = [result(0.5, 1.0, d=k, experiment=e, ledger=ledger) for k, e in enumerate((BASE, other))]
+    with pytest.raises(ValueError, match="data: the runs have different data"):
+        fb.Frontier.of(runs).total_epsilon()
+    example = Ledgers({0: ledger})
+    runs = [
+        result(0.5, 1.0, k=0, ledger=ledger),
+        result(0.5, 1.0, privacy=EXAMPLE, k=1, ledger=example),
+    ]
+    with pytest.raises(ValueError, match="protect a client or an example"):
+        fb.Frontier.of(runs).total_epsilon()
+    fixed = CLIENT.replace(noise_seed=7)
+    runs = [result(0.5, 1.0, privacy=fixed, k=k, ledger=ledger) for k in (0, 1)]
+    with pytest.raises(ValueError, match=r"noise_seed = 7: several runs share their noise"):
+        fb.Frontier.of(runs).total_epsilon()
+    whole = Ledger().spend(gaussian(0.5, 1.0), 6).epsilon(1e-3)
+    assert fb.Frontier.of(runs).total_epsilon(fresh_noise=True) == {"client": pytest.approx(whole)}
 
 
 def test_examples_are_followed_only_while_they_stay_with_their_client() -> None:
