@@ -94,7 +94,7 @@ def test_new_never_overwrites_unless_forced() -> None:
     write("mine", "experiment.toml")
     refused = call("new")
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert "experiment.toml is there already" in refused.stderr
+    assert "experiment.toml already exists" in refused.stderr
     assert Path("experiment.toml").read_text() == "mine"
     assert call("new", "--force").exit_code == 0
     assert fb.Experiment.from_toml(Path("experiment.toml").read_text()).rounds == 30
@@ -145,7 +145,7 @@ def test_app_refuses_a_port_that_is_taken_and_a_file_that_is_wrong() -> None:
         port = taken.getsockname()[1]
         refused = call("app", "--no-browser", "--port", str(port))
     assert refused.exit_code == 1
-    assert f"port {port} cannot be had: Address already in use" in refused.stderr
+    assert f"port {port} is not available: Address already in use" in refused.stderr
     refused = call("app", write(SMALL.replace("4", "0")), "--no-browser")
     assert refused.exit_code == 2
     assert "partition.clients" in refused.stderr
@@ -230,7 +230,7 @@ def test_a_place_that_a_list_does_not_have_is_refused(change: str, reason: str) 
 
 def test_a_template_describes_every_field() -> None:
     text = template(digits())
-    assert "# Rate: probability q that a client takes part in a round: " in text
+    assert "# Sampling rate: probability q that a client takes part in a round: " in text
     assert "for the same noise (above 0, at most 1)" in " ".join(text.replace("\n#", " ").split())
     assert "one of samples, uniform" in " ".join(text.replace("\n#", " ").split())
     assert "#   IID: Equal shares of a random order" in text
@@ -647,7 +647,7 @@ def test_a_spent_budget_is_no_reason_to_go_on() -> None:
         assert refused.exit_code == 2
         assert refused.stderr.startswith("privacy budget: round 3 would bring client-level ε to ")
         assert "rounds=" not in refused.stderr
-        assert "; with a larger privacy.epsilon it go on with the noise" in refused.stderr
+        assert "; with a larger privacy.epsilon it continues with" in refused.stderr
     assert not Path("first-2").exists()
     more = call("resume", "first", "--set", "rounds=3", "--set", "privacy.epsilon=99", "--quiet")
     assert more.exit_code == 0, more.output

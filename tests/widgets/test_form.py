@@ -333,3 +333,22 @@ def test_the_browser_hears_of_the_range_before_the_number() -> None:
     slider.send_state = lambda key=None: sent.extend(key or ())
     shown.write(digits().replace(rounds=5000))
     assert sent[: sent.index("value")] == ["min", "max"]
+
+
+def test_fields_of_a_group_within_a_group_have_titles_of_their_own() -> None:
+    shown = form(fb.Experiment(devices=fb.Devices()))
+    group = shown._fields["devices"].group._fields
+    titles = [
+        field.title
+        for name in ("speed", "uplink", "downlink")
+        for field in group[name]._fields.values()
+    ]
+    assert titles == [
+        "Speed median",
+        "Speed spread",
+        "Uplink median",
+        "Uplink spread",
+        "Downlink median",
+        "Downlink spread",
+    ]
+    assert control(shown, "Uplink median", widgets.FloatLogSlider) is not None

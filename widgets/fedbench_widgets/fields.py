@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from types import NoneType
 from typing import Any, get_args
@@ -199,6 +200,8 @@ class Group:
         start = _start(cls)
         for name, field in cls.model_fields.items():
             path = f"{self.path}.{name}" if self.path else name
+            if self.choice is None and "." in self.path:  # its head is not shown: Speed, Median
+                field = _named(field, f"{self.title} {str(field.title).lower()}")
             made = make(path, field, self._edited)
             if start is not None:
                 made.write(getattr(start, name))
@@ -407,6 +410,13 @@ def _common(one: type[Spec], other: type[Spec]) -> set[str]:
     return {
         name for name in shared if told(one.model_fields[name]) == told(other.model_fields[name])
     }
+
+
+def _named(field: FieldInfo, title: str) -> FieldInfo:
+    """Return the field under another title."""
+    found = copy(field)
+    found.title = title
+    return found
 
 
 def _start(cls: type[Spec]) -> Spec | None:
