@@ -49,4 +49,6 @@ def _read(folder: Path, allow_imports: bool) -> History:
         raise StoreError(f"nothing to report: the run in {folder} has no rounds yet")
     history = resume(folder, allow_imports=allow_imports).history
     history.ended = saved.summary["ended"]
+    history.cautions = list(saved.summary.get("cautions", []))
+    history.unproven = saved.summary.get("unproven", "")
     return history

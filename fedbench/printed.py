@@ -12,6 +12,7 @@ import typer
 from fedbench.rounding import rounded_up
 from fedbench.runs import History, Session
 from fedbench.runs.history import worst_called
+from fedbench.runs.naive import naive
 from fedbench.runs.store import outcome
 from fedbench.scenarios import Scenario
 from fedbench.study import Frontier
@@ -31,7 +32,7 @@ def report(session: Session, folder: Path) -> None:
     ended = "failed" if session.failure is not None else found["ended"]
     lines = {"rounds": f"{found['rounds']} ({ended})"}
     known = {name: float(value) for name, value in found["metrics"].items() if value is not None}
-    lines |= {name: f"{value:.4f}" for name, value in known.items()}
+    lines |= {name: f"{value:.4f}{_beside(history, name)}" for name, value in known.items()}
     if len(history):
         last, who = history.frame().iloc[-1], worst_called(history.snapshot()[-1].clients)
         lines["clients"] = (
@@ -55,6 +56,18 @@ def report(session: Session, folder: Path) -> None:
         typer.echo(f"  {'changed':<10}{each.describe()}")
     for name, value in lines.items():
         typer.echo(f"  {name:<10}{value}")
+    for text in history.cautions:
+        typer.echo(textwrap.fill(text, WIDTH, initial_indent="  ! ", subsequent_indent="    "))
+
+
+def _beside(history: History, metric: str) -> str:
+    """Return what a prediction without a model scores, to stand beside a metric."""
+    try:
+        data = history.experiment.federation()
+    except (ValueError, OSError):  # data that are gone since
+        return ""
+    found = ", ".join(f"{each.name} {each.value:.4f}" for each in naive(data, metric))
+    return f" ({found})" if found else ""
 
 
 def compare(frontier: Frontier) -> None:

@@ -87,6 +87,7 @@ def test_new_writes_an_experiment_that_run_accepts_unchanged() -> None:
     assert done.exit_code == 0, done.output
     assert saved("o") == digits()
     assert "rounds    30 (all 30 rounds done)" in done.stdout
+    assert re.search(r"  accuracy  0\.\d{4} \(always “.*” 0\.\d{4}", done.stdout)
     assert "at δ = 0.001, for whole clients (noise z = " in done.stdout
 
 

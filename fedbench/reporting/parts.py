@@ -7,7 +7,7 @@ import hashlib
 import html
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,11 +20,12 @@ from fedbench.reporting.markup import Html, folded, table, tag, together
 from fedbench.rounding import rounded_up
 from fedbench.runs import History
 from fedbench.runs.history import SPENT, worst_called
+from fedbench.runs.naive import levels as naive_levels
 from fedbench.runs.note import note
 from fedbench.runs.store import outcome
 
 if TYPE_CHECKING:
-    from fedbench.study import Frontier
+    from fedbench.study import Baselines, Frontier, Gains
 
 LISTED = 20  # clients of a run that have a line of their own, the worst first
 COLUMNS = {
@@ -115,17 +116,26 @@ def results(histories: list[History], names: Sequence[str], paths: Sequence[str]
     return tag("section", tag("h2", "Results"), table(head, rows, "At the end of each run"))
 
 
-def run(history: History, name: str, figures: list[go.Figure], alone: bool) -> Html:
+def run(
+    history: History,
+    name: str,
+    figures: list[go.Figure],
+    alone: bool,
+    levels: Baselines | None = None,
+    gains: Gains | None = None,
+) -> Html:
     """Return all about one run."""
     experiment = history.experiment
     described = f"{experiment.data.kind()} · {experiment.model.kind()} · {experiment.describe()}"
     parts = [tag("h2", "The run" if alone else name), tag("p", described, class_="quiet")]
     if not alone:
         parts.append(tag("p", note(history, _data(experiment))))
-    figure = history.figure()
+    data = _data(experiment)
+    known = {} if data is None else naive_levels(data, history.metric)
+    figure = history.figure({**known, **(levels.levels if levels else {})})
     figure.update_layout(title_text="", margin_t=48)  # the heading above says it
     parts.append(_figure(figure, f"{_called(history.metric)}, loss and privacy spent", figures))
-    parts += [*_warnings(history), *_clients(history), *_privacy(history)]
+    parts += [*_warnings(history), *_gains(levels, gains), *_clients(history), *_privacy(history)]
     parts.append(folded("The experiment as TOML", tag("pre", experiment.to_toml())))
     parts.append(folded("The experiment as Python", tag("pre", experiment.to_python())))
     return tag("section", together(parts))
@@ -181,13 +191,48 @@ def _figure(figure: go.Figure, label: str, figures: list[go.Figure]) -> Html:
 
 
 def _warnings(history: History) -> list[Html]:
-    words = history.experiment.cautions()
+    words = [*history.experiment.cautions(), *history.cautions]
     for amended in history.amendments:
         changes = ", ".join(f"{path} = {value}" for path, value in amended.changes.items())
         words = [*words, f"From round {amended.round} on: {changes}"]
     if not words:
         return []
     return [tag("h3", "Notes"), tag("ul", *(tag("li", each) for each in words))]
+
+
+def _gains(levels: Baselines | None, gains: Gains | None) -> list[Html]:
+    """Return who gains by the federation, with a line for each client, those who lose first."""
+    found = [tag("p", levels.comment)] if levels is not None and levels.comment else []
+    if gains is not None:
+        order = {"loses": 0, "cannot tell": 1, "gains": 2}
+        frame = gains.frame().sort_values(
+            "verdict", key=lambda each: each.map(order), kind="stable"
+        )
+        metric = gains.metric
+        share = 100 if metric == "accuracy" else 1
+        listed = frame.head(LISTED)
+        records: list[dict[str, Any]] = listed.to_dict("records")  # pyright: ignore[reportAssignmentType]
+        rows = [
+            (
+                client,
+                _shown(metric, row["federated"]),
+                _shown(metric, row["alone"]),
+                f"{share * row['gain']:+.3g}",
+                f"{share * row['low']:+.3g} to {share * row['high']:+.3g}"
+                if math.isfinite(row["low"] + row["high"])
+                else "too few rows",
+                row["test_rows"],
+                row["verdict"],
+            )
+            for client, row in zip(map(str, listed.index), records, strict=True)
+        ]
+        unit = ", in points" if share == 100 else ""
+        head = ["client", "federated", "alone", f"gain{unit}", "95 % interval", "test rows", ""]
+        left = len(frame) - len(rows)
+        more = f"; {left} more clients are not listed" if left else ""
+        caption = f"{_called(metric)} on the client's own test rows, losses first{more}"
+        found += [tag("p", str(gains)), folded("Each client", table(head, rows, caption))]
+    return [tag("h3", "Who gains?"), *found] if found else []
 
 
 def _clients(history: History) -> list[Html]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from fedbench.differences import differences, names as distinct, titles
 from fedbench.reporting.markup import Html, tag, together
-from fedbench.runs import History, Session
+from fedbench.runs import History, Session, SessionError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from fedbench.study import Frontier
+    from fedbench.study import Baselines, Frontier, Gains
 
 OURS = "fedbench report"  # the generator that a report names; a file without it is somebody else's
 LOOKED_AT = 2000  # bytes at its start in which a file says so
@@ -31,13 +31,16 @@ def report(
     title: str = "",
     names: Sequence[str] | None = None,
     frontier: Frontier | None = None,
+    baselines: Baselines | Sequence[Baselines | None] | None = None,
     force: bool = False,
 ) -> str:
     """Return a report of one or several runs as an HTML page, and write it to `path` if given.
 
     The page is one file that asks for nothing outside itself: figures, numbers, privacy cards and
     the code that runs each of the experiments again. `names` are those of the runs, by default what
-    tells them apart; `frontier` is drawn as well. A file at `path` is overwritten if it is a
+    tells them apart; `frontier` is drawn as well. `baselines`, one for each run, are what its
+    clients get without the federation: levels of the figure and, for a run that is given as a
+    Session, who gains. A file at `path` is overwritten if it is a
     report, or by `force`. Raises ReportError for runs without a round, and for a path that cannot
     be written.
     """
@@ -51,16 +54,43 @@ def report(
             raise ReportError(f"nothing to report: the run of {kind} has no rounds yet")
     if names is not None and len(names) != len(histories):
         raise ReportError(f"names: {len(names)} for {len(histories)} runs; give one for each")
+    levels = _levels(baselines, len(histories))
+    gains = [_gains(run, found) for run, found in zip(given, levels, strict=True)]
     target = None if path is None else Path(path)
     if target is not None:
         _refuse_others(target, force)
-    text = _page(histories, title, names, frontier)
+    text = _page(histories, title, names, frontier, list(zip(levels, gains, strict=True)))
     if target is not None:
         try:
             target.write_text(text, encoding="utf-8")
         except OSError as error:
             raise _unwritable(target, error) from error
     return text
+
+
+def _levels(
+    given: Baselines | Sequence[Baselines | None] | None, runs: int
+) -> Sequence[Baselines | None]:
+    if given is None:
+        return [None] * runs
+    found = list(given) if isinstance(given, Sequence) else [given]
+    if len(found) != runs:
+        raise ReportError(f"baselines: {len(found)} for {runs} runs; give one, or None, for each")
+    return found
+
+
+def _gains(run: History | Session, levels: Baselines | None) -> Gains | None:
+    """Return who gains in a run whose model is at hand."""
+    from fedbench.study import who_gains
+
+    if levels is None or levels.predictions is None or not isinstance(run, Session):
+        return None
+    try:
+        return who_gains(run.predictions(), levels.predictions)
+    except SessionError:  # rounds go on
+        return None
+    except ValueError as error:
+        raise ReportError(f"baselines: {error}") from error
 
 
 def _unwritable(path: Path, error: OSError) -> ReportError:
@@ -90,6 +120,7 @@ def _page(
     title: str,
     names: Sequence[str] | None,
     frontier: Frontier | None,
+    compared: Sequence[tuple[Baselines | None, Gains | None]],
 ) -> str:
     from plotly.offline import get_plotlyjs
 
@@ -107,8 +138,9 @@ def _page(
     if frontier is not None and frontier.points:
         body.append(parts.frontier(frontier, figures))
     body.append(parts.results(histories, called, paths))
-    for history, name in zip(histories, called, strict=True):
-        body.append(parts.run(history, name, figures, alone=len(histories) == 1))
+    for history, name, (levels, gains) in zip(histories, called, compared, strict=True):
+        alone = len(histories) == 1
+        body.append(parts.run(history, name, figures, alone=alone, levels=levels, gains=gains))
     body.append(parts.provenance(histories))
     data = [
         tag("script", parts.data(figure), type="application/json", class_="figure-data")

@@ -45,6 +45,8 @@ def outcome(history: History) -> dict[str, Any]:
             {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
             for note in history.amendments
         ],
+        "cautions": list(history.cautions),
+        "unproven": history.unproven,
         "versions": {
             "fedbench": fedbench.__version__,
             "torch": version("torch"),

@@ -253,3 +253,43 @@ def test_a_path_that_cannot_be_written_is_named(wines: History, tmp_path: Path) 
 
 def test_one_history_gives_one_report(wines: History) -> None:
     assert fb.report(wines) == fb.report(wines)
+
+
+def test_a_report_says_who_gains_and_what_needs_no_model() -> None:
+    experiment = fb.Experiment(
+        data=fb.Hospitals(hospitals=4, patients=800),
+        partition=fb.Natural(),
+        training=fb.LocalTraining(lr=0.1),
+        rounds=4,
+    )
+    session = fb.Session(experiment)
+    session.start()
+    assert session.wait(60) == "done"
+    levels = fb.baselines(experiment)
+    assert levels is not None and levels.predictions is not None
+    page = fb.report(session, baselines=levels)
+    seen = Seen(page)
+    gains = fb.who_gains(session.predictions(), levels.predictions)
+    assert "Who gains?" in seen.words and str(gains) in seen.words
+    verdicts = [word for word in seen.words if word in ("gains", "loses", "cannot tell")]
+    assert sorted(verdicts) == sorted(gains.verdicts)
+    figures = " ".join(seen.scripts)
+    for name in ("pooled", "alone", "always", "chance"):
+        assert name in figures
+    assert "(always “" in page
+    bare = fb.report(session.history)
+    assert "Who gains?" not in Seen(bare).words and "(always “" in bare
+    with pytest.raises(ReportError, match="baselines: 2 for 1 runs"):
+        fb.report(session, baselines=[levels, levels])
+    other = fb.baselines(experiment.replace(data=fb.Hospitals(hospitals=4, patients=400)))
+    with pytest.raises(ReportError, match="different test rows"):
+        fb.report(session, baselines=other)
+
+
+def test_a_report_has_the_cautions_of_the_run() -> None:
+    history = fb.run(fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=3), rounds=1))
+    history.cautions.append("The model is getting <worse>.")
+    history.unproven = "No better than chance."
+    words = Seen(fb.report(history)).words
+    assert "The model is getting <worse>." in words
+    assert any("No better than chance." in each for each in words)

@@ -45,7 +45,7 @@ class Levels:
             {"label": f"{word} {short(found.metric, value)}", "value": value}
             for word, value in _words(found).items()
         ]
-        return {"wanted": True, "words": "", "lines": lines}
+        return {"wanted": True, "words": found.comment, "lines": lines}
 
     def found(self, experiment: Experiment) -> Baselines | None:
         """Return the levels of an experiment where they are wanted and known."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fedbench.runs import History, Session
-from fedbench.study import Frontier
+from fedbench.study import Baselines, Frontier
 from fedbench_widgets.comparing import Comparing
 from fedbench_widgets.picture import session_title
 
@@ -30,6 +30,7 @@ class Shared(NamedTuple):
     comparing: Comparing
     session: Session
     frontier: Frontier | None
+    levels: Baselines | None = None  # of the run that is shown
 
     def make(self, what: str) -> File:
         """Return the file that the page asks for.
@@ -65,7 +66,11 @@ class Shared(NamedTuple):
         """Return a report of some runs, with the frontier of the last sweep, as bytes."""
         from fedbench.reporting import report
 
-        return report(histories, names=names, frontier=self.frontier).encode()
+        session = self.session
+        mine = [history is session.history for history in histories]
+        runs = [session if own else each for own, each in zip(mine, histories, strict=True)]
+        levels = [self.levels if own else None for own in mine]
+        return report(runs, names=names, frontier=self.frontier, baselines=levels).encode()
 
 
 def deliver(send: Callable[..., None], asked: Any, shared: Shared) -> threading.Thread | None:

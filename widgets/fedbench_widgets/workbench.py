@@ -237,7 +237,12 @@ class Workbench(widgets.VBox):
             elif "compare" in content:
                 self._comparing.obey(content["compare"])
             elif "share" in content:
-                shared = Shared(self._comparing, self.session, self._sweeping.frontier())
+                shared = Shared(
+                    self._comparing,
+                    self.session,
+                    self._sweeping.frontier(),
+                    self._levels.found(self.session.experiment),
+                )
                 deliver(self.panel.send, content["share"], shared)
         except SessionError as error:  # a click that came too late or too early
             self._note("warning", str(error))
