@@ -39,7 +39,7 @@ class GradientInversion:
     `correlation` is between original and reconstruction, without its sign: noise takes the scale
     away first, and a picture may be seen well where the PSNR is poor. Compare both with the blind
     guess. `norm` is that of the update before it is clipped to `clip`; `noise_multiplier` is the
-    noise in clipping norms.
+    noise on the update in clipping norms.
     """
 
     original: Features
@@ -126,7 +126,7 @@ def gradient_inversion(
         {name: _correlation(original, guess) for name, guess in guesses.items()},
         norm=float(tree.norms(update)[0]),
         clip=stage.clip,
-        noise_multiplier=stage.solved(),
+        noise_multiplier=_on_update(stage),
         # a series names what is measured, not each moment of it
         features=names if len(names) == count else tuple(map(str, range(count))),
         title=f"{data.card.name} · {model.kind()} · example {example} of {data.name(client)}",
@@ -171,6 +171,11 @@ def _under(stage: ClientLevelDP | LocalDP, update: Tree) -> dict[str, Tree]:
         return {"clipped": tree.row(clipped, 0), "noised": tree.row(noised, 0)}
     clipped = tree.row(stage.encode(update, leg).payloads, 0)
     return {"clipped": clipped, "noised": stage.decode(clipped, 1.0, stage.noise(1), ())[0]}
+
+
+def _on_update(stage: ClientLevelDP | LocalDP) -> float:
+    """The noise multiplier of the update itself, which shares z with what else is released."""
+    return stage.noises()["updates"] if isinstance(stage, ClientLevelDP) else stage.solved()
 
 
 def _row(data: FederatedDataset, client: int, example: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from fedbench.data import FederatedDataset
 from fedbench.data.values import Features
 from fedbench.engine.engine import blocks
 from fedbench.models import Model
-from fedbench.runs import Session
+from fedbench.runs import History, Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,32 +130,39 @@ class MembershipInference:
 
         return pd.DataFrame(dict(zip(("threshold", "fpr", "tpr"), self._curve, strict=True)))
 
-    def epsilon_lower_bound(self, delta: float = 0.0) -> float:
+    def epsilon_lower_bound(self, delta: float = 0.0, *, exchanged: bool = False) -> float:
         """Return an ε that the training spent at least, for single rows, with 95 % confidence.
 
         Differential privacy has TPR ≤ e^ε·FPR + δ, and the same of the rates of misses. A threshold
         is chosen by every other row, and the rates at it are bounded by Clopper and Pearson on the
         rest, as by Jagielski et al. 2020 (arXiv:2006.07709). They train a model for each trial;
         here all rows share one model and count as independent trials, which makes this an
-        indication, not a proof. It is small for few rows, whatever was spent. To compare it with a
-        client-level ε, halve it: a client with another row is one client less and one more. Raises
-        ValueError for a δ outside [0, 1), and for fewer than four losses of a kind.
+        indication, not a proof. It is small for few rows, whatever was spent.
+
+        `exchanged` compares it with a client-level ε, whose neighbours lack a client: a client with
+        another row is one client less and one more, for which (ε, δ) becomes (2ε, (1 + e^ε)δ). The
+        bound is then the ε with TPR = e^2ε·FPR + (1 + e^ε)δ; without a δ it is half the other one.
+        Raises ValueError for a δ outside [0, 1), and for fewer than four losses of a kind.
         """
         if not 0 <= delta < 1:
             raise ValueError(f"delta = {delta!r} is not in [0, 1); use that of the run")
         chosen = MembershipInference(self.members[::2], self.others[::2])
         judged = MembershipInference(self.members[1::2], self.others[1::2])
         thresholds = chosen._curve[0]
-        low = chosen._bounds(thresholds, delta)
+        low = chosen._bounds(thresholds, delta, exchanged)
         which, place = np.unravel_index(int(low.argmax()), low.shape)
-        return max(0.0, float(judged._bounds(thresholds[place : place + 1], delta)[which, 0]))
+        bounds = judged._bounds(thresholds[place : place + 1], delta, exchanged)
+        return max(0.0, float(bounds[which, 0]))
 
-    def _bounds(self, thresholds: Floats, delta: float) -> Floats:
+    def _bounds(self, thresholds: Floats, delta: float, exchanged: bool) -> Floats:
         """Lower bounds of ε at each threshold [2, T]: from those below it and from those above."""
         m, n = len(self.members), len(self.others)
         hits, alarms = (_at_most(part, thresholds) for part in (self.members, self.others))
         return np.stack(
-            [_epsilon(hits, m, alarms, n, delta), _epsilon(n - alarms, n, m - hits, m, delta)]
+            [
+                _epsilon(hits, m, alarms, n, delta, exchanged),
+                _epsilon(n - alarms, n, m - hits, m, delta, exchanged),
+            ]
         )
 
     def figure(self) -> go.Figure:
@@ -174,15 +182,53 @@ class MembershipInference:
 def membership_inference(session: Session) -> MembershipInference:
     """Return how well the global model of a run gives away the rows that it was trained on.
 
-    Members are the training rows of the clients that took part so far, non-members the held-out
-    test rows; see `MembershipInference` for what it proves. Raises SessionError before the run has
-    begun, and ValueError while nobody has taken part.
+    Members are the rows that clients held in rounds in which they took part, non-members the test
+    rows of the last round. Rows that an amendment brings count from the first round with them. See
+    `MembershipInference` for what it proves. Raises SessionError before the run has begun, and
+    ValueError while nobody has taken part.
     """
-    cohorts = [row.cohort for row in session.history.snapshot()]
-    experiment, module = session.experiment, session.module()
-    clients = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *cohorts]))
-    title, data = experiment.describe(), experiment.federation()
-    return loss_threshold(experiment.model, module, data, clients, title=title)
+    module, experiment = session.module(), session.experiment
+    *earlier, (data, clients) = _taken_part(session.history)
+    found = loss_threshold(experiment.model, module, data, clients, title=experiment.describe())
+    if not earlier:
+        return found
+    known, members = set(_contents(data, _rows(data, clients))), [found.members]
+    for before, cohort in reversed(earlier):
+        rows = _rows(before, cohort)
+        contents = _contents(before, rows)
+        fresh = np.array([content not in known for content in contents], dtype=bool)
+        known.update(contents)
+        members.append(_losses(experiment.model, module, before.x, before.y, rows[fresh]))
+    return MembershipInference(np.concatenate(members), found.others, found.title)
+
+
+def _taken_part(history: History) -> list[tuple[FederatedDataset, NDArray[np.int64]]]:
+    """Each data set that rounds were trained on, in order, and the clients of these rounds."""
+    experiment, rounds = history.experiment, history.snapshot()
+    notes = [note for note in history.amendments if note.round <= len(rounds)]
+    begins = [1, *(note.round for note in notes), len(rounds) + 1]
+    found: list[tuple[FederatedDataset, NDArray[np.int64]]] = []
+    for k, (first, last) in enumerate(pairwise(begins)):
+        if k:
+            experiment = experiment.replace(**notes[k - 1].changes)
+        data = experiment.federation()
+        clients = np.unique([c for row in rounds[first - 1 : last - 1] for c in row.cohort])
+        if found and found[-1][0] is data:
+            clients = np.union1d(found.pop()[1], clients)
+        found.append((data, clients.astype(np.int64)))
+    return found
+
+
+def _rows(data: FederatedDataset, clients: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of some clients, each once."""
+    held = zip(clients.tolist(), data.sizes_of(clients).tolist(), strict=True)
+    each = [data.rows(k, np.arange(count)) for k, count in held]
+    return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *each]))
+
+
+def _contents(data: FederatedDataset, rows: NDArray[np.int64]) -> list[bytes]:
+    """Features and target of each row: data that arrive keep their values, not their places."""
+    return [data.x[row].tobytes() + data.y[row].tobytes() for row in rows]
 
 
 def loss_threshold(
@@ -202,9 +248,7 @@ def loss_threshold(
     ids = np.arange(data.clients) if clients is None else clients
     if not len(ids):
         raise ValueError("clients: no client has taken part, so there are no members; run a round")
-    held = zip(ids.tolist(), data.sizes_of(ids).tolist(), strict=True)
-    rows = np.unique(np.concatenate([data.rows(k, np.arange(count)) for k, count in held]))
-    members = _losses(model, module, data.x, data.y, rows)
+    members = _losses(model, module, data.x, data.y, _rows(data, ids))
     others = _losses(model, module, data.x_test, data.y_test, np.arange(len(data.y_test)))
     return MembershipInference(members, others, title)
 
@@ -234,13 +278,25 @@ def _at_most(losses: Floats, thresholds: Floats) -> NDArray[np.int64]:
 
 
 def _epsilon(
-    hits: NDArray[np.int64], m: int, alarms: NDArray[np.int64], n: int, delta: float
+    hits: NDArray[np.int64],
+    m: int,
+    alarms: NDArray[np.int64],
+    n: int,
+    delta: float,
+    exchanged: bool,
 ) -> Floats:
-    """ln((low(TPR) − δ) / high(FPR)), each bound wrong with half of what both may be; else −∞."""
+    """ln((low(TPR) − δ) / high(FPR)), each bound wrong with half of what both may be; else −∞.
+
+    For units that are exchanged, ln u where u²·high(FPR) + (1 + u)δ = low(TPR).
+    """
     from scipy.stats import beta
 
     tail = (1 - LEVEL) / 2
     least = np.where(hits > 0, beta.ppf(tail, np.maximum(hits, 1), m - hits + 1), 0.0)
     most = np.where(alarms < n, beta.isf(tail, alarms + 1, np.maximum(n - alarms, 1)), 1.0)
+    left = np.maximum(least - delta, 0.0)
     with np.errstate(divide="ignore"):
-        return np.log(np.maximum(least - delta, 0.0) / most)
+        if exchanged:
+            root = delta + np.sqrt(delta**2 + 4 * most * left)
+            return np.log(2 * left / np.maximum(root, np.finfo(float).tiny))
+        return np.log(left / most)

@@ -294,3 +294,12 @@ def test_names_from_data_stay_text() -> None:
     assert max(np.abs(trace.y).max() for trace in figure.data) <= np.abs(values).max() + 1e-6
     text = figure.to_json()
     assert "<b>bold" not in text and "<a href" not in text and "$\\\\alpha" not in text
+
+
+def test_noise_on_the_update_is_what_the_clipping_leaves_of_it() -> None:
+    privacy = fb.ClientLevelDP(
+        noise_multiplier=1.0, clipping=fb.AdaptiveClipping(share=0.75), noise_seed=0
+    )
+    result = fb.gradient_inversion(DIGITS, privacy=privacy)
+    assert result.noise_multiplier == pytest.approx(2.0)  # 1 / √(1 − 0.75)
+    assert "z = 2" in str(result.figure().to_json())

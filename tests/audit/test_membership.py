@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, strategies as st
+from scipy.optimize import brentq
 from scipy.stats import binom, binomtest, norm
 from sklearn.metrics import roc_auc_score, roc_curve
 from torch import nn
 
 import fedbench as fb
 from fedbench.audit import loss_threshold
+from fedbench.channel.privacy import accounting
 from fedbench.data.card import Card
 from fedbench.models import Model
 from fedbench.runs import SessionError
@@ -127,6 +129,31 @@ def test_the_bound_on_epsilon_by_hand() -> None:
     assert result.epsilon_lower_bound() > result.epsilon_lower_bound(0.5) > 0
 
 
+def test_an_exchange_is_two_neighbours_with_a_larger_delta() -> None:
+    result = found([0.0] * 100 + [1.0] * 100, [0.0] * 20 + [1.0] * 180)
+    plain, delta = result.epsilon_lower_bound(), 0.05
+    assert result.epsilon_lower_bound(exchanged=True) == pytest.approx(plain / 2)
+    bound = result.epsilon_lower_bound(delta, exchanged=True)
+    low = binomtest(50, 100).proportion_ci(0.95, method="exact").low
+    high = binomtest(10, 100).proportion_ci(0.95, method="exact").high
+    # (ε, δ) twice is (2ε, (1 + e^ε)δ)
+    assert low == pytest.approx(math.exp(2 * bound) * high + (1 + math.exp(bound)) * delta)
+    assert bound < result.epsilon_lower_bound(delta) / 2
+
+
+@pytest.mark.parametrize("delta", [0.01, 0.05])
+def test_the_bound_of_an_exchange_is_seldom_above_a_tight_mechanism(delta: float) -> None:
+    """A Gaussian mechanism whose unit moves the mean by one, observed under an exchange: by two."""
+    epsilon = 0.919
+    noise = brentq(lambda z: accounting.epsilon(1.0, z, 1, delta) - epsilon, 0.5, 20)
+    rng, trials = np.random.default_rng(8), 100
+    bounds = []
+    for _ in range(trials):
+        members, others = rng.normal(-1, noise, 4000), rng.normal(1, noise, 4000)
+        bounds.append(found(members, others).epsilon_lower_bound(delta, exchanged=True))
+    assert sum(bound > epsilon for bound in bounds) <= binom.ppf(1 - 1e-4, trials, 0.05)
+
+
 def test_the_bound_by_those_above_the_threshold() -> None:
     # Half of the others have losses that no member has: that tells more than the low ones do.
     result = found([0.0] * 200, [0.0, 0.0, 1.0, 1.0] * 50)
@@ -199,7 +226,37 @@ def test_with_privacy_the_attacker_guesses(privacy: fb.ExampleLevelDP | fb.Clien
     assert session.history.rows[-1].epsilon <= 1
     result = fb.membership_inference(session)
     assert result.low <= 0.5 <= result.high
-    assert result.epsilon_lower_bound(privacy.delta) <= (1 if privacy is EXAMPLES else 2)
+    assert result.epsilon_lower_bound(privacy.delta, exchanged=privacy is CLIENTS) <= 1
+
+
+def test_rows_that_no_round_has_seen_are_no_members() -> None:
+    data = fb.Arriving(data=fb.CityLoad(districts=4, days=56), periods=8, first=3, seen=3)
+    experiment = fb.Experiment(
+        data=data,
+        partition=fb.Natural(),
+        model=fb.MLP(hidden=(8,)),
+        training=fb.LocalTraining(batch_size=64),
+        rounds=6,
+    )
+    session = fb.Session(experiment)
+    session.step()
+    session.wait(60)
+    before = fb.membership_inference(session)
+    assert len(before.members) == len(experiment.federation().y)
+    session.amend(**{"data.seen": 4})
+    amended = fb.membership_inference(session)
+    assert amended.members.tolist() == before.members.tolist()
+    assert amended.others.tolist() == before.others.tolist()
+    session.step()
+    session.wait(60)
+    later = experiment.replace(**{"data.seen": 4}).federation()
+    assert len(fb.membership_inference(session).members) == len(later.y)
+    # rows that are forgotten since were trained on before
+    session.amend(**{"data.seen": 5, "data.memory": 1})
+    session.step()
+    session.wait(60)
+    whole = experiment.replace(**{"data.seen": 5}).federation()
+    assert len(fb.membership_inference(session).members) == len(whole.y)
 
 
 def test_regression_by_its_squared_errors() -> None:
