@@ -18,8 +18,11 @@ def test_pooled_and_alone_are_lines_of_the_accuracy_chart(lab: Lab) -> None:
     lab.run("wb.experiment = wb.experiment.replace(rounds=8)")
     workbench.button("Start").click()
     workbench.wait_state("done")
-    choice.check()
     chart = workbench.root.locator("svg[data-chart=accuracy]")
+    share = lab.run("print(wb.panel.snapshot['naive'][0]['label'])").strip()
+    assert share.startswith("always “")
+    expect(chart.get_by_text(share)).to_be_visible()  # what needs no model needs no click
+    choice.check()
     expect(chart.get_by_text("alone")).to_be_visible(timeout=60_000)
     found = lab.run(
         "import fedbench as fb; b = fb.baselines(wb.session.experiment); "

@@ -11,6 +11,8 @@ import { html, set, svg } from "./dom.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const SHAPES = "path,line,rect,circle,text,tspan";
+// what is for a person at the page: it has no place in a picture
+const LEFT_OUT = ".fb-save, .fb-hidden, .fb-tip, .fb-ask, .fb-hint, .fb-how";
 const PAD = 12;
 const SCALE = 2; // pixels of a PNG for one of the page
 const PROPERTIES = [
@@ -139,7 +141,7 @@ function extent(target) {
  */
 function draw(element, into, origin) {
   const style = getComputedStyle(element);
-  if (style.display === "none" || element.matches(".fb-save, .fb-hidden, .fb-tip")) return;
+  if (style.display === "none" || element.matches(LEFT_OUT)) return;
   if (element instanceof SVGSVGElement) {
     into.append(flat(element, origin));
     return;
@@ -171,6 +173,7 @@ function flat(original, origin) {
   for (const shape of original.querySelectorAll(SHAPES)) {
     const style = getComputedStyle(shape);
     if (!shown(shape, original) || style.visibility === "hidden") continue;
+    if (shape.closest(".fb-empty")) continue; // what to do where there is nothing to draw
     const own = /** @type {Element} */ (shape.cloneNode(true));
     const kept = ["d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "width", "height"];
     for (const { name } of [...own.attributes]) {

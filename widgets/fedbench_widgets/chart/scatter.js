@@ -4,7 +4,7 @@
 import { Axes } from "./axes.js";
 import { Pool, fit, html, set, svg, text } from "./dom.js";
 import { Head } from "./head.js";
-import { fold } from "./labels.js";
+import { CHARACTER, fold, short } from "./labels.js";
 import { linear, log, logTicks, pixel, ticks, within } from "./scale.js";
 import { Words } from "./words.js";
 
@@ -35,6 +35,7 @@ const FLOOR = HEIGHT - MARGIN.bottom;
 const NEAR = 26; // pixels that a pointer may miss by
 const INNER = 14; // pixels, so that no mark lies on an axis
 const THICKEST = 26;
+const NAMED = 12; // marks that may have their names beside them
 
 export class Scatter {
   /**
@@ -54,6 +55,7 @@ export class Scatter {
     this.diagonal = svg("path", { class: "fb-diagonal" });
     this.sides = new Pool("text", { class: "fb-side" });
     this.marks = new Pool("path", { class: "fb-marks" });
+    this.names = new Pool("text", { class: "fb-label" });
     this.ring = svg("circle", { class: "fb-ring", r: 6 });
     this.chosen = svg("circle", { class: "fb-ring fb-chosen", r: 6 });
     this.words = new Words("fb-reading");
@@ -65,6 +67,7 @@ export class Scatter {
       this.diagonal,
       this.axes.ticks.group,
       this.marks.group,
+      this.names.group,
       this.sides.group,
       this.chosen,
       this.ring,
@@ -124,6 +127,7 @@ export class Scatter {
     set(this.diagonal, { d: ends ? `M${corner(ends[0])}L${corner(ends[1])}` : "" });
     this.renderSides(drawing, plot);
     this.renderMarks(drawing, x, y);
+    this.renderNames(drawing, plot);
     const lines = none ? fold(drawing.empty, plot.right - plot.left) : [];
     this.empty.centre(lines, place.x, (FLOOR + MARGIN.top) / 2 - 8);
     this.renderCursor();
@@ -167,6 +171,31 @@ export class Scatter {
     }
     this.marks.finish();
     this.places = places.sort((a, b) => a.x - b.x || a.y - b.y);
+  }
+
+  /**
+   * Few marks have their names beside them, those that have room.
+   * @param {ScatterDrawing} drawing
+   * @param {import("./axes.js").Plot} plot
+   */
+  renderNames(drawing, plot) {
+    this.names.start();
+    /** @type {{x: number, y: number, wide: number}[]} */
+    const taken = [];
+    for (const { row, x, y } of this.places.length <= NAMED ? this.places : []) {
+      const name = short(drawing.read(row)[0] ?? "", 20);
+      const wide = name.length * CHARACTER;
+      const left = x + 9 + wide > plot.right;
+      const from = left ? x - 9 - wide : x + 9;
+      const meets = (/** @type {{x: number, y: number, wide: number}} */ other) =>
+        Math.abs(other.y - y) < 13 && from < other.x + other.wide && other.x < from + wide;
+      const covers = this.places.some((at) => at.row !== row && meets({ x: at.x - 5, y: at.y, wide: 10 }));
+      if (taken.some(meets) || covers) continue;
+      taken.push({ x: from, y, wide });
+      const place = { x: left ? x - 9 : x + 9, y: y + 4, "text-anchor": left ? "end" : "start" };
+      this.names.next({ ...place, class: "fb-light", fill: "var(--fb-mute)" }, name);
+    }
+    this.names.finish();
   }
 
   /**

@@ -52,7 +52,8 @@ export function frontier(context) {
     title: title.data,
     words: subtitle.data,
   }));
-  const figure = html("div", {}, heading(title, subtitle, save.el), chart.el);
+  const how = html("small", { class: "fb-chart-subtitle fb-how" }, "click a point to load it");
+  const figure = html("div", {}, heading(title, subtitle, how, save.el), chart.el);
   const scroll = html("div", { class: "fb-scroll" }, table);
   const bar = controls((asked) => context.model.send({ sweep: asked }));
   const map = heatMap(
@@ -89,7 +90,7 @@ export function frontier(context) {
     drawOthers(known, group);
     const priv = points.filter(isPrivate);
     const some = rivals(priv).length < priv.length ? "; the line joins only means over seeds" : "";
-    text(subtitle, `${shownData}: one point per run or mean over seeds; click one to load it${some}`);
+    text(subtitle, `${shownData}: one point per run or mean over seeds${some}`);
     text(title, `${metric.label} against privacy`);
     save.label();
     text(measured, inline(metric));
