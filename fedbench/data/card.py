@@ -18,7 +18,8 @@ class Card:
     column, or a single V for a sequence of tokens, whose id 0 is padding. `ranked` says that one of
     two classes is rare, so that a model is judged by how it ranks rows. `client` names the column
     with the holder of each row, if there is one; `traps` are sentences about common mistakes with
-    these data. Names come from data and are untrusted text.
+    these data. Names come from data and are untrusted text. `latest` names the feature that is the
+    last known value of the target, in its unit, where there is one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Card:
     ranked: bool = False
     client: str = ""
     traps: tuple[str, ...] = ()
+    latest: str = ""
 
     @property
     def outputs(self) -> int:

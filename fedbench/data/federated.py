@@ -46,7 +46,8 @@ class FederatedDataset:
     Where a `choice` is given, client i holds that many rows of its own choosing, which others may
     hold too. `strata` is the class, or the tenth of a regression target, of each training row. The
     test rows are ordered by client too; together they are the held-out test set of the federation.
-    Clients beyond `test_offsets` have none, and `test_columns` tell test rows apart otherwise.
+    Clients beyond `test_offsets` have none, and `test_columns` tell test rows apart otherwise;
+    `test_latest` is the last value of the target known before each of them, where there is one.
     `names` are those of the clients, if they have any.
     """
 
@@ -62,6 +63,7 @@ class FederatedDataset:
     choice: Choosing | None = None
     names: tuple[str, ...] = ()
     test_columns: Mapping[str, Column] = field(default_factory=dict)
+    test_latest: NDArray[np.float64] | None = None
 
     @classmethod
     def build(
@@ -246,6 +248,7 @@ def _build(
         choice=deal.choice,
         names=deal.names,
         test_columns={name: each[deal.test_order] for name, each in data.test_columns.items()},
+        test_latest=None if data.test_latest is None else data.test_latest[deal.test_order],
     )
 
 

@@ -86,7 +86,8 @@ class Dataset:
 
     Features are float32, or int64 ids where the card has a vocabulary; targets are int64 classes or
     float32. `columns` and `time` are those of the training rows, the others those of the test rows.
-    `test_truth` is what was true of the test rows where that is known, in the target's own unit.
+    `test_truth` is what was true of the test rows where that is known, and `test_latest` the last
+    value of the target known before each of them; both in the target's own unit.
     Raises ValueError when a feature or target is missing or infinite, or an id is out of its
     vocabulary, naming row and column.
     """
@@ -101,6 +102,7 @@ class Dataset:
     time: NDArray[np.float64] | None = None
     test_time: NDArray[np.float64] | None = None
     test_truth: NDArray[np.float64] | None = None
+    test_latest: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for part, x, y in (("training", self.x, self.y), ("test", self.x_test, self.y_test)):
@@ -384,6 +386,7 @@ def parted(
     """Return some rows of a table as the training and some as the test set, bool[N] each."""
     card, x, y = known
     train, held = _block(training), _block(test)
+    latest = card.features.index(card.latest) if card.latest else None
     return Dataset(
         card,
         x[train],
@@ -395,6 +398,7 @@ def parted(
         None if raw.time is None else raw.time[train],
         None if raw.time is None else raw.time[held],
         None if raw.truth is None else raw.truth[held],
+        None if latest is None else raw.x[held, latest].astype(np.float64),
     )
 
 

@@ -42,7 +42,8 @@ def naive(data: FederatedDataset, metric: str) -> tuple[Naive, ...]:
 
     Accuracy: always the class that most training rows have, and a class drawn at random, unless the
     two are within 2 points. AUC: 0.5, by any order drawn at random. RMSE and MAE: always the mean,
-    or the median, of the training targets. There is none for other metrics.
+    or the median, of the training targets, and the target's last known value where the data have
+    it. There is none for other metrics.
     """
     found = _known.setdefault(data, {})
     if metric not in found:
@@ -110,8 +111,14 @@ def _naive(data: FederatedDataset, metric: str) -> tuple[Naive, ...]:
         y = data.y.astype(np.float64) * card.target_std + card.target_mean
         targets = data.y_test.astype(np.float64) * card.target_std + card.target_mean
         middle = float(y.mean() if metric == "rmse" else np.median(y))
-        errors = np.abs(targets - middle)
-        value = float(np.sqrt((errors**2).mean()) if metric == "rmse" else errors.mean())
+        value = _error(metric, targets - middle)
         name = "always the mean" if metric == "rmse" else "always the median"
-        return (Naive(name, metric, value, np.full(count, middle)),)
+        found = [Naive(name, metric, value, np.full(count, middle))]
+        if (latest := data.test_latest) is not None:
+            found.append(Naive("the last value", metric, _error(metric, latest - targets), latest))
+        return tuple(sorted(found, key=lambda each: each.value))
     return ()
+
+
+def _error(metric: str, errors: NDArray[np.float64]) -> float:
+    return float(np.sqrt((errors**2).mean()) if metric == "rmse" else np.abs(errors).mean())

@@ -144,3 +144,20 @@ def test_features_far_from_what_they_were_scaled_by_are_named() -> None:
     (found,) = [each for each in told if "standard deviations" in each]
     assert "more than 10 standard deviations from their mean: z (1 value, up to 2" in found
     assert "rare" not in found and found in session.history.cautions
+
+
+def test_a_series_is_held_against_its_last_value() -> None:
+    experiment = fb.Experiment(data=fb.Traffic(days=7), partition=fb.Natural())
+    data = experiment.federation()
+    best, mean = naive(data, "rmse")
+    assert (best.name, mean.name) == ("the last value", "always the mean")
+    assert best.value < mean.value
+    # the first feature, in km/h: what was measured last before each row
+    raw = experiment.data.load()
+    speed = raw.y_test * raw.card.target_std + raw.card.target_mean
+    assert raw.test_latest is not None and best.guess is not None
+    assert best.value == pytest.approx(np.sqrt(((speed - raw.test_latest) ** 2).mean()), rel=1e-4)
+    standard = (raw.test_latest - raw.test_latest.mean()) / raw.test_latest.std()
+    assert np.corrcoef(standard, raw.x_test[:, 0])[0, 1] == pytest.approx(1, abs=1e-4)
+    assert sorted(best.guess.tolist()) == sorted(raw.test_latest.tolist())
+    assert unproven(data, "rmse", best.guess[:, None]).startswith("No better than the last value")

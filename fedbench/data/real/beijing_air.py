@@ -177,6 +177,7 @@ class BeijingAir(TimeSplit):
             ),
             target="PM2.5",
             target_unit="µg/m³",
+            latest=lag_names("PM2.5", behind)[0],
             client="station",
             traps=(
                 "382 to 953 hours a station have no PM2.5, often many in a row",

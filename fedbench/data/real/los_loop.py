@@ -93,6 +93,7 @@ class LosLoop(TimeSplit):
             features=(*lag_names("speed", minutes, "min"), "time, sine", "time, cosine"),
             target="speed",
             target_unit="mph",
+            latest=lag_names("speed", minutes, "min")[0],
             client="sensor",
             traps=(
                 "one week only, and the test set is its last day and a half: no weekday occurs in "

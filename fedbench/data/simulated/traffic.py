@@ -157,6 +157,7 @@ class Traffic(World, TimeSplit):
             ),
             target="speed",
             target_unit="km/h",
+            latest=f"speed {minutes[0]} min before",
             client=self.holder,
             traps=(
                 "simulated: roads are independent of each other, so no jam spreads to the next "
