@@ -127,7 +127,7 @@ def test_a_scenario_says_whether_its_real_set_is_at_hand(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     line = next(each for each in call("scenarios").stdout.splitlines() if "medical" in each)
-    assert line.endswith("HeartDisease (to be fetched)")
+    assert line.endswith("HeartDisease (needs a download)")
     assert "fedbench.HeartDisease().load() downloads it (40 kB)" in " ".join(
         call("scenarios", "medical").stdout.split()
     )
@@ -232,7 +232,7 @@ def test_a_place_that_a_list_does_not_have_is_refused(change: str, reason: str) 
 def test_a_template_describes_every_field() -> None:
     text = template(digits())
     assert "# Sampling rate: probability q that a client takes part in a round: " in text
-    assert "for the same noise (above 0, at most 1)" in " ".join(text.replace("\n#", " ").split())
+    assert "at the same noise (above 0, at most 1)" in " ".join(text.replace("\n#", " ").split())
     assert "one of samples, uniform" in " ".join(text.replace("\n#", " ").split())
     assert "#   IID: Equal shares of a random order" in text
     for part in (*digits().parts(), fb.Target()):
