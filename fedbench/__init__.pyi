@@ -1,6 +1,7 @@
 """The public names and where they live; each module is imported when one of its names is used."""
 
 from .aggregators import (
+    Aggregator as Aggregator,
     CoordinateMedian as CoordinateMedian,
     GeometricMedian as GeometricMedian,
     Krum as Krum,
@@ -9,6 +10,7 @@ from .aggregators import (
     TrimmedMean as TrimmedMean,
 )
 from .attacks import (
+    Attack as Attack,
     GaussianUpdate as GaussianUpdate,
     LabelFlip as LabelFlip,
     NoAttack as NoAttack,
@@ -29,6 +31,7 @@ from .channel.privacy import (
     LocalLaplace as LocalLaplace,
     NoPrivacy as NoPrivacy,
     PerLayerClipping as PerLayerClipping,
+    Privacy as Privacy,
 )
 from .data import (
     AI4I2020 as AI4I2020,
@@ -43,7 +46,9 @@ from .data import (
     BikeSharing as BikeSharing,
     BreastCancer as BreastCancer,
     ByTime as ByTime,
+    Card as Card,
     CityLoad as CityLoad,
+    Column as Column,
     CreditDefault as CreditDefault,
     Diabetes130 as Diabetes130,
     DiabetesProgression as DiabetesProgression,
@@ -56,6 +61,7 @@ from .data import (
     GEFCom2012 as GEFCom2012,
     GermanCredit as GermanCredit,
     GivenSizes as GivenSizes,
+    GivenSplit as GivenSplit,
     GroupedNatural as GroupedNatural,
     HeartDisease as HeartDisease,
     Hospitals as Hospitals,
@@ -66,11 +72,14 @@ from .data import (
     MissingFeatures as MissingFeatures,
     MovieLens100K as MovieLens100K,
     Natural as Natural,
+    Partitioner as Partitioner,
     Pathological as Pathological,
     Payments as Payments,
     PJMLoad as PJMLoad,
     Population as Population,
+    RandomSplit as RandomSplit,
     Ratings as Ratings,
+    Raw as Raw,
     Reviews as Reviews,
     Rotation as Rotation,
     Scaling as Scaling,
@@ -78,14 +87,19 @@ from .data import (
     Shards as Shards,
     Shift as Shift,
     Sizes as Sizes,
+    Skew as Skew,
+    Source as Source,
+    Split as Split,
     Table as Table,
     TableError as TableError,
+    TimeSplit as TimeSplit,
     TinyShakespeare as TinyShakespeare,
     Traffic as Traffic,
     Wine as Wine,
 )
 from .devices import (
     Always as Always,
+    Availability as Availability,
     Bernoulli as Bernoulli,
     Devices as Devices,
     Diurnal as Diurnal,
@@ -93,6 +107,7 @@ from .devices import (
     Trace as Trace,
 )
 from .engine import (
+    Engine as Engine,
     LoopEngine as LoopEngine,
     StackedEngine as StackedEngine,
 )
@@ -106,17 +121,29 @@ from .models import (
     MLP as MLP,
     Linear as Linear,
     MatrixFactorisation as MatrixFactorisation,
+    Model as Model,
     TextClassifier as TextClassifier,
 )
 from .reporting import (
     report as report,
 )
 from .runs import (
+    Amended as Amended,
+    Cautioned as Cautioned,
+    Failed as Failed,
     History as History,
+    RoundDone as RoundDone,
     Session as Session,
+    SessionError as SessionError,
+    StateChanged as StateChanged,
     run as run,
 )
+from .runs.script import (
+    RunFailed as RunFailed,
+)
 from .runs.store import (
+    Saved as Saved,
+    StoreError as StoreError,
     load as load,
     resume as resume,
     save as save,
@@ -125,6 +152,7 @@ from .sampling import (
     Everyone as Everyone,
     FixedCohort as FixedCohort,
     Poisson as Poisson,
+    Sampling as Sampling,
     Shuffled as Shuffled,
 )
 from .strategies import (
@@ -140,7 +168,9 @@ from .strategies import (
     FedSGD as FedSGD,
     FedYogi as FedYogi,
     FineTuning as FineTuning,
+    RoundInfo as RoundInfo,
     Scaffold as Scaffold,
+    Strategy as Strategy,
 )
 from .study import (
     Baselines as Baselines,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import warnings
@@ -21,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, InitErrorDetails
 
+from fedbench.fields import section
 from fedbench.kinds import LOCAL, KindError, find, is_user_class, kind_of
 from fedbench.problems import error_line, nearest, plainly, refuse, unheard
 
@@ -46,9 +48,11 @@ class Spec(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Give a field that has no title its name for one: a form and a file have to say it."""
+        """Give each field a title, and the class's docstring a section made from its fields."""
         for name, field in cls.model_fields.items():
             field.title = field.title or name.replace("_", " ").capitalize()
+        if cls.model_fields and cls.__doc__ and "__doc__" in vars(cls):
+            cls.__doc__ = f"{inspect.cleandoc(cls.__doc__)}\n\n{section(cls.model_fields)}\n"
 
     @model_validator(mode="wrap")
     @classmethod
@@ -113,7 +117,9 @@ class Spec(BaseModel):
         """Take an object that is one of this class; what is neither that nor a table is refused."""
         if isinstance(value, cls):
             return handler(value)
-        line = error_line("not_a_part", cls._why_not(value), (), value)
+        known = value is None or isinstance(value, bool | int | float | str | list | tuple | type)
+        given = value if known else f"a {type(value).__name__}"  # a table is not printed whole
+        line = error_line("not_a_part", cls._why_not(value), (), given)
         raise ValidationError.from_exception_data(cls.__name__, [line])
 
     @classmethod
@@ -253,6 +259,9 @@ class Spec(BaseModel):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and exact(self) == exact(other)
+
+    def __str__(self) -> str:
+        return self.code()
 
     def __hash__(self) -> int:
         return hash(exact(self))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-import types
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-import annotated_types
 import tomlkit
 from pydantic.fields import FieldInfo
 
 from fedbench.experiment import Experiment
+from fedbench.fields import kinds, limits
 from fedbench.spec import NONE, Part, Spec
 
 WIDTH = 94
@@ -94,33 +93,6 @@ def _describe(field: FieldInfo) -> str:
     return f"{text} ({'; '.join(found)})" if found else text
 
 
-def limits(field: FieldInfo) -> list[str]:
-    """Return what a value of the field may be, its unit, and what it means to leave it out."""
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    unit = [str(extra["unit"])] if "unit" in extra else []
-    absent = [f"off: {extra['none']}"] if "none" in extra else []
-    return [*_bounds(field), *unit, *absent]
-
-
-def _bounds(field: FieldInfo) -> Iterator[str]:
-    for kind in _kinds(field):
-        if get_origin(kind) is Literal:
-            yield f"one of {', '.join(map(str, get_args(kind)))}"
-    words = []
-    for bound in field.metadata:
-        match bound:
-            case annotated_types.Ge(low):
-                words.append(f"{low} or more")
-            case annotated_types.Gt(low):
-                words.append(f"above {low}")
-            case annotated_types.Le(high):
-                words.append(f"at most {high}")
-            case annotated_types.Lt(high):
-                words.append(f"below {high}")
-    if words:
-        yield ", ".join(words)
-
-
 def _example(field: FieldInfo) -> object:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     slider = extra.get("slider")
@@ -144,7 +116,7 @@ def _heading(field: FieldInfo) -> Iterator[str]:
 
 def group_of(field: FieldInfo) -> type[Spec] | None:
     """Return the group of settings that a field holds, or None if it is a single setting."""
-    return next((k for k in _kinds(field) if isinstance(k, type) and issubclass(k, Spec)), None)
+    return next((k for k in kinds(field) if isinstance(k, type) and issubclass(k, Spec)), None)
 
 
 def several_of(field: FieldInfo) -> type[Part] | None:
@@ -153,8 +125,3 @@ def several_of(field: FieldInfo) -> type[Part] | None:
         return None
     family = get_args(field.annotation)[0]
     return family if isinstance(family, type) and issubclass(family, Part) else None
-
-
-def _kinds(field: FieldInfo) -> tuple[Any, ...]:
-    kind = field.annotation
-    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import subprocess
 import sys
 
@@ -17,6 +18,28 @@ NAMES = fedbench.__all__
 def test_names_are_in_order() -> None:
     assert sorted(NAMES) == NAMES
     assert {"Experiment", "Session", "History", "run", "FedAvg", "Digits"} <= set(NAMES)
+
+
+def test_what_a_user_subclasses_or_catches_is_public() -> None:
+    bases = {"Aggregator", "Attack", "Availability", "Engine", "LocalTraining", "Model"}
+    bases |= {"Partitioner", "Sampling", "Skew", "Source", "Strategy", "RandomSplit", "TimeSplit"}
+    found = {"Card", "Column", "Raw", "RoundDone", "RoundInfo", "RunFailed", "SessionError"}
+    assert bases | found <= set(NAMES)
+
+
+@pytest.mark.parametrize("cls", [*concrete(Part), fedbench.LocalTraining, fedbench.Experiment])
+def test_help_lists_the_fields(cls: type[Part]) -> None:
+    text = pydoc.plain(pydoc.render_doc(cls))
+    assert text.count("Fields:") == bool(cls.model_fields)
+    for name, field in cls.model_fields.items():
+        (line,) = [each for each in text.splitlines() if each.startswith(f" |      {name} (")]
+        assert ("required" in text) if field.is_required() else "default" in text, line
+
+
+def test_help_says_type_bounds_default_and_meaning() -> None:
+    words = " ".join(pydoc.plain(pydoc.render_doc(fedbench.FedProx)).replace("|", " ").split())
+    assert "mu (float, 0 or more, default 0.01): " in words
+    assert "weighting (Literal['samples', 'uniform'], one of samples, uniform, default" in words
 
 
 def test_every_part_is_public() -> None:

@@ -51,8 +51,11 @@ def test_wheel_holds_every_source_and_asset(wheel: zipfile.ZipFile) -> None:
         f"{name}/{path.relative_to(folder).as_posix()}"
         for name, folder in PACKAGES.items()
         for path in folder.rglob("*")
-        if path.suffix in {".py", ".js", ".css"}
+        if path.suffix in {".py", ".js", ".css"} or path.name == "py.typed"
     }
+    assert {f"{name}/py.typed" for name in PACKAGES} <= sources
+    sources -= {f"{name}/py.typed" for name in PACKAGES}
+    assert {f"{name}/py.typed" for name in PACKAGES} <= set(wheel.namelist())
     assert {Path(source).suffix for source in sources} == {".py", ".js", ".css"}
     assert sources <= set(wheel.namelist())
 

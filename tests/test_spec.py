@@ -199,7 +199,7 @@ def test_a_text_in_the_place_of_a_part_is_answered_by_what_could_be_meant() -> N
     with pytest.raises(ValidationError, match="no Source is called 'Wines'; did you mean 'Wine'"):
         fb.Experiment.from_dict({"data": "Wines"})
     with pytest.raises(ValidationError, match=r"must be one of AdultIncome, .* not a text"):
-        fb.Experiment.from_dict({"data": "patients.csv"})
+        fb.Experiment.from_dict({"data": "my patients"})
 
 
 def test_a_field_of_another_member_is_said_to_be_there() -> None:

@@ -76,6 +76,10 @@ class FederatedDataset:
         # a frozen spec is hashable, which pyright cannot see through pydantic
         return _build(source, partition, seed, skews)  # pyright: ignore[reportArgumentType]
 
+    def __repr__(self) -> str:
+        rows = f"{len(self.y)} training and {len(self.y_test)} test rows"
+        return f"<FederatedDataset of {self.card.name}: {self.clients} clients, {rows}>"
+
     @property
     def clients(self) -> int:
         """Return the number of clients."""

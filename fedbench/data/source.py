@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import PurePath
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -67,6 +68,9 @@ class Raw:
     held: NDArray[np.bool_] | None = None
     truth: NDArray[np.float64] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Raw of {self.card.name}: {len(self.y)} rows>"
+
     @property
     def natural(self) -> Column | None:
         """Return the column that tells who holds a row."""
@@ -108,6 +112,10 @@ class Dataset:
         for part, x, y in (("training", self.x, self.y), ("test", self.x_test, self.y_test)):
             refuse_bad_values(self.card, part, x, y)
 
+    def __repr__(self) -> str:
+        rows = f"{len(self.y)} training and {len(self.y_test)} test rows"
+        return f"<Dataset of {self.card.name}: {rows}>"
+
     def strata(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the class, or the tenth of the training targets, of each training and test row."""
         return self._strata
@@ -146,6 +154,21 @@ class Source(Part, family=True):
     def rare(self) -> bool:
         """Return whether models are judged by how they rank rows, because one class is rare."""
         return bool(getattr(self, "ranked", False))
+
+    @classmethod
+    def _why_not(cls, value: object) -> str:
+        if isinstance(value, PurePath) or hasattr(value, "columns") or hasattr(value, "dtype"):
+            shown = repr(str(value)) if isinstance(value, PurePath) else "frame"
+            first = ", after pd.DataFrame(array)" if not hasattr(value, "columns") else ""
+            first = "" if isinstance(value, PurePath) else first
+            return f"is a table, and not yet a data set: give fb.Table({shown}, target=...){first}"
+        return super()._why_not(value)
+
+    @classmethod
+    def _instead_of(cls, word: str) -> str:
+        if PurePath(word).suffix:
+            return f"is a file, and not yet a data set: give fb.Table({word!r}, target=...)"
+        return super()._instead_of(word)
 
     @abstractmethod
     def table(self) -> Raw:

@@ -14,6 +14,7 @@ from fedbench.runs import History, Session, SessionError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from fedbench.runs.store import Saved
     from fedbench.study import Baselines, Frontier, Gains
 
 OURS = "fedbench report"  # the generator that a report names; a file without it is somebody else's
@@ -25,7 +26,7 @@ class ReportError(ValueError):
 
 
 def report(
-    runs: History | Session | Iterable[History | Session],
+    runs: History | Session | Saved | Iterable[History | Session | Saved],
     path: str | Path | None = None,
     *,
     title: str = "",
@@ -44,8 +45,8 @@ def report(
     report, or by `force`. Raises ReportError for runs without a round, and for a path that cannot
     be written.
     """
-    given = [runs] if isinstance(runs, History | Session) else list(runs)
-    histories = [each.history if isinstance(each, Session) else each for each in given]
+    given = list(runs) if isinstance(runs, Iterable) else [runs]
+    histories = [_history(each) for each in given]
     if not histories:
         raise ReportError("nothing to report: there are no runs")
     for history in histories:
@@ -79,7 +80,7 @@ def _levels(
     return found
 
 
-def _gains(run: History | Session, levels: Baselines | None) -> Gains | None:
+def _gains(run: History | Session | Saved, levels: Baselines | None) -> Gains | None:
     """Return who gains in a run whose model is at hand."""
     from fedbench.study import who_gains
 
@@ -91,6 +92,17 @@ def _gains(run: History | Session, levels: Baselines | None) -> Gains | None:
         return None
     except ValueError as error:
         raise ReportError(f"baselines: {error}") from error
+
+
+def _history(run: object) -> History:
+    """Return the history of a run, live or saved. Raises ReportError for what is no run."""
+    history = getattr(run, "history", run)
+    if not isinstance(history, History):
+        raise ReportError(
+            f"runs: a {type(run).__name__} is not a run; give what fb.run or fb.load returned, or "
+            "a Session"
+        )
+    return history
 
 
 def _unwritable(path: Path, error: OSError) -> ReportError:

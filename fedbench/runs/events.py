@@ -47,6 +47,10 @@ class RoundDone:
     simulated: float = math.nan
     profile: Mapping[str, float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        words = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        return f"<Round {self.round}: {words}, {len(self.cohort)} clients>"
+
 
 @dataclass(frozen=True)
 class StateChanged:

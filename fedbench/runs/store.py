@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from fedbench.experiment import Experiment
 from fedbench.runs import checkpoint
@@ -35,6 +34,7 @@ from fedbench.runs.session import Session
 from fedbench.runs.succession import refusal
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
 __all__ = ["Saved", "StoreError", "claimed", "load", "outcome", "prepare", "resume", "save"]
@@ -64,6 +64,10 @@ class Saved:
     summary: dict[str, Any]
     allow_imports: bool = False
     moved: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        data, rounds = self.summary.get("data", "?"), len(self.frame)
+        return f"<Saved run of {data}: {rounds} rounds, in {self.folder}>"
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -279,10 +283,14 @@ def _found(folder: Path, name: str) -> Path:
 
 
 def _table(folder: Path) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.read_csv(_found(folder, HISTORY))
 
 
 def _clients(folder: Path) -> pd.DataFrame:
+    import pandas as pd
+
     clients = pd.read_csv(_found(folder, CLIENTS), index_col="client").astype(np.float32)
     clients.columns = pd.Index([int(name) for name in clients.columns], name="round")
     return clients
