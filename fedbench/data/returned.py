@@ -112,7 +112,7 @@ def check_deal(partition: Partitioner, data: Dataset, deal: Any, clients: int) -
             row = int(times.argmin())
             _fail(
                 name,
-                f"gives {int((times == 0).sum())} of {rows} {kind} rows to nobody, the first is "
+                f"gives {int((times == 0).sum())} of {rows} {kind} rows to no client, the first is "
                 f"row {row}; give them to clients, or set leaves_out = True on the class",
             )
         if deal.choice is None:

@@ -82,7 +82,7 @@ def legacy(place: str, text: bytes) -> tuple[str, Doubt]:
     choice = list(dict.fromkeys([*names, *LEGACY[:4]]))[:6]
     raise TableError(
         "encoding",
-        f"{place!r} is not in UTF-8; pass encoding={choice[0]!r}, the likeliest, or one of "
+        f"{place!r} is not UTF-8; pass encoding={choice[0]!r}, the likeliest, or one of "
         f"{', '.join(map(repr, choice[1:]))}, or save it as UTF-8 (in Excel: CSV UTF-8)",
     )
 

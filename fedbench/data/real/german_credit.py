@@ -28,7 +28,7 @@ NUMBERS = {
     7: "instalment rate (% of income)",
     10: "years at residence",
     12: "age",
-    15: "credits at this bank",
+    15: "loans at this bank",
     17: "dependants",
 }
 PURPOSE = {
@@ -57,7 +57,7 @@ CODES: dict[int, tuple[str, dict[str, str]]] = {
     2: (
         "history",
         {
-            "A30": "no credits",
+            "A30": "no loans",
             "A31": "all repaid here",
             "A32": "repaid so far",
             "A33": "delays",
@@ -140,7 +140,7 @@ class GermanCredit(RandomSplit):
         rows = np.loadtxt(io.BytesIO(file.read()), dtype=str)
         expect(file, "rows and columns", rows.shape, (ROWS, COLUMNS))
         bad = rows[:, -1] == "2"
-        expect(file, "bad credits", np.count_nonzero(bad), BAD)
+        expect(file, "bad loans", np.count_nonzero(bad), BAD)
         coded = {
             name: categories(file, name, rows[:, k], meaning)
             for k, (name, meaning) in CODES.items()

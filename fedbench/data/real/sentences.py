@@ -98,7 +98,7 @@ class SentimentSentences(RandomSplit):
             client="site",
             traps=(
                 "sentences of clear sentiment were picked: real text is harder",
-                f"words that share one of {BUCKETS} buckets cannot be told apart",
+                f"words that share one of {BUCKETS} buckets cannot be distinguished",
                 f"words after the {PLACES}th are cut off, in a few sentences of IMDb",
             ),
         )
