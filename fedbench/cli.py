@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -179,7 +180,7 @@ def sweep(
 def plan(
     epsilon: Annotated[float | None, typer.Option(help="The budget ε.")] = None,
     delta: Annotated[float | None, typer.Option(help="The δ of the budget, as 1e-5.")] = None,
-    rounds: Annotated[int | None, typer.Option(help="Rounds of the run.")] = None,
+    rounds: Annotated[float | None, typer.Option(help="Rounds of the run.")] = None,
     rate: Annotated[
         float | None, typer.Option(help="Probability that a client takes part in a round.")
     ] = None,
@@ -211,11 +212,19 @@ def plan(
             ratio = found.signal_to_noise(parameters)
             typer.echo(f"signal to noise of the mean update, at best: {ratio:.3g}")
     except ValueError as error:
-        refuse(str(error).replace("noise_multiplier", "--noise"))
+        refuse(_with_options(str(error)))
 
 
 app.command()(command_lab.lab)
 app.command("app")(command_app.page)
+
+
+def _with_options(message: str) -> str:
+    """Return a message about arguments of `plan` with the names that they have in a shell."""
+    message = message.replace("noise_multiplier", "noise")
+    if message.startswith("leave out"):
+        return re.sub(r"\b(epsilon|noise|rounds|rate|delta)\b", r"--\1", message)
+    return re.sub(r"^(epsilon|noise|rounds|rate|delta|clients|cohort)(?= = |: )", r"--\1", message)
 
 
 # Scenarios ---------------------------------------------------------------------------------------

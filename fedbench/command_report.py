@@ -12,7 +12,7 @@ from fedbench.exits import refuse
 from fedbench.problems import problems
 from fedbench.reporting import ReportError, report as make_report
 from fedbench.runs import History
-from fedbench.runs.store import StoreError, load, resume
+from fedbench.runs.store import StoreError, load
 
 
 def report(
@@ -47,8 +47,4 @@ def _read(folder: Path, allow_imports: bool) -> History:
     saved = load(folder, allow_imports=allow_imports)
     if not saved.summary["rounds"]:
         raise StoreError(f"nothing to report: the run in {folder} has no rounds yet")
-    history = resume(folder, allow_imports=allow_imports).history
-    history.ended = saved.summary["ended"]
-    history.cautions = list(saved.summary.get("cautions", []))
-    history.unproven = saved.summary.get("unproven", "")
-    return history
+    return saved.history

@@ -394,7 +394,12 @@ def test_code_of_the_users_own_is_imported_only_when_allowed() -> None:
     refused = in_a_process("run", file)
     assert refused.returncode == 2
     assert "names code outside fedbench" in refused.stderr
-    assert in_a_process("run", file, "--allow-imports", "--out", "o").returncode == 0
+    done = in_a_process("run", file, "--allow-imports", "--out", "o")
+    assert done.returncode == 0
+    # the hints say what it takes to read such a run, and to go on with it
+    assert "`fedbench resume o --set rounds=4 --allow-imports`" in done.stdout
+    assert "fedbench.load('o', allow_imports=True)" in done.stdout
+    assert len(store.load("o").frame) == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -469,7 +474,61 @@ def test_plan_works_out_what_is_left_out() -> None:
 def test_plan_refuses_what_is_said_too_often() -> None:
     done = call("plan", "--rate", "0.1", "--epsilon", "3")
     assert done.exit_code == 2
-    assert "leave out exactly one of" in done.output
+    assert done.stderr == (
+        "leave out exactly one of --epsilon, --noise, --rounds, --rate, --delta; "
+        "left out here: --noise, --rounds, --delta\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--noise", "-1", "--noise = -1.0 "),
+        ("--rounds", "1e99", "--rounds = 1e+99 must be a whole number, at most 10,000,000"),
+        ("--rounds", "inf", "--rounds = inf must be a whole number"),
+        ("--rounds", "2.5", "--rounds = 2.5 must be a whole number"),
+        ("--rate", "2", "--rate = 2.0 "),
+    ],
+)
+def test_plan_names_options_as_the_shell_has_them(option: str, value: str, words: str) -> None:
+    given = {"--rate": "0.1", "--noise": "1", "--rounds": "100", "--delta": "1e-5", option: value}
+    done = call("plan", *(word for pair in given.items() for word in pair))
+    assert done.exit_code == 2
+    assert done.stderr.startswith(words)
+
+
+def test_data_that_moved_are_named_to_go_on() -> None:
+    frame = pd.DataFrame({"x": [k * k % 41 / 3 for k in range(40)], "ill": ["yes", "no"] * 20})
+    frame.to_csv("a.csv", index=False)
+    file = write(fb.Experiment(data=fb.Table("a.csv", target="ill"), rounds=1).to_toml())
+    assert call("run", file, "--set", "partition.clients=2", "--out", "o").exit_code == 0
+    Path("a.csv").rename("b.csv")
+    refused = call("resume", "o", "--set", "rounds=2")
+    assert refused.exit_code == 2
+    assert "say where they are: --set data.path=… in a shell" in refused.stderr
+    done = call("resume", "o", "--set", "rounds=2", "--set", "data.path=b.csv")
+    assert done.exit_code == 0, done.stderr
+    assert store.load("o-2").summary["amendments"] == [{"round": 2, "changes": {"rounds": 2}}]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_app_prints_the_port_that_it_serves_on() -> None:
+    going = subprocess.Popen(
+        [sys.executable, "-m", "fedbench", "app", "--port", "0", "--no-browser"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
+    )
+    try:
+        assert going.stdout is not None
+        line = going.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert found is not None, line
+        with socket.create_connection(("127.0.0.1", int(found[1])), timeout=60):
+            pass
+    finally:
+        going.terminate()
+        going.communicate(timeout=60)
 
 
 ASKING = """

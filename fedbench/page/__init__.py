@@ -66,6 +66,7 @@ def serve(experiment: Experiment | None, port: int | None, browser: bool, theme:
         with socket.socket() as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             free.bind((HOST, port))
+            port = int(free.getsockname()[1])  # the one that 0 stands for
         config.Voila.port, config.Voila.port_retries = port, 0
     with TemporaryDirectory(prefix="fedbench-") as folder:
         path = Path(folder, NAME)

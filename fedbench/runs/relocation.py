@@ -18,11 +18,13 @@ from fedbench.spec import Spec
 DATA = "data"
 
 
-def restored(text: str, folder: Path, allow_imports: bool, moved: Mapping[str, Any]) -> Experiment:
+def restored(
+    text: str, folder: Path, allow_imports: bool, moved: Mapping[str, Any], place: str = ""
+) -> Experiment:
     """Return the experiment that is written as the TOML `text`.
 
-    `moved` says, by path, where its data are now. Raises StoreError where they cannot be read, and
-    ValidationError where something else is wrong.
+    `moved` says, by path, where its data are now, and `place` where they were. Raises StoreError
+    where they cannot be read, and ValidationError where something else is wrong.
     """
     plain = tomlkit.parse(text).unwrap()
     for path, value in moved.items():
@@ -40,10 +42,12 @@ def restored(text: str, folder: Path, allow_imports: bool, moved: Mapping[str, A
         lost = [each for each in found if each.path.partition(".")[0] == DATA]
         if not lost or any(each["type"] == "foreign_kind" for each in error.errors()):
             raise
+        setting = lost[0].path
+        was = f" (it was {place} when the run was saved)" if place else ""
         raise StoreError(
-            f"{folder}: the data of the run cannot be read: {lost[0].message}. Its history and "
-            f"summary can; where the data are in another place now, name it: "
-            f"{lost[0].path}=… in a shell with --set, **{{{lost[0].path!r}: …}} or data=… in Python"
+            f"{folder}: the data of the run cannot be read: {lost[0].message}{was}. Its history "
+            "and summary can be read. If the data have moved, say where they are: --set "
+            f"{setting}=… in a shell, **{{{setting!r}: …}} or data=… in Python"
         ) from error
 
 
@@ -72,7 +76,8 @@ def located(
         except (StoreError, ValidationError) as error:
             refused = error
     try:
-        found = restored(text, folder, allow_imports, moved)
+        was = "" if known is None else known["place"]
+        found = restored(text, folder, allow_imports, moved, was)
         if known is not None:
             _refuse_changed(folder, found, known)
     except StoreError as error:
@@ -87,6 +92,6 @@ def _refuse_changed(folder: Path, experiment: Experiment, known: dict[str, Any])
         raise StoreError(f"{folder}: the data of the run cannot be read: {error}") from error
     if difference := changed(known, now or {}):
         raise StoreError(
-            f"{folder}: the data are not those that the run trained on: {difference}. "
-            f"Where these are kept somewhere else, name the place by data=…"
+            f"{folder}: the data are not those that the run trained on: {difference}. If those are "
+            "in another place, say where by data=…"
         )

@@ -72,7 +72,9 @@ class Saved:
     @cached_property
     def experiment(self) -> Experiment:
         """The experiment that the run began with."""
-        return restored(self._text, self.folder, self.allow_imports, self.moved)
+        known = checkpoint.read_about(self.folder)["data"] if self._resumable else None
+        place = known["place"] if known else ""
+        return restored(self._text, self.folder, self.allow_imports, self.moved, place)
 
     @cached_property
     def history(self) -> History:

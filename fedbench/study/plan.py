@@ -73,7 +73,7 @@ def plan(
     *,
     epsilon: float | None = None,
     delta: float | None = None,
-    rounds: int | None = None,
+    rounds: float | None = None,
     rate: float | None = None,
     noise_multiplier: float | None = None,
     clients: int | None = None,
@@ -87,8 +87,8 @@ def plan(
     Raises ValueError where other than one is left out, or where nothing would do.
     """
     rate, by_cohort = _rate(rate, clients, cohort)
-    if rounds is not None and (rounds < 0 or rounds != int(rounds)):
-        raise ValueError(f"rounds = {rounds!r} is not a number of rounds; give a whole number")
+    if rounds is not None and not (0 <= rounds <= MOST_ROUNDS and rounds == int(rounds)):
+        raise ValueError(f"rounds = {rounds!r} must be a whole number, at most {MOST_ROUNDS:,}")
     given = {
         "epsilon": epsilon,
         "noise_multiplier": noise_multiplier,

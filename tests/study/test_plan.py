@@ -93,7 +93,7 @@ def test_the_signal_beside_the_noise() -> None:
         (KNOWN | {"epsilon": 3}, "left out here: none"),
         ({"epsilon": 3, "delta": 1e-5}, "left out here: noise_multiplier, rounds, rate"),
         (KNOWN | {"cohort": 5}, "give rate or cohort, not both"),
-        (KNOWN | {"rounds": 2.5}, "rounds = 2.5 is not a number of rounds"),
+        (KNOWN | {"rounds": 2.5}, "rounds = 2.5 must be a whole number, at most 10,000,000"),
         (
             {**KNOWN, "rate": None, "cohort": 20, "clients": 10},
             "more than the 10 clients there are",

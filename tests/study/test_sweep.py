@@ -32,6 +32,7 @@ from fedbench.study import (
     SweepResult,
 )
 from fedbench.study.grid import axes_of, grid
+from fedbench.study.job import Job
 from fedbench.study.kept import Kept
 from fedbench.study.sweep import Sweep
 from fedbench.tree import Tree
@@ -334,6 +335,66 @@ def test_a_folder_serves_later_sweeps(tmp_path: Path) -> None:
     assert second.results[0].ledger == first.results[0].ledger
     assert second.levels == first.levels
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_two_processes_share_a_folder_and_compute_each_point_once(tmp_path: Path) -> None:
+    """Noise from the system: a point that were computed twice would come to two results."""
+    open_noise = PRIVATE.replace(**{"privacy.noise_seed": None, "rounds": 30})
+    (tmp_path / "e.toml").write_text(open_noise.to_toml())
+    words = ["sweep", "e.toml", "--over", "seed=0..5", "--folder", "o", "--workers", "1"]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "fedbench", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    tables = [each.communicate(timeout=2 * SOON)[0] for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    assert tables[0] == tables[1]
+    paths = sorted((tmp_path / "o").iterdir())
+    assert len(paths) == 6 and all(path.suffix == ".json" for path in paths)  # no claim is left
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o666 & ~umask}
+
+
+def test_a_point_is_left_to_the_sweep_that_claimed_it_and_taken_over_when_that_ends(
+    tmp_path: Path,
+) -> None:
+    cache = Kept(tmp_path)
+    jobs = {seed: Job("run", PLAIN.replace(seed=seed)) for seed in (0, 1)}
+    assert cache.take(jobs[0]) is True
+    made, events = idle(PLAIN, {"seed": [0, 1]}, folder=tmp_path)
+    waits, mine = threading.Event(), threading.Event()
+
+    def note(event: SweepEvent) -> None:
+        if isinstance(event, PointFinished):
+            mine.set()
+        if isinstance(event, Cautioned) and "another process" in event.text:
+            waits.set()
+
+    made.subscribe(note)
+    made.resume()
+    assert mine.wait(SOON) and waits.wait(SOON)
+    assert begun(events) == finished(events) == [1]
+    cache.release(jobs[0])  # without a result, as when its process was killed
+    assert made.wait(SOON) == "done"
+    assert finished(events) == [1, 0]
+    taken = cache.take(jobs[0])
+    assert isinstance(taken, dict) and taken["rounds"] == PLAIN.rounds
+
+
+def test_a_folder_of_a_run_is_refused(tmp_path: Path) -> None:
+    session = fb.Session(PLAIN)
+    session.start()
+    session.wait()
+    fb.save(session, tmp_path)
+    with pytest.raises(fb.SweepError, match=r"holds a run \(history.csv\); choose another folder"):
+        fb.sweep(PLAIN, {"seed": [1]}, folder=tmp_path)
 
 
 def test_levels_that_were_kept_under_an_earlier_name_go_by_todays(tmp_path: Path) -> None:
