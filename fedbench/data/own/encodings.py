@@ -16,6 +16,7 @@ LEGACY = (
 )
 SINGLE = ("cp1252", "cp1250", "cp1251", "koi8-r", "cp1253")  # bytes a letter
 DOUBLE = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
+LATIN = ("cp1252", "cp1250")  # either makes letters of what the other writes
 PAIRS = re.compile(rb"[\x80-\xff]{2}")
 MARKS = (  # the longer first
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -73,7 +74,11 @@ def legacy(place: str, text: bytes) -> tuple[str, Doubt]:
     matches = from_bytes(lines, cp_isolation=candidates, enable_fallback=False)
     ranked = sorted(matches, key=lambda each: (round(each.chaos / ALMOST), -each.coherence))
     names = [_named(each.could_be_from_charset) for each in ranked]
-    likely = [each for each in ranked if each.chaos <= ranked[0].chaos + ALMOST]
+    likely = [
+        each
+        for each, name in zip(ranked, names, strict=True)
+        if each.chaos <= ranked[0].chaos + ALMOST or (name in LATIN and names[0] in LATIN)
+    ]
     if len(likely) == 1 and likely[0].chaos < ORDERLY:
         return names[0], Doubt(
             f"read as {names[0]}, because it is not UTF-8; if letters are wrong, pass encoding= "

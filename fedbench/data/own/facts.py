@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,9 @@ class TableFacts:
             lines.append((line + ", ".join(each.examples))[: WIDTH + wide])
         if len(self.columns) > WIDTH:
             lines.append(f"  and {len(self.columns) - WIDTH} more columns")
-        return "\n".join([*lines, *(f"! {each}" for each in self.cautions)])
+        for caution in self.cautions:
+            lines += textwrap.wrap(f"! {caution}", WIDTH, subsequent_indent="  ")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -256,19 +257,19 @@ def _named(frame: pd.DataFrame) -> Found:
 
 def _short_row(place: Path, content: bytes | None, encoding: str, found: Layout) -> int:
     """Return the first line of a row that has fewer cells than there are names, 0 for none."""
-    if len(found.separator) > 1:  # blanks
-        return 0
     file: Any = io.BytesIO(content) if content is not None else place.open("rb")
     with io.TextIOWrapper(file, encoding=encoding, newline="") as lines:
         for _ in range(found.skipped):
             next(lines)
-        reader = csv.reader(lines, delimiter=found.separator, skipinitialspace=True)
-        try:
-            for row in reader:
+        if len(found.separator) > 1:  # blanks
+            rows: Any = enumerate((line.split() for line in lines), start=1)
+        else:
+            reader = csv.reader(lines, delimiter=found.separator, skipinitialspace=True)
+            rows = ((reader.line_num, row) for row in reader)
+        with suppress(csv.Error):
+            for line, row in rows:
                 if row and len(row) < len(found.names):
-                    return reader.line_num + found.skipped
-        except csv.Error:
-            pass
+                    return line + found.skipped
     return 0
 
 
