@@ -92,7 +92,7 @@ def _cell(value: Any, others: Sequence[Spec]) -> str:
         and any(getattr(each, name, None) != getattr(value, name) for each in others)
     }
     inside = ", ".join(f"{fields[name].title} {shown(each)}" for name, each in own.items())
-    kind = value.kind().rpartition(":")[2]
+    kind = value.display_name()
     return f"{kind}, {inside}" if inside else kind
 
 

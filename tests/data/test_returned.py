@@ -246,7 +246,7 @@ DEALS = {
     "None": (lambda data: None, "returned None; return a Deal"),
     "loses": (
         dealt(lambda n: np.arange(n - 3)),
-        "gives 3 of 142 training rows to nobody, the",
+        "gives 3 of 142 training rows to no client, the",
     ),
     "doubles": (dealt(lambda n: np.arange(n) // 2 * 2), "gives training row 0 to 2 clients"),
     "too far": (dealt(lambda n: np.arange(n) + 1), "has row 142 at place 141, and there are 142"),
@@ -254,7 +254,7 @@ DEALS = {
         dealt(lambda n: np.arange(n) * 1.0),
         "order of training rows holds numbers where",
     ),
-    "loses tests": (dealt(test=lambda n: np.arange(n - 1)), "gives 1 of 36 test rows to nobody"),
+    "loses tests": (dealt(test=lambda n: np.arange(n - 1)), "gives 1 of 36 test rows to no client"),
     "three": (dealt(offsets=lambda n: np.array([0, 1, 2, n])), "3 clients, and count() says 2"),
     "falls": (dealt(offsets=lambda n: np.array([0, n + 1, n])), "must rise from 0 to the 142 rows"),
     "names": (dealt(names=("A",)), "has 1 names for 2 clients"),

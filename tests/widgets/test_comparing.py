@@ -56,9 +56,9 @@ def test_of_several_data_sets_only_what_runs_of_one_differ_in_is_told() -> None:
     assert [[words for words in row["told"] if words] for row in shown["rows"]] == [
         ["Wine", "Learning rate 0.1"],
         ["Wine", "Learning rate 0.5"],
-        ["DiabetesProgression"],
+        ["Diabetes progression"],
     ]
-    assert [row["cells"] for row in shown["rows"]][2] == ["DiabetesProgression", "0.1", "7"]
+    assert [row["cells"] for row in shown["rows"]][2] == ["Diabetes progression", "0.1", "7"]
 
 
 def test_the_columns_are_the_settings_in_which_runs_differ() -> None:

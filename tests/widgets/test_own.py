@@ -109,8 +109,8 @@ def test_roles_make_an_experiment_whose_clients_are_natural(form: Form) -> None:
     assert experiment.partition == fb.Natural()
     assert experiment.clients == 2
     assert form.own.picker.words == "60 rows, 3 columns, 2 clients; ill is 2 classes."
-    give(form, "site", "left out")
-    assert roles(form)["site"] == "left out"
+    give(form, "site", "not used")
+    assert roles(form)["site"] == "not used"
     table = form.own.table
     assert table is not None
     assert (table.client, table.ignore) == ("", ("site",))
@@ -168,7 +168,7 @@ def test_where_nothing_is_plain_nothing_is_guessed(form: Form) -> None:
 def test_a_new_file_with_the_same_columns_keeps_their_roles(form: Form) -> None:
     upload(form, PLAIN.encode(), "march.csv")
     give(form, "c", "target")
-    give(form, "b", "left out")
+    give(form, "b", "not used")
     upload(form, PLAIN.replace("59,", "99,").encode(), "april.csv")
     table = form.own.table
     assert table is not None

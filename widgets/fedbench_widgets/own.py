@@ -19,7 +19,7 @@ from fedbench_widgets.upload import TablePicker
 
 LARGEST = 200_000_000  # bytes; what is larger is better put beside the notebook
 SINGLE = ("target", "client", "time", "unit")  # roles that one column can have
-FEATURE, OUT = "feature", "left out"
+FEATURE, OUT = "feature", "not used"
 EXAMPLES = 3
 MOST_LOOKED_AT = 100_000  # rows that a role is guessed from
 

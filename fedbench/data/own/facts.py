@@ -114,7 +114,7 @@ class Asked:
         """Return the columns that are no features, by name."""
         asked: dict[str, Role] = {self.target: "target", self.client: "client"}
         asked |= {self.time: "time", self.unit: "unit"}
-        asked |= dict.fromkeys(self.ignore, "left out")
+        asked |= dict.fromkeys(self.ignore, "not used")
         return {name: role for name, role in asked.items() if name}
 
 

@@ -28,7 +28,7 @@ from fedbench.data.own.cells import (
 from fedbench.data.own.checks import IDS, number_doubts, same_but_for_case
 from fedbench.data.own.doubts import Doubt, TableError
 
-Role = Literal["target", "client", "time", "unit", "number", "category", "left out"]
+Role = Literal["target", "client", "time", "unit", "number", "category", "not used"]
 MOST_LEVELS = 50  # of a category; with more the rarest are one
 UNIQUE = 0.9  # different values a row, from which on text is a name and not a category
 FEW_TEXTS = 5  # different texts that may be marks among numbers, however many cells say them
@@ -194,7 +194,7 @@ def column_facts(
         )
 
     def out(why: str) -> ColumnFacts:
-        return facts("left out", why, Doubt(f"{name!r} is not used: {why}"))
+        return facts("not used", why, Doubt(f"{name!r} is not used: {why}"))
 
     if asked is not None:
         return facts(asked, "as asked")

@@ -166,7 +166,7 @@ def test_constant_names_and_dates_are_left_out_and_said() -> None:
         seen=pd.date_range("2024-01-01", periods=200).astype(str),
     )
     table = fb.Table(frame, target="ill")
-    assert [name for name, role in roles(table).items() if role == "left out"] == [
+    assert [name for name, role in roles(table).items() if role == "not used"] == [
         *("one", "name", "seen"),
     ]
     said = fb.Experiment(data=table).cautions()
