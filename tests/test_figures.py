@@ -106,7 +106,7 @@ def test_there_is_no_privacy_panel_without_privacy() -> None:
 
 def test_lines_are_labelled_at_their_ends() -> None:
     text = words(history_figure(table(), "accuracy"))
-    for label in ("80.0%", "test 0.20", "train 0.10", "ε 3.20"):
+    for label in ("80.0%", "test 0.20", "train 0.10", "ε 3.2"):
         assert f"<b>{label}</b>" in text
 
 
@@ -222,4 +222,4 @@ def test_figures_stand_on_the_lowest_floor() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = [name for name in done.stdout.split() if not name.startswith("fedbench.figures.")]
-    assert loaded == ["fedbench", "fedbench.figures"]
+    assert loaded == ["fedbench", "fedbench.figures", "fedbench.rounding"]

@@ -13,6 +13,7 @@ import {
   power,
   tick,
   ticks,
+  upward,
 } from "../../../widgets/fedbench_widgets/chart/scale.js";
 
 test("a linear scale maps ends to ends and inverts", () => {
@@ -97,4 +98,17 @@ test("bytes and durations carry their unit", () => {
   assert.equal(duration(252), "4 min 12 s");
   assert.equal(duration(59.9996 + 60), "2 min 0 s");
   assert.equal(duration(3720), "1 h 2 min");
+});
+
+test("an ε is never shown smaller than it is", () => {
+  assert.deepEqual([4, 4.0004, 12.341, 0.00123, 0.00051, 1234567].map(upward), [
+    "4.00",
+    "4.01",
+    "12.4",
+    "0.0013",
+    "5.1e-4",
+    "1.3e6",
+  ]);
+  assert.deepEqual([0, Infinity, null].map(upward), ["0", "∞", "–"]);
+  assert.equal(upward(Math.fround(0.1)), "0.100");
 });

@@ -95,7 +95,7 @@ test("chips show what is known and nothing else", () => {
       unit: "client-level",
       bytes_up: 8_100_000,
     }),
-    ["31/50 rounds", "1.4 s, 0.9 s left", "client-level ε 3.02 of 4 · δ 1e-3", "8.1 MB up"],
+    ["31/50 rounds", "1.4 s, 0.9 s left", "client-level ε 3.03 of 4 · δ 1e-3", "8.1 MB up"],
   );
 });
 
