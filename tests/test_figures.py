@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fedbench as fb
-from fedbench.figures import frontier_figure, history_figure
+from fedbench.figures import comparison_figure, frontier_figure, history_figure
 from fedbench.figures.theme import plain
 from fedbench.scenarios import digits
 
@@ -223,3 +223,18 @@ def test_figures_stand_on_the_lowest_floor() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = [name for name in done.stdout.split() if not name.startswith("fedbench.figures.")]
     assert loaded == ["fedbench", "fedbench.figures", "fedbench.rounding"]
+
+
+def test_the_axis_of_the_metric_is_fitted_to_what_is_drawn() -> None:
+    small = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=3)
+    frame = fb.run(small).frame()
+    low, high = fb.History(small).figure().layout.yaxis.range or (None, None)
+    assert low is None and high is None  # before the first round there is nothing to fit
+    figure = history_figure(frame, "accuracy", levels={"always “no”": 0.05})
+    low, high = figure.layout.yaxis.range
+    drawn = frame[["accuracy", "clients_p10", "clients_p90"]].to_numpy()
+    assert 0 <= low < 0.05 and drawn.max() <= high <= 1.02
+    several = comparison_figure([("a", frame)], "accuracy")
+    low, high = several.layout.yaxis.range
+    assert 0 < frame["accuracy"].min() - low < 0.1 and high > frame["accuracy"].max()
+    assert figure.layout.yaxis2.rangemode == "tozero"  # a loss of 0 means something

@@ -11,6 +11,7 @@ from fedbench.figures.theme import (
     NAMES,
     SERIES,
     SHARES,
+    fitted,
     line_of,
     plain,
     stroke_of,
@@ -43,5 +44,6 @@ def comparison_figure(
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     )
     figure.update_xaxes(title_text="round", rangemode="tozero")
-    figure.update_yaxes(title_text=plain(NAMES.get(metric, metric)), rangemode="tozero")
-    return figure.update_yaxes(tickformat=".0%", range=[0, 1.02]) if share else figure
+    span = fitted((values_of(frame, metric) for _, frame in frames), share) if frames else None
+    figure.update_yaxes(title_text=plain(NAMES.get(metric, metric)), range=span)
+    return figure.update_yaxes(tickformat=".0%") if share else figure

@@ -20,6 +20,7 @@ from fedbench.figures.theme import (
     QUIET,
     SHARES,
     at_panel,
+    fitted,
     has_values,
     heading,
     line_of,
@@ -95,8 +96,11 @@ def history_figure(
     end = max(1, rounds[-1]) * 1.22 if len(frame) else 1
     figure.update_xaxes(title_text="round", range=[0, end])
     figure.update_yaxes(rangemode="tozero")
+    drawn = [values_of(frame, name) for name in (metric, "clients_p10", "clients_p90", "personal")]
+    drawn.append(np.array([*(levels or {}).values()], dtype=np.float64))
+    figure.update_yaxes(range=fitted(drawn, share), row=1, col=1)
     if share:
-        figure.update_yaxes(tickformat=".0%", range=[0, 1.02], row=1, col=1)
+        figure.update_yaxes(tickformat=".0%", row=1, col=1)
     return figure
 
 

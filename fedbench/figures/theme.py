@@ -7,6 +7,7 @@ can tell apart; the green line is dotted and the purple one dashed as well.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,23 @@ def values_of(frame: pd.DataFrame, name: str) -> Floats:
 def at_panel(column: int) -> dict[str, Any]:
     """Return how plotly is told of a panel in the one row there is, from 1."""
     return {"row": 1, "col": column}
+
+
+def fitted(values: Iterable[Floats], share: bool) -> list[float] | None:
+    """Return the range of an axis that holds all values with some room, None without a value.
+
+    Shares stay between 0 and 1, and errors above 0.
+    """
+    known = np.concatenate([np.atleast_1d(np.asarray(each, np.float64)) for each in values])
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return None
+    low, high = float(known.min()), float(known.max())
+    room = 0.06 * (high - low) or 0.05 * abs(high) or 0.05
+    return [
+        max(low - room, 0.0) if low >= 0 else low - room,
+        min(high + room, 1.02) if share else high + room,
+    ]
 
 
 def has_values(frame: pd.DataFrame, name: str) -> bool:

@@ -3,7 +3,7 @@
 
 import { Axes } from "./axes.js";
 import { Pool, fit, html, set, svg } from "./dom.js";
-import { fold, short, spread } from "./labels.js";
+import { CHARACTER, fold, short, spread } from "./labels.js";
 import { epsilon, epsilonDomain, fronts, isNumber, isPrivate, pickBest, valueDomain } from "./pareto.js";
 import { linear, log, logTicks, tick, ticks, upward } from "./scale.js";
 import { Words } from "./words.js";
@@ -26,7 +26,8 @@ import { Words } from "./words.js";
  */
 
 const HEIGHT = 300;
-const MARGIN = { top: 14, right: 128, bottom: 46, left: 48 };
+const MARGIN = { top: 14, right: 24, bottom: 46, left: 48 };
+const MOST = 200; // pixels for the names of levels
 const NARROW = 480; // pixels: labels lie inside
 const FLOOR = HEIGHT - MARGIN.bottom;
 
@@ -85,7 +86,8 @@ export class FrontierChart {
     const finite = drawing.points.filter((point) => Number.isFinite(point.value));
     this.priv = finite.filter(isPrivate).sort((a, b) => epsilon(a) - epsilon(b));
     const open = finite.filter((point) => !isPrivate(point));
-    const right = Math.max(160, this.width - (this.width < NARROW ? 12 : MARGIN.right));
+    const named = this.width < NARROW ? [] : levelsOf(drawing, open).map(({ label }) => label.length * CHARACTER + 16);
+    const right = Math.max(160, this.width - Math.min(MOST, Math.max(MARGIN.right, ...named)));
     const plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR };
     const x = (this.x = log(epsilonDomain(this.priv), [plot.left, plot.right]));
     const levels = (drawing.levels ?? []).map((level) => level.value);
@@ -125,11 +127,7 @@ export class FrontierChart {
    * @param {Plot} plot
    */
   renderLevels(drawing, open, y, plot) {
-    const best = pickBest(open, drawing.minimize ?? false);
-    const bare = best
-      ? [{ label: `no privacy ${drawing.format(best.value)}`, value: best.value }]
-      : [];
-    const lines = [...bare, ...(drawing.levels ?? [])];
+    const lines = levelsOf(drawing, open);
     const places = spread(lines.map((line) => y(line.value)), 14, [MARGIN.top, FLOOR]);
     this.levels.start();
     this.labels.start();
@@ -141,8 +139,9 @@ export class FrontierChart {
         x: inside ? plot.right - 4 : plot.right + 8,
         y: (places[i] + (inside ? -4 : 3.5)).toFixed(1),
         "text-anchor": inside ? "end" : "start",
+        class: "fb-light",
       };
-      this.labels.next({ ...attributes, fill: "var(--fb-mute)" }, short(line.label, 22));
+      this.labels.next({ ...attributes, fill: "var(--fb-mute)" }, short(line.label, inside ? 40 : Math.floor(MOST / CHARACTER) - 2));
     });
     this.levels.finish();
     this.labels.finish();
@@ -238,6 +237,17 @@ export class FrontierChart {
     const first = up + (up < HEIGHT / 2 ? 22 : 1 - tip.height * lines.length);
     tip.show(lines, at + (left ? -12 : 12), first, left ? "end" : "start");
   }
+}
+
+/**
+ * The levels to compare with: the best without privacy first.
+ * @param {FrontierDrawing} drawing
+ * @param {Point[]} open
+ */
+function levelsOf(drawing, open) {
+  const best = pickBest(open, drawing.minimize ?? false);
+  const bare = best ? [{ label: `no privacy ${drawing.format(best.value)}`, value: best.value }] : [];
+  return [...bare, ...(drawing.levels ?? [])];
 }
 
 /**
