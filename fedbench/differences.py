@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fedbench.channel.privacy import NoPrivacy, Private
+from fedbench.data import Table
 from fedbench.experiment import Experiment
 from fedbench.spec import Part, Spec
 
@@ -68,6 +70,14 @@ def cells(experiments: Sequence[Experiment], path: str) -> list[str]:
     A part is its kind, and what of it is neither as usual nor the same with all of them.
     """
     values = [at(each, path) for each in experiments]
+    if path == "data.path":  # of tables alone
+        files = [Path(value).name for value in values]
+        known = dict.fromkeys(zip(files, values, strict=True))
+        alike = [name for name, _ in known]
+        return [
+            name if alike.count(name) < 2 else f"{name} ({Path(value).parent.name})"
+            for name, value in zip(files, values, strict=True)
+        ]
     return [_cell(value, [each for each in values if isinstance(each, Spec)]) for value in values]
 
 
@@ -84,6 +94,8 @@ def _cell(value: Any, others: Sequence[Spec]) -> str:
         return " + ".join(map(shown, value)) or "none"
     if not isinstance(value, Part):
         return shown(value)
+    if isinstance(value, Table) and value.path:
+        return Path(value.path).name
     fields = type(value).model_fields
     own = {
         name: getattr(value, name)

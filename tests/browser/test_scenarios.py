@@ -25,6 +25,7 @@ def test_a_scenario_is_chosen_run_changed_and_gone_back_to(lab: Lab) -> None:
 
     workbench.choose("Scenario", medical.title)
     expect(root.get_by_text(medical.story)).to_be_visible()
+    root.get_by_text("Questions to try").click()
     questions = root.get_by_role("list", name="Questions to try").get_by_role("listitem")
     expect(questions).to_have_text(list(medical.questions))
     expect(workbench.chart("partition")).to_have_attribute("data-points", "4")

@@ -29,10 +29,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Scenario": (),  # sets all fields
     "Data": ("data",),
     "Clients": ("partition", "skews", "sampling"),
+    "Privacy": ("privacy",),
     "Model": ("model",),
     "Training": ("training",),
     "Aggregation": ("strategy", "aggregator"),
-    "Privacy": ("privacy",),
     "Run": ("rounds", "target", "seed", "engine"),
 }
 OPEN = ("Scenario", "Clients", "Privacy")

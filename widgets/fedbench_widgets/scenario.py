@@ -180,4 +180,7 @@ def _about(scenario: Scenario | None) -> str:
     if scenario is None:
         return f"<p>{ABOUT_OWN}</p>"
     questions = "".join(f"<li>{escape(each)}</li>" for each in scenario.questions)
-    return f'<p>{escape(scenario.story)}</p><ul aria-label="Questions to try">{questions}</ul>'
+    return (
+        f"<p>{escape(scenario.story)}</p><details><summary>Questions to try</summary>"
+        f'<ul aria-label="Questions to try">{questions}</ul></details>'
+    )

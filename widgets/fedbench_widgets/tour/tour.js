@@ -9,6 +9,7 @@ import { STEPS, TARGETS, phase } from "./steps.js";
 
 /** @typedef {import("./steps.js").Facts} Facts */
 
+const LOOKS = 20;
 /** @type {import("./steps.js").Settings} */
 const UNSET = { alpha: null, epsilon: null, private: false };
 
@@ -60,6 +61,7 @@ export class Tour {
     });
     this.card.append(live, row);
     this.meant = -1;
+    this.looks = 0; // frames to go in which what is pointed at is brought into view
     this.frame = 0;
     this.card.addEventListener("pointerdown", () => (this.meant = this.at));
   }
@@ -166,9 +168,7 @@ export class Tour {
       target?.classList.add("fb-pointed");
       this.pointed = target;
       if (target && this.root) reveal(target, this.root);
-      this.place();
-      this.card.scrollIntoView({ block: "nearest" });
-      target?.scrollIntoView({ block: "nearest" });
+      this.looks = LOOKS;
     } else if (target && !target.classList.contains("fb-pointed")) {
       target.classList.add("fb-pointed"); // ipywidgets made its classes anew
     }
@@ -179,6 +179,12 @@ export class Tour {
   follow() {
     cancelAnimationFrame(this.frame);
     this.place();
+    if (this.looks > 0 && this.at >= 0) {
+      // a section that unfolds gives it a place only after some frames
+      this.looks -= 1;
+      this.card.scrollIntoView({ block: "nearest" });
+      this.pointed?.scrollIntoView({ block: "nearest" });
+    }
     if (this.at >= 0) this.frame = requestAnimationFrame(() => this.follow());
   }
 
