@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import expect
+from playwright.sync_api import CDPSession, expect
 
-from tests.browser.lab import Lab
+from tests.browser.lab import Lab, WorkbenchPage
 from tests.browser.serving import chromium, jupyterlab
 
 TARGET = 1200  # of the 2 GB that a public Binder gives
+RUNS = 30  # of a long day
 EVERY = 0.1  # seconds between two looks
 WORKERS = "wb.experiment = wb.experiment.replace(**{'engine.workers': 2})"
 
@@ -58,8 +59,53 @@ def main() -> None:
             expect(status).to_have_text("6 of 6 runs done", timeout=300_000)
         with phase("after it", server):
             pass
+        a_long_day(lab, workbench, server)
         lab.shut_down()
         context.close()
+
+
+def a_long_day(lab: Lab, workbench: WorkbenchPage, server: psutil.Process) -> None:
+    """Make runs of every scenario and some sweeps; print what page and kernel have grown by."""
+    chromium = lab.page.context.new_cdp_session(lab.page)
+    chromium.send("Performance.enable")
+    before = _heap(chromium), _below(lab, server)
+    runs = int(lab.run("print(len(wb.runs))"))
+    lab.run("from fedbench.scenarios import SCENARIOS")
+    count = int(lab.run("print(len(SCENARIOS))"))
+    for number in range(RUNS):
+        lab.run(f"wb.experiment = SCENARIOS[{number % count}]().replace(rounds=5)")
+        expect(workbench.button("Start")).to_be_enabled(timeout=60_000)
+        workbench.button("Start").click()
+        lab.run(f"while len(wb.runs) < {runs + number + 1}: wb.wait(1)")
+    lab.run("wb.experiment = SCENARIOS[0]().replace(rounds=5)")
+    workbench.tab("Privacy–utility")
+    sweep = workbench.root.get_by_role("group", name="Sweep", exact=True)
+    for values in ("1, 4", "2, 8", "1, 16"):
+        sweep.get_by_label("Sweep: values").fill(values)
+        sweep.get_by_role("button", name="Run sweep").click()
+        lab.run("while wb._sweeping._sweeps[-1].state == 'running': wb.wait(1)")
+        expect(sweep.get_by_role("button", name="Run sweep")).to_be_enabled(timeout=60_000)
+    for tab in ("Live", "Clients", "Privacy–utility", "Compare", "Code", "Log", "Live"):
+        workbench.tab(tab)
+    page, kernel = _heap(chromium) - before[0], _below(lab, server) - before[1]
+    print(
+        f"{count} scenarios, {RUNS} runs and 3 sweeps: the page's heap grew by {page:.0f} MB "
+        f"(target under 100), kernel and workers by {kernel:.0f} MB (target under 200)",
+        flush=True,
+    )
+
+
+def _heap(chromium: CDPSession) -> float:
+    """Return the megabytes of a page's heap, garbage left out."""
+    chromium.send("HeapProfiler.collectGarbage")
+    metrics = chromium.send("Performance.getMetrics")["metrics"]
+    return next(each["value"] for each in metrics if each["name"] == "JSHeapUsedSize") / 1e6
+
+
+def _below(lab: Lab, server: psutil.Process) -> float:
+    """Return the megabytes of the kernel and its workers, garbage left out."""
+    lab.run("import gc; gc.collect()")
+    return sum(_look(server)[1:])
 
 
 @contextmanager

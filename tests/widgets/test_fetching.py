@@ -55,6 +55,7 @@ def test_a_form_that_is_right_again_can_start_whatever_came_before(
     workbench.experiment = ADULT
     until(lambda: "Adult income is not available" in workbench.toolbar.status["why_not"])
     assert not workbench.toolbar.status["can_start"]
+    assert "there are the built-in and the simulated sets" in workbench.toolbar.status["why_not"]
     assert workbench.form.map.clients == 0, "the map shows the data before"
     workbench.experiment = WINES
     until(lambda: workbench.toolbar.status["can_start"])
@@ -68,7 +69,7 @@ def test_a_form_that_is_right_again_can_start_whatever_came_before(
 def test_trouble_with_other_data_never_speaks_of_those_on_the_form(workbench: Workbench) -> None:
     """Right after the edit, before any thread had time to look at it."""
     workbench.form.experiment = ADULT
-    workbench._undealt = (ADULT.data, ADULT.partition, ADULT.skews, ADULT.seed), "not there"
+    workbench._dealing._wrong = (ADULT.data, ADULT.partition, ADULT.skews, ADULT.seed), "not there"
     assert workbench._trouble == "not there"
     workbench.form.write(WINES)
     assert workbench._trouble == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fedbench.data import Source
 
@@ -50,10 +50,22 @@ def _fetch(owner: weakref.ref[Fetching], data: Source) -> None:
         for file in data.missing:
             file.read()
     except Exception as error:
-        why = f"{data.display_name()} is not available: {error}"
+        why = f"{data.display_name()} is not available: {error}. {_here()}"
     fetching = owner()
     if fetching is not None:
         fetching._ended(data, why)
+
+
+def _here() -> str:
+    """Return which data sets need no network."""
+    real = [kind for kind in Source.choices().values() if isinstance(kind.files, tuple)]
+    found = [kind.display_name() for kind in real if kind.files and all(_cached(kind))]
+    more = f"; of the real ones {', '.join(found)}" if found else ""
+    return f"Without a network there are the built-in and the simulated sets{more}."
+
+
+def _cached(kind: type[Source]) -> Iterator[bool]:
+    return (file.cached is not None for file in kind.files)
 
 
 def _size(data: Source) -> str:

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any, get_args
-
-from pydantic.fields import FieldInfo
+from collections.abc import Callable
+from typing import Any
 
 from fedbench.channel.privacy import Private
 from fedbench.differences import cells, differences, shown, title_of, words
 from fedbench.experiment import Experiment
 from fedbench.overrides import several
-from fedbench.spec import Part, Spec
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
-from fedbench.study.grid import grid, refuse_code
-from fedbench.template import group_of
+from fedbench.study.grid import refuse_code
 from fedbench_widgets.levels import short
+from fedbench_widgets.offering import BUDGET, offered_fields
 from fedbench_widgets.picture import identity, level, line_of, measure, session_title
 from fedbench_widgets.warming import dismiss
 
-BUDGET, BUDGETS = "privacy.epsilon", "0.5, 1, 2, 4, 8, ∞"
-FIRST = (BUDGET, "training.lr")  # of which the first that there is is offered first
-AROUND = (0.25, 0.5, 1, 2)  # what is offered beside a number as it is now
 MOST_SEEDS = 50
 NAMED = 2  # settings that tell one sweep from another
 
@@ -134,7 +127,7 @@ class Sweeping:
         wrong = wrong if of is experiment else ""  # the form has changed since
         words = wrong or (f"{len(failed)} failed: {failed[0]}" if failed else "")
         if experiment is not self._offered[0]:
-            self._offered = experiment, [] if experiment is None else _fields(experiment)
+            self._offered = experiment, [] if experiment is None else offered_fields(experiment)
         return {
             "fields": self._offered[1],
             "state": last.state if last else "none",
@@ -294,66 +287,6 @@ def _map(one: Sweep, frontier: Frontier) -> dict[str, Any] | None:
         "rows": [shown(value).replace("inf", "∞") for value in one.axes[down]],
         "values": [[found.get((y, x)) for x in one.axes[across]] for y in one.axes[down]],
     }
-
-
-def _fields(experiment: Experiment) -> list[dict[str, str]]:
-    """Return every number, and every choice, of what the form holds: path, name, values to offer.
-
-    Only kinds are offered that go with the rest of the experiment.
-    """
-    fields = list(_numbers(experiment, experiment, "", ""))
-    rank = {path: place for place, path in enumerate(FIRST)}
-    fields.sort(key=lambda field: rank.get(field["path"], len(rank)))
-    return fields
-
-
-def _numbers(
-    experiment: Experiment, spec: Spec, prefix: str, group: str
-) -> Iterator[dict[str, str]]:
-    for name, field in type(spec).model_fields.items():
-        value, path = getattr(spec, name), f"{prefix}{name}"
-        title = f"{group}{field.title}"
-        if path == "seed" or name.endswith("_seed"):
-            continue
-        if isinstance(value, Spec):
-            if isinstance(value, Part) and not prefix:
-                kinds = _choices(experiment, f"{path}.kind", value, group_of(field))
-                if len(kinds) > 1:
-                    yield {"path": f"{path}.kind", "name": title, "values": ", ".join(kinds)}
-            yield from _numbers(experiment, value, f"{path}.", f"{field.title} · ")
-        elif _is_number(field):
-            yield {"path": path, "name": title, "values": _offered(path, value)}
-
-
-def _choices(experiment: Experiment, path: str, part: Part, family: type[Spec] | None) -> list[str]:
-    """Return the kind of a part, and the first others of its family that can be in its place."""
-    own = part.kind()
-    known = family.choices() if family is not None and issubclass(family, Part) else {}
-    others = (kind for kind in known if kind != own and _sound(experiment, {path: (own, kind)}))
-    return [own, *islice(others, 2)]
-
-
-def _sound(experiment: Experiment, axes: dict[str, Any]) -> bool:
-    try:
-        grid(experiment, axes)
-    except (ValueError, OSError):
-        return False
-    return True
-
-
-def _is_number(field: FieldInfo) -> bool:
-    kinds = get_args(field.annotation) or (field.annotation,)
-    return any(kind in (int, float) for kind in kinds) and bool not in kinds
-
-
-def _offered(path: str, value: float | None) -> str:
-    if path == BUDGET:
-        return BUDGETS
-    if not value:
-        return ""
-    whole = isinstance(value, int)
-    found = dict.fromkeys(max(1, round(value * by)) if whole else value * by for by in AROUND)
-    return ", ".join(f"{each:.12g}" for each in found)
 
 
 def _number(value: float) -> float | None:

@@ -31,8 +31,8 @@ from fedbench.scenarios import SCENARIOS, Scenario, digits
 from fedbench_widgets.cells import close_all, made
 from fedbench_widgets.clients import Clients
 from fedbench_widgets.comparing import Comparing
+from fedbench_widgets.dealing import Dealing
 from fedbench_widgets.explaining import KNOWN
-from fedbench_widgets.fetching import Fetching
 from fedbench_widgets.form import Form
 from fedbench_widgets.levels import Levels
 from fedbench_widgets.living import belongs_here, former, heard_of, in_notebook
@@ -52,8 +52,6 @@ from fedbench_widgets.preview import (
     crowd_hint,
     epsilon_plan,
     privacy_hint,
-    show_nothing,
-    show_partition,
 )
 from fedbench_widgets.publisher import Publisher
 from fedbench_widgets.sharing import Shared, deliver
@@ -115,16 +113,13 @@ class Workbench(widgets.VBox):
         self._series = Series(self.session.history)
         self._clients = Clients(self.session.history)
         self._written: Experiment | None = None  # what the Code tab shows
-        self._dealt: object = None  # what the map of the partition shows
         # what the privacy hint speaks of, and what sweeps had told by then
         self._hinted: tuple[Experiment, int] | None = None
         self._hint_took = 0.0  # seconds, the last time
         self._plan: Plan | None = None  # ε to the end of what the session runs
         # what that plan was made for, and by which noise
         self._planned: tuple[Experiment, float | None] | None = None
-        # why data cannot be dealt out, and which: of others it says nothing
-        self._undealt: tuple[object, str] = None, ""
-        self._fetching = Fetching(self._changed)
+        self._dealing = Dealing(self._changed)
         self._levels = Levels(self._going, self._changed)
         self._sweeping = Sweeping(self._changed)
         self.toolbar = Toolbar()
@@ -359,7 +354,8 @@ class Workbench(widgets.VBox):
         experiment = self.form.experiment
         if experiment is None:
             return
-        self._deal(experiment)
+        if self._dealing.show(experiment, self.form.map, self.form.design):
+            self._publisher.touch()
         # What takes longest comes last, and never before a run's first round.
         session = self.session
         if not warmed() or (session.state == "running" and not len(session.history)):
@@ -377,30 +373,10 @@ class Workbench(widgets.VBox):
             self._planned, self._plan = planned, epsilon_plan(*planned)
             self._publisher.touch()
 
-    def _deal(self, experiment: Experiment) -> None:
-        """Show how the data on the form are dealt out, or why they cannot be."""
-        what = _dealt_out(experiment)
-        edit, undoable = self.form.design.token, self.form.design.undoable
-        trouble = self._fetching.lacks(experiment.data)
-        dealt = what, edit, undoable, trouble
-        if dealt == self._dealt:
-            return
-        self._dealt = dealt
-        if not trouble:
-            try:
-                show_partition(experiment, self.form.map, edit, undoable)
-            except Exception as error:  # the run would fail too; a source may raise anything
-                trouble = str(error) or type(error).__name__
-        if trouble:
-            show_nothing(self.form.map, "No data to show.")
-        self._undealt = what, trouble
-        self._publisher.touch()
-
     @property
     def _trouble(self) -> str:
         """Return why the data on the form cannot be dealt out, if that is known of these."""
-        experiment, (what, why) = self.form.experiment, self._undealt
-        return why if experiment is not None and _dealt_out(experiment) == what else ""
+        return self._dealing.trouble(self.form.experiment)
 
     def _hint(self, experiment: Experiment) -> None:
         """Say what the privacy settings mean: at once if need be, exactly unless they move on."""
@@ -491,11 +467,6 @@ class Workbench(widgets.VBox):
     def __repr__(self) -> str:
         """Name the widget only: this is its text/plain, which saved notebooks compare."""
         return "fedbench workbench"
-
-
-def _dealt_out(experiment: Experiment) -> object:
-    """Return what decides which client holds which rows."""
-    return experiment.data, experiment.partition, experiment.skews, experiment.seed
 
 
 def _experiment(given: Experiment | Scenario | None) -> Experiment:
