@@ -34,9 +34,9 @@ def described(control: Locator, card: Locator) -> None:
 def test_a_field_explains_itself_by_keyboard_and_by_mouse(lab: Lab) -> None:
     workbench = opened(lab)
     card = workbench.root.get_by_role("tooltip")
-    clip = workbench.root.get_by_role("textbox", name="Clip C value", exact=True)
+    clip = workbench.root.get_by_role("textbox", name="Clipping norm C value", exact=True)
     clip.focus()
-    expect(card).to_contain_text("Largest norm of one client's update")
+    expect(card).to_contain_text("Clipping norm of one client's update")
     expect(card.locator(".fb-formula")).to_have_text("Δ·min(1, C/‖Δ‖)")
     expect(card).to_contain_text("above 0; default 1")
     described(clip, card)
