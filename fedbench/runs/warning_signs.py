@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,8 @@ from fedbench.runs.events import RoundDone
 TIMES = 2  # the loss of the first round: a model that has more is getting worse
 FAR = 10  # standard deviations
 NAMED = 3  # columns
+
+_known: weakref.WeakKeyDictionary[FederatedDataset, str] = weakref.WeakKeyDictionary()
 
 
 def worsened(first: RoundDone, last: RoundDone) -> str:
@@ -35,9 +39,15 @@ def outliers(data: FederatedDataset) -> str:
     """Return a sentence on features far from what they were scaled by, else "".
 
     A value more than 10 standard deviations of the training rows from their mean is often a wrong
-    unit, or a code for "missing". Columns with fewer than three values are left out: a rare mark is
-    far from its mean too.
+    unit, or a code for "missing". Columns that have one value in most rows are left out: a rare
+    mark or event is far from its mean too.
     """
+    if data not in _known:
+        _known[data] = _outliers(data)
+    return _known[data]
+
+
+def _outliers(data: FederatedDataset) -> str:
     card = data.card
     if len(card.shape) != 1 or not np.issubdtype(np.asarray(data.x).dtype, np.floating):
         return ""
@@ -49,7 +59,7 @@ def outliers(data: FederatedDataset) -> str:
         values = np.concatenate([known, data.x_test[:, column]])
         away = np.abs(values - known.mean()) / (known.std() or 1.0)
         far = int(np.count_nonzero(away > FAR))
-        if far and len(np.unique(values)) > 2:
+        if far and np.unique(values, return_counts=True)[1].max() <= len(values) / 2:
             name = card.features[column] if column < len(card.features) else f"column {column + 1}"
             found.append((float(away.max()), far, name))
     if not found:

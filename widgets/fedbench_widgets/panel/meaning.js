@@ -28,6 +28,8 @@ export const MEANING = {
   alone: [
     "Each client: its score when training alone (x) and in the federation (y).",
     "gain = value in the federation − value alone",
+    "Blue gains, orange loses: the 95 % interval of the paired difference on its own test rows leaves out 0. " +
+      "Grey: these rows cannot tell.",
     "Alone: the same model and training settings on its own rows, for as many rounds. Tuned settings " +
       "may do better: try another learning rate before you trust the gain.",
   ].join("\n"),
