@@ -73,6 +73,17 @@ def remember(error: BaseException) -> None:
     error.__dict__["_explained"] = explained(error)
 
 
+def what(value: object) -> str:
+    """Return what kind of thing user code returned: `None`, `a list`, `a tensor of shape (3,)`."""
+    if value is None:
+        return "None"
+    kind = type(value).__name__
+    word = {"ndarray": "numpy array", "Tensor": "tensor", "type": "class"}.get(kind, kind)
+    shape = getattr(value, "shape", None)
+    sized = f" of shape {tuple(shape)}" if isinstance(shape, tuple) else ""
+    return f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}{sized}"
+
+
 def shown(error: BaseException) -> str:
     """Return the traceback of an exception as text."""
     return "".join(traceback.format_exception(error))

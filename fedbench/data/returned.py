@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Card
-from fedbench.usercode import attributed
+from fedbench.usercode import attributed, what
 
 if TYPE_CHECKING:
     from fedbench.data.partition import Partitioner
@@ -30,9 +30,9 @@ def read_table(source: Source) -> Raw:
     with attributed(name):
         raw = source.table()
     if not isinstance(raw, Raw):
-        _fail(name, f"returned {_what(raw)}; return a Raw(card, x, y)")
+        _fail(name, f"returned {what(raw)}; return a Raw(card, x, y)")
     if not isinstance(raw.card, Card):
-        _fail(name, f"Raw.card is {_what(raw.card)}; give a Card")
+        _fail(name, f"Raw.card is {what(raw.card)}; give a Card")
     _check_card(name, source, raw.card)
     rows = len(_array(name, "x", raw.x))
     if rows == 0:
@@ -46,7 +46,7 @@ def read_table(source: Source) -> Raw:
     _check_targets(name, raw.card, raw.y, rows)
     for key, column in raw.columns.items():
         if not isinstance(column, Column):
-            _fail(name, f"column {key!r} is {_what(column)}; give Column.of(values)")
+            _fail(name, f"column {key!r} is {what(column)}; give Column.of(values)")
         codes = check_vector(name, f"codes of column {key!r}", column.codes, rows, "iu")
         _in_range(name, f"column {key!r} has code", codes, len(column.names), "names")
     if raw.card.client and raw.card.client not in raw.columns:
@@ -90,7 +90,7 @@ def check_deal(partition: Partitioner, data: Dataset, deal: Any, clients: int) -
 
     name = f"partition: {_name(partition)}.deal()"
     if not isinstance(deal, Deal):
-        _fail(name, f"returned {_what(deal)}; return a Deal(order, offsets, test_order, ...)")
+        _fail(name, f"returned {what(deal)}; return a Deal(order, offsets, test_order, ...)")
     found = len(deal.offsets) - 1
     if found != clients:
         _fail(name, f"gives rows to {found} clients, and count() says {clients}")
@@ -123,7 +123,7 @@ def check_owners(partition: Partitioner, owners: Any, rows: Sequence[int]) -> No
     """Raise ValueError unless `owners` are the clients of the training and of the test rows."""
     name = f"partition: {_name(partition)}.owners()"
     if not (isinstance(owners, tuple) and len(owners) == 2):
-        _fail(name, f"returned {_what(owners)}; return the owners of training and of test rows")
+        _fail(name, f"returned {what(owners)}; return the owners of training and of test rows")
     limit = getattr(partition, "clients", None)
     for kind, found, count in zip(("training", "test"), owners, rows, strict=True):
         ids = check_vector(name, f"owners of {kind} rows", found, count, "iu")
@@ -148,7 +148,7 @@ def check_skewed(skew: Skew, place: int, client: int, card: Card, before: Any, a
     """Raise ValueError where a skew changes the shape of rows, or makes values that cannot be."""
     name = f"skews.{place}: {_name(skew)}.apply()"
     if not (isinstance(after, tuple) and len(after) == 2):
-        _fail(name, f"returned {_what(after)}; return the features and the targets")
+        _fail(name, f"returned {what(after)}; return the features and the targets")
     for key, old, new in zip("xy", before, after, strict=True):
         new = _array(name, key, new)
         if new.shape != old.shape:
@@ -220,7 +220,7 @@ def _check_offsets(name: str, kind: str, offsets: Any, rows: int) -> None:
 def _array(name: str, key: str, values: Any) -> NDArray[Any]:
     if not isinstance(values, np.ndarray):
         remedy = "call .to_numpy()" if hasattr(values, "to_numpy") else "give a numpy array"
-        _fail(name, f"{key} is {_what(values)}; {remedy}")
+        _fail(name, f"{key} is {what(values)}; {remedy}")
     if values.ndim == 0:
         _fail(name, f"{key} is a single value; give one for each row")
     if key == "x" and values.dtype.kind not in "iufb":
@@ -264,10 +264,6 @@ def _finite(name: str, key: str, values: NDArray[Any]) -> None:
 def _words(values: NDArray[Any]) -> str:
     kinds = {"b": "true or false", "i": "whole numbers", "u": "whole numbers", "f": "numbers"}
     return kinds.get(values.dtype.kind, "texts or objects")
-
-
-def _what(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _name(part: object) -> str:

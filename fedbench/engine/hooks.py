@@ -20,7 +20,7 @@ from fedbench.engine.trial import examples
 from fedbench.kinds import is_user_class
 from fedbench.strategies import LocalWork, RoundInfo
 from fedbench.tree import Tree
-from fedbench.usercode import attributed
+from fedbench.usercode import attributed, what
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,7 +96,7 @@ def _try_strategy(task: Task, params: Tree, info: RoundInfo) -> None:
     with attributed(f"{name}.weights()"):
         weights = strategy.weights(samples)
     if not isinstance(weights, torch.Tensor) or weights.shape != (2,):
-        _fail(f"{name}.weights()", f"returned {_what(weights)}; return one number a client, [C]")
+        _fail(f"{name}.weights()", f"returned {what(weights)}; return one number a client, [C]")
     if not bool((weights.isfinite() & (weights >= 0)).all()) or not float(weights.sum()) > 0:
         _fail(f"{name}.weights()", f"returned {weights.tolist()}; weights are 0 or more, not all 0")
     with attributed(f"{name}.update()"):
@@ -145,7 +145,7 @@ def _try_attack(task: Task, params: Tree) -> None:
     with attributed(name):
         poisoned = attack.poison(y.clone(), card)
     if not isinstance(poisoned, torch.Tensor) or poisoned.shape != y.shape:
-        _fail(name, f"returned {_what(poisoned)}; return targets of shape {tuple(y.shape)}")
+        _fail(name, f"returned {what(poisoned)}; return targets of shape {tuple(y.shape)}")
     if card.task == "classification":
         low, high = float(poisoned.min()), float(poisoned.max())
         if poisoned.is_floating_point() or low < 0 or high >= len(card.classes):
@@ -239,39 +239,39 @@ def _blamed(task: Task, engine: Engine) -> str:
 
 
 def _check_tree(
-    name: str, found: Any, like: Tree | None, what: str = "the answer", *, finite: bool = True
+    name: str, found: Any, like: Tree | None, part: str = "the answer", *, finite: bool = True
 ) -> None:
     """Raise ValueError unless `found` is a tree, with the leaves and shapes of `like` if given."""
     import torch
 
     if not isinstance(found, Mapping):
-        _fail(name, f"returned {_what(found)} as {what}; return a dictionary of tensors by name")
+        _fail(name, f"returned {what(found)} as {part}; return a dictionary of tensors by name")
     for key, leaf in found.items():
         if not isinstance(leaf, torch.Tensor):
-            _fail(name, f"returned {_what(leaf)} as leaf {key!r} of {what}; leaves are tensors")
+            _fail(name, f"returned {what(leaf)} as leaf {key!r} of {part}; leaves are tensors")
         if finite and not bool(leaf.isfinite().all()):
-            _fail(name, f"leaf {key!r} of {what} is not finite, for finite numbers given")
+            _fail(name, f"leaf {key!r} of {part} is not finite, for finite numbers given")
     if like is None:
         return
     missing = [key for key in like if key not in found]
     unknown = [key for key in found if key not in like]
     if missing or unknown:
         words = f"lacks leaf {missing[0]!r}" if missing else f"has another leaf, {unknown[0]!r}"
-        _fail(name, f"{what} {words}; its leaves must be {', '.join(map(repr, like)) or 'none'}")
+        _fail(name, f"{part} {words}; its leaves must be {', '.join(map(repr, like)) or 'none'}")
     for key, leaf in like.items():
         if found[key].shape != leaf.shape:
             _fail(
                 name,
-                f"leaf {key!r} of {what} has shape {tuple(found[key].shape)}, and "
+                f"leaf {key!r} of {part} has shape {tuple(found[key].shape)}, and "
                 f"{tuple(leaf.shape)} is needed",
             )
         if found[key].is_floating_point() != leaf.is_floating_point():
-            _fail(name, f"leaf {key!r} of {what} is not of the type that it was")
+            _fail(name, f"leaf {key!r} of {part} is not of the type that it was")
 
 
-def _pair(name: str, found: Any, what: str) -> tuple[Any, Any]:
+def _pair(name: str, found: Any, part: str) -> tuple[Any, Any]:
     if not (isinstance(found, tuple) and len(found) == 2):
-        _fail(name, f"returned {_what(found)}; return two trees, {what}")
+        _fail(name, f"returned {what(found)}; return two trees, {part}")
     return found
 
 
@@ -290,14 +290,6 @@ def _apart(a: Tensor, b: Tensor) -> bool:
         return True
     scale = float(b.abs().max()) if b.numel() else 0.0
     return bool(((a - b).abs() > CLOSE * scale + 1e-7).any())
-
-
-def _what(value: Any) -> str:
-    if value is None:
-        return "None"
-    shape = getattr(value, "shape", None)
-    word = "tensor" if type(value).__name__ == "Tensor" else type(value).__name__
-    return f"a {word}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
 def _fail(name: str, reason: str) -> NoReturn:

@@ -18,7 +18,7 @@ from fedbench.channel.privacy import Private
 from fedbench.data.values import Features
 from fedbench.kinds import is_user_class
 from fedbench.models import Model, borrowed
-from fedbench.usercode import attributed, explained
+from fedbench.usercode import attributed, explained, what
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -160,7 +160,7 @@ def _outputs(task: Task, module: nn.Module, x: Tensor) -> Tensor:
     if not isinstance(outputs, torch.Tensor):
         _fail(
             name,
-            f"its module gives {_kind(outputs)} for {len(x)} examples, and one tensor of "
+            f"its module gives {what(outputs)} for {len(x)} examples, and one tensor of "
             f"shape {needed} is needed",
         )
     found = tuple(outputs.shape)
@@ -188,7 +188,7 @@ def _losses(task: Task, outputs: Tensor, y: Tensor) -> Tensor:
     with attributed(name):
         losses = task.model.loss(outputs, y)
     if not isinstance(losses, torch.Tensor):
-        _fail(name, f"returned {_kind(losses)}; return a tensor [B], the loss of each example")
+        _fail(name, f"returned {what(losses)}; return a tensor [B], the loss of each example")
     if losses.shape != y.shape:
         count = len(y)
         remedy = "leave out the mean: reduction='none'" if losses.dim() == 0 else "one per example"
@@ -289,10 +289,6 @@ def _culprit(module: nn.Module, x: Tensor) -> str:
     name, layer, shape = entered[-1]
     words = " ".join(str(layer).split())
     return f": layer {name!r}, {words[:80]}, gets a batch of shape {shape}"
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _dtype(values: Tensor) -> str:

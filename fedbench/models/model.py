@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fedbench.data.card import Card, Task
 from fedbench.data.source import Source
 from fedbench.spec import Part
-from fedbench.usercode import attributed
+from fedbench.usercode import attributed, what
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -133,10 +133,9 @@ class Model(Part, family=True):
 
         module = self.build(card)
         if not isinstance(module, nn.Module):
-            found = "None" if module is None else f"a {type(module).__name__}"
             raise ValueError(
-                f"model: {type(self).__name__}.build() returned {found}; return an nn.Module, the "
-                "object and not its class"
+                f"model: {type(self).__name__}.build() returned {what(module)}; return an "
+                "nn.Module, the object and not its class"
             )
         for name, layer in module.named_modules():
             held = (*layer.parameters(recurse=False), *layer.buffers(recurse=False))

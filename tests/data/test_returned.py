@@ -76,7 +76,10 @@ CASES: dict[str, tuple[Any, str]] = {
     "y one-hot": (raw(y=np.eye(2)[labels()]), "y has shape (40, 2) where (40,) is needed"),
     "y too short": (raw(y=labels(39)), "y has shape (39,) where (40,) is needed, one a row"),
     "y as a list": (raw(y=labels().tolist()), "y is a list; give a numpy array"),
-    "x as a frame": (raw(x=pd.DataFrame(features())), "x is a DataFrame; call .to_numpy()"),
+    "x as a frame": (
+        raw(x=pd.DataFrame(features())),
+        "x is a DataFrame of shape (40, 3); ca",
+    ),
     "x of objects": (raw(x=features().astype(object)), "x holds texts or objects; turn them into"),
     "x too wide": (raw(x=np.ones((40, 4))), "x has examples of shape (4,) and the card says (3,)"),
     "x flat": (raw(x=np.ones(40)), "x has examples of shape () and the card says (3,)"),
@@ -101,7 +104,7 @@ CASES: dict[str, tuple[Any, str]] = {
     ),
     "a column of values": (
         raw(columns={"site": np.arange(40)}),
-        "column 'site' is a ndarray; give Column.of(values)",
+        "column 'site' is a numpy array of shape (40,); give Column.of(values)",
     ),
     "codes without names": (
         raw(columns={"site": Column(("A",), np.arange(40))}),
@@ -281,7 +284,10 @@ def test_a_deal_that_loses_or_doubles_rows_is_refused(
         (lambda n, m: (np.arange(n) % 2 - 1, np.arange(m) % 2), "row has owner -1 at place 0"),
         (lambda n, m: (np.arange(n) % 2 * 1.0, np.arange(m) % 2), "holds numbers where whole"),
         (lambda n, m: (np.arange(n - 1) % 2, np.arange(m) % 2), "has shape (141,) where (142,)"),
-        (lambda n, m: np.arange(n) % 2, "returned a ndarray; return the owners of training and of"),
+        (
+            lambda n, m: np.arange(n) % 2,
+            "returned a numpy array of shape (142,); return the owners",
+        ),
     ],
 )
 def test_owners_are_numbers_of_clients(owners: Any, said: str) -> None:
@@ -303,7 +309,7 @@ def test_owners_are_numbers_of_clients(owners: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda x, y: x, "returned a ndarray; return the features and the targets"),
+        (lambda x, y: x, "; return the features and the targets"),
         (lambda x, y: (x[:1], y), "changed x of client 0 from shape"),
         (lambda x, y: (x, y[:1]), "changed y of client 0 from shape"),
         (lambda x, y: (x * np.nan, y), "x of client 0 is nan in row 0"),
