@@ -355,6 +355,7 @@ def trained(choice: dict[str, str], engine: Any) -> tuple[dict[str, Tensor], Any
     return dict(progress.params), row
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
