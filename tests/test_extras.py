@@ -85,7 +85,7 @@ def test_outside_a_notebook_the_workbench_says_where_to_go(tmp_path: Path) -> No
     )
     assert (done.returncode, done.stdout) == (0, "fedbench workbench\n")
     first, line = done.stderr.splitlines()
-    assert "mine.py:2: UserWarning: there is no notebook here" in first
+    assert "mine.py:2: UserWarning: the workbench does not run in a plain script" in first
     assert line.strip() == "print(repr(Workbench()))"
     for way in ("fedbench lab", "make lab", "fedbench app", "fedbench run"):
         assert f"`{way}`" in first

@@ -78,15 +78,15 @@ def test_the_privacy_panel_names_the_unit_that_is_protected(unit, name, other) -
 
 def test_models_of_ones_own_are_a_line_of_their_own_and_the_band_is_theirs() -> None:
     frame = table()
-    assert "own models" not in str(history_figure(frame, "accuracy").to_dict())
+    assert "personal models" not in str(history_figure(frame, "accuracy").to_dict())
     frame["personal"] = frame["accuracy"] + 0.1
     figure = history_figure(frame, "accuracy")
-    (own,) = [trace for trace in figure.data if trace.name == "own models"]
+    (own,) = [trace for trace in figure.data if trace.name == "personal models"]
     assert list(own.y) == list(frame["personal"])
     dashes = [trace.line.dash for trace in figure.data if trace.xaxis == "x"]
     assert dashes == [None, None, "solid", "dash"]
     text = words(figure)
-    assert "band: own models, 10th to 90th percentile" in text
+    assert "band: personal models, 10th to 90th percentile" in text
     shifts = {note.text: note.yshift for note in figure.layout.annotations}
     assert shifts["<b>own 90.0%</b>"] > 0 > shifts["<b>global 80.0%</b>"]
 

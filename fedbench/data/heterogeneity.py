@@ -67,7 +67,7 @@ class Heterogeneity:
     def describe(self) -> str:
         """Return one sentence."""
         share = self.sizes / self.sizes.sum()
-        text = f"{self.sizes.min()} to {self.sizes.max()} samples a client (Gini {self.gini:.2f})"
+        text = f"{self.sizes.min()} to {self.sizes.max()} samples per client (Gini {self.gini:.2f})"
         text += f"; label distance {share @ self.labels[:, 0]:.2f}"
         if np.isfinite(self.features).all():
             text += f", feature distance {share @ self.features[:, 0]:.2f}"

@@ -48,7 +48,7 @@ def history_figure(
     """
     spent = next(iter(spent_columns(frame)), None)
     personal = has_values(frame, "personal")
-    band = "band: own models" if personal else "band: clients"
+    band = "band: personal models" if personal else "band: clients"
     panels = [
         (NAMES.get(metric, metric), f"{band}, 10th to 90th percentile"),
         ("Loss", "test and training"),
@@ -68,7 +68,11 @@ def history_figure(
         figure.add_trace(band, 1, 1)
     lines = [
         (metric, plain(metric), stroke_of(BLUE), number, 1),
-        *([("personal", "own models", stroke_of(PURPLE, "dash"), number, 1)] if personal else []),
+        *(
+            [("personal", "personal models", stroke_of(PURPLE, "dash"), number, 1)]
+            if personal
+            else []
+        ),
         ("loss", "test", stroke_of(BLUE), ".3f", 2),
         ("train_loss", "train", stroke_of(GREEN, "dot"), ".3f", 2),
         *([(spent, LEVELS[spent], stroke_of(ORANGE), ".3f", 3)] if spent else []),

@@ -162,7 +162,7 @@ class History:
         if not self.rows:
             return f"<History of {name}: no rounds yet>"
         last = self.rows[-1]
-        own = "" if np.isnan(last.personal) else f", by own models {last.personal:.4g}"
+        own = "" if np.isnan(last.personal) else f", personal models {last.personal:.4g}"
         spent = "" if np.isnan(last.epsilon) else f", {self.level} ε {rounded_up(last.epsilon, 3)}"
         value = last.metrics[self.metric]
         return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{own}{spent}>"

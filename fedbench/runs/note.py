@@ -37,13 +37,13 @@ def note(history: History, data: FederatedDataset | None = None) -> str:
         if own is None:
             text = f"After round {last.round} the model is {right}{level}"
         else:
-            text = f"After round {last.round} the global model is {right}, the clients' own models "
+            text = f"After round {last.round} the global model is {right}, the personal models "
             text += f"on {own:.1%}{level}"
         tail = f"; on {whom} on {worst:.0%}"
     elif name == "auc":
         text = f"After round {last.round} the model's AUC on the held-out test set is {value:.3f}"
         if own is not None:
-            text += f", with the clients' own models {own:.3f}"
+            text += f", with the personal models {own:.3f}"
         text += level
         tail = f"; on {whom} {worst:.3f}"
     else:
@@ -51,7 +51,7 @@ def note(history: History, data: FederatedDataset | None = None) -> str:
         text = f"After round {last.round} the error on the held-out test set is {value:.3g}{unit} "
         text += "(RMSE)"
         if own is not None:
-            text += f", with the clients' own models {own:.3g}"
+            text += f", with the personal models {own:.3g}"
         text += level
         tail = f"; on {whom} {worst:.3g}"
     if math.isfinite(worst):

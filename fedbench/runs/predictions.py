@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
-OWN = "personal_"  # before the columns of the clients' own models
+OWN = "personal_"  # before the columns of the personal models
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ class Baselines:
     `clients` the same for each client's own test rows, float32[tested], NaN without any. All are
     taken after as many rounds of the experiment's local training as it has rounds. `oracle` is the
     score of the true model on the same test rows, where the data are simulated and not skewed; on
-    few rows chance can beat it. `predictions` are those of the clients' own models, each for its
+    few rows chance can beat it. `predictions` are those of the personal models, each for its
     own test rows, as `who_gains` takes them. `naive` are levels of predictions that learn
     nothing, such as always the most frequent class, by name (see `fedbench.runs.naive`).
     """

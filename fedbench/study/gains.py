@@ -87,7 +87,7 @@ class Gains:
         )
         who = worst_called(self.federated[known])
         text += f"; {who} is at {worst}, alone {who} would be at {bare}"
-        text += "" if rises else f" ({self.metric.upper()}, less is better)"
+        text += "" if rises else f" ({self.metric.upper()}, lower is better)"
         fewest = int(self.advantage.rows[known].min())
         if fewest < FEW_TESTS:
             text += f"; the smallest test set has {fewest} row{'' if fewest == 1 else 's'}"

@@ -131,7 +131,7 @@ def test_who_gains_is_worked_out_with_a_click(lab: Lab) -> None:
     )
     expect(note).to_contain_text(said.strip())
     assert said.startswith("Of 8 clients, ")
-    expect(note).to_contain_text("RMSE, less is better")
+    expect(note).to_contain_text("RMSE, lower is better")
     workbench.tab("Live")
     expect(workbench.root.get_by_role("checkbox", name="pooled and alone")).to_be_checked()
 

@@ -339,7 +339,7 @@ def test_own_models_are_a_line_of_their_own(lab: Lab) -> None:
     workbench.choose("Model", "MLP")
     workbench.type("Rounds", 3)
     expect(workbench.root.get_by_text("/3 rounds")).to_be_visible()
-    legend = workbench.root.get_by_role("button", name="own models", exact=True)
+    legend = workbench.root.get_by_role("button", name="personal models", exact=True)
     expect(legend).to_have_attribute("aria-pressed", "true")
     workbench.button("Start").click()
     workbench.wait_points(3)
@@ -350,7 +350,7 @@ def test_own_models_are_a_line_of_their_own(lab: Lab) -> None:
     personal = lab.run("print(f'{wb.history.frame().personal.iloc[-1]:.1%}')")
     assert 0 < float(personal.rstrip("%")) <= 100
     readout = workbench.root.locator(".fb-readout")
-    expect(readout).to_contain_text(f"own models {personal}")
+    expect(readout).to_contain_text(f"personal models {personal}")
     expect(workbench.chart("accuracy")).to_contain_text(f"own {personal}")
     legend.click()
     expect(legend).to_have_attribute("aria-pressed", "false")

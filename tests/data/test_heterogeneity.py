@@ -93,7 +93,9 @@ def test_feature_distances_equal_scipys() -> None:
 def test_it_prints_as_one_line() -> None:
     data = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=40)).federation()
     found = data.heterogeneity()
-    assert repr(found).startswith("<Heterogeneity of 40 clients: 3 to 4 samples a client (Gini 0.")
+    assert repr(found).startswith(
+        "<Heterogeneity of 40 clients: 3 to 4 samples per client (Gini 0."
+    )
     assert repr(found).endswith("(Jensen–Shannon, 0 is even)>") and "\n" not in repr(found)
 
 

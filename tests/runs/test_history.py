@@ -92,7 +92,7 @@ def test_models_of_ones_own_are_a_column_and_the_clients_are_by_them() -> None:
     personal = history(WINES.replace(strategy=fb.FineTuning()), personal=0.75)
     (row,) = personal.frame().to_dict("records")
     assert (row["accuracy"], row["personal"], row["clients_mean"]) == (0.25, 0.75, 0.75)
-    assert repr(personal) == "<History of Wine: 1 rounds, accuracy 0.25, by own models 0.75>"
+    assert repr(personal) == "<History of Wine: 1 rounds, accuracy 0.25, personal models 0.75>"
 
 
 def test_a_run_of_each_kind_fills_its_own_columns() -> None:

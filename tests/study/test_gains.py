@@ -148,7 +148,7 @@ def test_a_run_and_its_clients_alone() -> None:
     found = fb.who_gains(session.predictions(), levels.predictions)
     np.testing.assert_allclose(found.federated, session.history.rows[-1].clients, rtol=1e-5)
     np.testing.assert_allclose(found.alone, levels.clients, rtol=1e-5)
-    assert "(RMSE, less is better)" in str(found)
+    assert "(RMSE, lower is better)" in str(found)
     errors = fb.who_gains(session.predictions(), levels.predictions, "mae").federated
     assert (errors < found.federated).all()
 

@@ -138,7 +138,7 @@ def test_workers_give_the_bits_of_a_run_by_itself(done: tuple[Sweep, list[SweepE
         {"privacy": fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=2), "model": fb.MLP()},
         {"privacy": fb.LocalGaussian(noise_multiplier=5.0, noise_seed=2)},
     ],
-    ids=["own models", "example-level", "local"],
+    ids=["personal models", "example-level", "local"],
 )
 def test_other_runs_are_the_same_to_the_bit_too(changes: dict[str, Any]) -> None:
     going = fb.sweep(PRIVATE.replace(**changes), {"seed": [5]})

@@ -157,12 +157,12 @@ def test_models_of_ones_own_are_told_apart_from_the_global_one() -> None:
     (point,) = frontier([Run(1, EXAMPLES, history)], Session(EXAMPLES))
     assert (point["value"], point["personal"]) == (0.125, 0.75)
     assert "the global model is right on 12.5%" in note(history)
-    assert "the clients' own models on 75.0%;" in note(history)
+    assert "the personal models on 75.0%;" in note(history)
     (point,) = frontier([Run(1, WINES, finished(WINES))], Session(WINES))
     assert point["personal"] is None
-    assert "own models" not in note(finished(WINES))
+    assert "personal models" not in note(finished(WINES))
     fitted = finished(PATIENTS.replace(strategy=fb.Ditto()), value=61.0, personal=55.5)
-    assert "61 (RMSE), with the clients' own models 55.5;" in note(fitted)
+    assert "61 (RMSE), with the personal models 55.5;" in note(fitted)
 
 
 def test_runs_that_differ_only_by_budget_and_seed_are_of_one_line() -> None:

@@ -254,7 +254,7 @@ def _said(metric: str, value: float) -> str:
 
 
 def _less(metric: str, higher: bool) -> str:
-    return "" if higher else f" ({metric.upper()}, less is better)"
+    return "" if higher else f" ({metric.upper()}, lower is better)"
 
 
 def _short(name: str) -> str:

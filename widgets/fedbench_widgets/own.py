@@ -127,8 +127,8 @@ class Own:
             self._refuse(
                 token,
                 size,
-                f"{part['name']} has {size / 1e6:,.0f} MB; put it beside the notebook and type its "
-                f"name as File: up to {LARGEST / 1e6:,.0f} MB can be handed over here",
+                f"{part['name']} has {size / 1e6:,.0f} MB; put it next to the notebook and type "
+                f"its name as File: up to {LARGEST / 1e6:,.0f} MB can be uploaded here",
             )
             return
         self._content += content

@@ -45,7 +45,7 @@ def show_partition(
         least, most = sizes.min(), sizes.max()
         each = f"{least}" if least == most else f"{least} to {most}"
         target.sentence = (
-            f"{whole}{each} training samples a client; label distance "
+            f"{whole}{each} training samples per client; label distance "
             f"{distance:.2f} (Jensen–Shannon, 0 is even). A typical client holds {known} of "
             f"{len(data.strata_names)} {kind}."
         )

@@ -66,8 +66,9 @@ if TYPE_CHECKING:
 
 LOG_LINES = 500
 NOWHERE = (
-    "there is no notebook here to show the workbench in; open one with `fedbench lab` or `make "
-    "lab`, have it as a web page by `fedbench app`, or run an experiment by `fedbench run`"
+    "the workbench does not run in a plain script or terminal; open a notebook with "
+    "`fedbench lab` or `make lab`, a web page with `fedbench app`, or run an experiment with "
+    "`fedbench run`"
 )
 PATIENCE = 0.03  # seconds that the exact noise may take before a rough one is shown first
 

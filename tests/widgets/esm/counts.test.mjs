@@ -89,7 +89,7 @@ test("the distance is 0 where all are alike and known where they share nothing",
 test("the sentence tells sizes, distance and how many classes are typical", () => {
   assert.equal(
     sentence(made([[3, 0, 1], [0, 3, 0]]), "classes"),
-    "3 to 4 training samples a client; label distance 0.56 (Jensen–Shannon, 0 is even). " +
+    "3 to 4 training samples per client; label distance 0.56 (Jensen–Shannon, 0 is even). " +
       "A typical client holds 1 of 3 classes.",
   );
 });

@@ -209,10 +209,10 @@ test("own models are a line and a reading for runs that have them, and for no ot
   const [found, drawn] = draw({ personal: true });
   const [global, own] = drawn.series;
   assert.equal(drawn.band.name, "personal models, 10–90%");
-  assert.deepEqual([own.name, own.label, [...own.y]], ["own models", "own 62.5%", [0.5, 0.625]]);
+  assert.deepEqual([own.name, own.label, [...own.y]], ["personal models", "own 62.5%", [0.5, 0.625]]);
   assert.ok(own.dash && !global.dash && own.color !== global.color);
-  assert.deepEqual(drawn.read(1), ["round 2: global 12.5%", "own models 62.5%", "clients 50–80%"]);
-  assert.match(sentence(found, "round", 1), /test accuracy 12.5% · own models 62.5% · clients/);
+  assert.deepEqual(drawn.read(1), ["round 2: global 12.5%", "personal models 62.5%", "clients 50–80%"]);
+  assert.match(sentence(found, "round", 1), /test accuracy 12.5% · personal models 62.5% · clients/);
 });
 
 test("the planned privacy is a line of its own, by round alone", () => {

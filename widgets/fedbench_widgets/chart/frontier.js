@@ -265,7 +265,7 @@ function stairs(points, x, y) {
 function describe(point, drawing) {
   const { cost, format } = drawing;
   const lines = [`${format(point.value)} at ${cost} ${upward(point.epsilon)}`];
-  if (isNumber(point.personal)) lines.push(`own models ${format(point.personal)}`);
+  if (isNumber(point.personal)) lines.push(`personal models ${format(point.personal)}`);
   lines.push(point.label);
   if (point.rounds) lines.push(`${point.rounds} rounds`);
   if (isNumber(point.auc)) lines.push(`attack AUC ${point.auc.toFixed(3)}`);

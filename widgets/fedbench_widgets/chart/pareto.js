@@ -18,7 +18,7 @@ import { nice } from "./scale.js";
  * @property {number} [rounds]
  * @property {number | null} [delta]
  * @property {string | null} [unit] what ε protects
- * @property {number | null} [personal] the value by the clients' own models
+ * @property {number | null} [personal] the value by the personal models
  * @property {number | string | null} [seed]
  * @property {boolean} [current]
  * @property {number | null} [auc] of an attacker who guesses who was trained on

@@ -32,7 +32,7 @@ export function epsilonName(unit) {
 }
 
 /**
- * The metric by the clients' own models, null where everybody uses the global one.
+ * The metric by the personal models, null where everybody uses the global one.
  * @param {Table} table
  */
 function own(table) {
@@ -98,7 +98,7 @@ export function accuracy(table, axis, kind) {
   if (personal) {
     const label = table.rows > 0 ? `own ${show(table.last("personal"))}` : "";
     const style = { color: "s3", dash: "7 2.5 1.5 2.5", width: 2 };
-    series.push({ key: "own", name: "own models", y: personal, label, ...style });
+    series.push({ key: "own", name: "personal models", y: personal, label, ...style });
   }
   return {
     ...axis,
@@ -112,7 +112,7 @@ export function accuracy(table, axis, kind) {
     read(row) {
       const value = show(table.at("metric", row));
       const lines = [`${place(kind, table, row)}: ${personal ? "global " : ""}${value}`];
-      if (personal) lines.push(`own models ${show(table.at("personal", row))}`);
+      if (personal) lines.push(`personal models ${show(table.at("personal", row))}`);
       if (band) lines.push(spread(table, row));
       return [...lines, ...table.turned(row).map((words) => short(words, MOST))];
     },
@@ -245,7 +245,7 @@ export function sentence(table, kind, row) {
   const { metric } = table.info;
   const show = format(table);
   const parts = [`${inline(metric)} ${show(table.at("metric", row))}`];
-  if (own(table)) parts.push(`own models ${show(table.at("personal", row))}`);
+  if (own(table)) parts.push(`personal models ${show(table.at("personal", row))}`);
   if (table.column("p10") && table.column("p90")) parts.push(spread(table, row));
   if (table.column("loss")) parts.push(`loss ${number(table.at("loss", row))}`);
   if (table.column("epsilon")) {

@@ -109,7 +109,7 @@ export function frontier(context) {
       minimize: minimizes(metric),
       name: metric.label,
       cost: name,
-      xName: `${at} (less is more private)`,
+      xName: `${at} (lower is more private)`,
       empty: "Each finished run becomes a point here. Press Start, or run a sweep.",
     });
     map.show(mine ? sweep.map : null, minimizes(metric), metric.label);
@@ -186,7 +186,7 @@ class Line {
    */
   show(point, show, attacked) {
     const range = interval(point, show);
-    const own = isNumber(point.personal) ? `, own models ${show(point.personal)}` : "";
+    const own = isNumber(point.personal) ? `, personal models ${show(point.personal)}` : "";
     const known = isPrivate(point);
     const name = point.name || point.label || String(point.id);
     const going = point.current ?? false;

@@ -192,7 +192,7 @@ export function sentence(of, kind) {
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
   const each = least === most ? `${least}` : `${least} to ${most}`;
   return (
-    `${each} training samples a client; label distance ` +
+    `${each} training samples per client; label distance ` +
     `${distance(of).toFixed(2)} (Jensen–Shannon, 0 is even). A typical client holds ${typical} of ` +
     `${of.classes} ${kind}.`
   );
