@@ -78,7 +78,7 @@ class Experiment(Spec):
         Attack, Field(title="Attack", description="what corrupt clients do, if there are any")
     ] = NoAttack()
     privacy: Annotated[
-        Privacy, Field(title="Privacy", description="which privacy is guaranteed, and to whom")
+        Privacy, Field(title="Privacy", description="privacy guarantee of the run")
     ] = NoPrivacy()
     sampling: Annotated[
         Sampling,

@@ -51,7 +51,7 @@ def test_a_field_explains_itself_by_keyboard_and_by_mouse(lab: Lab) -> None:
 
     privacy = workbench.root.get_by_role("combobox", name="Privacy", exact=True)
     privacy.hover()
-    expect(card).to_contain_text("ClientLevelDP: Differential privacy for everything that one")
+    expect(card).to_contain_text("ClientLevelDP: Differential privacy for all updates of a client")
     expect(card).to_contain_text("McMahan et al. 2018 (arXiv:1710.06963)")
     described(privacy, card)
     card.hover()

@@ -58,7 +58,8 @@ def test_classes_that_nobody_shares_are_far_apart() -> None:
     assert found.overall()["labels, earth mover's"] == pytest.approx(
         float(share @ data.sizes / data.sizes.sum())
     )
-    assert found.describe().startswith(f"{data.sizes.min()} to {data.sizes.max()} samples per client")
+    sizes = f"{data.sizes.min()} to {data.sizes.max()} samples per client"
+    assert found.describe().startswith(sizes)
 
 
 def test_tenths_of_a_target_are_as_far_as_they_lie() -> None:
