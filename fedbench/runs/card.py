@@ -218,7 +218,10 @@ def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
     found += [f"{each}." for each in beyond_the_unit(experiment)]
     if type(experiment.strategy).personal is not Strategy.personal:
         found.append("Personal models that clients keep: they have no noise.")
-    fitted = experiment.data.fitted
+    try:
+        fitted = experiment.data.fitted
+    except (ValueError, OSError):  # a table that has moved since
+        fitted = ("scales, levels and medians",)
     if fitted:
         found.append(
             f"What is computed from the training rows before any noise: {', '.join(fitted)}."
