@@ -14,6 +14,7 @@ PLAINLY = {  # pydantic's kinds of error that a hand or a file makes
     "missing": "must be given",
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "must be a whole number"),
     **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),
+    "int_parsing_size": "is too large for a whole number",
     "finite_number": "must be a finite number",
     **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
     "string_type": "must be a text",

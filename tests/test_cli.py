@@ -328,6 +328,12 @@ def test_paths_that_cannot_be(change: str, message: str) -> None:
     assert message in done.stderr
 
 
+def test_a_number_beyond_all_bounds_is_refused_in_words() -> None:
+    done = call("run", write(SMALL), "--set", "rounds=1e99")
+    assert done.exit_code == 2
+    assert done.stderr == "rounds: is too large for a whole number (given: 1e+99)\n"
+
+
 def test_problems_are_listed_one_a_line() -> None:
     options = ["--set", "partition.alpha=-1", "--set", "training.stepz=4"]
     done = call("run", write(template(digits())), *options)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT, HISTORY, CLIENTS = "experiment.toml", "history.csv", "clients.csv"
 SUMMARY, MODEL, CARD = "summary.json", "model.safetensors", "privacy.md"
-REMEMBERED = ("cautions", "unproven", "went_on_from")  # of a history, as they are
+REMEMBERED = ("cautions", "unproven")  # of a history, as they are
 
 
 class Recording:
@@ -36,7 +36,7 @@ class Recording:
         self.session, self.folder = session, folder
         self.error: OSError | None = None
         self._writer = Writer(folder)
-        self._record, self._views = _Pace(1.0, 50), _Pace(5.0, 100)
+        self._record, self._views = _Pace(1.0, 67), _Pace(5.0, 200)
         self._end = session.subscribe(self._hear)
 
     @property
@@ -72,7 +72,7 @@ class Recording:
         if checkpoint is not None:
             began = path.read_text(encoding="utf-8")
             more = {name: getattr(history, name) for name in REMEMBERED}
-            more["summary"] = outcome(history)
+            more |= {"summary": outcome(history), "went_on_from": list(history.went_on_from)}
             self._writer.write(checkpoint, began, more)
 
     def _write_views(self, history: History) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Saved", "StoreError", "claimed", "load", "outcome", "prepare", "resume", "save"]
 
 RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, CARD, *FILES)
+SWEPT = re.compile(r"[0-9a-f]{24}\.json")  # a result of a sweep, named by its hash
 LOCK = ".lock"  # held by the process that writes into the folder
 # What may be different when a run goes on: not what its states and its promise were made by.
 CHANGEABLE = (
@@ -143,6 +145,7 @@ class Saved:
             amendments,
             ended=about["summary"]["ended"],
             **{name: about[name] for name in REMEMBERED},
+            went_on_from=tuple(about["went_on_from"]),
         )
         return history, start
 
@@ -207,6 +210,8 @@ def _refuse_held(folder: Path, experiment: Experiment) -> None:
     held = [name for name in RESULTS if (folder / name).exists()]
     if held:
         raise StoreError(f"{folder} already holds a run ({held[0]}); choose another folder")
+    if any(SWEPT.fullmatch(path.name) for path in folder.glob("*.json")):
+        raise StoreError(f"{folder} holds the results of a sweep; choose another folder")
     path = folder / EXPERIMENT
     if path.exists() and not _describes(path, experiment):
         raise StoreError(f"{folder} holds another experiment ({EXPERIMENT}); choose another folder")

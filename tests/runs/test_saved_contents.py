@@ -136,6 +136,20 @@ def test_a_saved_run_can_be_reported(private: fb.Experiment, tmp_path: Path) -> 
         fb.report(["a"])  # pyright: ignore[reportArgumentType]
 
 
+def test_a_run_that_was_resumed_says_so_when_it_is_read(
+    private: fb.Experiment, tmp_path: Path
+) -> None:
+    ran(private.replace(rounds=1), tmp_path / "a")
+    assert fb.load(tmp_path / "a").history.went_on_from == ()
+    more = fb.resume(tmp_path / "a", rounds=2)
+    more.start()
+    more.wait()
+    fb.save(more, tmp_path / "b")
+    found = fb.load(tmp_path / "b").history
+    assert found.went_on_from == more.history.went_on_from == (1,)
+    assert found.privacy_card() == more.history.privacy_card()
+
+
 def table(folder: Path, name: str = "a.csv") -> tuple[fb.Experiment, Path]:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.standard_normal((80, 2)), columns=["age", "dose"])

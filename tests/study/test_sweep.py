@@ -23,6 +23,7 @@ import torch
 
 import fedbench as fb
 from fedbench.runs import Cautioned
+from fedbench.runs.store import StoreError
 from fedbench.study import (
     PointAdvanced,
     PointBegun,
@@ -395,6 +396,9 @@ def test_a_folder_of_a_run_is_refused(tmp_path: Path) -> None:
     fb.save(session, tmp_path)
     with pytest.raises(fb.SweepError, match=r"holds a run \(history.csv\); choose another folder"):
         fb.sweep(PLAIN, {"seed": [1]}, folder=tmp_path)
+    assert fb.sweep(PLAIN, {"seed": [0]}, folder=tmp_path / "s", workers=1).wait(SOON) == "done"
+    with pytest.raises(StoreError, match="holds the results of a sweep"):
+        fb.save(session, tmp_path / "s")
 
 
 def test_levels_that_were_kept_under_an_earlier_name_go_by_todays(tmp_path: Path) -> None:
