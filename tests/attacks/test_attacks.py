@@ -282,4 +282,4 @@ def test_more_attackers_than_a_rule_withstands_are_warned_of(rule, most: int | N
         )
         warned = most is not None and corrupt > most
         assert (f"tolerates at most {most}" in said) is warned
-        assert (f"of 20 clients in a round about {corrupt} attack" in said) is warned
+        assert (f"about {corrupt} of 20 clients in a round attack" in said) is warned

@@ -225,18 +225,21 @@ def test_an_update_that_is_not_finite_is_nothing(stage: fb.ClientLevelDP, value:
         assert encoded.payloads[WITHIN].tolist() == [[0.5], [-0.5]]
 
 
-class Broken(fb.FedAvg):
-    """The second client's update is beyond all numbers."""
+class Beyond(fb.Attack):
+    """Every client sends numbers that are not finite."""
 
-    def finish(self, delta, anchor, client, server, steps, info):
-        payload, client = super().finish(delta, anchor, client, server, steps, info)
-        return tree.scale(payload, math.inf), client
+    def share(self) -> float:
+        return 1.0
+
+    def forge(self, payloads, rng):
+        return tree.scale(payloads, math.inf)
 
 
 @pytest.mark.parametrize("kind", [fb.ClientLevelDP, fb.LocalGaussian])
 def test_a_run_does_not_end_by_what_a_client_sends(private: fb.Experiment, kind: type) -> None:
     broken = private.replace(
-        strategy=Broken(weighting="uniform"),
+        strategy=fb.FedAvg(weighting="uniform"),
+        attack=Beyond(),
         sampling=fb.Everyone(),
         privacy=kind(noise_multiplier=1.0, delta=1e-2, noise_seed=1),
     )
