@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import re
 import warnings
@@ -27,6 +28,7 @@ from fedbench.kinds import LOCAL, KindError, find, is_user_class, kind_of
 from fedbench.problems import error_line, nearest, plainly, refuse, unheard
 
 NONE = "none"
+_definitions = itertools.count(1)
 WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where a word begins
 
 
@@ -41,6 +43,7 @@ class Spec(BaseModel):
 
     family: ClassVar[bool] = False
     display: ClassVar[str] = ""
+    defined: ClassVar[int] = 0  # counts the classes in the order of their definition
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
@@ -49,6 +52,7 @@ class Spec(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Give each field a title, and the class's docstring a section made from its fields."""
+        cls.defined = next(_definitions)
         for name, field in cls.model_fields.items():
             field.title = field.title or name.replace("_", " ").capitalize()
         if cls.model_fields and cls.__doc__ and "__doc__" in vars(cls):
@@ -107,10 +111,15 @@ class Spec(BaseModel):
 
         Families are left out. Of classes with one name the one that was defined last is meant.
         """
-        found: dict[str, type[Self]] = {} if cls.family else {cls.kind(): cls}
-        for sub in cls.__subclasses__():
-            found |= sub.choices()
+        found = {each.kind(): each for each in sorted(cls._members(), key=lambda it: it.defined)}
         return dict(sorted(found.items(), key=lambda item: (":" in item[0], item[0].casefold())))
+
+    @classmethod
+    def _members(cls) -> Iterator[type[Self]]:
+        if not cls.family:
+            yield cls
+        for sub in cls.__subclasses__():
+            yield from sub._members()
 
     @classmethod
     def _instance(cls, value: Any, handler: Any) -> Self:

@@ -128,6 +128,19 @@ def test_an_object_of_a_class_that_was_defined_again_is_refused() -> None:
     assert type(SMALL.replace(training=new()).training) is new
 
 
+def test_a_class_that_is_defined_again_from_another_parent_is_the_one_that_is_meant() -> None:
+    def defined(parent: type[Strategy]) -> type[Strategy]:
+        class Changed(parent):  # type: ignore[misc, valid-type]
+            """A cell whose class has another parent now."""
+
+        return Changed
+
+    for parent in (fb.Scaffold, fb.Ditto, fb.FedProx, fb.FedAvg, fb.FedYogi, fb.FedAvg):
+        cls = defined(parent)
+        again = fb.Experiment.from_toml(SMALL.replace(strategy=cls()).to_toml())
+        assert type(again.strategy) is cls
+
+
 def test_what_a_file_cannot_hold_is_refused_when_the_experiment_is_made() -> None:
     class Framed(fb.Wine):
         """Holds its data."""
