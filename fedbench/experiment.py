@@ -17,7 +17,7 @@ from fedbench.devices import Devices
 from fedbench.engine import Engine, StackedEngine
 from fedbench.kinds import LOCAL, is_user_class
 from fedbench.models import Linear, Model, metrics_of
-from fedbench.sampling import Everyone, Poisson, Sampling
+from fedbench.sampling import Everyone, Poisson, Sampling, is_independent
 from fedbench.soundness import cautions, refusals
 from fedbench.spec import Spec, name_in_code, refuse_part
 from fedbench.strategies import FedAvg, Strategy
@@ -209,7 +209,7 @@ class Experiment(Spec):
         privacy = self.privacy
         if not isinstance(privacy, Private):
             return False
-        return privacy.alone or not self.sampling.independent
+        return privacy.alone or not is_independent(self.sampling)
 
     def releases(self, *rounds: int) -> list[list[tuple[float, int]]]:
         """Return for each number of rounds the rate and the releases of each kind of unit.

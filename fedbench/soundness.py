@@ -11,11 +11,12 @@ from pydantic_core import InitErrorDetails
 
 from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
 from fedbench.data import ByTime, Explicit, Natural
+from fedbench.engine.engine import unproven
 from fedbench.exposure import beyond_the_unit
 from fedbench.kinds import is_user_class
 from fedbench.problems import refuse
 from fedbench.rebuilding import not_rebuilt
-from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled
+from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled, is_independent
 from fedbench.spec import refuse_part, specs_in
 from fedbench.strategies import Strategy
 
@@ -120,9 +121,11 @@ def _algorithm_errors(experiment: Experiment) -> list[InitErrorDetails]:
 
 def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
     privacy, strategy = experiment.privacy, experiment.strategy
-    if not isinstance(privacy, ClientLevelDP | LocalDP):
-        return []
     errors = []
+    if isinstance(privacy, Private) and (reason := unproven(experiment.engine, privacy)):
+        errors.append(refuse("engine.kind", reason, experiment.engine.kind()))
+    if not isinstance(privacy, ClientLevelDP | LocalDP):
+        return errors
     if strategy.weighting != "uniform":
         errors.append(
             refuse(
@@ -238,7 +241,7 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
                 "sampling = Everyone: every client spends ε in every round; Poisson sampling "
                 "needs less noise for the same ε"
             )
-        elif not sampling.independent:
+        elif not is_independent(sampling):
             found.append(
                 f"sampling = {sampling.kind()}: sampling does not amplify privacy, and each "
                 "client spends ε in every round that it takes part in; Poisson sampling needs "

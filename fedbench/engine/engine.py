@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
+from fedbench.channel.privacy import ExampleLevelDP, Privacy
 from fedbench.channel.stage import Leg
 from fedbench.engine.task import Clock, Task
 from fedbench.spec import Part
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 JOBS = 16  # reports of a round at most, where they are sums
+RELEASING = (
+    "report",
+    "work",
+    "reports",
+    "chunks",
+    "jobs",
+)  # what decides what is sent, and how often
 ROWS = 1000  # test rows that are evaluated at once: a convolution's activations take memory
 
 
@@ -82,13 +90,43 @@ class Report:
         )
 
 
+def unproven(engine: Engine, privacy: Privacy) -> str | None:
+    """Return why an engine cannot be trusted to keep `privacy`, or None.
+
+    A declaration counts for the methods of its own class and of the classes above it.
+    """
+    needed = (*RELEASING, "train") if isinstance(privacy, ExampleLevelDP) else RELEASING
+    for cls in type(engine).__mro__:
+        declared = vars(cls).get("keeps_privacy")
+        if declared or cls is Engine:
+            return None
+        own = [name for name in needed if name in vars(cls)]
+        if own or declared is not None:
+            what = (
+                f"{own[0]}() of {cls.__name__} may" if own else f"{cls.__name__} says that it may"
+            )
+            return (
+                f"{what} send what {privacy.kind()} does not cover; choose StackedEngine, or set "
+                f"keeps_privacy = True in {cls.__name__} if it keeps what Engine.keeps_privacy says"
+            )
+    return None
+
+
 def blocks(first: int, last: int) -> list[tuple[int, int]]:
     """Return the rows `first` to `last` in blocks; their bounds depend on nothing else."""
     return [(k, min(k + ROWS, last)) for k in range(first, last, ROWS)]
 
 
 class Engine(Part, family=True):
-    """Trains the clients of one round, and evaluates models."""
+    """Trains the clients of one round, and evaluates models.
+
+    `keeps_privacy` declares that `train` clips each example's gradient and adds the noise that
+    `ExampleLevelDP` asks for in every local step, and that each client of a cohort is reported
+    once, by what `privacy.encode` returns of its update. A class that overrides a method on which
+    the privacy of an experiment depends has to declare it anew, else the experiment is refused.
+    """
+
+    keeps_privacy: ClassVar[bool] = False
 
     @property
     def processes(self) -> int:

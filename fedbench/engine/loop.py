@@ -23,6 +23,7 @@ class LoopEngine(Engine):
     """Train one client after another with autograd: slower, for any model, and the reference."""
 
     display: ClassVar[str] = "Reference engine"
+    keeps_privacy: ClassVar[bool] = True
 
     def train(
         self,

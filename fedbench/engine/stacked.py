@@ -44,6 +44,8 @@ class StackedEngine(Engine):
 
     display: ClassVar[str] = "Fast engine"
 
+    keeps_privacy: ClassVar[bool] = True
+
     chunk: Annotated[
         int | None,
         Field(

@@ -59,8 +59,11 @@ def privacy_card(
     noise_multiplier: float | None,
     amendments: Sequence[Amended] = (),
     went_on_from: Sequence[int] = (),
+    failed: bool = False,
 ) -> PrivacyCard:
     """Return the card of a run that has spent `epsilon` in `rounds` rounds, with its noise z.
+
+    A further round may have `failed`, which is paid for too.
 
     `experiment` and the noise are those at the end, `amendments` what changed on the way, and
     `went_on_from` the rounds that were done each time it was resumed from files.
@@ -74,20 +77,20 @@ def privacy_card(
         )
     if noise_multiplier is not None:
         privacy = privacy.replace(noise_multiplier=noise_multiplier)
-    spent = 0.0 if math.isnan(epsilon) else epsilon
+    spent, done = 0.0 if math.isnan(epsilon) else epsilon, _count(rounds, failed)
     statement = (
-        f"After {_count(rounds)} the run is ({rounded_up(spent)}, {privacy.delta:g})-"
+        f"After {done} the run is ({rounded_up(spent)}, {privacy.delta:g})-"
         f"differentially private for each {_UNITS[privacy.unit]}."
     )
     if math.isinf(spent):
-        statement = f"After {_count(rounds)} there is no privacy: ε is infinite."
+        statement = f"After {done} there is no privacy: ε is infinite."
     if privacy.noise_seed is not None:
         statement += " SIMULATION ONLY: the noise is predictable and protects nobody."
     budget = "none" if privacy.epsilon is None else f"ε ≤ {privacy.epsilon:g}; the run stops before"
     lines = (
         ("Unit", f"{privacy.unit} ({privacy.level} ε)"),
         ("Neighbours differ in that", privacy.neighbours),
-        ("ε spent", f"{rounded_up(spent, 6)} in {_count(rounds)}"),
+        ("ε spent", f"{rounded_up(spent, 6)} in {done}"),
         ("δ", f"{privacy.delta:g}"),
         ("Budget", budget),
         ("Stopping rule", _stopping(experiment, privacy)),
@@ -113,8 +116,9 @@ def privacy_card(
     return PrivacyCard(statement, lines, tuple(missing))
 
 
-def _count(rounds: int) -> str:
-    return f"{rounds:,} round{'' if rounds == 1 else 's'}"
+def _count(rounds: int, failed: bool) -> str:
+    words = f"{rounds:,} round{'' if rounds == 1 else 's'}"
+    return f"{words} and one that failed" if failed else words
 
 
 def _cell(words: str) -> str:

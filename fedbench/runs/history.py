@@ -43,6 +43,7 @@ class History:
     ended: str = ""
     cautions: list[str] = field(default_factory=list)
     unproven: str = ""
+    failed: float = math.nan  # ε with the round that failed, which was charged when it began
     went_on_from: tuple[int, ...] = ()  # rounds done at each time it was resumed from files
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -76,6 +77,15 @@ class History:
     def metric(self) -> str:
         """Return the metric that is shown first."""
         return self.experiment.metric
+
+    @property
+    def spent(self) -> float:
+        """Return the ε spent so far, also by a round that failed; NaN without privacy."""
+        if not isinstance(self.experiment.privacy, Private):
+            return math.nan
+        rows = self.snapshot()
+        done = rows[-1].epsilon if rows else 0.0
+        return done if math.isnan(self.failed) else max(done, self.failed)
 
     @property
     def unit(self) -> str | None:
@@ -140,8 +150,9 @@ class History:
             experiment = experiment.replace(**note.changes)
         return privacy_card(
             experiment,
-            epsilon=rows[-1].epsilon if rows else 0.0,
+            epsilon=self.spent,
             rounds=len(rows),
+            failed=not math.isnan(self.failed),
             noise_multiplier=self.noise_multiplier,
             amendments=self.amendments,
             went_on_from=self.went_on_from,

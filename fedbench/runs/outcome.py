@@ -30,7 +30,7 @@ def outcome(history: History) -> dict[str, Any]:
         "metrics": {name: _number(x) for name, x in last.metrics.items()} if last else {},
         "personal": _number(last.personal) if last else None,
         **{
-            name: _number(last.epsilon) if last and unit == history.unit else None
+            name: _number(history.spent) if unit == history.unit else None
             for unit, name in SPENT.items()
         },
         "delta": privacy.delta if private else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, Ledger, Ledgers, LocalDP, Private
+from fedbench.channel.privacy import ClientLevelDP, Ledger, Ledgers, Private
 from fedbench.channel.stage import Bounds, Leg
 from fedbench.data import FederatedDataset
 from fedbench.devices import Answers, Load
@@ -90,6 +90,7 @@ class Rounds:
         memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
         _ = self.task.draws  # tries the module, and says what is wrong with it
         try_training(self.task, experiment.engine, self._info(1))
+        self.ledger: Ledger | Ledgers | None = None  # with the round that was begun last
         self._payload: int | None = None  # bytes of what a client sends, once they are known
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
         self._given: tuple[Tree, Mapping[int, Tree], tuple[Tensor, Tensor | None]] | None = None
@@ -143,13 +144,17 @@ class Rounds:
     def next(self, progress: Progress) -> tuple[Progress, RoundDone]:
         """Run one round and return the new state and the row of the history.
 
-        Raises Diverged when the loss or a parameter is not finite.
+        The round is charged to `ledger` before anything of it is computed: that it fails may tell
+        of the data too. Raises Diverged when a parameter is not finite, and without privacy when a
+        loss is not.
         """
         clock, started = Clock(), time.perf_counter()
         experiment = self.experiment
         strategy, number = experiment.strategy, progress.round + 1
         info = self._info(number, progress.bounds)
         answers = self._answers(progress, info)
+        # whoever was asked trains, and answers or not, its examples are seen
+        self.ledger = ledger = self._spend(progress.ledger, number, answers.asked)
         ids = answers.ids
         gathered = Gathered(ids, experiment.aggregator.is_sum)
         clock.lap("sampling")
@@ -172,20 +177,19 @@ class Rounds:
         clock.lap("aggregation")
         states = {**progress.clients, **gathered.clients}
         metrics, clients, personal = self.evaluate(params, states)
-        losses = gathered.losses
-        if isinstance(self.privacy, ClientLevelDP | LocalDP):
-            # a client whose update is not finite counts as nothing: whether a run goes on must not
-            # tell of it
+        losses, finite = gathered.losses, _finite(params.values())
+        if isinstance(self.privacy, Private):
+            # A client or example that is not finite counts as nothing, and whether a run goes on
+            # must not tell of it: what was released decides alone.
             losses = losses[losses.isfinite()]
-        finite = all(bool(leaf.isfinite().all()) for leaf in params.values())
-        if not (finite and math.isfinite(metrics["loss"]) and bool(losses.isfinite().all())):
+        else:
+            finite = finite and math.isfinite(metrics["loss"]) and _finite([losses])
+        if not finite:
             raise Diverged(
                 f"round {number}: the loss is no longer finite; training diverged. Lower "
                 f"training.lr (now {experiment.training.lr:g}) or take fewer local steps"
             )
         clock.lap("evaluation")
-        # whoever was asked has trained, and answered or not, has seen its examples
-        ledger = self._spend(progress.ledger, number, answers.asked)
         spent = math.nan
         if isinstance(self.privacy, Private):
             spent = ledger.epsilon(self.privacy.delta)
@@ -334,6 +338,10 @@ class Rounds:
                 )
             }
         )
+
+
+def _finite(leaves: Iterable[Tensor]) -> bool:
+    return all(bool(leaf.isfinite().all()) for leaf in leaves)
 
 
 def _mean(values: Tensor) -> float:

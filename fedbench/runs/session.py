@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import dataclasses
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
 from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.contents import fingerprint
@@ -92,6 +94,11 @@ class Session:
         )
         session.seconds = sum(row.seconds for row in checkpoint.rows)
         session._checkpoint = checkpoint
+        privacy = checkpoint.experiment.privacy
+        if isinstance(privacy, Private):
+            spent = checkpoint.progress.ledger.epsilon(privacy.delta)
+            if spent > session.history.spent * (1 + 1e-9):
+                session.history.failed = spent  # by a round that failed
         return session
 
     def checkpoint(self) -> Checkpoint | None:
@@ -355,10 +362,20 @@ class Session:
     def _fail(self, error: BaseException) -> None:
         with self._changed:
             self.failure = Failed(explained(error), shown(error), error)
+            self._charge()
             self.history.ended = f"failed: {self.failure.message}"
             self._listeners.add(self.failure)
             self._become("failed", self.failure.message)
         self._deliver()
+
+    def _charge(self) -> None:
+        """Keep what was spent on a round that failed."""
+        rounds, progress = self._rounds, self._progress
+        if rounds is None or progress is None or not isinstance(rounds.privacy, Private):
+            return
+        if rounds.ledger is not None and rounds.ledger != progress.ledger:
+            self._progress = dataclasses.replace(progress, ledger=rounds.ledger)
+            self.history.failed = rounds.ledger.epsilon(rounds.privacy.delta)
 
     def _finish(self, reason: str) -> None:
         history, rounds, progress = self.history, self._rounds, self._progress

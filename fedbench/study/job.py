@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fedbench.audit import loss_threshold
-from fedbench.channel.privacy import Ledger, Ledgers
+from fedbench.channel.privacy import Ledger, Ledgers, Private
 from fedbench.experiment import Experiment
 from fedbench.kinds import code_digest
 from fedbench.runs import RoundDone
@@ -161,10 +161,15 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
     except Exception as failure:  # one run that fails is a result of the sweep
         error = explained(failure)
     last = rows[-1] if rows else None
+    spent, ledger = math.nan, None
+    if rounds and progress and isinstance(rounds.privacy, Private):
+        # that of a round that failed was charged when it began
+        ledger = rounds.ledger if error and rounds.ledger else progress.ledger
+        spent = ledger.epsilon(rounds.privacy.delta)
     return Outcome(
         metrics={} if last is None else last.metrics,
         personal=math.nan if last is None else last.personal,
-        epsilon=math.nan if last is None else last.epsilon,
+        epsilon=spent,
         attack_auc=_attacked(rounds, progress, rows) if rounds and progress else math.nan,
         noise_multiplier=getattr(rounds and rounds.privacy, "noise_multiplier", None),
         rounds=len(rows),
@@ -173,7 +178,7 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
         bytes_down=sum(row.bytes_down for row in rows),
         ended=ended or f"failed: {error}",
         error=error,
-        ledger=progress.ledger if progress and last and not math.isnan(last.epsilon) else None,
+        ledger=ledger,
         test_rows=len(rounds.data.y_test) if rounds else 0,
     )
 

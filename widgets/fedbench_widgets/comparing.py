@@ -214,7 +214,7 @@ def results(history: History) -> dict[str, Any]:
         "metric": measure(experiment, name),
         "value": _number(last.metrics[name]),
         "worst": _number(over["worst_tenth"]),
-        "epsilon": _number(last.epsilon),
+        "epsilon": _number(history.spent),
         "unit": level(experiment),
         "delta": getattr(experiment.privacy, "delta", None),
         "bytes_up": sum(row.bytes_up for row in rows),

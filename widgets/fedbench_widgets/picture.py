@@ -116,7 +116,6 @@ def status(
     experiment = experiment or session.experiment
     rows = session.history.snapshot()
     privacy = experiment.privacy
-    private = isinstance(privacy, Private)
     going = session.state in ("running", "paused", "stopping")
     left = max(0, experiment.rounds - len(rows))
     pace = session.seconds / len(rows) if rows else None
@@ -131,7 +130,7 @@ def status(
         "solving": session.state == "running" and not rows and _unsolved(session.history),
         "elapsed": session.seconds,
         "eta": pace * left if going and pace is not None else None,
-        "epsilon": _number(rows[-1].epsilon) if rows else (0.0 if private else None),
+        "epsilon": _number(session.history.spent),
         "budget": privacy.epsilon if isinstance(privacy, Private) else None,
         "delta": privacy.delta if isinstance(privacy, Private) else None,
         "unit": level(experiment),
@@ -337,7 +336,7 @@ def _point(id: int, experiment: Experiment, history: History, current: bool) -> 
         "data": session_title(experiment),
         "of": identity(experiment),
         "line": line_of(experiment) if _joined(history, current) else None,
-        "epsilon": _number(last.epsilon),
+        "epsilon": _number(history.spent),
         "unit": level(experiment),
         "value": last.metrics[history.metric],
         "personal": _number(last.personal),
