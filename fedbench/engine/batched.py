@@ -140,15 +140,16 @@ class _Private:
             return found[-1].square()
 
         norms = _norms(traces, quick)
+        shares = (self.privacy.clip / norms.clamp_(min=1e-12)).clamp_(max=1.0)
         large = torch.stack([*found, losses]).abs_().amax(0)
-        if bool(large.amax() <= LARGE):
-            return (self.privacy.clip / norms.clamp_(min=1e-12)).clamp_(max=1.0)
-        # Where squares may leave single precision, or are not finite: again, in double.
-        norms, unsure = norms.double(), ~(large <= LARGE)
-        some = [(layer, given[unsure], slope[unsure]) for layer, given, slope in traces]
-        some = [(layer, given[None], slope[None]) for layer, given, slope in some]
-        norms[unsure] = _norms(some, lambda a: a.double().square().sum(2))[0]
-        return self.privacy.shares(norms, losses)
+        if not bool(large.amax() <= LARGE):
+            # Squares may have left single precision, or a number is not finite: again, in double.
+            unsure = ~(large <= LARGE)
+            some = [(layer, given[unsure], slope[unsure]) for layer, given, slope in traces]
+            some = [(layer, given[None], slope[None]) for layer, given, slope in some]
+            (exact,) = _norms(some, lambda a: a.double().square().sum(2))
+            shares[unsure] = self.privacy.shares(exact, losses[unsure]).to(shares.dtype)
+        return shares
 
     def noise(self, step: int) -> dict[str, Tensor]:
         """Return noise / expected batch [C, ...], zeros for clients whose batches are used up.

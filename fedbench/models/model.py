@@ -230,12 +230,12 @@ def scores(
 
 
 def _per_client(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-    running = np.concatenate([[0.0], np.cumsum(values)])
     sizes = np.diff(offsets)
-    sums = running[offsets[1:]] - running[offsets[:-1]]
+    # each client's own sum: differences of a running one would carry what is huge to all others
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    sums = np.bincount(owner, values[offsets[0] : offsets[-1]], len(sizes))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        # the difference of running sums may leave -1e-12 for an exact zero
-        return np.where(sizes > 0, sums.clip(min=0) / sizes, np.nan).astype(np.float32)
+        return np.where(sizes > 0, sums / sizes, np.nan).astype(np.float32)
 
 
 def _auc(
