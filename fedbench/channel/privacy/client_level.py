@@ -124,7 +124,10 @@ class ClientLevelDP(Private):
         noises = self.noises()
         std = noises["updates"] * math.hypot(*bounds) / divisor
         noisy = {
-            name: leaf + std * torch.from_numpy(rng.standard_normal(leaf.shape)).to(leaf.dtype)
+            # together in double, as single precision would leave a trace of each
+            name: (leaf.double() + std * torch.from_numpy(rng.standard_normal(leaf.shape))).to(
+                leaf.dtype
+            )
             for name, leaf in payload.items()
         }
         if "clipping" not in noises:

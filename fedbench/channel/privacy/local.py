@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from fedbench import tree
 from fedbench.channel.privacy.clipping import held
 from fedbench.channel.privacy.events import Kind
+from fedbench.channel.privacy.noise import laplace
 from fedbench.channel.privacy.privacy import Private, noise_field
 from fedbench.channel.stage import Encoded, Leg
 from fedbench.tree import Tree
@@ -62,7 +64,10 @@ class LocalDP(Private, family=True):
             for name, leaf in clipped.items():
                 noise[name].append(torch.from_numpy(scale * self.draw(rng, leaf.shape[1:])))
         sent = {
-            name: leaf + torch.stack(noise[name]).to(leaf) if len(leaf) else leaf
+            # together in double, as single precision would leave a trace of each
+            name: (leaf.double() + torch.stack(noise[name]).to(leaf.device)).to(leaf.dtype)
+            if len(leaf)
+            else leaf
             for name, leaf in clipped.items()
         }
         return Encoded(sent, within.norms, within.changed)
@@ -113,4 +118,4 @@ class LocalLaplace(LocalDP):
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Return Laplace numbers of scale 1."""
-        return rng.laplace(size=shape)
+        return laplace(rng.bit_generator, math.prod(shape)).reshape(shape)
