@@ -343,7 +343,8 @@ def test_no_amplification_is_claimed_for_a_sampler_of_ones_own(sampling: Samplin
     )
     rounds = Rounds(experiment)
     progress = rounds.begin()
+    row = None
     for _ in range(3):
         progress, row = rounds.next(progress)
-    assert row.epsilon == pytest.approx(epsilon(1.0, 2.0, 3, 1e-5))
+    assert row is not None and row.epsilon == pytest.approx(epsilon(1.0, 2.0, 3, 1e-5))
     assert experiment.releases(3) == [[(1.0, 3)]]
