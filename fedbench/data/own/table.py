@@ -16,10 +16,11 @@ from fedbench.data.holdout import by_time
 from fedbench.data.own import encodings, reading
 from fedbench.data.own.cells import Notation, gaps, moments, numbers, texts
 from fedbench.data.own.doubts import TableError
-from fedbench.data.own.facts import Asked, TableFacts, late_and_early, likely_task, understand
+from fedbench.data.own.facts import TableFacts, late_and_early, understand
 from fedbench.data.own.formats import How
 from fedbench.data.own.reading import Stamp
 from fedbench.data.own.roles import MISSING, ColumnFacts, Reader
+from fedbench.data.own.targets import Asked, likely_task
 from fedbench.data.source import Column, RandomSplit, Raw, Timed
 from fedbench.data.values import Features, standardised
 
