@@ -1,5 +1,8 @@
 """A chunk of clients at once, for models whose layers can be stacked."""
 
+# torch's fused lists of operations are documented by use alone.
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -109,8 +112,10 @@ class _Private:
         self.steps, self.expected = plan.steps.tolist(), plan.expected.tolist()
         self.sources = [privacy.perturbation(info.round, k) for k in plan.ids.tolist()]
         self.grads = tree.zeros_like(local)
-        self.sizes = [leaf[0].numel() for leaf in local.values()]
-        self.drawn = np.empty(sum(self.sizes), dtype=np.float32)
+        leaves = list(self.grads.values())
+        self.drawn = np.empty(sum(leaf[0].numel() for leaf in leaves), dtype=np.float32)
+        self.parts = torch.from_numpy(self.drawn).split([leaf[0].numel() for leaf in leaves])
+        self.own = [[leaf[k].view(-1) for leaf in leaves] for k in range(len(plan.ids))]
         self.widths = torch.from_numpy(plan.expected).to(next(iter(local.values())).device)
 
     def clipped(self, traces: list[Trace], losses: Tensor) -> tuple[list[Trace], Tensor]:
@@ -159,15 +164,12 @@ class _Private:
         """
         import torch
 
-        parts = torch.from_numpy(self.drawn).split(self.sizes)
-        for k, bits in enumerate(self.sources):
+        for k, (own, bits) in enumerate(zip(self.own, self.sources, strict=True)):
             if step < self.steps[k]:
                 normal(bits, self.drawn, self.std / self.expected[k])
-                for leaf, part in zip(self.grads.values(), parts, strict=True):
-                    leaf[k].view(-1).copy_(part)
+                torch._foreach_copy_(own, self.parts)
             elif step == self.steps[k]:
-                for leaf in self.grads.values():
-                    leaf[k].zero_()
+                torch._foreach_zero_(own)
         return self.grads
 
 
