@@ -138,7 +138,7 @@ def test_what_is_no_table_is_refused_and_the_one_before_stays(
     assert form.own.table == before
     monkeypatch.setattr(module, "LARGEST", 10)
     upload(form, CSV.encode(), "large.csv")
-    assert "put it beside the notebook and type its name as File" in inside(form)["problem"]
+    assert "put it next to the notebook and type its name as File" in inside(form)["problem"]
     assert form.own.table == before
     give(form, "ill", "target")
     assert inside(form)["problem"] == ""
