@@ -13,15 +13,15 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from fedbench.data.card import Card, Task
 from fedbench.data.holdout import by_time
-from fedbench.data.own import encodings, reading
+from fedbench.data.own import encodings, features, reading
 from fedbench.data.own.cells import Notation, gaps, moments, numbers, texts
 from fedbench.data.own.doubts import TableError
 from fedbench.data.own.facts import TableFacts, late_and_early, understand
 from fedbench.data.own.formats import How
 from fedbench.data.own.reading import Stamp
-from fedbench.data.own.roles import MISSING, ColumnFacts, Reader
+from fedbench.data.own.roles import Reader
 from fedbench.data.own.targets import Asked, likely_task
-from fedbench.data.source import Column, RandomSplit, Raw, Timed
+from fedbench.data.source import RandomSplit, Raw, Timed
 from fedbench.data.values import Features, standardised
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Table(RandomSplit, Timed):
     @property
     def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return how many features there are, which only reading tells."""
-        return (len(_names(self.facts)),)
+        return (len(features.names(self.facts)),)
 
     @property
     def natural(self) -> Mapping[str, int]:
@@ -248,7 +248,7 @@ class Table(RandomSplit, Timed):
         frame = frame.loc[~gaps(frame[self.target])]
         numeric = [each for each in facts.columns if each.role == "number"]
         # not yet float32, which knows seven digits: of a date in seconds none that tells days
-        x: Any = np.empty((len(frame), len(_names(facts))))
+        x: Any = np.empty((len(frame), len(features.names(facts))))
         for k, each in enumerate(numeric):
             x[:, k] = numbers(frame[each.name], self._notation)
         for k, name in enumerate(facts.lacking, start=len(numeric)):
@@ -256,11 +256,11 @@ class Table(RandomSplit, Timed):
         at = len(numeric) + len(facts.lacking)
         for each in facts.columns:
             if each.role == "category":
-                x[:, at : at + len(each.levels)] = _indicators(frame[each.name], each)
+                x[:, at : at + len(each.levels)] = features.indicators(frame[each.name], each)
                 at += len(each.levels)
         columns = {}
         if self.client:
-            columns = {self.client: _coded(frame[self.client], facts.clients)}
+            columns = {self.client: features.coded(frame[self.client], facts.clients)}
         return Raw(
             self._card(facts),
             x,
@@ -319,11 +319,11 @@ class Table(RandomSplit, Timed):
     def _targets(self, frame: Any, facts: TableFacts) -> NDArray[np.generic]:
         if facts.task == "regression":
             return numbers(frame[self.target], self._notation)
-        return _coded(frame[self.target], facts.classes).codes
+        return features.coded(frame[self.target], facts.classes).codes
 
     def _card(self, facts: TableFacts) -> Card:
         name = "a DataFrame" if self.path.startswith(reading.FRAME) else self.path
-        names = _names(facts)
+        names = features.names(facts)
         return Card(
             name="Table",
             source=name,
@@ -369,38 +369,3 @@ def _inferred(fields: Mapping[str, Any]) -> Task | None:
 @lru_cache(maxsize=16)
 def _facts(path: str, written: Stamp | None, how: How, asked: Asked) -> TableFacts:
     return understand(reading.read(path, how, asked.reader.notation), asked)
-
-
-def _names(facts: TableFacts) -> tuple[str, ...]:
-    """Return what the features are called; a name that is taken gets a number."""
-    wanted = [each.name for each in facts.columns if each.role == "number"]
-    wanted += [f"{name}: {MISSING}" for name in facts.lacking]
-    for each in facts.columns:
-        if each.role == "category":
-            wanted += [f"{each.name}: {level}" for level in each.levels]
-    found: dict[str, None] = {}
-    for name in wanted:
-        unique, k = name, 2
-        while unique in found:
-            unique, k = f"{name} ({k})", k + 1
-        found[unique] = None
-    return tuple(found)
-
-
-def _coded(column: pd.Series, names: tuple[str, ...]) -> Column:
-    return Column(names, _places(texts(column), names))
-
-
-def _indicators(column: pd.Series, facts: ColumnFacts) -> NDArray[np.float32]:
-    # texts that are not told apart come after those that are, and what is missing comes last
-    codes = _places(texts(column), facts.levels[: facts.told])
-    codes[codes < 0] = facts.told
-    codes[gaps(column)] = len(facts.levels) - 1
-    return np.eye(len(facts.levels), dtype=np.float32)[codes]
-
-
-def _places(values: pd.Series, names: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return where each value stands among the names, -1 for one that is none of them."""
-    import pandas as pd
-
-    return pd.Index(names, dtype="string").get_indexer(pd.Index(values)).astype(np.int64)
