@@ -145,7 +145,7 @@ def test_runs_on_different_data_do_not_compete(wines: History, private: History)
     best = max("ad", key=lambda name: value[name])
     assert f"On Wine, the best accuracy is {value[best]:.1%}, by “{best}”." in lead
     assert f"On Wine, Test share 0.5, the best accuracy is {value['c']:.1%}, by “c”." in lead
-    assert f"On DiabetesProgression, the best RMSE is {value['b']:.4g}, by “b”." in lead
+    assert f"On Diabetes progression, the best RMSE is {value['b']:.4g}, by “b”." in lead
     figures = [json.loads(text)["data"] for text in seen.scripts[:-2]][:3]
     assert [[line["name"] for line in each] for each in figures] == [["a", "d"], ["b"], ["c"]]
 
