@@ -124,7 +124,8 @@ def test_a_sweep_becomes_points_with_intervals_levels_and_names(page: Page) -> N
         assert (point["seed"], point["runs"]) == ("2 seeds", 2)
         assert point["test_rows"] == len(fixed.federation().y_test)
     assert points[0]["unit"] == "client-level" and points[2]["epsilon"] is None
-    assert [level["label"].split()[0] for level in shown["levels"]] == ["pooled", "alone", "always"]
+    names = [level["label"].split()[0] for level in shown["levels"]]
+    assert names == ["pooled", "alone", "always", "chance"]
     assert points[0]["line"] == points[1]["line"]
     # the budget between two that were swept has an expectation, of the same experiment alone
     between = fixed.replace(**{"privacy.epsilon": 2.0, "seed": 9})
@@ -162,7 +163,7 @@ def test_two_settings_are_a_map_by_value(page: Page) -> None:
         ({"seed": "1, 2"}, 1, "give the number of seeds instead"),
         ({}, 1, "choose a setting to sweep"),
         ({"model.kind": "antigravity:Model"}, 1, "only built-in parts can be chosen here"),
-        ({"model": '{kind = "antigravity:Model"}'}, 1, "only what is built in"),
+        ({"model": '{kind = "antigravity:Model"}'}, 1, "only built-in parts"),
     ],
 )
 def test_what_cannot_be_is_said_and_starts_nothing(
