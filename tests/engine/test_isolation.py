@@ -102,7 +102,7 @@ PRIVACY = {
 
 @settings(max_examples=15, deadline=None)
 @given(
-    row=st.integers(0, len(DATA.y) - 1),
+    row=st.just(0) | st.integers(0, len(DATA.y) - 1),  # padding once was row 0
     x=st.sampled_from([None, *EXTREMES]),
     y=st.sampled_from([None, *EXTREMES]),
     model=st.sampled_from(sorted(MODELS)),
