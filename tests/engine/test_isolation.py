@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from torch import nn
 
 import fedbench as fb
@@ -112,6 +112,8 @@ PRIVACY = {
 def test_one_clients_extremes_leave_all_other_updates_as_they_are(
     row: int, x: float | None, y: float | None, model: str, engine: str, privacy: str
 ) -> None:
+    # a model of the user's is tried on the first rows, and refuses infinite losses, unless private
+    assume(privacy == "examples" or model in ("linear", "mlp"))
     client = int(np.searchsorted(DATA.offsets, row, side="right")) - 1
     given = {"model": MODELS[model], "privacy": PRIVACY[privacy]}
     calm = trained(ENGINES[engine], DATA, **given)
