@@ -128,8 +128,9 @@ def test_padding_of_token_ids_is_nobodys_row(engine: Engine) -> None:
     rng = np.random.default_rng(0)
     card = replace(DATA.card, shape=(7,), vocabulary=(9,), features=())
     data = replace(DATA, card=card, x=rng.integers(0, 9, (len(DATA.y), 7)))
-    calm = trained(engine, data, model=Bagged())
-    wild = trained(engine, with_row(0, None, 3e38, data), model=Bagged())
+    known = {"model": Bagged(), "privacy": PRIVACY["examples"]}
+    calm = trained(engine, data, **known)
+    wild = trained(engine, with_row(0, None, 3e38, data), **known)
     assert_equal(others(wild.payloads, 0), others(calm.payloads, 0))
 
 
