@@ -77,8 +77,8 @@ def advantage(
         value, low, high = _auc(targets == 1, first.astype(float), second.astype(float), offsets)
     elif metric in ("rmse", "mae"):
         wanted = targets.astype(np.float64)
-        gaps = (each.astype(np.float64) - wanted for each in (first, second))
-        value, low, high = _errors(metric, *gaps, offsets)
+        ours, theirs = first.astype(np.float64) - wanted, second.astype(np.float64) - wanted
+        value, low, high = _errors(metric, ours, theirs, offsets)
     else:
         raise ValueError(f"metric = {metric!r}: choose accuracy, auc, rmse or mae")
     return Advantage(metric, value, low, high, np.diff(offsets))

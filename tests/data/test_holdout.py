@@ -69,7 +69,7 @@ def test_users_with_few_rows_are_all_clients(count: int, rows: int) -> None:
 
 def test_where_no_client_has_two_rows_natural_clients_are_refused_with_a_remedy() -> None:
     table = fb.Table(users(300, 1), target="y", client="user")
-    with pytest.raises(ValueError, match=r"without a training sample .* take GroupedNatural"):
+    with pytest.raises(ValueError, match=r"without a training sample .* choose GroupedNatural"):
         fb.Experiment(data=table, partition=fb.Natural()).federation()
     grouped = fb.Experiment(data=table, partition=fb.GroupedNatural(clients=5)).federation()
     assert len(grouped.y_test) == 60

@@ -115,5 +115,5 @@ def test_alpha_must_be_positive(alpha: float) -> None:
 
 
 def test_too_many_clients_for_the_table() -> None:
-    with pytest.raises(ValueError, match=r"143 clients need 143 .* Wine has 142; take fewer"):
+    with pytest.raises(ValueError, match=r"143 clients need 143 .* Wine has 142; choose fewer"):
         FederatedDataset.build(fb.Wine(), fb.IID(clients=143), 0)

@@ -79,7 +79,7 @@ def test_more_hospitals_are_drawn_around_the_four() -> None:
     ("source", "field", "words"),
     [
         (fb.Hospitals(hospitals=100, patients=100), "patients", "100 rows are too few for 100"),
-        (fb.Banks(banks=500, rows=1000), "rows", "take at least 15,000"),
+        (fb.Banks(banks=500, rows=1000), "rows", "choose at least 15,000"),
     ],
 )
 def test_so_few_rows_that_somebody_has_none_are_refused(
