@@ -191,8 +191,12 @@ def test_noise_of_its_own_hides_an_example_as_well(kind: type[fb.LocalGaussian])
 
     faint, strong = look(0.01), look(1.0)
     assert faint.psnr["clipped"] == strong.psnr["clipped"] > 60  # clipping alone hides nothing
-    assert strong.psnr["noised"] < faint.psnr["noised"] < faint.psnr["clipped"]
+    assert max(strong.psnr["noised"], faint.psnr["noised"]) < faint.psnr["clipped"] - 30
     assert strong.correlation["noised"] < 0.4
+    if (
+        kind is fb.LocalGaussian
+    ):  # a sum of 650 absolute values of 1 drowns in the least Laplace noise
+        assert strong.psnr["noised"] < faint.psnr["noised"]
 
 
 class Unbiased(Model):
