@@ -116,8 +116,10 @@ class Model(Part, family=True):
         """Return a module without values, to be called with parameters; draws no random number."""
         import torch
 
+        from fedbench.models.blank import Blank
+
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), Blank():
                 return self._built(card)
         except Exception:  # it may read values, which there are none of here
             return self.module(card, 0)

@@ -69,6 +69,8 @@ import sys
 import fedbench as fb
 for strategy in (fb.FedNova(), fb.FineTuning(), fb.Scaffold(), fb.Ditto(), fb.FedAdam()):
     fb.run(fb.Experiment(strategy=strategy, rounds=1), progress=False)
+for data, model in ((fb.Ratings(), fb.MatrixFactorisation()), (fb.Reviews(), fb.TextClassifier())):
+    fb.run(fb.Experiment(data=data, model=model, rounds=1), progress=False)
 print("torch" in sys.modules, "torch._dynamo" in sys.modules)
 """
 
