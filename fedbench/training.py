@@ -78,7 +78,7 @@ class LocalTraining(Spec):
         Field(
             ge=0,
             title="Weight decay",
-            description="L2 pull of the weights towards zero: larger keeps the model simpler",
+            description="pull of the weights towards zero: larger keeps the model simpler",
             json_schema_extra={"slider": [0, 0.1, 0.0001], "formula": "g + λw"},
         ),
     ] = 0.0

@@ -163,8 +163,8 @@ def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[Roun
             state = {name: file.get_tensor(name) for name in about["leaves"]}
         if about["began"] != _digest(began):
             raise StoreError(
-                f"{folder}: experiment.toml is not what the run began with; a run goes on as what "
-                "it was, and takes changes when it is resumed"
+                f"{folder}: experiment.toml differs from what the run started with; restore the "
+                "file, and pass changes when the run is resumed"
             )
         progress = Progress(
             round=about["round"],

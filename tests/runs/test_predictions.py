@@ -84,5 +84,5 @@ def test_numbers_come_in_the_targets_own_unit() -> None:
 
 
 def test_there_are_none_before_the_first_round() -> None:
-    with pytest.raises(SessionError, match="cannot tell predictions while idle"):
+    with pytest.raises(SessionError, match="cannot compute predictions while idle"):
         fb.Session(HOSPITALS).predictions()
