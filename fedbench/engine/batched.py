@@ -1,8 +1,5 @@
 """A chunk of clients at once, for models whose layers can be stacked."""
 
-# torch's fused lists of operations are documented by use alone.
-# pyright: reportPrivateImportUsage=false
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
 
     Trace = tuple[Trained, Tensor, Tensor]  # a layer, its input and the slope at its output
 
+ALIGNED = 16  # numbers of single precision in a line of a processor's cache
 LARGE = 1e5  # norm below which no square leaves single precision, and no product of two
 FETCH = 32 << 20  # bytes of examples that are fetched together: few calls, bounded memory
 
@@ -111,50 +109,51 @@ class _Private:
         self.privacy, self.std = privacy, privacy.solved() * privacy.clip
         self.steps, self.expected = plan.steps.tolist(), plan.expected.tolist()
         self.sources = [privacy.perturbation(info.round, k) for k in plan.ids.tolist()]
-        self.grads = tree.zeros_like(local)
-        leaves = list(self.grads.values())
-        self.drawn = np.empty(sum(leaf[0].numel() for leaf in leaves), dtype=np.float32)
-        self.parts = torch.from_numpy(self.drawn).split([leaf[0].numel() for leaf in leaves])
-        self.own = [[leaf[k].view(-1) for leaf in leaves] for k in range(len(plan.ids))]
-        self.widths = torch.from_numpy(plan.expected).to(next(iter(local.values())).device)
+        device = next(iter(local.values())).device
+        sizes = [leaf[0].numel() for leaf in local.values()]
+        # One row per client, which is drawn in one go; matrix products want its start aligned.
+        self.drawn = torch.empty(len(plan.ids), -(-sum(sizes) // ALIGNED) * ALIGNED)
+        self.rows = list(self.drawn[:, : sum(sizes)].numpy())
+        self.flat = self.drawn.to(device)  # on a processor the same memory
+        parts = self.flat[:, : sum(sizes)].split(sizes, dim=1)
+        self.grads = {
+            name: part.view(leaf.shape)
+            for (name, leaf), part in zip(local.items(), parts, strict=True)
+        }
+        self.widths = torch.from_numpy(plan.expected).to(device, torch.float32).unsqueeze(1)
 
-    def clipped(self, traces: list[Trace], losses: Tensor) -> tuple[list[Trace], Tensor]:
+    def clipped(self, traces: list[Trace], losses: Tensor) -> tuple[list[Trace], Tensor | None]:
         """Return slopes that give Σ clipped gradients / expected batch, and who counts, bool[C, B].
 
         No example's gradient is ever formed; this is known as ghost clipping (Li et al. 2022,
-        arXiv:2110.05679). An example that is not finite somewhere on the way counts as nothing.
+        arXiv:2110.05679). An example that is not finite somewhere on the way counts as nothing;
+        None means that all count.
         """
-        shares = self._shares(traces, losses)
-        factors = (shares / self.widths[:, None]).to(losses.dtype).unsqueeze(2)
-        traces = [(layer, given, slope * factors) for layer, given, slope in traces]
-        counts = shares > 0
-        if not bool(counts.all()):  # 0 · ∞ is no zero
-            traces = [(layer, given.clone(), slope) for layer, given, slope in traces]
-            for _, given, slope in traces:
-                given[~counts], slope[~counts] = 0, 0
-        return traces, counts
-
-    def _shares(self, traces: list[Trace], losses: Tensor) -> Tensor:
-        """Return what each example's gradient is multiplied by, [C, B]."""
         import torch
 
-        found: list[Tensor] = []
+        found = [losses]
 
         def quick(a: Tensor) -> Tensor:
-            found.append(torch.linalg.vector_norm(a, dim=2))
-            return found[-1].square()
+            norm = torch.linalg.vector_norm(a, dim=2)
+            found.append(norm)
+            return norm * norm
 
         norms = _norms(traces, quick)
-        shares = (self.privacy.clip / norms.clamp_(min=1e-12)).clamp_(max=1.0)
-        large = torch.stack([*found, losses]).abs_().amax(0)
-        if not bool(large.amax() <= LARGE):
+        shares = (self.privacy.clip / norms).clamp_(max=1.0)
+        sizes, counts = torch.stack(found), None
+        if not torch.linalg.vector_norm(sizes, ord=torch.inf).item() <= LARGE:
             # Squares may have left single precision, or a number is not finite: again, in double.
-            unsure = ~(large <= LARGE)
+            unsure = ~(sizes.abs_().amax(0) <= LARGE)
             some = [(layer, given[unsure], slope[unsure]) for layer, given, slope in traces]
             some = [(layer, given[None], slope[None]) for layer, given, slope in some]
             (exact,) = _norms(some, lambda a: a.double().square().sum(2))
             shares[unsure] = self.privacy.shares(exact, losses[unsure]).to(shares.dtype)
-        return shares
+            counts = shares > 0
+            traces = [(layer, given.clone(), slope.clone()) for layer, given, slope in traces]
+            for _, given, slope in traces:  # 0 · ∞ is no zero
+                given[~counts], slope[~counts] = 0, 0
+        factors = (shares / self.widths).unsqueeze(2)
+        return [(layer, given, slope * factors) for layer, given, slope in traces], counts
 
     def noise(self, step: int) -> dict[str, Tensor]:
         """Return noise / expected batch [C, ...], zeros for clients whose batches are used up.
@@ -162,14 +161,12 @@ class _Private:
         The gradients are to be added to it: signal and noise must meet before they meet weights,
         which would round each of them, and differently. The memory is that of the next step's.
         """
-        import torch
-
-        for k, (own, bits) in enumerate(zip(self.own, self.sources, strict=True)):
+        for k, (row, bits) in enumerate(zip(self.rows, self.sources, strict=True)):
             if step < self.steps[k]:
-                normal(bits, self.drawn, self.std / self.expected[k])
-                torch._foreach_copy_(own, self.parts)
-            elif step == self.steps[k]:
-                torch._foreach_zero_(own)
+                normal(bits, row, self.std / self.expected[k])
+            else:
+                row.fill(0)
+        self.flat.copy_(self.drawn)
         return self.grads
 
 
@@ -205,7 +202,7 @@ class _Descent:
         # A step is as wide as its largest batch: batches drawn at random vary much.
         self.widths = mask.sum(2).amax(0).clamp(min=1).tolist()
         mask = mask.to(task.device)
-        self.mask = mask.to(torch.float32)
+        self.mask, self.padding = mask.to(torch.float32), ~mask
         self.valid = mask.sum(2)  # samples in each client's batch, [C, S]
         steps = torch.from_numpy(plan.steps).to(task.device)
         self.active = torch.arange(plan.rows.shape[1], device=task.device) < steps[:, None]
@@ -231,20 +228,20 @@ class _Descent:
         sums: list[Tensor] = []
         seen = self.valid.sum(1)
         private = None if privacy is None else _Private(privacy, self.plan, info, local)
-        if private is not None:
-            seen = torch.zeros_like(seen)
         for step, width in enumerate(self.widths):
             x, y = self._examples(step, width)
             clock.lap("data")
             share = shares[:, step, :width]
-            traces, losses = self._slopes(local, x, y, share)
+            padding = self.padding[:, step, :width]
+            traces, losses = self._slopes(local, x, y, share, padding)
             if private is None:
                 sums.append((losses * share).sum(1).double() * self.valid[:, step])
             else:
                 traces, counts = private.clipped(traces, losses)
-                counts &= share > 0
-                sums.append(losses.double().where(counts, 0.0).sum(1))
-                seen += counts.sum(1)
+                if counts is not None:
+                    losses = losses.where(counts, 0.0)
+                    seen -= (~(counts | padding)).sum(1)
+                sums.append(losses.sum(1, dtype=torch.float64))
             clock.lap("gradients")
             if plain and private is None:
                 # Padding and clients whose batches are used up have slopes of zero.
@@ -292,21 +289,20 @@ class _Descent:
         return x[:, ahead, :width], y[:, ahead, :width]
 
     def _slopes(
-        self, local: Tree, x: Tensor, y: Tensor, share: Tensor
+        self, local: Tree, x: Tensor, y: Tensor, share: Tensor, padding: Tensor
     ) -> tuple[list[Trace], Tensor]:
         """Return each trained layer with its input and the slope at its output, and losses [C, B].
 
-        `share` [C, B] is what an example's loss counts for, 0 for padding, whose loss is 0.
+        `share` [C, B] is what an example's loss counts for; that of `padding`, bool[C, B], is 0.
         """
         given = [x]
         for layer in self.layers:
             given.append(layer.forward(local, given[-1]))
         outputs = given[-1]
         losses, each = self.task.model.loss_and_slope(outputs.flatten(0, 1), y.flatten())
-        some = share > 0
-        # not by multiplication: a loss of one's own need not be finite for zeros
-        losses = losses.view(y.shape).where(some, 0.0)
-        slope = (each.view_as(outputs) * share.unsqueeze(2)).where(some.unsqueeze(2), 0.0)
+        # not by multiplication: a loss of a user's own need not be finite for zeros
+        losses = losses.view(y.shape).masked_fill(padding, 0.0)
+        slope = (each.view_as(outputs) * share.unsqueeze(2)).masked_fill_(padding.unsqueeze(2), 0.0)
         traces = []
         for depth in reversed(range(self.first, len(self.layers))):
             layer = self.layers[depth]

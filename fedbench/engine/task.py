@@ -99,9 +99,11 @@ class Task:
         """
         import torch
 
-        taken = torch.from_numpy(rows.clip(min=0)).to(self.device)
-        x, y = self._table
-        examples, targets = x[taken], y[taken]
+        taken = torch.from_numpy(rows.clip(min=0).ravel()).to(self.device)
+        # index_select copies whole rows, where indexing would go number by number
+        examples, targets = (
+            part.index_select(0, taken).view(*rows.shape, *part.shape[1:]) for part in self._table
+        )
         if (rows < 0).any():
             padding = torch.from_numpy(np.flatnonzero(rows < 0)).to(self.device)
             for part in (examples, targets):
