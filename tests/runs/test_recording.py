@@ -43,6 +43,7 @@ def started(
 
     def before() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored
         if prepare is not None:
             prepare()
 

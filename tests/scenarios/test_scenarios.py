@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -126,12 +127,17 @@ def last(experiment: fb.Experiment) -> dict[str, float]:
 
 
 def test_what_is_asked_of_hospitals_has_an_answer() -> None:
-    """The smallest bears ε = 1 and not 0.1, is better off alone, and gains where all are alike."""
+    """The smallest bears ε = 1 and not 0.1, is better off alone, and gains where all are alike.
+
+    A single draw of the noise may fall either way at ε = 0.1, so scores are means of five.
+    """
     experiment = replaying(scenarios.medical())
     smallest = int(experiment.federation().sizes.argmin())
 
     def there(**changes: object) -> float:
-        return float(fb.run(experiment.replace(**changes)).rows[-1].clients[smallest])
+        drawn = [{**changes, "privacy.noise_seed": seed} for seed in range(5)]
+        runs = [fb.run(experiment.replace(**each), progress=False) for each in drawn]
+        return float(np.mean([run.rows[-1].clients[smallest] for run in runs]))
 
     promised = there()
     assert there(**{"privacy.epsilon": 1}) == pytest.approx(promised, abs=0.03)

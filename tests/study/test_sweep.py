@@ -222,7 +222,7 @@ def test_any_setting_can_be_swept() -> None:
             {"privacy.epsilon": [1, -1], "seed": [0]},
             r"privacy.epsilon = -1, seed = 0: privacy.epsilon: must be more than 0",
         ),
-        ({"data": [fb.Wine(), fb.DiabetesProgression()]}, "by accuracy and rmse do not compare"),
+        ({"data": [fb.Wine(), fb.DiabetesProgression()]}, "by accuracy and rmse cannot be compared"),
         ({"sampling": [fb.FixedCohort(size=99)]}, r"sampling = FixedCohort\(size=99\): sampling"),
     ],
 )
@@ -265,7 +265,7 @@ def test_what_only_this_process_has_is_run_in_it(tmp_path: Path) -> None:
 
     going = fb.sweep(PLAIN, {"strategy": [Noted(), fb.FedAvg()]}, folder=tmp_path)
     assert going.wait(SOON) == "done"
-    assert trained == [os.getpid()] * PLAIN.rounds
+    assert set(trained) == {os.getpid()} and len(trained) >= PLAIN.rounds  # once more to try it
     own, usual = going.results
     assert own.error == usual.error == "" and own.metrics == usual.metrics
     # its text does not say what it does: in another process nobody could tell it from another
