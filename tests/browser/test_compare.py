@@ -57,9 +57,7 @@ def saved(lab: Lab, button: Locator) -> tuple[str, bytes]:
 
 def test_runs_are_compared_pinned_named_and_deleted(lab: Lab) -> None:
     workbench = two_runs(lab)
-    expect(
-        workbench.root.get_by_text("These 2 runs share everything but Budget ε.")
-    ).to_be_visible()
+    expect(workbench.root.get_by_text("These 2 runs differ only in Budget ε.")).to_be_visible()
     heads = workbench.root.locator(".fb-runs thead th")
     expect(heads).to_contain_text(["run", "test accuracy", "worst tenth", "client-level ε"])
     assert named(workbench) == ["ε ≤ 8", "ε ≤ 2"]

@@ -163,7 +163,8 @@ def test_everything_is_done_with_keys(lab: Lab) -> None:
 def test_more_clients_than_a_hand_can_meet_are_only_shown(lab: Lab) -> None:
     workbench = opened(lab)
     lab.run("wb.experiment = wb.experiment.replace(**{'partition.clients': 101})")
-    expect(workbench.root.get_by_text("take at most 100 clients")).to_be_visible()
+    limit = "To edit by hand, choose at most 100 clients."
+    expect(workbench.root.get_by_text(limit)).to_be_visible()
     expect(workbench.root.get_by_role("button", name="Add client")).to_be_hidden()
     expect(workbench.chart("partition")).to_have_attribute("role", "img")
 

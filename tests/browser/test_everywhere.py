@@ -69,7 +69,7 @@ def test_a_web_page_has_a_kernel_as_long_as_it_is_open(browser: Browser, tmp_pat
         workbench = WorkbenchPage(page)
         page.wait_for_selector(ROOT)
         expect(page).to_have_title("fedbench")
-        expect(workbench.root.get_by_role("heading", name="Table")).to_be_visible()
+        expect(workbench.root.get_by_role("heading", name="clinics.csv")).to_be_visible()
         dark = workbench.root.evaluate("e => getComputedStyle(e).backgroundColor")
         assert brightness(dark) < 80
         expect(page.locator(".jp-InputArea")).to_have_count(0)
