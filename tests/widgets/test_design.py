@@ -151,6 +151,6 @@ def test_a_problem_of_a_skew_speaks_at_that_skew() -> None:
     number.value = "-1"
     assert [each.path for each in shown.problems] == ["skews.1.std"]
     assert len(reasons(shown)) == 1
-    first, second = (row._fields["std"].reason for row in shown._fields["skews"]._rows)
+    first, second = (row._fields["std"].reason.label for row in shown._fields["skews"]._rows)
     assert HIDDEN in first._dom_classes
     assert HIDDEN not in second._dom_classes
