@@ -379,4 +379,8 @@ def test_the_privacy_of_examples_is_called_that_everywhere(lab: Lab) -> None:
     assert workbench.points("frontier") == 1  # the run before promised something to clients
     table = workbench.root.get_by_role("table")
     expect(table.get_by_role("columnheader", name="example-level ε")).to_be_visible()
-    assert "client-level" not in workbench.root.locator(".fb-panel").inner_text()
+    others = workbench.root.get_by_role("group", name="Other runs")
+    expect(others.get_by_role("button", pressed=True)).to_contain_text("example-level ε")
+    expect(others.get_by_role("button", pressed=False)).to_contain_text("client-level ε")
+    # but for the button that leads to the chart of that run
+    assert workbench.root.locator(".fb-panel").inner_text().count("client-level") == 1
