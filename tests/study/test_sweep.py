@@ -222,7 +222,10 @@ def test_any_setting_can_be_swept() -> None:
             {"privacy.epsilon": [1, -1], "seed": [0]},
             r"privacy.epsilon = -1, seed = 0: privacy.epsilon: must be more than 0",
         ),
-        ({"data": [fb.Wine(), fb.DiabetesProgression()]}, "by accuracy and rmse cannot be compared"),
+        (
+            {"data": [fb.Wine(), fb.DiabetesProgression()]},
+            "by accuracy and rmse cannot be compared",
+        ),
         ({"sampling": [fb.FixedCohort(size=99)]}, r"sampling = FixedCohort\(size=99\): sampling"),
     ],
 )
