@@ -48,8 +48,10 @@ def values(annotation: Any, limits: list[Any]) -> st.SearchStrategy[Any]:
     if annotation is str:
         return st.text()
     if isinstance(annotation, type) and issubclass(annotation, Spec):
-        members = annotation.choices().values() if issubclass(annotation, Part) else [annotation]
-        return st.one_of([instances(member) for member in members])
+        if not issubclass(annotation, Part):
+            return instances(annotation)
+        ours = {kind: cls for kind, cls in annotation.choices().items() if ":" not in kind}
+        return st.one_of([instances(member) for member in ours.values()])
     low = high = None
     open_low = open_high = False
     for limit in limits:
