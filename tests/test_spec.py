@@ -183,7 +183,8 @@ def test_choices_are_the_concrete_members() -> None:
 def test_a_missing_kind() -> None:
     with pytest.raises(ValidationError) as error:
         fb.Experiment.from_dict({"engine": {"chunk": 3}})
-    assert messages(error) == ["engine.kind: choose the Engine: kind = LoopEngine, StackedEngine"]
+    (message,) = messages(error)  # engines that other tests defined may follow
+    assert message.startswith("engine.kind: choose the Engine: kind = LoopEngine, StackedEngine")
 
 
 def test_a_kind_in_the_place_of_its_group_says_where_it_goes() -> None:
