@@ -220,7 +220,8 @@ def test_an_attack_keeps_the_shape_of_what_it_changes(
 
 def test_an_attack_may_send_what_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Attacking, "hooks", {"forge": spoilt})
-    Rounds(SMALL.replace(attack=Attacking(), aggregator=fb.CoordinateMedian()))
+    rounds = Rounds(SMALL.replace(attack=Attacking(), aggregator=fb.CoordinateMedian()))
+    assert isinstance(rounds.experiment.attack, Attacking)  # it was not refused
 
 
 class Losing(fb.LoopEngine):
