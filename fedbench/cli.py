@@ -12,7 +12,7 @@ import typer
 
 import fedbench
 from fedbench import command_app, command_lab, command_report, command_run, experiment_file, printed
-from fedbench.command_run import Imports, Quiet
+from fedbench.command_options import Imports, Quiet
 from fedbench.exits import (
     FAILED,
     Signalled,
@@ -142,8 +142,6 @@ def sweep(
     allow_imports: Imports = False,
 ) -> None:
     """Run an experiment with all combinations of some values, and compare them."""
-    if allow_imports:
-        sys.path.insert(0, str(Path.cwd()))
     experiment = experiment_file.read(file, changes or [], allow_imports)
     try:
         axes = dict(map(several, over))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from fedbench.command_options import Imports
 from fedbench.exits import refuse
 from fedbench.problems import problems
 from fedbench.reporting import ReportError, report as make_report
@@ -25,10 +26,7 @@ def report(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite the file even if it is not a report.")
     ] = False,
-    allow_imports: Annotated[
-        bool,
-        typer.Option("--allow-imports", help="Allow kind = 'module:Class' to import your code."),
-    ] = False,
+    allow_imports: Imports = False,
 ) -> None:
     """Write a page about saved runs that needs nothing but a browser."""
     try:

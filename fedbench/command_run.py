@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from fedbench import experiment_file, printed
+from fedbench.command_options import Changes, Imports, Profiled, Quiet, out_of
 from fedbench.exits import Interrupt, Signalled, code_of, name_of, refuse, stop, tell
 from fedbench.experiment import Experiment
 from fedbench.overrides import OverrideError, override, parsed
@@ -24,39 +24,16 @@ from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError, claimed, resume as resumed
 from fedbench.watching import watch
 
-Changes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Change a setting, as in --set training.lr=0.5; 'none' turns one off. "
-        "May be given again.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
-Profiled = Annotated[
-    bool, typer.Option("--profile", help="Show where the time of a round is spent.")
-]
-Imports = Annotated[
-    bool,
-    typer.Option("--allow-imports", help="Allow kind = 'module:Class' to import your code."),
-]
-
 
 def run(
     file: Annotated[Path, typer.Argument(help="An experiment as TOML; see `fedbench new`.")],
     changes: Changes = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results; by default the next free runs/NAME."),
-    ] = None,
+    out: Annotated[Path | None, out_of("runs/NAME")] = None,
     quiet: Quiet = False,
     profile: Profiled = False,
     allow_imports: Imports = False,
 ) -> None:
     """Run an experiment and save its results."""
-    if allow_imports:
-        sys.path.insert(0, str(Path.cwd()))  # where `python -m` would look for a module as well
     experiment = experiment_file.read(file, changes or [], allow_imports)
     for text in experiment.cautions():
         typer.echo(f"caution: {text}", err=True)
@@ -65,23 +42,18 @@ def run(
     except ValueError as error:
         refuse(str(error))
     session, place = Session(experiment), out or Path("runs") / file.stem
-    _carry_out(session, place, quiet, profile, numbered=out is None)
+    _carryout_of(session, place, quiet, profile, numbered=out is None)
 
 
 def resume(
     folder: Annotated[Path, typer.Argument(help="The results of a run; see `fedbench run`.")],
     changes: Changes = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results; by default the next free FOLDER-2, -3, ..."),
-    ] = None,
+    out: Annotated[Path | None, out_of("FOLDER-2, -3, ...")] = None,
     quiet: Quiet = False,
     profile: Profiled = False,
     allow_imports: Imports = False,
 ) -> None:
     """Go on with a saved run: what it spent of its privacy stays spent."""
-    if allow_imports:
-        sys.path.insert(0, str(Path.cwd()))
     try:
         moved = dict(filter(None, map(_of_data, changes or [])))
         now = resumed(folder, allow_imports=allow_imports, **moved).experiment
@@ -100,7 +72,7 @@ def resume(
         refuse(*map(str, problems(error)))
     except (StoreError, OverrideError, ValueError) as error:
         refuse(str(error))
-    _carry_out(session, out or folder, quiet, profile, numbered=out is None)
+    _carryout_of(session, out or folder, quiet, profile, numbered=out is None)
 
 
 def _of_data(change: str) -> tuple[str, Any] | None:
@@ -119,7 +91,7 @@ def _group(path: str, now: Experiment) -> str:
     return path
 
 
-def _carry_out(
+def _carryout_of(
     session: Session, place: Path, quiet: bool, profiled: bool, *, numbered: bool
 ) -> None:
     """Run a session to its end, saving it on the way, and print what it came to.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +74,21 @@ def test_a_file_that_is_no_report_is_kept() -> None:
     assert Path("mine.html").read_text() == "mine"
     assert invoke("a", "--out", "mine.html", "--force").exit_code == 0
     assert invoke("a", "--out", "mine.html").exit_code == 0  # now it is one
+
+
+def test_a_class_of_ones_own_is_found_in_the_current_folder() -> None:
+    Path("mine.py").write_text(
+        "from fedbench.strategies import FedAvg\n\nclass Mine(FedAvg):\n    'FedAvg.'\n"
+    )
+    text = WINES.to_toml().replace('kind = "FedAvg"', 'kind = "mine:Mine"')
+    Path("e.toml").write_text(text, encoding="utf-8")
+    # as the installed `fedbench`, whose import path does not hold the current folder
+    start = [sys.executable, "-P", "-c", "from fedbench.cli import main; main()"]
+    paths = os.pathsep.join(str(Path(__file__).parents[1] / each) for each in (".", "widgets"))
+    environment = os.environ | {"PYTHONPATH": paths}
+    for words in (("run", "e.toml", "--out", "o"), ("report", "o")):
+        done = subprocess.run(
+            [*start, *words, "--allow-imports"], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+    assert "mine:Mine" in Path("report.html").read_text("utf-8")

@@ -279,7 +279,7 @@ def _culprit(module: nn.Module, x: Tensor) -> str:
     try:
         with torch.no_grad():
             module(x)
-    except Exception:
+    except Exception:  # the one that `_outputs` reports: only the layer that it leaves is wanted
         pass
     finally:
         for hook in hooks:

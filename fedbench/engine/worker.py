@@ -108,7 +108,7 @@ def _failure(error: BaseException) -> tuple[str, Any, str]:
     remember(error)
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # of any kind: user code decides how its exceptions are pickled
         error = RuntimeError(explained(error))
     return "failed", error, detail
 

@@ -12,7 +12,8 @@ from typing import Literal
 from fedbench.data.own.doubts import TableError
 
 Separator = Literal["auto", ",", ";", "tab", "|", "blanks"]
-MARKS = {",": ",", ";": ";", "tab": "\t", "|": "|", "blanks": r"\s+"}
+MARKS: dict[Separator, str] = {",": ",", ";": ";", "tab": "\t", "|": "|", "blanks": r"\s+"}
+SEPARATORS: dict[str, Separator] = {mark: name for name, mark in MARKS.items()}
 ROWS = 200  # that are looked at
 CONSISTENT = 0.9  # of the rows have the same number of cells
 NUMBER = re.compile(r"[+-]?(\d[\d.,' ]*|[.,]\d+)([eE][+-]?\d+)?%?")
@@ -44,8 +45,7 @@ def layout(place: str, start: str, separator: Separator, header: bool | None) ->
     skipped = 0
     if start[:4].lower() == "sep=":  # spreadsheets write it
         line, _, start = start.partition("\n")
-        marks = {mark: name for name, mark in MARKS.items()}
-        separator, skipped = marks.get(line[4:].rstrip("\r") or ",", separator), 1  # type: ignore[assignment]
+        separator, skipped = SEPARATORS.get(line[4:].rstrip("\r") or ",", separator), 1
     lines = start.splitlines(keepends=True)
     if separator == "auto":
         separator = _separator(place, lines)
