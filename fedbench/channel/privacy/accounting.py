@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Grid cells per standard deviation of one release's loss: for what is reported, for finding it,
 # and for what is shown while a slider moves.
-FINE, COARSE, CRUDE = 50, 8, 2
+FINE, COARSE, CRUDE = 100, 8, 2
 NOISE_RANGE = (1e-2, 1e4)
 NOISE_TOLERANCE = 2e-5  # relative
 

@@ -13,6 +13,7 @@ from fedbench.channel.privacy.events import Mechanism
 
 Floats = NDArray[np.float64]
 
+ORDER = 16  # Gauss–Legendre nodes of a panel
 MOST_CELLS = 650  # times `cells`: of the grid over the range of one release's loss
 
 
@@ -43,12 +44,12 @@ def nodes_of(known: Mechanism, tail: float, refinement: int, remove: bool) -> No
     # log(1 − q + q e^l) has poles π·noise off the axis
     width = min(1.5, 3 * known.noise) if known.kind == "gaussian" else 4.0
     panels = max(1, math.ceil((high - low) / width)) * refinement
-    return _quadrature(known, np.linspace(low, high, panels + 1), 16, remove)
+    return _quadrature(known, np.linspace(low, high, panels + 1), ORDER, remove)
 
 
 def _quadrature(known: Mechanism, edges: Floats, order: int, remove: bool) -> Nodes:
     """Gauss–Legendre nodes between the edges; of a Laplace distribution its two ends as well."""
-    points, shares = np.polynomial.legendre.leggauss(order)
+    points, shares = _legendre(order)
     half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
     place = (middle + half * points[:, None]).ravel()
     log_q = np.log(half * shares[:, None]).ravel()
@@ -61,6 +62,12 @@ def _quadrature(known: Mechanism, edges: Floats, order: int, remove: bool) -> No
     return Nodes(losses, log_q + losses) if remove else Nodes(-losses, log_q)
 
 
+@lru_cache
+def _legendre(order: int) -> tuple[Floats, Floats]:
+    """Gauss–Legendre points in −1 to 1 and their weights."""
+    return np.polynomial.legendre.leggauss(order)
+
+
 def _ends(known: Mechanism, tail: float) -> tuple[float, float]:
     """Outcomes between which the loss varies, but for exp(tail) of P and of Q."""
     if known.kind == "laplace":
@@ -68,6 +75,35 @@ def _ends(known: Mechanism, tail: float) -> tuple[float, float]:
     reach = math.sqrt(-2 * tail)
     shifted = math.sqrt(max(-2 * (tail - math.log(known.rate)), 0.0)) + 1 / known.noise
     return -reach, max(reach, shifted)
+
+
+def chances_of(nodes: Nodes, tilt: float) -> Floats:
+    """Chances of the nodes under P tilted by exp(tilt · L)."""
+    found = nodes.weights + tilt * nodes.losses
+    found = np.exp(found - found.max())
+    return found / found.sum()
+
+
+def density_of(known: Mechanism, tail: float, tilt: float, remove: bool) -> tuple[Floats, Floats]:
+    """Of a sampled Gaussian under P tilted by exp(tilt · L): chances and the density of L.
+
+    The density is taken at ascending outcomes, which are close together beside the noise and the
+    width over which the loss leaves log(1 − rate); the chances are those between them.
+    """
+    low, high = _ends(known, tail)
+    place: Floats = np.linspace(
+        low, high, math.ceil((high - low) / (0.01 * min(1.0, known.noise))) + 1
+    )
+    loss = _loss(known, place)
+    # dL/dplace: the share of the shifted Gaussian at this outcome, over the noise
+    slope = math.log(known.rate / known.noise) + place / known.noise - 0.5 / known.noise**2 - loss
+    logs = -0.5 * place**2 + ((1 + tilt) * loss if remove else -tilt * loss)
+    logs -= logs.max()
+    weights = np.exp(logs)
+    chance = 0.5 * (weights[1:] + weights[:-1]) * (place[1] - place[0])
+    total = float(chance.sum())
+    # a peak that is nearly an atom is cut to 1e300, which still is as good as infinite
+    return chance / total, np.exp(np.minimum(logs - slope, 690.0)) / total
 
 
 def cell_of(known: Mechanism, tail: float, cells: int) -> tuple[float, bool]:

@@ -8,10 +8,11 @@ moments, which composition multiplies. With C(s) = log A(1 + s), the moments und
 (Alghamdi et al. 2022, arXiv:2208.09595). At the θ of the best Rényi bound all terms have the size
 of the answer: a δ of 1e-15 or 1e-100 is found as precisely as one of 0.1, whereas a convolution in
 double precision is blind below 1e-16. The trapezoidal rule adds δ at translates of ε, all of them
-positive, so that it overestimates.
+positive, so that it overestimates. The integral ends at a frequency beyond which the integrand is
+proved to be negligible, and a bound of the rest is added (see `loss_decay`).
 
-After few releases the integrand decays too slowly, and with Laplace noise it comes back after it
-has decayed. Losses are then moved to a grid by the Connect-the-Dots method (Doroshenko et al. 2022,
+Where no such frequency is in reach, as after few releases or with Laplace noise, whose transform
+does not decay, losses are moved to a grid by the Connect-the-Dots method (Doroshenko et al. 2022,
 arXiv:2207.04380), whose distribution dominates the true one, and composed by the fast Fourier
 transform under the same tilt.
 
@@ -28,7 +29,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.channel.privacy.events import Mechanism
-from fedbench.channel.privacy.loss_nodes import Floats, Nodes, cell_of, grid, nodes_of
+from fedbench.channel.privacy.loss_decay import Release, stays_below
+from fedbench.channel.privacy.loss_nodes import (
+    Floats,
+    Nodes,
+    cell_of,
+    chances_of,
+    grid,
+    nodes_of,
+)
 
 CUT = 10.0  # tails below exp(-CUT) of δ are cut off and count as infinite loss
 FAR = 22.0  # what is below exp(-FAR) of the answer is left out
@@ -74,8 +83,7 @@ class _Composition:
         found = self.renyi
         for _ in range(4):
             found = None
-            # Laplace losses have atoms: their transform comes back after it has decayed, and an
-            # integral that ends there misses a part and underestimates.
+            # The transform of a Laplace loss, which has atoms, does not decay.
             if all(known.kind == "gaussian" for known, _ in self.parts):
                 found = self._by_integral(FREQUENCIES_RARE if rare else FREQUENCIES)
             if found is None:
@@ -108,7 +116,7 @@ class _Composition:
         """Standard deviation of the composed loss under P tilted by exp(sL)."""
         found = 0.0
         for (losses, weights), count in zip(self.nodes, self.counts, strict=True):
-            chances = _chances(weights + order * losses)
+            chances = chances_of(Nodes(losses, weights), order)
             found += count * float(chances @ (losses - chances @ losses) ** 2)
         return math.sqrt(found)
 
@@ -132,29 +140,24 @@ class _Composition:
         found = minimize_scalar(bound, bounds=ends, method="bounded", options={"xatol": 1e-3})
         return math.exp(float(found.x)), float(found.fun)  # pyright: ignore[reportAttributeAccessIssue]
 
-    def _range(self) -> tuple[float, float, float]:
-        """Ends between which nearly all of the tilted loss lies (Chernoff), and its deviation."""
+    def _range(self) -> tuple[float, float]:
+        """Ends between which nearly all of the tilted loss lies (Chernoff)."""
         spread, here = self._spread(self.tilt), self._log_moment(self.tilt)
         low, high = -math.inf, math.inf
         for step in (1, 2, 4, 7, 10, 15, 25):
             d = step / spread
             high = min(high, (self._log_moment(self.tilt + d) - here + FAR) / d)
             low = max(low, (here - self._log_moment(self.tilt - d) - FAR) / d)
-        return low, high, spread
+        return low, high
 
     def _by_integral(self, most: int) -> float | None:
         """ε by the trapezoidal rule, or None where it would take more than `most` terms."""
-        low, high, spread = self._range()
+        low, high = self._range()
         step = 2 * math.pi / (high - low + FAR / self.tilt)
-        last = 4.0 / spread
-        while True:  # up to where the integrand has decayed to nothing beside its peak
-            if last / step > most:
-                return None
-            decay = self._decay(self.nodes, last)
-            peak = self.tilt * (1 + self.tilt) * spread / (last * math.hypot(1, self.tilt / last))
-            if decay + math.log(peak) < -FAR:
-                break
-            last *= 1.25
+        end = self._end_of_integral(step * most)
+        if end is None:
+            return None
+        last, rest = end
         count = math.ceil(last / step)
         nodes, refinement, change = self.nodes, 1, math.inf
         exact = max(1e-9, 1e-15 * sum(self.counts))
@@ -175,7 +178,6 @@ class _Composition:
         line = self.tilt + 1j * step * np.arange(count + 1)
         terms = step / math.pi * np.exp(logs) / (line * (1 + line))
         terms[0] /= 2
-        rest = math.exp(decay) / (math.pi * last)  # all beyond the last term
         here = self._log_moment(self.tilt)
 
         def log_delta(epsilon: float) -> float:
@@ -184,10 +186,31 @@ class _Composition:
 
         return self._meets(log_delta)
 
-    def _decay(self, nodes: Sequence[Nodes], frequency: float) -> float:
-        """The logarithm of |exp(C(θ + it) − C(θ))|."""
-        each = (abs(_moment(one, self.tilt, frequency)) for one in nodes)
-        return sum(n * math.log(one + 1e-300) for n, one in zip(self.counts, each, strict=True))
+    def _end_of_integral(self, most: float) -> tuple[float, float] | None:
+        """A frequency from which on the integrand is negligible, and a bound of all the rest.
+
+        None if there is none, or none is proved, up to the frequency `most`.
+        """
+        spread = self._spread(self.tilt)
+        releases = [
+            Release(
+                known,
+                count,
+                nodes_of(known, self.tail, 2, self.remove),
+                self.tail,
+                self.tilt,
+                self.remove,
+            )
+            for known, count in self.parts
+        ]
+        last = 4.0 / spread
+        while last <= most:
+            peak = self.tilt * (1 + self.tilt) * spread / (last * math.hypot(1, self.tilt / last))
+            negligible = -FAR - math.log(peak)
+            if stays_below(releases, last, negligible):
+                return last, math.exp(negligible) / (math.pi * last)
+            last *= 1.25
+        return None
 
     def _meets(self, log_delta: Callable[[float], float]) -> float:
         """The ε where a decreasing log δ(ε) meets log δ; it is at most the Rényi bound."""
@@ -210,7 +233,7 @@ class _Composition:
         from scipy.signal import lfilter
 
         cell = _common_cell(self.parts, self.tail, self.cells)
-        low, high, _ = self._range()
+        low, high = self._range()
         start = math.floor(low / cell) - 1
         if high - low > MOST_LENGTH * cell:
             return self.renyi
@@ -218,11 +241,10 @@ class _Composition:
         spectrum, log_moment, offset = np.ones(length // 2 + 1, dtype=complex), 0.0, 0
         for known, count in self.parts:
             first, logs = grid(known, self.tail, cell, self.remove)
-            tilted = logs + self.tilt * cell * (first + np.arange(len(logs)))
-            log_moment += count * _log_sum(tilted)
-            folded = np.bincount(
-                np.arange(len(logs)) % length, weights=_chances(tilted), minlength=length
-            )
+            nodes = Nodes(cell * np.arange(first, first + len(logs), dtype=np.float64), logs)
+            log_moment += count * _log_sum(logs + self.tilt * nodes.losses)
+            chances = chances_of(nodes, self.tilt)
+            folded = np.bincount(np.arange(len(logs)) % length, chances, minlength=length)
             spectrum *= np.fft.rfft(folded) ** count
             offset += count * first
         chances = np.roll(np.fft.irfft(spectrum, length), (offset - start) % length).clip(min=0)
@@ -249,21 +271,15 @@ def _log_sum(logs: Floats) -> float:
     return most + math.log(float(np.exp(logs - most).sum()))
 
 
-def _chances(logs: Floats) -> Floats:
-    """Probabilities in proportion to exp(logs)."""
-    found = np.exp(logs - logs.max())
-    return found / found.sum()
-
-
 def _moment(nodes: Nodes, tilt: float, frequency: float) -> complex:
     """A(1 + θ + it) / A(1 + θ) for one frequency."""
-    chances = _chances(nodes.weights + tilt * nodes.losses)
+    chances = chances_of(nodes, tilt)
     return complex(chances @ np.exp(1j * frequency * nodes.losses))
 
 
 def _moments(nodes: Nodes, tilt: float, step: float, count: int) -> NDArray[np.complex128]:
     """A(1 + θ + it) / A(1 + θ) for t = 0, step, …, count · step, as one product of matrices."""
-    chances = _chances(nodes.weights + tilt * nodes.losses)
+    chances = chances_of(nodes, tilt)
     width = math.isqrt(count) + 1
     turns = 1j * step * nodes.losses
     fast = np.exp(np.outer(np.arange(width), turns))
