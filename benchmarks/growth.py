@@ -35,8 +35,8 @@ from fedbench.data import Card, Dataset, GivenSplit
 from fedbench.engine import StackedEngine
 from fedbench.engine.pool import close_workers, cores, pool
 from fedbench.figures.theme import BLUE, FONT, GRID, INK, ORANGE, QUIET
+from fedbench.participation.sampling import FixedCohort
 from fedbench.runs.rounds import Rounds
-from fedbench.sampling import FixedCohort
 
 ROWS, TESTS, INPUTS = 6000, 1000, 784
 SAMPLES = 60

@@ -11,8 +11,8 @@ import warnings
 from collections.abc import Iterable
 
 import fedbench as fb
-from fedbench.channel.privacy import Ledger, accounting
-from fedbench.channel.privacy.events import gaussian, laplace
+from fedbench.privacy import Ledger, accounting
+from fedbench.privacy.events import gaussian, laplace
 
 DELTA = 1e-5
 # name, sampling rate, noise multiplier, steps, ε by privacy loss distributions

@@ -22,17 +22,6 @@ from .audit import (
     gradient_inversion as gradient_inversion,
     membership_inference as membership_inference,
 )
-from .channel.privacy import (
-    AdaptiveClipping as AdaptiveClipping,
-    ClientLevelDP as ClientLevelDP,
-    ExampleLevelDP as ExampleLevelDP,
-    FlatClipping as FlatClipping,
-    LocalGaussian as LocalGaussian,
-    LocalLaplace as LocalLaplace,
-    NoPrivacy as NoPrivacy,
-    PerLayerClipping as PerLayerClipping,
-    Privacy as Privacy,
-)
 from .data import (
     AI4I2020 as AI4I2020,
     CMAPSS as CMAPSS,
@@ -97,15 +86,6 @@ from .data import (
     Traffic as Traffic,
     Wine as Wine,
 )
-from .devices import (
-    Always as Always,
-    Availability as Availability,
-    Bernoulli as Bernoulli,
-    Devices as Devices,
-    Diurnal as Diurnal,
-    LogNormal as LogNormal,
-    Trace as Trace,
-)
 from .engine import (
     Engine as Engine,
     LoopEngine as LoopEngine,
@@ -123,6 +103,31 @@ from .models import (
     MatrixFactorisation as MatrixFactorisation,
     Model as Model,
     TextClassifier as TextClassifier,
+)
+from .participation import (
+    Always as Always,
+    Availability as Availability,
+    Bernoulli as Bernoulli,
+    Devices as Devices,
+    Diurnal as Diurnal,
+    Everyone as Everyone,
+    FixedCohort as FixedCohort,
+    LogNormal as LogNormal,
+    Poisson as Poisson,
+    Sampling as Sampling,
+    Shuffled as Shuffled,
+    Trace as Trace,
+)
+from .privacy import (
+    AdaptiveClipping as AdaptiveClipping,
+    ClientLevelDP as ClientLevelDP,
+    ExampleLevelDP as ExampleLevelDP,
+    FlatClipping as FlatClipping,
+    LocalGaussian as LocalGaussian,
+    LocalLaplace as LocalLaplace,
+    NoPrivacy as NoPrivacy,
+    PerLayerClipping as PerLayerClipping,
+    Privacy as Privacy,
 )
 from .reporting import (
     report as report,
@@ -147,13 +152,6 @@ from .runs.store import (
     load as load,
     resume as resume,
     save as save,
-)
-from .sampling import (
-    Everyone as Everyone,
-    FixedCohort as FixedCohort,
-    Poisson as Poisson,
-    Sampling as Sampling,
-    Shuffled as Shuffled,
 )
 from .strategies import (
     Ditto as Ditto,

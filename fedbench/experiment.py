@@ -10,16 +10,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
-from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
-from fedbench.cohorts import cohort, most_drawn
+from fedbench.config.kinds import LOCAL, is_user_class
+from fedbench.config.spec import Spec, name_in_code, refuse_part
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
-from fedbench.devices import Devices
 from fedbench.engine import Engine, StackedEngine
-from fedbench.kinds import LOCAL, is_user_class
 from fedbench.models import Linear, Model, metrics_of
-from fedbench.sampling import Everyone, Poisson, Sampling, is_independent
+from fedbench.participation import Devices
+from fedbench.participation.cohorts import cohort, most_drawn
+from fedbench.participation.sampling import Everyone, Poisson, Sampling, is_independent
+from fedbench.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
 from fedbench.soundness import cautions, refusals
-from fedbench.spec import Spec, name_in_code, refuse_part
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
 

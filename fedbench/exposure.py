@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fedbench.channel.privacy import ExampleLevelDP, Private
+from fedbench.privacy import ExampleLevelDP, Private
 
 if TYPE_CHECKING:
     from fedbench.experiment import Experiment

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import InitErrorDetails
 
-from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
+from fedbench.config.kinds import is_user_class
+from fedbench.config.problems import refuse
+from fedbench.config.rebuilding import not_rebuilt
+from fedbench.config.spec import refuse_part, specs_in
 from fedbench.data import ByTime, Explicit, Natural
 from fedbench.engine.engine import unproven
 from fedbench.exposure import beyond_the_unit
-from fedbench.kinds import is_user_class
-from fedbench.problems import refuse
-from fedbench.rebuilding import not_rebuilt
-from fedbench.sampling import Everyone, FixedCohort, Poisson, Shuffled, is_independent
-from fedbench.spec import refuse_part, specs_in
+from fedbench.participation.sampling import Everyone, FixedCohort, Poisson, Shuffled, is_independent
+from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
 from fedbench.strategies import Strategy
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from fedbench.problems import unsound
-from fedbench.spec import Spec
+from fedbench.config.problems import unsound
+from fedbench.config.spec import Spec
 
 
 class LocalTraining(Spec):

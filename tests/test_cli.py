@@ -15,14 +15,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import fedbench as fb
-from fedbench.channel.privacy import accounting
-from fedbench.cli import app
-from fedbench.command_lab import workbench_notebook
+from fedbench.cli import application as app
+from fedbench.cli.lab import workbench_notebook
+from fedbench.config.overrides import OverrideError, override, several
+from fedbench.config.template import template
 from fedbench.data.files import VARIABLE
-from fedbench.overrides import OverrideError, override, several
+from fedbench.privacy import accounting
 from fedbench.runs import store
 from fedbench.scenarios import SCENARIOS, digits, medical
-from fedbench.template import template
 
 ROOT = Path(__file__).parents[1]
 SMALL = """
@@ -208,11 +208,13 @@ def test_a_template_shows_how_a_list_of_parts_is_written() -> None:
 
 def test_changes_reach_into_a_list_of_parts() -> None:
     data = fb.Experiment().to_dict()
-    override(data, 'skews=[{kind = "FeatureNoise"}, {kind = "FeatureNoise", std = 2}]')
-    override(data, "skews.0.std=0.25")
+    override(
+        fb.Experiment, data, 'skews=[{kind = "FeatureNoise"}, {kind = "FeatureNoise", std = 2}]'
+    )
+    override(fb.Experiment, data, "skews.0.std=0.25")
     made = fb.Experiment.from_dict(data)
     assert made.skews == (fb.FeatureNoise(std=0.25), fb.FeatureNoise(std=2))
-    override(data, "skews=[]")
+    override(fb.Experiment, data, "skews=[]")
     assert fb.Experiment.from_dict(data) == fb.Experiment()
 
 
@@ -226,7 +228,7 @@ def test_changes_reach_into_a_list_of_parts() -> None:
 )
 def test_a_place_that_a_list_does_not_have_is_refused(change: str, reason: str) -> None:
     with pytest.raises(OverrideError, match=reason):
-        override(fb.Experiment().to_dict(), change)
+        override(fb.Experiment, fb.Experiment().to_dict(), change)
 
 
 def test_a_template_describes_every_field() -> None:
@@ -296,7 +298,7 @@ def test_set_changes_one_setting(changes: list[str], path: str, value: object) -
 
 def test_another_kind_keeps_only_what_it_shares() -> None:
     data = digits().to_dict()
-    override(data, "partition.kind=IID")
+    override(fb.Experiment, data, "partition.kind=IID")
     assert data["partition"] == {"kind": "IID", "clients": 100}
 
 
@@ -305,7 +307,7 @@ def test_a_group_that_the_file_leaves_out_is_changed_from_what_it_would_have_bee
         "privacy": {"kind": "ClientLevelDP"},
         "strategy": {"kind": "FedAvg", "weighting": "uniform"},
     }
-    override(data, "sampling.rate=0.1")
+    override(fb.Experiment, data, "sampling.rate=0.1")
     assert data["sampling"] == {"kind": "Poisson", "rate": 0.1}
 
 
@@ -322,7 +324,7 @@ def test_a_group_that_the_file_leaves_out_is_changed_from_what_it_would_have_bee
 )
 def test_paths_that_cannot_be(change: str, message: str) -> None:
     with pytest.raises(OverrideError, match=re.escape(message)):
-        override(digits().to_dict(), change)
+        override(fb.Experiment, digits().to_dict(), change)
     done = call("run", write(template(digits())), "--set", change)
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import fedbench as fb
-from fedbench.cli import app
+from fedbench.cli import application as app
 
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=2)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fedbench as fb
-from fedbench.differences import cells, differences, names, titles
+from fedbench.study.differences import cells, differences, names, titles
 
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4))
 PRIVATE = WINES.replace(

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import fedbench
-from fedbench.spec import Part
+from fedbench.config.spec import Part
 from tests.laws.conftest import concrete
 
 NAMES = fedbench.__all__

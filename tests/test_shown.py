@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 import fedbench as fb
-from fedbench.problems import problems
+from fedbench.config.problems import problems
 from fedbench.reporting import ReportError
 from fedbench.runs.store import Saved
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import Field, ValidationError
 
 import fedbench as fb
-from fedbench.problems import problems, refuse
-from fedbench.spec import Part, Spec
+from fedbench.config.problems import problems, refuse
+from fedbench.config.spec import Part, Spec
 from fedbench.strategies import Strategy
 
 

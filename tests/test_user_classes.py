@@ -14,9 +14,9 @@ import pytest
 from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 import fedbench as fb
+from fedbench.config.spec import Spec
 from fedbench.data.kept import Kept
 from fedbench.data.skews import Skew
-from fedbench.spec import Spec
 from fedbench.strategies import Strategy
 from fedbench.study.job import Job
 

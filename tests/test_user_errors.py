@@ -13,12 +13,12 @@ import pytest
 import torch
 
 import fedbench as fb
+from fedbench.config.usercode import explained, where
 from fedbench.engine.worker import _failure
 from fedbench.runs import Cautioned, Event, RoundDone
 from fedbench.runs.script import RunFailed
 from fedbench.strategies import RoundInfo
 from fedbench.study.job import Job
-from fedbench.usercode import explained, where
 
 MODULE = """
 import torch

@@ -17,8 +17,8 @@ import fedbench as fb
 from fedbench.data import Card, ClassSplit, Dataset, GivenSplit
 from fedbench.engine import StackedEngine
 from fedbench.engine.pool import close_workers, cores, pool
+from fedbench.participation.sampling import FixedCohort
 from fedbench.runs.rounds import Rounds
-from fedbench.sampling import FixedCohort
 
 SHAPE = (1, 28, 28)
 DELTA = 1e-5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from fedbench.spec import Part
+from fedbench.config.spec import Part
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:

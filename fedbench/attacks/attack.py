@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.spec import Part
 from fedbench.data.card import Card
-from fedbench.spec import Part
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
 from fedbench.channel.stage import Leg
 from fedbench.data import FederatedDataset
 from fedbench.data.card import Card
 from fedbench.engine import LoopEngine, Task
 from fedbench.experiment import Experiment
 from fedbench.models import Model
+from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
 from fedbench.strategies import FedAvg, RoundInfo
 from fedbench.training import LocalTraining
 from fedbench.tree import Tree

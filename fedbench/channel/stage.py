@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from fedbench.spec import Part
+from fedbench.config.spec import Part
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from fedbench.config.problems import unsound
 from fedbench.data.card import Task
 from fedbench.data.files import File
 from fedbench.data.returned import read_table
 from fedbench.data.simulated import CityLoad
 from fedbench.data.source import Dataset, Measured, Raw, Source, Timed, measured, parted
-from fedbench.problems import unsound
 
 
 class Arriving(Source):

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from fedbench.config.problems import refuse
 from fedbench.data.label_skew import by_counts
 from fedbench.data.partition import Owners, Split, alike
 from fedbench.data.source import Dataset, Source
-from fedbench.problems import refuse
 
 Count = Annotated[int, Field(ge=0)]
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.kinds import is_user_class
+from fedbench.config.usercode import attributed
 from fedbench.data.card import Card
 from fedbench.data.heterogeneity import Heterogeneity, heterogeneity
 from fedbench.data.kept import Kept
@@ -17,8 +19,6 @@ from fedbench.data.returned import check_deal
 from fedbench.data.skews import Skew, skewed
 from fedbench.data.source import Column, Source
 from fedbench.data.values import Features
-from fedbench.kinds import is_user_class
-from fedbench.usercode import attributed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.kinds import is_user_class
+from fedbench.config.spec import Part
 from fedbench.data.returned import check_owners
 from fedbench.data.source import Dataset, Source
-from fedbench.kinds import is_user_class
-from fedbench.spec import Part
 
 Owners = NDArray[np.int64]
 

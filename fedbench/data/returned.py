@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.usercode import attributed, what
 from fedbench.data.card import Card
-from fedbench.usercode import attributed, what
 
 if TYPE_CHECKING:
     from fedbench.data.partition import Partitioner

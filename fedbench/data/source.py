@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.kinds import is_user_class
+from fedbench.config.spec import Part
+from fedbench.config.usercode import attributed
 from fedbench.data.card import Card, Task
 from fedbench.data.files import File
 from fedbench.data.holdout import by_time, drawn, held_count, keep_training_rows, proportional
 from fedbench.data.kept import Kept
 from fedbench.data.returned import check_held_out, check_prepared, read_table
 from fedbench.data.values import Features, refuse_bad_values, standardised
-from fedbench.kinds import is_user_class
-from fedbench.spec import Part
-from fedbench.usercode import attributed
 
 MISSED = 0.25  # of the share that was asked for
 STRATA = 10  # a regression target is split and partitioned by its tenths

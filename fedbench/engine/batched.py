@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.privacy import ExampleLevelDP
-from fedbench.channel.privacy.noise import normal
 from fedbench.data import Plan
 from fedbench.engine.dense import Layer, Trained
 from fedbench.engine.engine import Updates
 from fedbench.engine.task import Clock, Task
+from fedbench.privacy import ExampleLevelDP
+from fedbench.privacy.noise import normal
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
 

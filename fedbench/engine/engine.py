@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.privacy import ExampleLevelDP, Privacy
 from fedbench.channel.stage import Leg
+from fedbench.config.spec import Part
 from fedbench.engine.task import Clock, Task
-from fedbench.spec import Part
+from fedbench.privacy import ExampleLevelDP, Privacy
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from fedbench import tree
 from fedbench.attacks import NoAttack
-from fedbench.channel.privacy import NoPrivacy
+from fedbench.config.kinds import is_user_class
+from fedbench.config.usercode import attributed, what
 from fedbench.engine.trial import examples
-from fedbench.kinds import is_user_class
+from fedbench.privacy import NoPrivacy
 from fedbench.strategies import LocalWork, RoundInfo
 from fedbench.tree import Tree
-from fedbench.usercode import attributed, what
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.privacy import ExampleLevelDP
 from fedbench.engine.engine import Updates
 from fedbench.engine.loop import perturb
 from fedbench.engine.task import Clock, Task
+from fedbench.privacy import ExampleLevelDP
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.privacy.noise import normal
 from fedbench.engine.engine import Engine, Updates
 from fedbench.engine.task import Task
+from fedbench.privacy.noise import normal
 from fedbench.strategies import LocalWork, RoundInfo
 from fedbench.tree import Tree
 

@@ -13,10 +13,10 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
+from fedbench.config.spec import Spec
 from fedbench.engine.engine import Engine
 from fedbench.engine.shared import Arrays
 from fedbench.engine.task import Task
-from fedbench.spec import Spec
 
 SHARED = 1 << 16  # bytes from which an array travels as a file
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from fedbench import tree
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
-from fedbench.channel.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine.dense import Layer, layers
 from fedbench.engine.trial import check_module, eval_mode, train_mode, try_module
 from fedbench.models import Model, borrowed
+from fedbench.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.training import LocalTraining
 from fedbench.tree import Tree

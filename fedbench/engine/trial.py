@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from fedbench.channel.privacy import Private
+from fedbench.config.kinds import is_user_class
+from fedbench.config.usercode import attributed, explained, what
 from fedbench.data.values import Features
-from fedbench.kinds import is_user_class
 from fedbench.models import Model, borrowed
-from fedbench.usercode import attributed, explained, what
+from fedbench.privacy import Private
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fedbench import tree
+from fedbench.config.usercode import explained, remember, shown
 from fedbench.engine.shared import Layout, Shelf
-from fedbench.usercode import explained, remember, shown
 
 TASKS = 4  # runs whose task a worker keeps, for two that go on by turns
 

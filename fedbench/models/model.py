@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.spec import Part
+from fedbench.config.usercode import attributed, what
 from fedbench.data.card import Card, Task
 from fedbench.data.source import Source
-from fedbench.spec import Part
-from fedbench.usercode import attributed, what
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

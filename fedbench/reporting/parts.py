@@ -13,7 +13,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fedbench.data import FederatedDataset
-from fedbench.differences import cells, titles
 from fedbench.experiment import Experiment
 from fedbench.figures import comparison_figure
 from fedbench.reporting.markup import Html, folded, table, tag, together
@@ -23,6 +22,7 @@ from fedbench.runs.history import SPENT, worst_called
 from fedbench.runs.naive import levels as naive_levels
 from fedbench.runs.note import note
 from fedbench.runs.store import outcome
+from fedbench.study.differences import cells, titles
 
 if TYPE_CHECKING:
     from fedbench.study import Baselines, Frontier, Gains

@@ -7,9 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fedbench.differences import differences, names as distinct, titles
 from fedbench.reporting.markup import Html, tag, together
 from fedbench.runs import History, Session, SessionError
+from fedbench.study.differences import differences, names as distinct, titles
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fedbench.channel.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
 from fedbench.experiment import Experiment
 from fedbench.exposure import beyond_the_unit
+from fedbench.participation.sampling import Poisson, Sampling
+from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
 from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended
-from fedbench.sampling import Poisson, Sampling
 from fedbench.strategies import Strategy
 
 

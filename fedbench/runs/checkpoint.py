@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedbench import tree
-from fedbench.channel.privacy import Ledger, Ledgers, Private
 from fedbench.experiment import Experiment
+from fedbench.privacy import Ledger, Ledgers, Private
 from fedbench.runs.events import RoundDone
 from fedbench.runs.files import write
 from fedbench.tree import Tree

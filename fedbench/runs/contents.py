@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from fedbench.config.spec import Spec
 from fedbench.data import FederatedDataset, Source, Table
 from fedbench.data.own.reading import FRAME
-from fedbench.spec import Spec
 
 SHOWN = 12  # hexadecimal digits of a hash in a message
 PARTS = {"names": "columns or classes", "features": "features", "targets": "targets"}

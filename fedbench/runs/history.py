@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
+from fedbench.privacy import Private
 from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended, RoundDone
 

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from fedbench.config.usercode import explained, shown
 from fedbench.runs.events import Cautioned
-from fedbench.usercode import explained, shown
 
 E = TypeVar("E")
 Listener = Callable[[E | Cautioned], None]

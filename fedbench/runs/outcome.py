@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 import fedbench
-from fedbench.channel.privacy import Private
 from fedbench.experiment import Experiment
+from fedbench.privacy import Private
 from fedbench.runs.history import SPENT, History
 
 

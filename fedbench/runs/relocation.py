@@ -9,11 +9,11 @@ from typing import Any
 import tomlkit
 from pydantic import ValidationError
 
+from fedbench.config.problems import problems
+from fedbench.config.spec import Spec
 from fedbench.experiment import Experiment
-from fedbench.problems import problems
 from fedbench.runs.checkpoint import StoreError
 from fedbench.runs.contents import changed, fingerprint
-from fedbench.spec import Spec
 
 DATA = "data"
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedbench import tree
-from fedbench.channel.privacy import ClientLevelDP, Ledger, Ledgers, Private
 from fedbench.channel.stage import Bounds, Leg
 from fedbench.data import FederatedDataset
-from fedbench.devices import Answers, Load
 from fedbench.engine import Clock, Task, memory
 from fedbench.engine.hooks import try_hooks, try_training
 from fedbench.experiment import Experiment
 from fedbench.models import scores
+from fedbench.participation import Answers, Load
+from fedbench.privacy import ClientLevelDP, Ledger, Ledgers, Private
 from fedbench.rounding import rounded_up
 from fedbench.runs.events import RoundDone
 from fedbench.runs.gathered import Gathered

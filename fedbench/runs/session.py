@@ -11,8 +11,9 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from fedbench.channel.privacy import Private
+from fedbench.config.usercode import explained, shown
 from fedbench.experiment import Experiment
+from fedbench.privacy import Private
 from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.contents import fingerprint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
@@ -21,7 +22,6 @@ from fedbench.runs.listeners import Listeners
 from fedbench.runs.naive import unproven
 from fedbench.runs.succession import refusal
 from fedbench.runs.warning_signs import outliers, worsened
-from fedbench.usercode import explained, shown
 
 if TYPE_CHECKING:
     import torch

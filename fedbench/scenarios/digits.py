@@ -1,10 +1,10 @@
 """Handwritten digits on a hundred phones: the workbench's first experiment."""
 
-from fedbench.channel.privacy import ClientLevelDP
 from fedbench.data import MNIST, Digits, Dirichlet
 from fedbench.experiment import Experiment
 from fedbench.models import Linear
-from fedbench.sampling import Poisson
+from fedbench.participation.sampling import Poisson
+from fedbench.privacy import ClientLevelDP
 from fedbench.scenarios.scenario import Scenario
 from fedbench.strategies import FedAvg
 from fedbench.training import LocalTraining

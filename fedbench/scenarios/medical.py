@@ -1,9 +1,9 @@
 """Heart disease in four hospitals of unequal size, private for each patient."""
 
-from fedbench.channel.privacy import ExampleLevelDP
 from fedbench.data import HeartDisease, Hospitals, Natural
 from fedbench.experiment import Experiment
 from fedbench.models import Linear
+from fedbench.privacy import ExampleLevelDP
 from fedbench.scenarios.scenario import Scenario
 from fedbench.strategies import FedAvg
 from fedbench.training import LocalTraining

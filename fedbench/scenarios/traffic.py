@@ -3,7 +3,7 @@
 from fedbench.data import LosLoop, Natural, Traffic
 from fedbench.experiment import Experiment
 from fedbench.models import MLP
-from fedbench.sampling import FixedCohort
+from fedbench.participation.sampling import FixedCohort
 from fedbench.scenarios.scenario import Scenario
 from fedbench.strategies import FedAvg
 from fedbench.training import LocalTraining

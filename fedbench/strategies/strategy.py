@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
-from fedbench.spec import Part
+from fedbench.config.spec import Part
 from fedbench.training import LocalTraining
 from fedbench.tree import Tree
 

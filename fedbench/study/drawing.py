@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fedbench.config.spec import Part
 from fedbench.figures import frontier_figure, map_figure, setting_figure
 from fedbench.figures.theme import SHARES
-from fedbench.spec import Part
 from fedbench.study.grid import BUDGET, shown
 from fedbench.study.result import spent
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from fedbench.channel.privacy import NoPrivacy, Private
-from fedbench.differences import shown
+from fedbench.config.overrides import assign
+from fedbench.config.problems import problems
+from fedbench.config.spec import Spec
 from fedbench.experiment import Experiment
-from fedbench.overrides import assign
-from fedbench.problems import problems
-from fedbench.spec import Spec
+from fedbench.privacy import NoPrivacy, Private
+from fedbench.study.differences import shown
 
 SEED, BUDGET = "seed", "privacy.epsilon"
 REPEATS = (SEED, "privacy.noise_seed")  # settings that are chance, and nobody's choice
@@ -104,7 +104,7 @@ def _point(experiment: Experiment, settings: dict[str, Any]) -> Point:
         # what holds others comes before what it holds: strategy before strategy.mu
         for path in sorted(settings, key=lambda path: path.count(".")):
             if not (path == BUDGET and settings[path] == math.inf):
-                assign(data, path, _plain(settings[path]), allow_imports=True)
+                assign(Experiment, data, path, _plain(settings[path]), allow_imports=True)
         if settings.get(BUDGET) == math.inf:  # last: what else is swept of privacy had its say
             data["privacy"] = NoPrivacy().to_dict()
         return Point(settings, Experiment.from_dict(data, allow_imports=True))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fedbench.audit import loss_threshold
-from fedbench.channel.privacy import Ledger, Ledgers, Private
+from fedbench.config.kinds import code_digest
+from fedbench.config.usercode import explained
 from fedbench.experiment import Experiment
-from fedbench.kinds import code_digest
+from fedbench.privacy import Ledger, Ledgers, Private
 from fedbench.runs import RoundDone
 from fedbench.study.baselines import alternative, baselines
 from fedbench.study.grid import REPEATS, Point
-from fedbench.usercode import explained
 
 if TYPE_CHECKING:
     from fedbench.runs.rounds import Progress, Rounds

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedbench.channel.privacy import accounting
+from fedbench.privacy import accounting
 from fedbench.rounding import rounded_down, rounded_up
 
 MOST_ROUNDS = 10_000_000

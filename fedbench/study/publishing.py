@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from fedbench.channel.privacy import Ledger, Ledgers, Private
 from fedbench.data import Natural
 from fedbench.experiment import Experiment
+from fedbench.privacy import Ledger, Ledgers, Private
 from fedbench.study.result import SweepResult
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fedbench.channel.privacy import Private
+from fedbench.config.spec import Spec
 from fedbench.experiment import Experiment
+from fedbench.privacy import Private
 from fedbench.runs.history import SPENT
-from fedbench.spec import Spec
 from fedbench.study.grid import label, shown
 from fedbench.study.job import Outcome
 

@@ -18,13 +18,13 @@ from pydantic import ValidationError
 from scipy import stats
 
 import fedbench as fb
-from fedbench.channel.privacy import noise
-from fedbench.channel.privacy.accounting import epsilon
 from fedbench.data import FederatedDataset
 from fedbench.engine import Engine, LoopEngine, StackedEngine, Task, Updates
+from fedbench.participation.sampling import FixedCohort, Poisson, Sampling
+from fedbench.privacy import noise
+from fedbench.privacy.accounting import epsilon
 from fedbench.runs import Session
 from fedbench.runs.rounds import Rounds
-from fedbench.sampling import FixedCohort, Poisson, Sampling
 from fedbench.strategies import RoundInfo
 
 ENGINES = {"loop": LoopEngine(), "here": StackedEngine(workers=0), "two": StackedEngine(workers=2)}

@@ -14,11 +14,11 @@ from torch import nn
 import fedbench as fb
 from fedbench import tree
 from fedbench.audit.figures import inversion_figure
-from fedbench.channel.privacy import Private
 from fedbench.channel.stage import Leg
 from fedbench.data.card import Card
 from fedbench.engine import LoopEngine, Task
 from fedbench.models import Model
+from fedbench.privacy import Private
 from fedbench.strategies import RoundInfo
 
 torch.set_num_threads(1)

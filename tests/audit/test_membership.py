@@ -15,9 +15,9 @@ from torch import nn
 
 import fedbench as fb
 from fedbench.audit import loss_threshold
-from fedbench.channel.privacy import accounting
 from fedbench.data.card import Card
 from fedbench.models import Model
+from fedbench.privacy import accounting
 from fedbench.runs import SessionError
 from fedbench.runs.rounds import Rounds
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, Locator, Page, expect
 
-from fedbench.spec import Part
+from fedbench.config.spec import Part
 from tests.browser.serving import Served
 
 ROOT = "[data-fedbench=workbench]"

@@ -71,7 +71,7 @@ def jupyterlab(home: Path) -> Iterator[Served]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_CONFIG_PATH": str(ROOT / "fedbench" / "jupyter"),  # as `make lab` has it
+        "JUPYTER_CONFIG_PATH": str(ROOT / "fedbench" / "cli" / "jupyter"),  # as `make lab` has it
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "XDG_CACHE_HOME": str(home / "cache"),  # where uploads are kept
     }

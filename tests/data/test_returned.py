@@ -15,8 +15,8 @@ import fedbench as fb
 from fedbench.data import Card, Column, RandomSplit, Raw, Task
 from fedbench.data.partition import Deal, Partitioner, Split
 from fedbench.data.skews import Skew
-from fedbench.devices import Availability
-from fedbench.sampling import Sampling
+from fedbench.participation import Availability
+from fedbench.participation.sampling import Sampling
 
 ROOT = Path(__file__).parents[2]
 CLASSES = Card("Own", "here", "ours", "classification", (3,), ("a", "b", "c"), "ill", ("no", "yes"))

@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 
 import fedbench as fb
-from fedbench.devices import Load
+from fedbench.participation import Load
 from fedbench.runs.rounds import Rounds
 
 torch.set_num_threads(1)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import fedbench as fb
+from fedbench.config.spec import Spec
 from fedbench.runs.rounds import Rounds
-from fedbench.spec import Spec
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
 

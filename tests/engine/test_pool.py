@@ -21,11 +21,11 @@ from pydantic import Field
 from torch import Tensor
 
 import fedbench as fb
+from fedbench.config.spec import Spec
 from fedbench.engine import pool as pools, stacked
 from fedbench.engine.pool import Pool
 from fedbench.engine.shared import Arrays
 from fedbench.runs.rounds import Progress, Rounds
-from fedbench.spec import Spec
 
 EXPERIMENT = fb.Experiment(
     data=fb.Digits(),

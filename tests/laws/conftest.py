@@ -21,13 +21,13 @@ import fedbench
 from fedbench.aggregators import Aggregator
 from fedbench.attacks import Attack
 from fedbench.channel import Stage
-from fedbench.channel.privacy import AdaptiveClipping, PerLayerClipping
+from fedbench.config.spec import Part
 from fedbench.data import ClassSplit, Partitioner, RandomSplit, Skew, Source, Split
-from fedbench.devices import Availability
 from fedbench.engine import Engine, LoopEngine
 from fedbench.models import Model
-from fedbench.sampling import Sampling
-from fedbench.spec import Part
+from fedbench.participation import Availability
+from fedbench.participation.sampling import Sampling
+from fedbench.privacy import AdaptiveClipping, PerLayerClipping
 from fedbench.strategies import Strategy
 from tests.laws.tables import suited
 

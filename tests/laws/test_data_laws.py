@@ -26,7 +26,7 @@ from fedbench.data import (
 )
 from fedbench.data.card import Card
 from fedbench.data.skews import skewed
-from fedbench.sampling import Sampling
+from fedbench.participation.sampling import Sampling
 
 SITES = ("north", "<b>south", "east", "west")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fedbench as fb
-from fedbench.devices import Availability, Trace
+from fedbench.participation import Availability, Trace
 
 ROUNDS = 400
 

@@ -12,10 +12,10 @@ from torch import nn
 import fedbench as fb
 from fedbench import tree
 from fedbench.attacks import Attack
-from fedbench.channel.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.data import Card, Dataset, FederatedDataset
 from fedbench.engine import Engine, LoopEngine, Task, Updates
 from fedbench.models import Model
+from fedbench.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo, Strategy
 from tests.laws.tables import tables

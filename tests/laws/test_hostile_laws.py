@@ -23,8 +23,8 @@ import fedbench as fb
 from fedbench.data import Card, Column, RandomSplit, Raw, Task
 from fedbench.data.skews import Skew
 from fedbench.models import Model
+from fedbench.participation.sampling import Sampling
 from fedbench.runs.rounds import Rounds
-from fedbench.sampling import Sampling
 from fedbench.strategies import Strategy
 
 WORDS = re.compile(

@@ -16,8 +16,8 @@ from hypothesis import assume, given, settings, strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import fedbench as fb
-from fedbench.rebuilding import not_rebuilt
-from fedbench.spec import Part, Spec
+from fedbench.config.rebuilding import not_rebuilt
+from fedbench.config.spec import Part, Spec
 from tests.laws.conftest import EXAMPLES, concrete
 
 

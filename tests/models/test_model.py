@@ -13,9 +13,9 @@ from sklearn import metrics
 from torch.nn import functional
 
 import fedbench as fb
+from fedbench.config.problems import problems
 from fedbench.data import Card
 from fedbench.models import METRICS, RANKED, scores
-from fedbench.problems import problems
 
 CLASSES = Card("x", "here", "none", "classification", (2,), ("a", "b"), "y", ("p", "q", "r"))
 BINARY = replace(CLASSES, classes=("no", "yes"))

@@ -17,9 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import fedbench as fb
-from fedbench.channel.privacy import accounting
-from fedbench.channel.privacy.events import gaussian
-from fedbench.printed import report
+from fedbench.cli.printed import report
+from fedbench.privacy import accounting
+from fedbench.privacy.events import gaussian
 from fedbench.runs.store import StoreError
 
 

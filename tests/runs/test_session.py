@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 import fedbench as fb
-from fedbench.channel.privacy import accounting
 from fedbench.data import Card
 from fedbench.models import Model
+from fedbench.privacy import accounting
 from fedbench.runs import Cautioned, Event, RoundDone, SessionError, StateChanged
 from fedbench.runs.script import RunFailed
 

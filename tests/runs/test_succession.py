@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import fedbench as fb
-from fedbench.channel.privacy import Ledgers
-from fedbench.channel.privacy.accounting import composed
-from fedbench.channel.privacy.events import gaussian
+from fedbench.privacy import Ledgers
+from fedbench.privacy.accounting import composed
+from fedbench.privacy.events import gaussian
 from fedbench.runs import Cautioned, Event, SessionError
 from fedbench.runs.rounds import Rounds
 from fedbench.runs.store import StoreError

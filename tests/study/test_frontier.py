@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 import fedbench as fb
-from fedbench.channel.privacy import Ledger, Ledgers
-from fedbench.channel.privacy.events import gaussian
 from fedbench.figures.theme import plain
+from fedbench.privacy import Ledger, Ledgers
+from fedbench.privacy.events import gaussian
 from fedbench.study import FrontierPoint, SweepResult
 
 CLIENT = fb.ClientLevelDP(noise_multiplier=1.0, delta=1e-3)

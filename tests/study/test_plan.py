@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import fedbench as fb
-from fedbench.channel.privacy import accounting
+from fedbench.privacy import accounting
 from fedbench.study.plan import MOST_ROUNDS
 
 # a tenth of the clients, noise 1, 100 rounds: a published value

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fedbench as fb
-from fedbench.differences import cells, names
+from fedbench.study.differences import cells, names
 from fedbench_widgets.form import Form
 from fedbench_widgets.picture import identity, session_title
 from tests.widgets.test_form import all_inside

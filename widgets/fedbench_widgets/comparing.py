@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fedbench.differences import cells, differences, names, titles, words
 from fedbench.experiment import Experiment
 from fedbench.runs import History, Session
 from fedbench.runs.history import summary
+from fedbench.study.differences import cells, differences, names, titles, words
 from fedbench_widgets.picture import COLUMNS, Run, Series, level, measure, session_title
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import zlib
 
 from pydantic.fields import FieldInfo
 
-from fedbench.spec import Spec
-from fedbench.template import limits
+from fedbench.config.spec import Spec
+from fedbench.config.template import limits
 
 # Every explanation that a form carries, by the class that its control has in the page: ipywidgets
 # shows the tooltips of few controls, and none of lists and texts.

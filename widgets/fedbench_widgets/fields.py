@@ -11,9 +11,9 @@ from typing import Any, get_args
 import ipywidgets as widgets
 from pydantic.fields import FieldInfo
 
-from fedbench.problems import Problem
-from fedbench.spec import Part, Spec
-from fedbench.template import several_of
+from fedbench.config.problems import Problem
+from fedbench.config.spec import Part, Spec
+from fedbench.config.template import several_of
 from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.controls import Changed, Control, control
 from fedbench_widgets.explaining import about_field, about_part, says

@@ -10,12 +10,12 @@ from typing import Any
 import ipywidgets as widgets
 from pydantic import ValidationError
 
-from fedbench.channel.privacy import Private
+from fedbench.config.problems import Problem, problems
+from fedbench.config.spec import Part
 from fedbench.data import Explicit, Partitioner
 from fedbench.experiment import Experiment
-from fedbench.problems import Problem, problems
+from fedbench.privacy import Private
 from fedbench.scenarios import SCENARIOS, Scenario
-from fedbench.spec import Part
 from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.design import Design, by_hand
 from fedbench_widgets.fields import Field, Group, make

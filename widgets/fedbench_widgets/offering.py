@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from fedbench.config.spec import Part, Spec
+from fedbench.config.template import group_of
 from fedbench.experiment import Experiment
-from fedbench.spec import Part, Spec
 from fedbench.study.grid import grid
-from fedbench.template import group_of
 
 BUDGET, BUDGETS = "privacy.epsilon", "0.5, 1, 2, 4, 8, ∞"
 FIRST = (BUDGET, "training.lr")  # of which the first that there is is offered first

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import ipywidgets as widgets
 
+from fedbench.config.problems import Problem
+from fedbench.config.spec import Part
 from fedbench.data import Natural, Table, TableError, TableFacts
 from fedbench.data.own import uploads
-from fedbench.problems import Problem
-from fedbench.spec import Part
 from fedbench_widgets.cells import made
 from fedbench_widgets.guessing import likely_roles
 from fedbench_widgets.upload import TablePicker

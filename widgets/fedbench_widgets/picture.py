@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fedbench.channel.privacy import ClientLevelDP, Private
 from fedbench.data import FederatedDataset, Table
 from fedbench.experiment import Experiment
+from fedbench.privacy import ClientLevelDP, Private
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
 from fedbench.runs.naive import naive

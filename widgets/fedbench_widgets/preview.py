@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from fedbench.channel.privacy import ClientLevelDP, Private, accounting
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
+from fedbench.privacy import ClientLevelDP, Private, accounting
 from fedbench.rounding import rounded_up
 from fedbench_widgets.design import why_fixed
 from fedbench_widgets.partition import PartitionMap

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import ipywidgets as widgets
 
-from fedbench.problems import Problem
+from fedbench.config.problems import Problem
 from fedbench_widgets.cells import HIDDEN, close_all, made, show
 from fedbench_widgets.remedies import Said
 

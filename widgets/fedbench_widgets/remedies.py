@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from fedbench.config.problems import Problem, problems
+from fedbench.config.spec import Part, Spec
+from fedbench.config.template import group_of, several_of
 from fedbench.experiment import Experiment
-from fedbench.problems import Problem, problems
-from fedbench.spec import Part, Spec
-from fedbench.template import group_of, several_of
 
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?![\w])")
 NAMED = re.compile(r"\b([a-z][\w.]*)(?: = | to )'?([^\s,;:']+?)'?(?=[\s,;:.)]|$)")

@@ -7,11 +7,11 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from fedbench.channel.privacy import Private
-from fedbench.differences import cells, differences, shown, title_of, words
+from fedbench.config.overrides import several
 from fedbench.experiment import Experiment
-from fedbench.overrides import several
+from fedbench.privacy import Private
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
+from fedbench.study.differences import cells, differences, shown, title_of, words
 from fedbench.study.grid import refuse_code
 from fedbench_widgets.levels import short
 from fedbench_widgets.offering import BUDGET, offered_fields

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from fedbench.differences import at, differences
 from fedbench.experiment import Experiment
 from fedbench.runs import (
     Amended,
@@ -28,6 +27,7 @@ from fedbench.runs import (
 )
 from fedbench.runs.session import LIVE
 from fedbench.scenarios import SCENARIOS, Scenario, digits
+from fedbench.study.differences import at, differences
 from fedbench_widgets.cells import close_all, made
 from fedbench_widgets.clients import Clients
 from fedbench_widgets.comparing import Comparing

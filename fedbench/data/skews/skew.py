@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.kinds import is_user_class
+from fedbench.config.spec import Part
+from fedbench.config.usercode import attributed
 from fedbench.data.card import Card
 from fedbench.data.returned import check_skewed
 from fedbench.data.values import Features
-from fedbench.kinds import is_user_class
-from fedbench.spec import Part
-from fedbench.usercode import attributed
 
 NO_NUMBERS = "its features are ids, not numbers"
 Rows = tuple[Features, NDArray[np.generic]]

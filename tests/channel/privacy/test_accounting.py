@@ -21,9 +21,9 @@ from dp_accounting.rdp import RdpAccountant
 from hypothesis import given, settings, strategies as st
 from scipy.stats import norm
 
-from fedbench.channel.privacy import Ledger, accounting, loss_nodes
-from fedbench.channel.privacy.accounting import composed, epsilon, noise_multiplier
-from fedbench.channel.privacy.events import Mechanism, gaussian, laplace
+from fedbench.privacy import Ledger, accounting, loss_nodes
+from fedbench.privacy.accounting import composed, epsilon, noise_multiplier
+from fedbench.privacy.events import Mechanism, gaussian, laplace
 
 DELTA = 1e-5
 SAVED = {"mechanism": "gaussian", "rate": 0.1, "noise_multipliers": [1.0], "steps": 1}
@@ -470,7 +470,7 @@ def test_damaged_ledgers_are_refused(data) -> None:
 
 def test_import_is_light() -> None:
     check = (
-        "import sys, fedbench.channel.privacy.accounting\n"
+        "import sys, fedbench.privacy.accounting\n"
         "print([name for name in ('dp_accounting', 'scipy', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

@@ -13,9 +13,9 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.channel.privacy import accounting
-from fedbench.channel.privacy.client_level import WITHIN
 from fedbench.channel.stage import Leg
+from fedbench.privacy import accounting
+from fedbench.privacy.client_level import WITHIN
 
 SENT = {
     "0.weight": torch.tensor([[3.0, 0.0], [0.3, 0.4]]),

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import fedbench as fb
-from fedbench.channel.privacy import ExampleLevelDP, Ledger, Ledgers, accounting
-from fedbench.channel.privacy.accounting import epsilon, noise_multiplier
-from fedbench.channel.privacy.events import gaussian
-from fedbench.channel.privacy.noise import normal
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine import Engine, Task
+from fedbench.privacy import ExampleLevelDP, Ledger, Ledgers, accounting
+from fedbench.privacy.accounting import epsilon, noise_multiplier
+from fedbench.privacy.events import gaussian
+from fedbench.privacy.noise import normal
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo
 

@@ -14,10 +14,10 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.channel.privacy import LocalDP, accounting
-from fedbench.channel.privacy.events import EVENTS
 from fedbench.channel.stage import Leg
 from fedbench.engine.pool import pool
+from fedbench.privacy import LocalDP, accounting
+from fedbench.privacy.events import EVENTS
 from fedbench.runs.rounds import Rounds
 
 MECHANISMS = [fb.LocalGaussian, fb.LocalLaplace]

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
-from fedbench.channel.privacy.events import Mechanism
-from fedbench.channel.privacy.loss_decay import Release, stays_below
-from fedbench.channel.privacy.loss_nodes import chances_of, nodes_of
+from fedbench.privacy.events import Mechanism
+from fedbench.privacy.loss_decay import Release, stays_below
+from fedbench.privacy.loss_nodes import chances_of, nodes_of
 
 TAIL = math.log(1e-12)
 TARGET = -22.0

@@ -10,9 +10,9 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.channel.privacy import accounting
 from fedbench.channel.stage import Leg
 from fedbench.engine import Task
+from fedbench.privacy import accounting
 from fedbench.strategies import RoundInfo
 
 ZERO = {"weight": torch.zeros(200, 200), "bias": torch.zeros(5000)}

@@ -1,0 +1,1 @@
+"""Configuration: parts and their fields, files, changes as text, and errors in words."""

@@ -1,0 +1,160 @@
+"""Privacy of clients, by a server that is trusted to add the noise."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from fedbench import tree
+from fedbench.channel.stage import Bounds, Encoded, Leg
+from fedbench.privacy.clipping import Clipping, FlatClipping, held
+from fedbench.privacy.events import gaussian
+from fedbench.privacy.privacy import Private
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    import numpy as np
+    from dp_accounting import DpEvent
+
+WITHIN = "clipping.within"  # a leaf of its own: whether a client's update was within each norm
+
+
+class ClientLevelDP(Private):
+    """Differential privacy for all updates of a client (DP-FedAvg).
+
+    Each update is clipped to norm C, the sum gets Gaussian noise of standard deviation zC once, and
+    is divided by the expected cohort. Source: McMahan et al. 2018 (arXiv:1710.06963). In
+    neighbouring federations one client's updates are what they are, or nothing; the number of
+    clients, which the divisor shows, is public. Where clients do not take part independently of
+    each other, nothing is gained by sampling: each pays for its own rounds. The noise is
+    floating-point: a simulation.
+    """
+
+    display: ClassVar[str] = "Client-level DP"
+
+    unit: ClassVar[str] = "client"
+    level: ClassVar[str] = "client-level"
+    neighbours: ClassVar[str] = (
+        "one client's updates are what they are, or nothing; the number of clients is public"
+    )
+
+    clipping: Annotated[
+        Clipping, Field(title="Clipping", description="how updates are clipped to norm C")
+    ] = FlatClipping()
+    evaluation_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            title="For evaluation",
+            description=(
+                "part e of each round's privacy that is spent on measuring accuracy on the "
+                "cohort's own test rows: at 0 accuracy is exact and not covered by ε"
+            ),
+            json_schema_extra={
+                "slider": [0, 0.5, 0.01],
+                "formula": "z_Δ = z/√(1 − e), z_{eval} = z/√e",
+            },
+        ),
+    ] = 0.0
+
+    def noises(self) -> dict[str, float]:
+        """Return the noise multiplier of each sum that a round releases about the same clients.
+
+        Together they are one release with noise z: the squares of their inverses add up to z⁻².
+        Raises ValueError where nothing would be left for the updates.
+        """
+        z, left = self.solved(), 1.0
+        found = {}
+        for name, share in (
+            ("clipping", self.clipping.spends()),
+            ("evaluation", self.evaluation_share),
+        ):
+            left -= share
+            if share:
+                found[name] = z / math.sqrt(share)
+        if left <= 0:
+            raise ValueError(
+                f"privacy.evaluation_share = {self.evaluation_share:g} and privacy.clipping.share "
+                f"= {self.clipping.spends():g} leave nothing of the privacy for the updates; "
+                "together they must be less than 1"
+            )
+        return {"updates": z / math.sqrt(left) if found else z, **found}
+
+    def event(self, rate: float) -> DpEvent:
+        """Return one round's releases, all about the same sample of the clients."""
+        return gaussian(rate, *self.noises().values())
+
+    def begin(self, payload: Tree) -> Bounds:
+        """Return the first norms, whose whole is C."""
+        return self.clipping.start(self.clip, len(self.clipping.groups(payload)))
+
+    def encode(self, payloads: Tree, leg: Leg) -> Encoded:
+        """Scale each client's payload down to its norms; report norms and who was clipped."""
+        import torch
+
+        groups = self.clipping.groups(payloads)
+        bounds = leg.bounds or self.begin(payloads)
+        sent: dict[str, torch.Tensor] = {}
+        norms, within = [], []
+        for names, bound in zip(groups, bounds, strict=True):
+            group = {name: payloads[name] for name in names}
+            norms.append(tree.norms(group))
+            sent |= held(group, norms[-1], bound)
+            within.append(norms[-1] <= bound)
+        sent = {name: sent[name] for name in payloads}  # sums go by the order of the leaves
+        inside = torch.stack(within, dim=1)
+        if self.clipping.spends():
+            sent[WITHIN] = inside.float() - 0.5
+        whole = norms[0] if len(norms) == 1 else torch.stack(norms).square().sum(0).sqrt()
+        return Encoded(sent, whole, ~inside.all(dim=1))
+
+    def decode(
+        self, aggregate: Tree, divisor: float, noise: np.random.Generator | None, bounds: Bounds
+    ) -> tuple[Tree, Bounds]:
+        """Add the noise, zC on the sum in all, and move the norms by what was learnt about them."""
+        import numpy as np
+        import torch
+
+        rng = noise if noise is not None else np.random.default_rng()
+        payload = {name: leaf for name, leaf in aggregate.items() if name != WITHIN}
+        bounds = bounds or self.begin(payload)
+        noises = self.noises()
+        std = noises["updates"] * math.hypot(*bounds) / divisor
+        noisy = {
+            # together in double, as single precision would leave a trace of each
+            name: (leaf.double() + std * torch.from_numpy(rng.standard_normal(leaf.shape))).to(
+                leaf.dtype
+            )
+            for name, leaf in payload.items()
+        }
+        if "clipping" not in noises:
+            return noisy, bounds
+        # each bit is ±½: one client changes their sum by √norms / 2 at most
+        std = noises["clipping"] * math.sqrt(len(bounds)) / 2 / divisor
+        mean = aggregate[WITHIN].double().numpy() if WITHIN in aggregate else np.zeros(len(bounds))
+        within = 0.5 + mean + std * rng.standard_normal(len(bounds))
+        return noisy, self.clipping.move(bounds, within.tolist())
+
+    def measured(self, shares: np.ndarray, round: int) -> float:
+        """Return the noisy mean of `shares`, one in [0, 1] for each client of the cohort with one.
+
+        Both their sum and their number are released, as not every client has test rows. NaN where
+        it is not asked for, and where the noisy number is less than one client.
+        """
+        noise = self.noises().get("evaluation")
+        if noise is None:
+            return math.nan
+        # Taken from a half on, one client changes the sum by a half at most, and half its number by
+        # a half: √½ in all.
+        first, second = noise * math.sqrt(0.5) * self.source(round, 1).standard_normal(2)
+        number = 2 * (len(shares) / 2 + second)
+        if number < 1:
+            return math.nan
+        return min(1.0, max(0.0, float(0.5 + ((shares - 0.5).sum() + first) / number)))
+
+    def noise(self, round: int) -> np.random.Generator:
+        """Return the source of the noise on the sum of `round`; see `source`."""
+        return self.source(round)
