@@ -25,7 +25,7 @@ help:
 	@echo "make clean  remove everything that these commands made"
 
 lab: $(INSTALLED)
-	JUPYTER_CONFIG_PATH=$(CURDIR)/fedbench/jupyter \
+	JUPYTER_CONFIG_PATH=$(CURDIR)/fedbench/cli/jupyter \
 	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/notebooks/workbench.ipynb $(LAB_FLAGS)
 
 # pytest comes last: its closing line is the verdict of the whole run.

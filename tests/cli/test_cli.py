@@ -24,7 +24,7 @@ from fedbench.privacy import accounting
 from fedbench.runs import store
 from fedbench.scenarios import SCENARIOS, digits, medical
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SMALL = """
 rounds = 2
 [data]

@@ -84,7 +84,7 @@ def test_a_class_of_ones_own_is_found_in_the_current_folder() -> None:
     Path("e.toml").write_text(text, encoding="utf-8")
     # as the installed `fedbench`, whose import path does not hold the current folder
     start = [sys.executable, "-P", "-c", "from fedbench.cli import main; main()"]
-    paths = os.pathsep.join(str(Path(__file__).parents[1] / each) for each in (".", "widgets"))
+    paths = os.pathsep.join(str(Path(__file__).parents[2] / each) for each in (".", "widgets"))
     environment = os.environ | {"PYTHONPATH": paths}
     for words in (("run", "e.toml", "--out", "o"), ("report", "o")):
         done = subprocess.run(
