@@ -112,6 +112,66 @@ def test_data_that_failed_are_tried_again_when_they_are_chosen_again(
         until(lambda: workbench.toolbar.status["can_start"])
 
 
+def labels(workbench: Workbench) -> dict[str, str]:
+    """Return what the list of data sets calls each of them."""
+    choice = workbench.form._group("data").choice
+    assert choice is not None
+    return dict(zip(choice._options_values, choice._options_labels, strict=True))
+
+
+def test_sets_that_need_a_download_say_so_and_can_be_chosen(
+    workbench: Workbench, server: Server
+) -> None:
+    named = labels(workbench)
+    assert named["AdultIncome"] == "Adult income (needs a download)"
+    assert named["CMAPSS"] == "C-MAPSS (needs a download)"
+    for kind in ("Wine", "Hospitals", "Table", "Arriving", "Digits"):  # built in, simulated, own
+        assert "download" not in named[kind]
+    assert server.threads == [], "to look at the list asks no network"
+    choice = workbench.form._group("data").choice
+    assert choice is not None
+    choice.index = list(named).index("AdultIncome")  # as the page sends it
+    experiment = workbench.experiment
+    assert experiment is not None
+    assert experiment.data == fb.AdultIncome()
+    assert labels(workbench)["AdultIncome"] == "Adult income", "the banner says what is missing"
+    workbench.experiment = WINES
+    assert labels(workbench)["AdultIncome"] == "Adult income (needs a download)"
+
+
+def test_a_set_that_was_fetched_is_marked_no_more_while_others_are_on_the_form(
+    workbench: Workbench, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(file: File) -> bytes:
+        assert server.answers.wait(20)
+        (tmp_path / file.path).parent.mkdir(exist_ok=True)
+        (tmp_path / file.path).write_bytes(b"")
+        return b""
+
+    monkeypatch.setattr(File, "_fetched", fetched)
+    workbench.experiment = ADULT
+    until(lambda: "is being downloaded" in workbench.toolbar.status["why_not"])
+    workbench.experiment = WINES
+    assert labels(workbench)["AdultIncome"] == "Adult income (needs a download)"
+    before = workbench.form.reads()
+    server.answers.set()
+    until(lambda: labels(workbench)["AdultIncome"] == "Adult income")
+    assert workbench.form.reads() == before
+    assert labels(workbench)["CMAPSS"] == "C-MAPSS (needs a download)"
+
+
+def test_the_last_run_does_not_promise_that_new_settings_start(
+    workbench: Workbench, server: Server
+) -> None:
+    workbench.start()
+    assert workbench.wait(60) == "done"
+    workbench.experiment = ADULT
+    until(lambda: "is being downloaded" in workbench.toolbar.status["why_not"])
+    assert workbench.toolbar.status["subtitle"] == (
+        "Showing the last run. The new settings cannot start yet."
+    )
+
+
 def test_notes_say_whether_they_are_of_the_form_or_of_the_run(workbench: Workbench) -> None:
     private = fb.ClientLevelDP(epsilon=3, delta=1e-2, noise_seed=1)
     workbench.experiment = WINES.replace(

@@ -58,6 +58,28 @@ PRIVATE = st.builds(
 )
 
 
+def summaries(shown: Form) -> dict[str, str]:
+    """Return what the heads of the sections say, by the name of the section."""
+    heads = [str(section.titles[0]).split("\u2002") for section in shown._sections.values()]
+    return dict(heads)
+
+
+def test_a_section_that_is_right_again_says_what_is_in_it() -> None:
+    shown = form()
+    before = summaries(shown)
+    shown._fields["strategy"].find("strategy.weighting").assign("samples")  # pyright: ignore
+    assert summaries(shown)["Aggregation"] == "needs attention"
+    # what is wrong in a single field is said first, and alone
+    shown._fields["rounds"].assign(0)
+    changed = {name: words for name, words in summaries(shown).items() if before[name] != words}
+    assert changed.pop("Scenario").startswith("changed")
+    assert changed == {"Run": "needs attention"}
+    shown._fields["rounds"].assign(30)
+    assert summaries(shown)["Aggregation"] == "needs attention"
+    shown._fields["strategy"].find("strategy.weighting").assign("uniform")  # pyright: ignore
+    assert summaries(shown) == before
+
+
 def form(experiment: fb.Experiment | None = None) -> Form:
     return Form(experiment or digits(), lambda: None)
 

@@ -6,7 +6,10 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 
+from fedbench.config.spec import Part
 from fedbench.data import Source
+
+NEEDED = "needs a download"
 
 
 class Fetching:
@@ -42,6 +45,21 @@ class Fetching:
         changed = self._changed()
         if changed is not None:
             changed()
+
+
+def offered_name(kind: type[Part]) -> str:
+    """Return what a list calls a part: a data set whose files are not at hand says so.
+
+    Looks for the files of its defaults, and neither reads nor fetches any.
+    """
+    name = kind.display_name()
+    return name if _at_hand(kind) else f"{name} ({NEEDED})"
+
+
+def _at_hand(kind: type[Part]) -> bool:
+    if not issubclass(kind, Source) or not isinstance(kind.files, tuple):
+        return True
+    return all(_cached(kind))
 
 
 def _fetch(owner: weakref.ref[Fetching], data: Source) -> None:

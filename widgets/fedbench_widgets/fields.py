@@ -17,7 +17,10 @@ from fedbench.config.template import several_of
 from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.controls import Changed, Control, control
 from fedbench_widgets.explaining import about_field, about_part, says
+from fedbench_widgets.fetching import offered_name
 from fedbench_widgets.reason import Reason
+
+UNFOLDED = "fb-unfolded"  # the class of a field that is shown though its group is folded
 
 
 class Leaf:
@@ -85,7 +88,7 @@ class Group:
         if len(self._kinds) > 1 or (issubclass(family, Part) and family.family):
             self.choice = made(
                 widgets.Dropdown,
-                options=_options(self._kinds),
+                options=self._offered(),
                 description=title,
                 classes=[place(path)],
             )
@@ -111,12 +114,40 @@ class Group:
             kind = spec.kind()
             if kind not in self._kinds:
                 self._kinds[kind] = type(spec)
-                self.choice.options = _options(self._kinds)
+                self.choice.options = self._offered()
             self.choice.value = kind
         self._show_fields(cls)
         for name, field in self._fields.items():
             value = getattr(spec, name)
             field.write(value)
+
+    def relabel(self) -> None:
+        """Name the members anew: the files of a data set come and go while the form is there.
+
+        Only the names change, and no choice is made: any thread may call it.
+        """
+        if self.choice is not None:
+            names = tuple(name for name, _ in self._offered())
+            if names != self.choice._options_labels:
+                self.choice.set_trait("_options_labels", names)
+        for field in list(self._fields.values()):
+            if isinstance(field, Group):
+                field.relabel()
+
+    def unfold(self, paths: set[str]) -> None:
+        """Mark the fields at these paths, to be shown where the others are folded away."""
+        for field in self._fields.values():
+            wanted = field.path in paths
+            if wanted != (UNFOLDED in field.widget._dom_classes):
+                (field.widget.add_class if wanted else field.widget.remove_class)(UNFOLDED)
+
+    def _offered(self) -> list[tuple[str, str]]:
+        # of the one that is chosen, the banner says what is missing
+        chosen = None if self.choice is None else self.choice.value
+        return [
+            (cls.display_name() if kind == chosen else offered_name(cls), kind)
+            for kind, cls in self._kinds.items()
+        ]
 
     def assign(self, raw: Mapping[str, Any]) -> None:
         """Show plain data, as `read` returned them; what they leave out stays as it was."""

@@ -19,7 +19,7 @@ from fedbench.scenarios import SCENARIOS, Scenario
 from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.design import Design, by_hand
 from fedbench_widgets.fields import Field, Group, make
-from fedbench_widgets.own import Own
+from fedbench_widgets.own import SINGLE, Own
 from fedbench_widgets.partition import PartitionMap
 from fedbench_widgets.remedies import Change, Remedy, Said, remedy_of
 from fedbench_widgets.scenario import Chooser
@@ -38,6 +38,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 OPEN = ("Scenario", "Clients", "Privacy")
 FOLDED = "fb-folded"  # the class of a group of which only the choice is shown
 WRONG = "fb-wrong"  # the class of a section in which something is wrong
+# Settings of a table that are chosen by its columns; others are shown only where one is at fault.
+IN_PICKER = {f"data.{name}" for name in ("path", *SINGLE, "ignore")}
 
 
 class Form:
@@ -62,7 +64,10 @@ class Form:
         self.scenario = Chooser(scenarios, choose or self._take)
         # the ten fields of a table are the columns' roles once more
         self._all = made(
-            widgets.ToggleButton, description="All settings of the table", classes=["fb-all"]
+            widgets.ToggleButton,
+            description="All settings of the table",
+            tooltip="",  # ipywidgets would show "null"
+            classes=["fb-all"],
         )
         self._all.observe(lambda _: self._fold(self.own.table is not None), "value")
         self.hint = made(widgets.Label, classes=["fb-hint"])
@@ -73,6 +78,7 @@ class Form:
             name: make(name, field, self._edited) for name, field in Experiment.model_fields.items()
         }
         self._sections: dict[str, widgets.Accordion] = {}
+        self._summaries: dict[str, str] = {}  # of sections, while nothing in them is wrong
         sections = [self._section(title) for title in _titles()]
         self.widget = made(widgets.VBox, sections, classes=["fedbench-form"])
         self.write(experiment)
@@ -201,8 +207,13 @@ class Form:
                 with self._still():
                     self._partition.write(made)
 
+    def mark_downloads(self) -> None:
+        """Say in the list of data sets which ones lack their files now."""
+        self._group("data").relabel()
+
     def _judge(self, found: list[Problem]) -> None:
         self.problems = found
+        self.mark_downloads()
         # messages about a table hold what is in its cells, which must not be saved with a notebook
         table = self.own.table is not None
         inside = [each for each in found if table and each.path.startswith("data.")]
@@ -212,19 +223,20 @@ class Form:
         for field in self._fields.values():
             found = field.show(found)
         self._fold(table)
+        self._group("data").unfold({each.path for each in inside} - IN_PICKER)
         wrong = [each.path.partition(".")[0] for each in self.problems]
         self.scenario.show(self.experiment)
         self._title()
         for title, names in self._placed():
-            section = self._sections[title]
+            section, words = self._sections[title], self._summaries[title]
             section.remove_class(WRONG)
             if any(name in names for name in wrong):
                 section.selected_index = 0  # a reason that is folded away helps nobody
-                if title == "Data" and self.own.step:
-                    self._summarise(title, "to be chosen")
-                    continue
-                section.add_class(WRONG)
-                self._summarise(title, "needs attention")
+                waits = title == "Data" and self.own.step != ""
+                words = "to be chosen" if waits else "needs attention"
+                if not waits:
+                    section.add_class(WRONG)
+            self._summarise(title, words)
 
     def _fold(self, table: bool) -> None:
         show(self._all, table)
@@ -233,7 +245,7 @@ class Form:
             (data.add_class if folded else data.remove_class)(FOLDED)
 
     def _title(self) -> None:
-        self._summarise("Scenario", self.scenario.summary)
+        self._summaries["Scenario"] = self.scenario.summary
         experiment = self.experiment
         if experiment is None:
             return
@@ -250,7 +262,7 @@ class Form:
         for title in self._sections.keys() - {"Scenario"}:
             part = getattr(experiment, title.lower(), None)
             words.setdefault(title, part.display_name() if isinstance(part, Part) else "")
-            self._summarise(title, words[title])
+            self._summaries[title] = words[title]
 
     def _summarise(self, title: str, words: str) -> None:
         # the en space parts the name from the summary, which the style sheet cannot see

@@ -41,6 +41,7 @@ COLUMNS = (
 )
 MOST_POINTS = 2000  # more than a chart has pixels
 LAST = "Showing the last run. Press Start to run the new settings."
+STUCK = "Showing the last run. The new settings cannot start yet."
 LABELS = {"accuracy": "Test accuracy", "auc": "Test AUC", "rmse": "Test RMSE"}
 
 
@@ -119,12 +120,12 @@ def status(
     going = session.state in ("running", "paused", "stopping")
     left = max(0, experiment.rounds - len(rows))
     pace = session.seconds / len(rows) if rows else None
-    over = session.state in ("done", "failed")
+    edited = session.state in ("done", "failed") and shown not in (None, experiment)
     failure = session.failure
     return {
         "state": session.state,
         "title": session_title(experiment),
-        "subtitle": LAST if over and shown not in (None, experiment) else experiment.describe(),
+        "subtitle": (STUCK if trouble else LAST) if edited else experiment.describe(),
         "round": len(rows),
         "rounds": experiment.rounds,
         "solving": session.state == "running" and not rows and _unsolved(session.history),
@@ -299,7 +300,7 @@ def _joined(history: History, current: bool) -> bool:
 def session_title(experiment: Experiment) -> str:
     """Return the data set's name in plain words; of a person's own table, the file's name."""
     path = getattr(experiment.data, "path", "")
-    return Path(path).name if path else experiment.data.kind().rpartition(":")[2]
+    return Path(path).name if path else experiment.data.display_name()
 
 
 def level(experiment: Experiment) -> str | None:

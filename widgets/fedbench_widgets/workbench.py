@@ -120,7 +120,7 @@ class Workbench(widgets.VBox):
         self._plan: Plan | None = None  # ε to the end of what the session runs
         # what that plan was made for, and by which noise
         self._planned: tuple[Experiment, float | None] | None = None
-        self._dealing = Dealing(self._changed)
+        self._dealing = Dealing(self._fetched)
         self._levels = Levels(self._going, self._changed)
         self._sweeping = Sweeping(self._changed)
         self.toolbar = Toolbar()
@@ -457,6 +457,10 @@ class Workbench(widgets.VBox):
         self._log.append(line)
         if detail:
             self._log.append({**line, "text": detail.rstrip()})
+
+    def _fetched(self) -> None:
+        self.form.mark_downloads()
+        self._changed()
 
     def _changed(self) -> None:
         self._touch_unless_closed(True)
