@@ -95,7 +95,9 @@ def test_what_cannot_be_read_says_why_and_the_table_before_stays(
     page = tmp_path / "page.pdf"
     page.write_bytes(b"%PDF")
     upload(shown, page)
-    expect(shown.get_by_role("status")).to_contain_text("'page.pdf' is none of .csv")
+    expect(shown.get_by_role("status")).to_contain_text(
+        "'page.pdf' is not a kind of table that can be read"
+    )
     assert lab.run("print(wb.form.own.table.path)") == before
     broken = tmp_path / "broken.csv"
     broken.write_text("a,a\n1,2\n")

@@ -13,6 +13,7 @@ from fedbench.config.problems import Problem
 from fedbench.config.spec import Part
 from fedbench.data import Natural, Table, TableError, TableFacts
 from fedbench.data.own import uploads
+from fedbench.data.own.cells import Notation, is_date, is_number
 from fedbench_widgets.cells import made
 from fedbench_widgets.guessing import likely_roles
 from fedbench_widgets.upload import TablePicker
@@ -20,6 +21,10 @@ from fedbench_widgets.upload import TablePicker
 LARGEST = 200_000_000  # bytes; what is larger is better put beside the notebook
 SINGLE = ("target", "client", "time", "unit")  # roles that one column can have
 FEATURE, OUT = "feature", "not used"
+# How a file is written, and what is named by its columns; the test set is about neither.
+WRITTEN = ("header", "separator", "encoding", "sheet", "decimal", "thousands", "missing_values")
+NAMES = ("ignore", "numbers", "categories")
+SPLIT = ("test_fraction", "split_seed", "largest")
 EXAMPLES = 3
 MOST_LOOKED_AT = 100_000  # rows that a role is guessed from
 
@@ -46,7 +51,7 @@ class Own:
         self.picker.on_msg(self._heard)
         self._form = form
         self._inside: dict[str, Any] = {}  # what is in the table: for the page, and not to be saved
-        self._guessed = ""
+        self._aside = ""  # how the settings of the file came about
         self._token = ""
         with suppress(OSError):
             uploads.remove_stale()
@@ -94,15 +99,15 @@ class Own:
         self._inside = {
             "columns": inside,
             "cautions": [] if facts is None else list(facts.cautions),
-            "problem": "" if self.step else "; ".join(each.message for each in problems),
+            "problem": "" if self.step else _plain(table, problems),
         }
         with self.picker.hold_sync():
             self.picker.columns = columns
             self.picker.chosen = table is not None
             self.picker.file = "" if table is None or not table.path else Path(table.path).name
             self.picker.words = self.step or _words(table, facts, len(columns))
-            if self._guessed and table is not None:
-                self.picker.words += f" {self._guessed}"
+            if self._aside and table is not None:
+                self.picker.words += f" {self._aside}"
         self._tell()
 
     def _tell(self) -> None:
@@ -146,24 +151,22 @@ class Own:
         self.picker.received = {"token": token, "at": size}
 
     def _put(self, path: str) -> None:
-        """Put a file on the form: with the roles of the one before where it has these columns."""
-        before, names = self.table, set[str]()
-        fresh = Table(path=path)
-        with suppress(TableError):
-            names = {str(name).strip() for name in fresh.head(1).columns}
+        """Put a file on the form, with the settings of the one before that hold for it too."""
+        before, self._aside = self.table, ""
         fields: dict[str, Any] = {"path": path}
-        if before is not None and before.target:
-            kept = {name: getattr(before, name) for name in SINGLE if getattr(before, name)}
-            if names >= {*kept.values(), *before.ignore}:
-                fields |= kept | {"ignore": before.ignore, "decimal": before.decimal}
-        self._guessed = ""
-        if "target" not in fields:
+        if before is not None:
+            kept = _kept(before, path)
+            fields |= kept
+            self._aside = _kept_words(before, kept)
+        if not any(fields.get(name) for name in SINGLE):
             with suppress(TableError):
-                guess = likely_roles(fresh.head(MOST_LOOKED_AT))
+                found = likely_roles(Table(**fields).head(MOST_LOOKED_AT))
+                out = fields.get("ignore", ())
+                guess = {role: name for role, name in found.items() if name not in out}
                 fields |= guess
                 said = " and ".join(f"{name} as {role}" for role, name in guess.items())
-                self._guessed = f"Guessed: {said}; change a role below." if said else ""
-        more = {"partition": Natural()} if "client" in fields else {}
+                self._aside = f"Guessed: {said}; change a role below." if said else self._aside
+        more = {"partition": Natural()} if fields.get("client") else {}
         self._form.put(data=Table(**fields), **more)
 
     def _refuse(self, token: str, size: int, why: str) -> None:
@@ -188,11 +191,95 @@ class Own:
         elif role == OUT:
             ignored.append(column)
         fields["ignore"] = tuple(ignored)
+        if role == FEATURE:
+            fields |= _as_feature(table, column)
         if role == "target":
             del fields["task"]  # to be inferred
-        self._guessed = ""
+        self._aside = ""
         more = {"partition": Natural()} if role == "client" else {}
         self._form.put(data=Table(**fields), **more)
+
+
+def _kept(before: Table, path: str) -> dict[str, Any]:
+    """Return the settings of a table that hold for another file in its place.
+
+    A file with the column to predict, or with the same columns while none is chosen, is the next
+    delivery of the same table: it keeps all but what was said of columns that are gone, and how it
+    is written, unless it cannot be read so. A file without is another table.
+    """
+    columns = _header(before) if not before.target else set()
+    marks = {"missing_values": before.missing_values}
+    names: set[str] = set()
+    written: dict[str, Any] = {}
+    for how in ({name: getattr(before, name) for name in WRITTEN}, marks):
+        written, names = _as_written(path, how)
+        if before.target in names if before.target else names and names == columns:
+            break
+    else:
+        return {name: getattr(before, name) for name in SPLIT}
+    fields = {name: getattr(before, name) for name in (*SPLIT, *SINGLE, *NAMES)} | written
+    for name in SINGLE:
+        fields[name] = fields[name] if fields[name] in names else ""
+    for name in NAMES:
+        fields[name] = tuple(each for each in fields[name] if each in names)
+    words = fields["missing_values"]
+    known = {word: set(Notation(missing=(word,)).columns) <= names for word in words}
+    fields["missing_values"] = tuple(word for word in words if known[word])
+    if before.target:
+        fields |= {"task": before.task, "ranked": before.ranked}
+    return fields
+
+
+def _kept_words(before: Table, kept: dict[str, Any]) -> str:
+    """Return what became of the settings of the table before; nothing if it had none."""
+    plain = Table()
+    ours = (*SINGLE, *NAMES, *WRITTEN, "ranked")
+    set_before = [name for name in ours if getattr(before, name) != getattr(plain, name)]
+    lost = [name for name in set_before if kept.get(name, ()) != getattr(before, name)]
+    if not set_before:
+        return ""
+    if len(lost) == len(set_before):
+        return "Settings of the file before are not kept: this is another table."
+    titles = ", ".join(str(Table.model_fields[name].title) for name in lost)
+    return f"Settings of the file before are kept{f'; changed: {titles}' if titles else ''}."
+
+
+def _as_written(path: str, how: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return which settings a file can be read by, and its columns; none if it cannot be read."""
+    how = dict(how)
+    while True:
+        table = Table(path=path, **how)
+        try:
+            return how, {str(name) for name in table.head(1).columns}
+        except TableError as error:
+            if error.field not in how:
+                return {}, set()
+            del how[error.field]
+
+
+def _header(table: Table) -> set[str]:
+    with suppress(TableError):
+        return {str(name) for name in table.head(1).columns}
+    return set()
+
+
+def _as_feature(table: Table, column: str) -> dict[str, tuple[str, ...]]:
+    """Return the setting that makes a feature of a column that is left out by itself, if any does.
+
+    Dates are none as they are, and a column with the same value in every row tells nothing.
+    """
+    with suppress(TableError):
+        cells: Any = table.head(MOST_LOOKED_AT)[column]
+        if column in table.ignore or column not in _left_out(table) or is_date(cells):
+            return {}
+        name = "numbers" if is_number(cells) else "categories"
+        setting = {name: (*getattr(table, name), column)}
+        return {} if column in _left_out(table.replace(**setting)) else setting
+    return {}
+
+
+def _left_out(table: Table) -> set[str]:
+    return {each.name for each in table.facts.columns if each.role == OUT}
 
 
 def _columns(table: Table, facts: TableFacts | None) -> list[dict[str, str]]:
@@ -222,6 +309,12 @@ def _columns(table: Table, facts: TableFacts | None) -> list[dict[str, str]]:
         }
         for k, name in enumerate(head.columns)
     ]
+
+
+def _plain(table: Table | None, problems: Sequence[Problem]) -> str:
+    """Return what is wrong, with the name of the file and not the folder that uploads are in."""
+    words = "; ".join(each.message for each in problems)
+    return words if table is None else words.replace(table.path, Path(table.path).name)
 
 
 def _words(table: Table | None, facts: TableFacts | None, columns: int) -> str:

@@ -168,6 +168,8 @@ def _start(place: Path, content: bytes | None) -> bytes:
         start = content[:SAMPLE]
     if start[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         raise TableError("path", f"{str(place)!r} is a web page, not a table")
+    if start.startswith(b"%PDF"):
+        raise TableError("path", f"{str(place)!r} is a PDF, not a table; export it as CSV or Excel")
     if not start.strip(b" \r\n\t\0\xef\xbb\xbf\xff\xfe"):
         raise TableError("path", f"{str(place)!r} is empty")
     return start

@@ -31,7 +31,11 @@ def keep_upload(name: str, content: bytes) -> Path:
     """
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(name).name)[-LONGEST:]
     if not safe.lower().endswith(SUFFIXES):
-        raise TableError("path", f"{name!r} is none of {', '.join(SUFFIXES)}")
+        raise TableError(
+            "path",
+            f"{name!r} is not a kind of table that can be read; save it as CSV, Excel (.xlsx) or "
+            f"Parquet: {', '.join(SUFFIXES)}",
+        )
     place = _private() / hashlib.sha256(content).hexdigest()[:12] / safe.lstrip(".")
     if not place.exists():
         place.parent.mkdir(mode=0o700, exist_ok=True)

@@ -94,5 +94,5 @@ def test_its_name_is_harmless_and_a_file_that_is_no_table_is_refused(cache: Path
     place = uploads.keep_upload("../../<b>my data</b>.csv", b"a,b\n1,2\n")
     assert place.parents[2] == cache
     assert place.name == "b_.csv"
-    with pytest.raises(fb.TableError, match=r"'evil\.pkl' is none of"):
+    with pytest.raises(fb.TableError, match=r"'evil\.pkl' is not a kind of table"):
         uploads.keep_upload("evil.pkl", b"")

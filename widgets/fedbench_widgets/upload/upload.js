@@ -45,7 +45,7 @@ function render(view) {
     const chosen = model.get("chosen") ?? false;
     const file = model.get("file") ?? "";
     text(label, file ? "Choose another file…" : "Choose a file…");
-    text(own, file && chosen ? file : chosen ? PRIVATE : `Your own table, CSV or Parquet. ${PRIVATE}`);
+    text(own, file && chosen ? file : chosen ? PRIVATE : `Your own table: CSV, Excel or Parquet. ${PRIVATE}`);
     set(own, { title: PRIVATE });
     list.replaceChildren(...columns.map((column) => row(column, inside.columns, roles, give)));
     set(list, { hidden: columns.length === 0 });
