@@ -45,6 +45,6 @@ class Scenario:
         size = sum(file.size for file in data.missing)
         unpacked = f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
         return (
-            f"{data.kind()} is not on this machine: fedbench.{data.kind()}().load() downloads it "
-            f"({unpacked}), or set {VARIABLE} to the folder that holds it"
+            f"{data.display_name()} is not on this machine: fedbench.{data.kind()}().load() "
+            f"downloads it ({unpacked}), or set {VARIABLE} to the folder that holds it"
         )

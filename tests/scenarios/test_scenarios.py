@@ -88,7 +88,7 @@ def test_a_real_set_is_described_without_being_read(
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     data = scenario(real=True).data
     assert data.files and data.missing == data.files
-    assert scenario.lacks().startswith(f"{data.kind()} is not on this machine")
+    assert scenario.lacks().startswith(f"{data.display_name()} is not on this machine")
     for file in data.files:
         place = tmp_path / f"{file.path}.gz"
         place.parent.mkdir(parents=True, exist_ok=True)

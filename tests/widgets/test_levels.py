@@ -75,6 +75,11 @@ def test_who_knows_the_truth_is_the_true_model(workbench: Workbench) -> None:
     }
 
 
+def test_what_is_computed_now_does_not_wait_for_a_run(workbench: Workbench) -> None:
+    workbench._levels.wanted = True
+    assert workbench._levels.shown(WINES.replace(seed=7))["words"] == "computing…"
+
+
 def test_a_run_comes_first(workbench: Workbench) -> None:
     workbench.experiment = WINES.replace(rounds=100_000)
     workbench.start()

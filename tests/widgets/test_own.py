@@ -368,6 +368,9 @@ def test_a_column_that_was_left_out_becomes_a_feature_where_that_means_anything(
     odd += [f"{k},name {k},2024-01-{k % 28 + 1:02},x,{line}" for k, line in enumerate(lines[1:])]
     upload(form, "\n".join(odd).encode())
     assert [roles(form)[name] for name in ("nr", "name", "day", "same")] == ["not used"] * 4
+    told = inside(form)["columns"]["name"]
+    assert told.startswith("looks like an ID: almost every value is different; give it the role")
+    assert any("give it the role feature to use it" in each for each in inside(form)["cautions"])
     for name in ("nr", "name", "day", "same"):
         give(form, name, "feature")
     assert roles(form) | {"age": "", "site": "", "ill": ""} == {

@@ -128,7 +128,7 @@ def test_a_real_set_that_is_not_there_is_not_offered(nothing: Path) -> None:
     chooser = shown.scenario
     assert [label for label, _ in chooser.data.options] == ["Hospitals", "Heart disease (real)"]
     assert chooser.data.disabled
-    assert "HeartDisease is not on this machine" in chooser.lacking.value
+    assert "Heart disease is not on this machine" in chooser.lacking.value
     chooser.data.value = True  # as a page that is behind might send
     assert chooser.data.value is False
     assert shown.experiment == medical()

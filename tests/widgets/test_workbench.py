@@ -188,6 +188,21 @@ def test_data_that_cannot_be_dealt_out_are_a_reason_and_not_the_end(workbench: W
     assert workbench.wait(60) == "done"
 
 
+def test_the_map_never_shows_data_that_were_left_behind(workbench: Workbench) -> None:
+    until(lambda: workbench.form.map.clients == 6)
+    workbench.form.put(data=fb.Table())  # no file is chosen yet
+    until(lambda: workbench.form.map.clients == 0)
+    assert workbench.form.map.off == "No data to show."
+    workbench.experiment = WINES.replace(rounds=7)
+    until(lambda: workbench.form.map.clients == 6)
+    workbench.form._fields["rounds"].assign(0)  # which is no matter of the data
+    assert workbench.experiment is None
+    version = workbench.panel.snapshot["version"]
+    workbench._publisher.touch()
+    until(lambda: workbench.panel.snapshot["version"] > version)
+    assert workbench.form.map.clients == 6
+
+
 def test_names_from_data_reach_the_page_as_they_are(workbench: Workbench) -> None:
     until(lambda: workbench.form.map.version)
     assert workbench.form.map.classes == ["grower 1", "grower 2", "grower 3"]

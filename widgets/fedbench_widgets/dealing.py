@@ -39,6 +39,12 @@ class Dealing:
         self._wrong = what, trouble
         return True
 
+    def show_none(self, target: PartitionMap) -> None:
+        """Empty the map while something is wrong with the data on the form."""
+        if self._shown != "nothing":
+            self._shown = "nothing"
+            show_nothing(target, "No data to show.")
+
     def trouble(self, experiment: Experiment | None) -> str:
         """Return why the data of an experiment cannot be dealt out, as far as that is known."""
         what, why = self._wrong

@@ -136,7 +136,7 @@ class Form:
         if head in self._fields:
             where.append(self._fields[head].name(first.path))
         if head == "data" and self.own.table is not None:
-            return f"{' › '.join(dict.fromkeys(where))}: needs attention in the table below"
+            return f"{' › '.join(dict.fromkeys(where))}: needs attention"
         more = f" (and {len(others)} more)" if others else ""
         return f"{' › '.join(dict.fromkeys(where)) or 'The form'}: {first.message}{more}"
 

@@ -11,6 +11,7 @@ from typing import Any
 from fedbench.experiment import Experiment
 from fedbench.study import Baselines, alternative, baselines
 
+COMPUTING, WAITING = "computing…", "computing when no run is active…"
 PATIENCE = 0.1  # seconds between two looks whether a run still goes on
 
 
@@ -38,7 +39,9 @@ class Levels:
         found = self._known.get(key)
         if found is None:
             self._ask(key)
-            return {"wanted": True, "words": "computing when no run is active…", "lines": []}
+            going = self._going()
+            words = COMPUTING if going is None or not going() else WAITING
+            return {"wanted": True, "words": words, "lines": []}
         if isinstance(found, str):
             return {"wanted": True, "words": found, "lines": []}
         lines = [

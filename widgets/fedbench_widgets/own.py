@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ FEATURE, OUT = "feature", "not used"
 WRITTEN = ("header", "separator", "encoding", "sheet", "decimal", "thousands", "missing_values")
 NAMES = ("ignore", "numbers", "categories")
 SPLIT = ("test_fraction", "split_seed", "largest")
+TO_USE = re.compile(r"pass categories=\(.*?,\) to use it")
 EXAMPLES = 3
 MOST_LOOKED_AT = 100_000  # rows that a role is guessed from
 
@@ -95,10 +97,10 @@ class Own:
                 facts = table.facts
             with suppress(TableError):
                 columns = _columns(table, facts)
-        inside = {each["name"]: each.pop("words") for each in columns}
+        inside = {each["name"]: _by_role(each.pop("words")) for each in columns}
         self._inside = {
             "columns": inside,
-            "cautions": [] if facts is None else list(facts.cautions),
+            "cautions": [] if facts is None else [_by_role(each) for each in facts.cautions],
             "problem": "" if self.step else _plain(table, problems),
         }
         with self.picker.hold_sync():
@@ -309,6 +311,11 @@ def _columns(table: Table, facts: TableFacts | None) -> list[dict[str, str]]:
         }
         for k, name in enumerate(head.columns)
     ]
+
+
+def _by_role(words: str) -> str:
+    """Return what is said of a column with the role to choose in place of the setting to pass."""
+    return TO_USE.sub("give it the role feature to use it", words)
 
 
 def _plain(table: Table | None, problems: Sequence[Problem]) -> str:

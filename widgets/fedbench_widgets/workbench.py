@@ -354,6 +354,8 @@ class Workbench(widgets.VBox):
     def _show_form(self) -> None:
         experiment = self.form.experiment
         if experiment is None:
+            if any(each.path.partition(".")[0] == "data" for each in self.form.problems):
+                self._dealing.show_none(self.form.map)  # it would show the data before
             return
         if self._dealing.show(experiment, self.form.map, self.form.design):
             self._publisher.touch()

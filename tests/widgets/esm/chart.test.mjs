@@ -41,11 +41,11 @@ test("names beside a heat map get the room that they need, as far as there is so
   assert.equal(beside(["x".repeat(80)], 300), 96);
 });
 
-test("labels take at most a quarter of a wide chart, and nothing of a narrow one", () => {
+test("labels take at most 30 % of a wide chart, and nothing of a narrow one", () => {
   assert.deepEqual([200, 370, 559].map((width) => margin(width, 999)), [10, 10, 10]);
   assert.deepEqual([560, 800].map((width) => margin(width)), [76, 76]);
   assert.equal(margin(800, 110), 106);
-  assert.deepEqual([560, 800].map((width) => margin(width, 999)), [140, 200]);
+  assert.deepEqual([560, 800].map((width) => margin(width, 999)), [168, 240]);
 });
 
 test("an axis is fitted to what is drawn, levels and band too, within the metric's bounds", () => {
@@ -100,6 +100,15 @@ test("labels that reach into the column at the edge keep clear of those in it", 
     ["edge", 43],
     ["a much longer one", 57],
   ]);
+});
+
+test("labels that end before the edge keep their height, whatever their length", () => {
+  const labels = [
+    { x: 100, y: 50, text: "edge", anchor: "start" },
+    { x: 97, y: 45, text: "a much longer one, inside", anchor: "end" },
+  ];
+  const heights = placed(labels, 100, 14, [0, 200]).map(({ text, y }) => [text, y]);
+  assert.deepEqual(Object.fromEntries(heights), { edge: 50, "a much longer one, inside": 45 });
 });
 
 test("a line skips what is not finite and keeps to the plot", () => {

@@ -60,6 +60,22 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Words in a drawing; where only a part of them has room, the whole is the tooltip.
+ * @param {SVGElement} element
+ * @param {string} shown
+ * @param {string} whole
+ */
+export function caption(element, shown, whole) {
+  const cut = shown === whole ? null : whole;
+  const now = element.getAttribute("data-cut");
+  if (now === cut && element.firstChild?.textContent === shown) return;
+  if (now !== null || cut !== null) element.replaceChildren();
+  text(element, shown);
+  set(element, { "data-cut": cut });
+  if (cut !== null) element.append(svg("title", {}, document.createTextNode(cut)));
+}
+
+/**
  * A group whose children are made once and reused by position; those not used again are hidden.
  * @template {keyof SVGElementTagNameMap} K
  */
@@ -83,9 +99,10 @@ export class Pool {
   /**
    * @param {Attributes} attributes
    * @param {string} [content]
+   * @param {string} [whole] what `content` is a part of, where there is no room for all of it
    * @returns {SVGElementTagNameMap[K]}
    */
-  next(attributes, content) {
+  next(attributes, content, whole = content) {
     let element = this.nodes[this.used];
     if (!element) {
       element = svg(this.tag);
@@ -94,7 +111,7 @@ export class Pool {
     }
     this.used += 1;
     set(element, { ...attributes, display: null });
-    if (content !== undefined) text(element, content);
+    if (content !== undefined) caption(element, content, whole ?? content);
     return element;
   }
 

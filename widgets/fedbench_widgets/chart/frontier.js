@@ -3,7 +3,7 @@
 
 import { Axes } from "./axes.js";
 import { Pool, fit, html, set, svg } from "./dom.js";
-import { CHARACTER, fold, short, spread } from "./labels.js";
+import { CHARACTER, fold, placed, short } from "./labels.js";
 import { epsilon, epsilonDomain, fronts, isNumber, isPrivate, pickBest, valueDomain } from "./pareto.js";
 import { linear, log, logTicks, tick, ticks, upward } from "./scale.js";
 import { Words } from "./words.js";
@@ -27,7 +27,7 @@ import { Words } from "./words.js";
 
 const HEIGHT = 300;
 const MARGIN = { top: 14, right: 24, bottom: 46, left: 48 };
-const MOST = 200; // pixels for the names of levels
+const MOST = 200; // pixels for the names of levels, or a quarter of a wide chart
 const NARROW = 480; // pixels: labels lie inside
 const FLOOR = HEIGHT - MARGIN.bottom;
 
@@ -86,8 +86,10 @@ export class FrontierChart {
     const finite = drawing.points.filter((point) => Number.isFinite(point.value));
     this.priv = finite.filter(isPrivate).sort((a, b) => epsilon(a) - epsilon(b));
     const open = finite.filter((point) => !isPrivate(point));
-    const named = this.width < NARROW ? [] : levelsOf(drawing, open).map(({ label }) => label.length * CHARACTER + 16);
-    const right = Math.max(160, this.width - Math.min(MOST, Math.max(MARGIN.right, ...named)));
+    const most = this.width < NARROW ? 0 : Math.max(MOST, Math.round(this.width / 4));
+    const named = levelsOf(drawing, open).map(({ label }) => label.length * CHARACTER + 16);
+    const besides = named.filter((wide) => wide <= most); // longer ones go inside the plot
+    const right = Math.max(160, this.width - Math.max(MARGIN.right, ...besides));
     const plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR };
     const x = (this.x = log(epsilonDomain(this.priv), [plot.left, plot.right]));
     const levels = (drawing.levels ?? []).map((level) => level.value);
@@ -128,21 +130,24 @@ export class FrontierChart {
    */
   renderLevels(drawing, open, y, plot) {
     const lines = levelsOf(drawing, open);
-    const places = spread(lines.map((line) => y(line.value)), 14, [MARGIN.top, FLOOR]);
+    const [edge, inner] = [plot.right + 8, plot.right - 4];
+    const wishes = lines.map(({ label, value }) => {
+      const inside = edge + label.length * CHARACTER > this.width;
+      const x = inside ? inner : edge;
+      return { x, y: y(value) - (inside ? 8 : 0), text: label, anchor: inside ? "end" : "start" };
+    });
     this.levels.start();
     this.labels.start();
-    lines.forEach((line, i) => {
-      const at = y(line.value).toFixed(1);
+    for (const { value } of lines) {
+      const at = y(value).toFixed(1);
       this.levels.next({ d: `M${plot.left} ${at}H${plot.right}`, stroke: "var(--fb-mute)" });
-      const inside = this.width < NARROW;
-      const attributes = {
-        x: inside ? plot.right - 4 : plot.right + 8,
-        y: (places[i] + (inside ? -4 : 3.5)).toFixed(1),
-        "text-anchor": inside ? "end" : "start",
-        class: "fb-light",
-      };
-      this.labels.next({ ...attributes, fill: "var(--fb-mute)" }, short(line.label, inside ? 40 : Math.floor(MOST / CHARACTER) - 2));
-    });
+    }
+    for (const { x, y: at, text, anchor } of placed(wishes, edge, 14, [6, FLOOR])) {
+      const place = { x, y: (at + 3.5).toFixed(1), "text-anchor": anchor };
+      const room = anchor === "end" ? Math.floor((inner - plot.left) / CHARACTER) : Infinity;
+      const style = { class: "fb-light", fill: "var(--fb-mute)" };
+      this.labels.next({ ...place, ...style }, short(text, room), text);
+    }
     this.levels.finish();
     this.labels.finish();
   }

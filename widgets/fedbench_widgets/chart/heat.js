@@ -187,7 +187,7 @@ export class HeatMap {
     this.names.start();
     const name = (/** @type {number} */ i, /** @type {string} */ words) => {
       const place = { x: left - 8, y: TOP + i * tall + tall / 2 + 3.5, "text-anchor": "end" };
-      this.names.next(place, short(words, room));
+      this.names.next(place, short(words, room), words);
     };
     if (tall >= NAMED) rows.forEach((row, i) => name(i, drawing.name(row)));
     else if (columns > 0 && rows.length > 1) {

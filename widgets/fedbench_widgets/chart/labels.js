@@ -43,7 +43,7 @@ export function spread(wishes, height, bounds) {
 /**
  * Labels with the y of each moved so that none overlaps; those that reach into the column at the
  * edge share its places.
- * @template {{x: number, y: number, text: string}} T
+ * @template {{x: number, y: number, text: string, anchor?: string}} T
  * @param {T[]} labels
  * @param {number} edge x of the last column
  * @param {number} height of one label
@@ -52,7 +52,9 @@ export function spread(wishes, height, bounds) {
  */
 export function placed(labels, edge, height, bounds) {
   const before = labels.filter(({ x }) => x < edge);
-  const meets = before.some(({ x, text }) => x + text.length * CHARACTER > edge);
+  const reach = (/** @type {T} */ { x, text, anchor }) =>
+    anchor === "end" ? x : x + text.length * CHARACTER;
+  const meets = before.some((label) => reach(label) > edge);
   const columns = meets ? [labels] : [labels.filter(({ x }) => x >= edge), before];
   return columns.flatMap((column) => {
     const places = spread(column.map(({ y }) => y), height, bounds);

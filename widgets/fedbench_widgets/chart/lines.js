@@ -53,12 +53,14 @@ import { Words } from "./words.js";
  * @property {(row: number) => string[]} read lines of text beside the cursor
  */
 
-const HEIGHT = 196;
-const MARGIN = { top: 10, bottom: 24, left: 40 };
+const HEIGHT = 200;
+const MARGIN = { top: 16, bottom: 24, left: 40 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 const LABEL = 14;
+const TOP = 6; // least y of a label: one above the highest line has room
 const BOLD = 7;
 const OVER = 12; // pixels into the gap between charts
+const GAP = 8; // pixels between the plot and the labels beside it
 const WIDE = 560; // pixels: narrower charts have their labels inside, above the lines
 const EDGE = 10; // pixels beside the plot, for half of the last number below it
 
@@ -165,7 +167,11 @@ export class LineChart {
     const labels = apart(named(drawing).map(({ label }) => label ?? ""));
     const widths = labels.map((label) => label.length * BOLD);
     const levels = drawing.beside ?? (drawing.levels ?? []).map(({ label }) => label);
-    for (const label of levels) widths.push(label.length * CHARACTER);
+    const most = margin(this.width, Infinity) + OVER - GAP;
+    for (const label of levels) {
+      const wide = label.length * CHARACTER;
+      if (wide <= most) widths.push(wide); // a longer one goes above its line
+    }
     const right = Math.max(120, this.width - margin(this.width, Math.max(0, ...widths)));
     const plot = (this.plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR });
     const x = (this.xScale = linear(drawing.xDomain, [plot.left, plot.right]));
@@ -237,7 +243,7 @@ export class LineChart {
       const place = { x: (at + (left ? -4 : 4)).toFixed(1), y: plot.floor - 5 };
       const room = Math.floor((left ? at - plot.left : plot.right - at) / CHARACTER) - 1;
       const style = { "text-anchor": left ? "end" : "start", class: "fb-light", fill: "var(--fb-mute-text)" };
-      this.changes.next({ ...place, ...style }, short(turn.label, Math.max(8, room)));
+      this.changes.next({ ...place, ...style }, short(turn.label, Math.max(8, room)), turn.label);
     }
     this.turns.finish();
     this.changes.finish();
@@ -263,18 +269,26 @@ export class LineChart {
    */
   renderLines(drawing, x, y, plot) {
     const { beside } = this;
-    const edge = beside ? plot.right + 8 : plot.right - 3;
-    const anchor = beside ? /** @type {const} */ ("start") : /** @type {const} */ ("end");
-    const raised = beside ? 0 : LABEL - 4; // above its line
+    const edge = plot.right + GAP;
+    const raised = LABEL - 4; // above its line
+    /** Beside its line, or above it where there is no room.
+     * @param {number} x @param {number} y @param {boolean} fits
+     * @returns {Pick<Label, "x" | "y" | "anchor">} */
+    const at = (x, y, fits) => {
+      if (fits) return { x: Math.min(x, edge), y, anchor: "start" };
+      return { x: Math.min(plot.right, x) - 3, y: y - raised, anchor: "end" };
+    };
     /** @type {Label[]} */
     const labels = [];
     this.levels.start();
     drawing.levels?.forEach((level, i) => {
-      const at = within(y, level.value);
-      const stroke = `var(--fb-${level.color})`;
-      const d = `M${plot.left} ${at.toFixed(1)}H${plot.right}`;
+      const { label, color } = level;
+      const height = within(y, level.value);
+      const stroke = `var(--fb-${color})`;
+      const d = `M${plot.left} ${height.toFixed(1)}H${plot.right}`;
       this.levels.next({ d, stroke, style: `stroke-dasharray: ${levelDash(i)}` });
-      labels.push({ x: edge, y: at - raised, text: level.label, color: level.color, light: true, anchor });
+      const place = at(edge, height, edge + label.length * CHARACTER <= this.width + OVER);
+      labels.push({ ...place, text: label, color, light: true });
     });
     this.levels.finish();
     this.lines.start();
@@ -289,16 +303,12 @@ export class LineChart {
       this.lines.next({ d, stroke, "stroke-dasharray": dash, "stroke-width": series.width ?? 2 });
       const last = lastFinite(series.y);
       if (last < 0) continue;
-      const end = { x: x(xs[last]), y: within(y, series.y[last]) };
-      if (!series.x)
-        this.ends.next({ cx: end.x.toFixed(1), cy: end.y.toFixed(1), r: 2.6, fill: stroke });
+      const [cx, cy] = [x(xs[last]), within(y, series.y[last])];
+      if (!series.x) this.ends.next({ cx: cx.toFixed(1), cy: cy.toFixed(1), r: 2.6, fill: stroke });
       if (!series.label) continue;
       const own = brief[pins.indexOf(series)] ?? series.label;
-      const fits = beside || end.x + 9 + own.length * BOLD < plot.right;
-      const x0 = fits ? Math.min(edge, end.x + 9) : Math.min(edge, end.x);
-      const up = fits ? 0 : raised;
-      const side = fits ? /** @type {const} */ ("start") : anchor;
-      labels.push({ x: x0, y: end.y - up, text: own, color: series.color, anchor: side });
+      const fits = beside || cx + 9 + own.length * BOLD < plot.right;
+      labels.push({ ...at(cx + 9, cy, fits), text: own, color: series.color });
     }
     this.lines.finish();
     this.ends.finish();
@@ -308,13 +318,13 @@ export class LineChart {
   /** @param {Label[]} labels @param {number} edge x of those beside the plot */
   renderLabels(labels, edge) {
     this.labels.start();
-    for (const label of placed(labels, edge, LABEL, [MARGIN.top, FLOOR - 4])) {
+    for (const label of placed(labels, edge, LABEL, [TOP, FLOOR - 4])) {
       const { x, y, text: words, color, light, anchor } = label;
       const place = { x: x.toFixed(1), y: (y + 3.5).toFixed(1), "text-anchor": anchor };
       const style = { fill: `var(--fb-${color}-text)`, class: light ? "fb-light" : null };
       const width = anchor === "end" ? x - MARGIN.left : this.width + OVER - x;
       const room = Math.floor(width / (light ? CHARACTER : BOLD));
-      this.labels.next({ ...place, ...style }, short(words, Math.max(8, room)));
+      this.labels.next({ ...place, ...style }, short(words, Math.max(8, room)), words);
     }
     this.labels.finish();
   }
@@ -376,11 +386,11 @@ export function fitted(low, high, bounds) {
 
 /**
  * Room for labels, the same for all charts of a width with the same names of levels and pinned
- * runs: axes line up, and nothing jumps when a label grows. Never more than a quarter of the width.
+ * runs: axes line up, and nothing jumps when a label grows. Never more than 30 % of the width.
  * @param {number} width
  * @param {number} [longest] pixels that the names of levels and of pinned runs need
  */
 export function margin(width, longest = 0) {
   if (width < WIDE) return EDGE;
-  return Math.min(Math.round(width / 4), Math.max(76, Math.ceil(longest) + 8 - OVER));
+  return Math.min(Math.round(0.3 * width), Math.max(76, Math.ceil(longest) + GAP - OVER));
 }

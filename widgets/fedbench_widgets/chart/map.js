@@ -84,7 +84,7 @@ export class ClientMap {
     if (named) {
       names.forEach((name, row) => {
         const place = { x: left - 6, y: row * cell + cell / 2 + 3.5, "text-anchor": "end" };
-        this.names.next(place, name);
+        this.names.next(place, name, name.endsWith("…") ? drawing.classes[row] : name);
       });
     }
     this.names.finish();

@@ -18,8 +18,8 @@ import { Words } from "./words.js";
  * @property {string[]} empty
  */
 
-const HEIGHT = 196;
-const MARGIN = { top: 10, right: 22, bottom: 24, left: 44 };
+const HEIGHT = 200;
+const MARGIN = { top: 16, right: 22, bottom: 24, left: 44 };
 const FLOOR = HEIGHT - MARGIN.bottom;
 
 export class Mix {
@@ -65,7 +65,7 @@ export class Mix {
     set(this.svg, { width: this.width });
     const right = Math.max(140, this.width - MARGIN.right);
     const plot = { left: MARGIN.left, right, top: MARGIN.top, floor: FLOOR };
-    const y = linear([0, Math.min(1, nice(0, Math.max(0.1, ...own, ...whole), 4)[1])], [FLOOR, 10]);
+    const y = linear([0, Math.min(1, nice(0, Math.max(0.1, ...own, ...whole), 4)[1])], [FLOOR, MARGIN.top]);
     const x = linear([0, Math.max(1, classes.length)], [plot.left, plot.right]);
     const none = { scale: x, ticks: [], show: String };
     const heights = own.length > 0 ? ticks(0, y.domain[1], 4) : [];
@@ -91,7 +91,8 @@ export class Mix {
     names.forEach((name, k) => {
       if (own.length === 0 || k % by !== 0) return;
       const said = name.length <= room * by ? name : short(name, room * by);
-      this.names.next({ x: x(k + 0.5), y: FLOOR + 16, "text-anchor": "middle" }, said);
+      const place = { x: x(k + 0.5), y: FLOOR + 16, "text-anchor": "middle" };
+      this.names.next(place, said, said === name ? said : classes[k]);
     });
     this.names.finish();
     const lines = own.length === 0 ? fold(drawing.empty, plot.right - plot.left) : [];

@@ -183,7 +183,9 @@ export class Scatter {
     /** @type {{x: number, y: number, wide: number}[]} */
     const taken = [];
     for (const { row, x, y } of this.places.length <= NAMED ? this.places : []) {
-      const name = short(drawing.read(row)[0] ?? "", 20);
+      const whole = drawing.read(row)[0] ?? "";
+      const more = this.places.filter((at) => at.x === x && at.y === y).length - 1;
+      const name = short(whole, 20) + (more > 0 ? ` +${more}` : "");
       const wide = name.length * CHARACTER;
       const left = x + 9 + wide > plot.right;
       const from = left ? x - 9 - wide : x + 9;
@@ -193,7 +195,8 @@ export class Scatter {
       if (taken.some(meets) || covers) continue;
       taken.push({ x: from, y, wide });
       const place = { x: left ? x - 9 : x + 9, y: y + 4, "text-anchor": left ? "end" : "start" };
-      this.names.next({ ...place, class: "fb-light", fill: "var(--fb-mute)" }, name);
+      const full = whole.length > 20 ? whole : name;
+      this.names.next({ ...place, class: "fb-light", fill: "var(--fb-mute)" }, name, full);
     }
     this.names.finish();
   }

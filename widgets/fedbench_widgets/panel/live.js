@@ -13,6 +13,7 @@ import { MEANING, ofLoss, ofMetric, ofNote } from "./meaning.js";
 /** @typedef {import("./axis.js").AxisKind} AxisKind */
 
 const WHAT = "What these numbers are";
+const BESIDE = 40; // characters that have room beside a tick
 const HINT = "Point at a chart, or focus it and use the arrow keys, to read values.";
 // stands where the run's own sentence will be, so that the charts keep their place
 const PREVIEW =
@@ -46,7 +47,7 @@ export function live(context) {
   const grid = html("div", { class: "fb-grid-two" }, ...Object.values(charts).map((c) => c.el));
   const levels = levelsChoice((wanted) => context.model.send({ levels: wanted }));
   const bar = html("div", { class: "fb-live-bar" }, readout, levels.el, choice.el);
-  const el = html("div", {}, note, bar, grid, spoken);
+  const el = html("div", {}, note, bar, levels.comment, grid, spoken);
   const settle = rove(el);
 
   const read = () => {
@@ -55,6 +56,7 @@ export function live(context) {
     const pointed = row !== null && row < table.rows;
     const words = pointed ? sentence(table, kind, row) : "";
     text(readout, words || HINT);
+    set(readout, { title: words || null }); // a long one is cut
     if (cursor.keyboard) text(spoken, words);
   };
   cursor.listen(read);
@@ -118,16 +120,22 @@ export function live(context) {
 function levelsChoice(changed) {
   const input = html("input", { type: "checkbox" });
   const words = html("small", { role: "status" });
+  const comment = html("p", { class: "fb-hint fb-levels-comment", role: "status", hidden: true });
   input.addEventListener("change", () => changed(input.checked));
   const name = html("span", {}, "pooled and alone");
   const help = { "data-help": MEANING.levels, "data-help-name": "Pooled and alone" };
   const el = html("label", { class: "fb-levels", ...help }, input, name, words);
   return {
     el,
+    comment,
     /** @param {import("./table.js").Levels} levels */
     show(levels) {
       if (input.checked !== levels.wanted) input.checked = levels.wanted;
-      text(words, levels.words);
+      // beside the tick there is room for a word, not for a sentence
+      const long = levels.words.length > BESIDE;
+      text(words, long ? "" : levels.words);
+      text(comment, long ? levels.words : "");
+      set(comment, { hidden: !long });
     },
   };
 }

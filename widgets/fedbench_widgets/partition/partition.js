@@ -76,6 +76,10 @@ function render(view) {
     off(taker, !free || of.clients < 2 || !map.home);
     off(back, !free || !(ahead || model.get("undoable")));
     set(buttons, { hidden: !free });
+    const none = clients === 0; // the map's own place says why
+    set(save.el, { hidden: none });
+    set(note, { hidden: none });
+    set(help, { hidden: none });
   };
   const changed = () => {
     if (frame === 0) frame = requestAnimationFrame(draw);
@@ -123,7 +127,7 @@ function render(view) {
   const back = button("Undo", undo);
   const buttons = html("div", { class: "fb-design", role: "group" }, adder, taker, back);
   set(buttons, { "aria-label": "Change the partition" });
-  const said = html("p", { class: "fb-hint" }, shown, words);
+  const note = html("p", { class: "fb-hint" }, shown, words);
   el.classList.add("fb-root", "fb-partition");
   const save = saveButtons(() => ({
     target: map.el,
@@ -132,7 +136,7 @@ function render(view) {
     words: map.svg.getAttribute("aria-label") ?? "",
   }));
   save.label();
-  el.append(map.el, save.el, said, buttons, help);
+  el.append(map.el, save.el, note, buttons, help);
 
   const hooks = {
     counts: () => (editable() ? now() : null),

@@ -159,7 +159,8 @@ function part(header) {
   const words = title?.textContent ?? "";
   if (!title || title.childElementCount > 0 || !words.includes(EN_SPACE)) return;
   const [head, ...tail] = words.split(EN_SPACE);
-  const summary = html("span", { class: "fb-summary" }, tail.join(EN_SPACE));
+  const said = tail.join(EN_SPACE);
+  const summary = html("span", { class: "fb-summary", title: said || null }, said); // it may be cut
   title.replaceChildren(html("span", {}, `${head} `), summary);
 }
 
