@@ -38,6 +38,13 @@ class Ledger:
             return Ledger((*head, (event, before + count)))
         return Ledger((*self.entries, (event, count)))
 
+    def extended(self, more: Ledger) -> Ledger:
+        """The ledger after the releases of another one."""
+        ledger = self
+        for event, count in more.entries:
+            ledger = ledger.spend(event, count)
+        return ledger
+
     def epsilon(self, delta: float) -> float:
         """Upper bound of ε over the whole run."""
         return accounting.composed(self.entries, delta)
@@ -85,6 +92,11 @@ class Ledgers:
         for client, (event, count) in releases.items():
             own[client] = own.get(client, Ledger()).spend(event, count)
         return Ledgers(own)
+
+    def extended(self, more: Ledgers) -> Ledgers:
+        """The ledgers after the releases of others."""
+        new = {k: self.own.get(k, Ledger()).extended(own) for k, own in more.own.items()}
+        return Ledgers({**self.own, **new})
 
     def epsilon(self, delta: float) -> float:
         """Upper bound of the largest ε over the clients."""

@@ -59,11 +59,11 @@ def privacy_card(
     noise_multiplier: float | None,
     amendments: Sequence[Amended] = (),
     went_on_from: Sequence[int] = (),
-    failed: bool = False,
+    unfinished: int = 0,
 ) -> PrivacyCard:
     """Return the card of a run that has spent `epsilon` in `rounds` rounds, with its noise z.
 
-    A further round may have `failed`, which is paid for too.
+    The `unfinished` rounds, which failed or were killed, are paid for too.
 
     `experiment` and the noise are those at the end, `amendments` what changed on the way, and
     `went_on_from` the rounds that were done each time it was resumed from files.
@@ -77,7 +77,7 @@ def privacy_card(
         )
     if noise_multiplier is not None:
         privacy = privacy.replace(noise_multiplier=noise_multiplier)
-    spent, done = 0.0 if math.isnan(epsilon) else epsilon, _count(rounds, failed)
+    spent, done = 0.0 if math.isnan(epsilon) else epsilon, _count(rounds, unfinished)
     statement = (
         f"After {done} the run is ({rounded_up(spent)}, {privacy.delta:g})-"
         f"differentially private for each {_UNITS[privacy.unit]}."
@@ -116,9 +116,10 @@ def privacy_card(
     return PrivacyCard(statement, lines, tuple(missing))
 
 
-def _count(rounds: int, failed: bool) -> str:
+def _count(rounds: int, unfinished: int) -> str:
     words = f"{rounds:,} round{'' if rounds == 1 else 's'}"
-    return f"{words} and one that failed" if failed else words
+    more = f"{unfinished:,} unfinished round{'' if unfinished == 1 else 's'}"
+    return f"{words} and {more}" if unfinished else words
 
 
 def _cell(words: str) -> str:

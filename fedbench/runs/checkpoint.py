@@ -1,7 +1,8 @@
-"""What a run needs to go on, as two files: its rounds one a line, and the state after the last.
+"""What a run needs to go on: its rounds one a line, the state after the last, rounds that began.
 
 `rounds.jsonl` only ever grows, and `checkpoint.safetensors` is replaced as a whole. The latter says
-how much of the former belongs to it, so the two match whenever a process is killed.
+how much of the former belongs to it, so the two match whenever a process is killed. Private rounds
+that began since then are in `charges.jsonl`: they are spent, and their results are lost.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ import numpy as np
 from fedbench import tree
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers, Private
+from fedbench.runs.charges import CHARGES, charges, extended, ledger_of
 from fedbench.runs.events import RoundDone
 from fedbench.runs.files import write
+from fedbench.runs.outcome import number
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     from fedbench.runs.rounds import Progress
 
 STATE, ROUNDS = "checkpoint.safetensors", "rounds.jsonl"
-FILES = (STATE, ROUNDS)
+FILES = (STATE, ROUNDS, CHARGES)
 FORMAT = 2
 CLOSE = 1e-2  # relative; the same ledger, by the accounting of another version
 
@@ -51,6 +54,14 @@ class Checkpoint:
     rows: tuple[RoundDone, ...]
     data: dict[str, Any] | None = None
 
+    @property
+    def spent(self) -> float:
+        """Return the ε of its ledger, NaN without privacy."""
+        privacy = self.experiment.privacy
+        if not isinstance(privacy, Private):
+            return math.nan
+        return self.progress.ledger.epsilon(privacy.delta)
+
 
 @dataclass(eq=False)
 class Writer:
@@ -58,6 +69,7 @@ class Writer:
 
     folder: Path
     rounds: int = 0  # that the checkpoint on disk holds
+    begun: bool = False  # whether there is a checkpoint on disk
     _rounds: int = 0  # in the file of rounds, and how many bytes they take
     _size: int = 0
     _digest: Any = field(default_factory=hashlib.sha256)
@@ -84,6 +96,7 @@ class Writer:
             "bounds": progress.bounds,
             "noise_multiplier": checkpoint.noise_multiplier,
             "ledger": progress.ledger.to_dict(),
+            "unfinished": progress.unfinished,
             "leaves": list(state),  # noise is drawn in their order, which the file does not keep
             "metrics": checkpoint.experiment.metrics,
             "data": checkpoint.data,
@@ -91,7 +104,7 @@ class Writer:
         }
         text = json.dumps(about, allow_nan=False)
         write(self.folder / STATE, save(state, metadata={"fedbench": text}))
-        self.rounds = self._rounds
+        self.rounds, self.begun = self._rounds, True
 
     def _append(self, rows: Sequence[RoundDone]) -> None:
         path = self.folder / ROUNDS
@@ -108,24 +121,34 @@ class Writer:
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """Return what the checkpoint in `folder` says of its run. Raises StoreError."""
+    """Return what the checkpoint in `folder` says of its run.
+
+    `ledger` and `unfinished` include the rounds that began since it was written. Raises StoreError.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
+        begun = charges(folder)  # before the checkpoint, which a run that goes on may replace
         with safe_open(folder / STATE, framework="pt") as file:
-            return _about(folder, file.metadata())
+            return _about(folder, file.metadata(), begun)
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise StoreError(f"{folder}: the checkpoint is damaged: {error}") from error
 
 
-def _about(folder: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+def _about(
+    folder: Path, metadata: Mapping[str, str] | None, begun: Mapping[int, Ledger | Ledgers]
+) -> dict[str, Any]:
     found = json.loads((metadata or {})["fedbench"])
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise StoreError(
             f"{folder}: the checkpoint was written by another version of fedbench; that version "
             "can read it"
         )
-    return found
+    ledger, unfinished = ledger_of(found["ledger"]), found.get("unfinished", 0)
+    for place, cost in sorted(begun.items()):
+        if place > found["round"] + unfinished:
+            ledger, unfinished = extended(ledger, cost), unfinished + 1
+    return found | {"ledger": ledger, "unfinished": unfinished}
 
 
 def read_rounds(folder: Path, about: dict[str, Any]) -> tuple[RoundDone, ...]:
@@ -158,8 +181,9 @@ def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[Roun
     from fedbench.runs.rounds import Progress
 
     try:
-        with safe_open(folder / STATE, framework="pt") as file:  # at once: a run may go on there
-            about = _about(folder, file.metadata())
+        begun = charges(folder)  # before the checkpoint, which a run that goes on may replace
+        with safe_open(folder / STATE, framework="pt") as file:
+            about = _about(folder, file.metadata(), begun)
             state = {name: file.get_tensor(name) for name in about["leaves"]}
         if about["began"] != _digest(began):
             raise StoreError(
@@ -171,8 +195,9 @@ def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[Roun
             params=tree.unpack(state, "params"),
             server=tree.unpack(state, "server"),
             clients=dict(_clients(state)),
-            ledger=_ledger(about["ledger"]),
+            ledger=about["ledger"],
             bounds=tuple(about["bounds"]),
+            unfinished=about["unfinished"],
         )
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise StoreError(f"{folder}: the checkpoint is damaged: {error}") from error
@@ -187,8 +212,8 @@ def refuse_strange(
     privacy = experiment.privacy
     owed = rows[-1].epsilon if rows and isinstance(privacy, Private) else 0.0
     spent = progress.ledger.epsilon(privacy.delta) if isinstance(privacy, Private) else 0.0
-    # The ledger may hold more: a round that failed was paid for, and is no row. A NaN passes, as an
-    # infinite ε was once not written down.
+    # The ledger may hold more: unfinished rounds were paid for, and are no rows. A NaN passes, as
+    # an infinite ε was once not written down.
     if numbers != list(range(1, progress.round + 1)) or spent < owed * (1 - CLOSE):
         raise StoreError(
             f"{folder}: the ledger and {ROUNDS} do not match their run: the ledger comes to "
@@ -212,10 +237,6 @@ def _clients(state: Tree) -> Iterator[tuple[int, Tree]]:
     yield from sorted(own.items())
 
 
-def _ledger(data: dict[str, Any]) -> Ledger | Ledgers:
-    return Ledgers.from_dict(data) if "clients" in data else Ledger.from_dict(data)
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -236,33 +257,26 @@ COUNTS = ("round", "bytes_up", "bytes_down", "asked")
 def _plain(row: RoundDone) -> dict[str, Any]:
     return {
         **{name: getattr(row, name) for name in COUNTS},
-        **{name: _number(getattr(row, name)) for name in NUMBERS},
-        "metrics": {name: _number(value) for name, value in row.metrics.items()},
-        "profile": {name: _number(value) for name, value in row.profile.items()},
+        **{name: number(getattr(row, name)) for name in NUMBERS},
+        "metrics": {name: number(value) for name, value in row.metrics.items()},
+        "profile": {name: number(value) for name, value in row.profile.items()},
         "bounds": list(row.bounds),
         "cohort": row.cohort.tolist(),
-        "clients": [_number(value) for value in row.clients.tolist()],
+        "clients": [number(value) for value in row.clients.tolist()],
     }
 
 
 def _row(data: dict[str, Any]) -> RoundDone:
-    def number(value: float | str | None) -> float:
+    def read(value: float | str | None) -> float:
         return math.nan if value is None else float(value)
 
     plain: dict[str, Any] = {name: int(data[name]) for name in COUNTS}
-    plain |= {name: number(data[name]) for name in NUMBERS}
+    plain |= {name: read(data[name]) for name in NUMBERS}
     return RoundDone(
         **plain,
-        metrics={name: number(value) for name, value in data["metrics"].items()},
-        profile={name: number(value) for name, value in data["profile"].items()},
+        metrics={name: read(value) for name, value in data["metrics"].items()},
+        profile={name: read(value) for name, value in data["profile"].items()},
         bounds=tuple(data["bounds"]),
         cohort=np.array(data["cohort"], dtype=np.int64),
-        clients=np.array([number(value) for value in data["clients"]], dtype=np.float32),
+        clients=np.array([read(value) for value in data["clients"]], dtype=np.float32),
     )
-
-
-def _number(value: float) -> float | str | None:
-    """A number that JSON can hold: NaN is null, and infinity is the string "inf"."""
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else str(value)

@@ -43,7 +43,8 @@ class History:
     ended: str = ""
     cautions: list[str] = field(default_factory=list)
     unproven: str = ""
-    failed: float = math.nan  # ε with the round that failed, which was charged when it began
+    unfinished: int = 0  # rounds that were charged when they began, and gave no result
+    charged: float = math.nan  # ε with these, where there are any
     went_on_from: tuple[int, ...] = ()  # rounds done at each time it was resumed from files
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -80,12 +81,17 @@ class History:
 
     @property
     def spent(self) -> float:
-        """Return the ε spent so far, also by a round that failed; NaN without privacy."""
+        """Return the ε spent so far, also by unfinished rounds; NaN without privacy."""
         if not isinstance(self.experiment.privacy, Private):
             return math.nan
         rows = self.snapshot()
         done = rows[-1].epsilon if rows else 0.0
-        return done if math.isnan(self.failed) else max(done, self.failed)
+        return done if math.isnan(self.charged) else max(done, self.charged)
+
+    def note_unfinished(self, count: int, spent: float) -> None:
+        """Keep that `count` rounds were charged and gave no result, with which ε is `spent`."""
+        if count:
+            self.unfinished, self.charged = count, spent
 
     @property
     def unit(self) -> str | None:
@@ -152,7 +158,7 @@ class History:
             experiment,
             epsilon=self.spent,
             rounds=len(rows),
-            failed=not math.isnan(self.failed),
+            unfinished=self.unfinished,
             noise_multiplier=self.noise_multiplier,
             amendments=self.amendments,
             went_on_from=self.went_on_from,

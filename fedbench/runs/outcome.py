@@ -26,11 +26,12 @@ def outcome(history: History) -> dict[str, Any]:
         "experiment": _described(experiment),
         "data": experiment.data.kind(),
         "rounds": len(rows),
+        "unfinished_rounds": history.unfinished,
         "ended": history.ended,
-        "metrics": {name: _number(x) for name, x in last.metrics.items()} if last else {},
-        "personal": _number(last.personal) if last else None,
+        "metrics": {name: number(x) for name, x in last.metrics.items()} if last else {},
+        "personal": number(last.personal) if last else None,
         **{
-            name: _number(history.spent) if unit == history.unit else None
+            name: number(history.spent) if unit == history.unit else None
             for unit, name in SPENT.items()
         },
         "delta": privacy.delta if private else None,
@@ -40,7 +41,7 @@ def outcome(history: History) -> dict[str, Any]:
         "bytes_up": sum(row.bytes_up for row in rows),
         "bytes_down": sum(row.bytes_down for row in rows),
         "seconds": round(sum(row.seconds for row in rows), 3),
-        "simulated_seconds": _number(sum(row.simulated for row in rows)) if rows else None,
+        "simulated_seconds": number(sum(row.simulated for row in rows)) if rows else None,
         "amendments": [
             {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
             for note in history.amendments
@@ -62,8 +63,8 @@ def _described(experiment: Experiment) -> str:
         return f"{experiment.partition.describe()} · {experiment.strategy.kind()}"
 
 
-def _number(value: float) -> float | str | None:
-    """A number that JSON can hold: NaN is null, and infinity is the string "inf"."""
+def number(value: float) -> float | str | None:
+    """Return a number that JSON can hold: NaN is null, and infinity is the string "inf"."""
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else str(value)

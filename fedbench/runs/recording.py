@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedbench.privacy import Ledger, Ledgers
+from fedbench.runs.charges import Charges
 from fedbench.runs.checkpoint import Checkpoint, Writer
 from fedbench.runs.events import RoundDone
 from fedbench.runs.files import write
 from fedbench.runs.history import History
 from fedbench.runs.outcome import outcome
+from fedbench.runs.pace import Pace
 from fedbench.runs.session import Session
 
 if TYPE_CHECKING:
@@ -29,15 +29,17 @@ class Recording:
 
     How often follows from how long it takes. What `resume` and `load` need is written first and
     often, and the files for people less often. A failure is kept as `error` until a later attempt
-    succeeds; the run goes on, and what was written before stays as it is.
+    succeeds; the run goes on, and what was written before stays as it is. The cost of a private
+    round is written before it is computed, and a round whose cost cannot be written ends the run.
     """
 
     def __init__(self, session: Session, folder: Path) -> None:
         self.session, self.folder = session, folder
         self.error: OSError | None = None
-        self._writer = Writer(folder)
-        self._record, self._views = _Pace(1.0, 67), _Pace(5.0, 200)
+        self._writer, self._charges = Writer(folder), Charges(folder)
+        self._record, self._views = Pace(1.0, 67), Pace(5.0, 200)
         self._end = session.subscribe(self._hear)
+        session.charge = self._charge
 
     @property
     def rounds(self) -> int:
@@ -47,9 +49,22 @@ class Recording:
     def finish(self) -> None:
         """Write everything as it is now, and listen no longer. Raises OSError."""
         self._end()
+        self.session.charge = None
         history, checkpoint = self.session.snapshot()
         self._write(history, checkpoint)
         self._write_views(history)
+
+    def _charge(self, number: int, cost: Ledger | Ledgers) -> None:
+        """Write what a round will cost, and before the first what it goes on from."""
+        try:
+            if not self._writer.begun:
+                self._write(*self.session.snapshot())
+            self._charges.add(number, cost)
+        except OSError as error:
+            raise RuntimeError(
+                "the next round did not begin, as its privacy loss cannot be written to "
+                f"{self.folder}: {error.strerror or error}"
+            ) from error
 
     def _hear(self, event: Event) -> None:
         if not isinstance(event, RoundDone) or not self._record.due:
@@ -74,6 +89,7 @@ class Recording:
             more = {name: getattr(history, name) for name in REMEMBERED}
             more |= {"summary": outcome(history), "went_on_from": list(history.went_on_from)}
             self._writer.write(checkpoint, began, more)
+            self._charges.settle(checkpoint.progress.charged)
 
     def _write_views(self, history: History) -> None:
         from safetensors.torch import save
@@ -93,27 +109,3 @@ class Recording:
         write(self.folder / CARD, history.privacy_card().to_markdown())
         text = json.dumps(outcome(history), indent=2, ensure_ascii=False, allow_nan=False)
         write(self.folder / SUMMARY, text + "\n")
-
-
-class _Pace:
-    """When to do something again that may take one part in `share` of the time."""
-
-    def __init__(self, least: float, share: float) -> None:
-        self.least, self.share = least, share
-        self._first, self._next = True, 0.0
-
-    @property
-    def due(self) -> bool:
-        return time.monotonic() >= self._next
-
-    @contextlib.contextmanager
-    def measured(self) -> Iterator[None]:
-        """Set when it is due again, by how long it took."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            now = time.monotonic()
-            # the first time modules are imported, which says nothing about the next
-            took, self._first = 0.0 if self._first else now - began, False
-            self._next = now + max(self.least, self.share * took)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -39,6 +39,7 @@ class Progress:
     """All that a round hands to the next: model, states of server and clients, privacy spent.
 
     `bounds` are the norms that the next round's updates are clipped to, where they change.
+    `unfinished` rounds were charged and gave no result, as they failed or their process was killed.
     """
 
     round: int
@@ -47,6 +48,12 @@ class Progress:
     clients: dict[int, Tree] = field(default_factory=dict)
     ledger: Ledger | Ledgers = field(default_factory=Ledger)
     bounds: Bounds = ()
+    unfinished: int = 0
+
+    @property
+    def charged(self) -> int:
+        """Return how many rounds the ledger holds."""
+        return self.round + self.unfinished
 
 
 class Rounds:
@@ -141,12 +148,15 @@ class Rounds:
                 )
         return None
 
-    def next(self, progress: Progress) -> tuple[Progress, RoundDone]:
+    def next(
+        self, progress: Progress, charge: Callable[[int, Ledger | Ledgers], None] | None = None
+    ) -> tuple[Progress, RoundDone]:
         """Run one round and return the new state and the row of the history.
 
         The round is charged to `ledger` before anything of it is computed: that it fails may tell
-        of the data too. Raises Diverged when a parameter is not finite, and without privacy when a
-        loss is not.
+        of the data too. Before that a private round's number among the charged ones and its cost
+        are given to `charge`, so that they can be kept; what it raises ends the round. Raises
+        Diverged when a parameter is not finite, and without privacy when a loss is not.
         """
         clock, started = Clock(), time.perf_counter()
         experiment = self.experiment
@@ -154,6 +164,9 @@ class Rounds:
         info = self._info(number, progress.bounds)
         answers = self._answers(progress, info)
         # whoever was asked trains, and answers or not, its examples are seen
+        if charge is not None and isinstance(self.privacy, Private):
+            cost = self._spend(type(progress.ledger)(), number, answers.asked)
+            charge(progress.charged + 1, cost)
         self.ledger = ledger = self._spend(progress.ledger, number, answers.asked)
         ids = answers.ids
         gathered = Gathered(ids, experiment.aggregator.is_sum)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedbench.config.usercode import explained, shown
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
+from fedbench.privacy import Ledger, Ledgers, Private
 from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.contents import fingerprint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
@@ -69,6 +69,9 @@ class Session:
         self._stop = False
         self._changes: dict[str, Any] = {}  # amendments that the next round will go by
         self._worse = False  # it was said that the model is getting worse
+        # given the number among the charged rounds and the cost of each private round before it is
+        # computed; what it raises ends the run
+        self.charge: Callable[[int, Ledger | Ledgers], None] | None = None
         _sessions.add(self)
 
     @classmethod
@@ -94,11 +97,12 @@ class Session:
         )
         session.seconds = sum(row.seconds for row in checkpoint.rows)
         session._checkpoint = checkpoint
-        privacy = checkpoint.experiment.privacy
-        if isinstance(privacy, Private):
-            spent = checkpoint.progress.ledger.epsilon(privacy.delta)
-            if spent > session.history.spent * (1 + 1e-9):
-                session.history.failed = spent  # by a round that failed
+        if count := checkpoint.progress.unfinished:
+            session.history.note_unfinished(count, checkpoint.spent)
+            session.history.cautions.append(
+                f"{count} round{'' if count == 1 else 's'} began and gave no result before the run "
+                f"was resumed after round {checkpoint.progress.round}: their privacy is spent"
+            )
         return session
 
     def checkpoint(self) -> Checkpoint | None:
@@ -330,7 +334,7 @@ class Session:
                 elif not self._listeners.waiting:
                     self._changed.wait(0.5)
                 return True
-        progress, row = rounds.next(progress)
+        progress, row = rounds.next(progress, self.charge)
         with self._changed:
             self._progress = progress
             self.seconds += row.seconds
@@ -374,8 +378,9 @@ class Session:
         if rounds is None or progress is None or not isinstance(rounds.privacy, Private):
             return
         if rounds.ledger is not None and rounds.ledger != progress.ledger:
-            self._progress = dataclasses.replace(progress, ledger=rounds.ledger)
-            self.history.failed = rounds.ledger.epsilon(rounds.privacy.delta)
+            count = progress.unfinished + 1
+            self._progress = dataclasses.replace(progress, ledger=rounds.ledger, unfinished=count)
+            self.history.note_unfinished(count, rounds.ledger.epsilon(rounds.privacy.delta))
 
     def _finish(self, reason: str) -> None:
         history, rounds, progress = self.history, self._rounds, self._progress

@@ -18,8 +18,8 @@ from fedbench.runs import checkpoint
 from fedbench.runs.checkpoint import FILES, STATE, Checkpoint, StoreError
 from fedbench.runs.events import Amended
 from fedbench.runs.files import Claim
-from fedbench.runs.history import History, clients_of, frame_of
-from fedbench.runs.outcome import outcome
+from fedbench.runs.history import SPENT, History, clients_of, frame_of
+from fedbench.runs.outcome import number, outcome
 from fedbench.runs.recording import (
     CARD,
     CLIENTS,
@@ -147,6 +147,7 @@ class Saved:
             **{name: about[name] for name in REMEMBERED},
             went_on_from=tuple(about["went_on_from"]),
         )
+        history.note_unfinished(progress.unfinished, start.spent)
         return history, start
 
 
@@ -242,7 +243,8 @@ def save(session: Session, folder: str | Path) -> Path:
 def load(folder: str | Path, *, allow_imports: bool = False, **moved: Any) -> Saved:
     """Return the run that `save`, or a shell's `fedbench run`, wrote into `folder`.
 
-    A run that was killed is read up to the last rounds that it wrote. `allow_imports` is that of
+    A run that was killed is read up to the last rounds that it wrote, and what it spent is of all
+    rounds that it began. `allow_imports` is that of
     `Experiment.from_toml`. Where the data are in another place now, `data=fb.Table("new.csv", …)`
     or `**{"data.path": "new.csv"}` says where. Raises StoreError when there is no run, or its files
     were changed.
@@ -259,8 +261,14 @@ def load(folder: str | Path, *, allow_imports: bool = False, **moved: Any) -> Sa
         about = checkpoint.read_about(folder)
         rows = checkpoint.read_rounds(folder, about)
         summary = about["summary"]
+        if about["unfinished"] > summary.get("unfinished_rounds", 0):  # the run was killed
+            spent = number(about["ledger"].epsilon(summary["delta"]))
+            summary |= {
+                SPENT[summary["unit"]]: spent,
+                "unfinished_rounds": about["unfinished"],
+            }
         frame = frame_of(rows, about["metrics"], summary["unit"])
-        clients = clients_of(rows, len(rows[0].clients)) if rows else _clients(folder)
+        clients = clients_of(rows, len(rows[0].clients) if rows else 0)
     else:  # the run ended before it had begun
         frame, clients, summary = _table(folder), _clients(folder), _summary(folder)
     return Saved(folder, frame, clients, summary, allow_imports, moved)
@@ -269,8 +277,9 @@ def load(folder: str | Path, *, allow_imports: bool = False, **moved: Any) -> Sa
 def resume(folder: str | Path, *, allow_imports: bool = False, **changes: Any) -> Session:
     """Return a session that goes on with the run in `folder`, once it is started.
 
-    What it spent of its privacy is spent: 60 rounds and 40 more are 100 rounds. The noise stays as
-    it was solved, unless `changes` say otherwise; a key of theirs is a path, as in
+    What it spent of its privacy is spent: 60 rounds and 40 more are 100 rounds, and a round that
+    was computed when the process was killed counts too. The noise stays as it was solved, unless
+    `changes` say otherwise; a key of theirs is a path, as in
     `resume(folder, rounds=100, **{"privacy.epsilon": 4})`, and the history records them. A run that
     had not begun begins. Data that are in another place now are given as in `load`. Raises
     StoreError where there is no run that can go on, for a change that its state does not allow, and

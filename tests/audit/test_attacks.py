@@ -110,7 +110,7 @@ def test_a_round_that_fails_is_in_history_card_summary_and_checkpoint(engine: En
     assert session.history.spent == pytest.approx(ONE_ROUND) and ONE_ROUND > 4.6
     assert outcome(session.history)["epsilon"] == pytest.approx(ONE_ROUND)
     card = session.history.privacy_card()
-    assert "0 rounds and one that failed" in card.statement
+    assert "0 rounds and 1 unfinished round" in card.statement
     checkpoint = session.checkpoint()
     assert checkpoint is not None
     assert checkpoint.progress.ledger.epsilon(1e-5) == pytest.approx(ONE_ROUND)
