@@ -11,7 +11,16 @@ import typer
 
 import fedbench
 from fedbench.cli import app, lab, new, plan, report, run, scenarios, sweep
-from fedbench.cli.exits import FAILED, Signalled, code_of, name_of, signals_raised, tell
+from fedbench.cli.exits import (
+    FAILED,
+    SIGNALS,
+    Signalled,
+    code_of,
+    leave,
+    name_of,
+    signals_raised,
+    tell,
+)
 
 # By name, in the order in which `fedbench --help` lists them.
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -40,18 +49,22 @@ for _name, _command in COMMANDS.items():
 
 def main() -> None:
     """Run the command line."""
-    try:
-        with signals_raised():
+    with signals_raised():
+        try:
             application()
-    except Signalled as interrupt:
-        tell(f"{name_of(interrupt)}: ended")
-        sys.exit(code_of(interrupt))
-    except OSError as error:
-        if error.filename is not None:
+        except SystemExit as end:
+            if isinstance(end.code, int) and end.code > SIGNALS:
+                leave(end.code)
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in its buffer goes nowhere
-        tell(f"error: standard output cannot be written to: {error.strerror or error}")
-        sys.exit(FAILED)
+        except (KeyboardInterrupt, Signalled) as interrupt:
+            tell(f"{name_of(interrupt)}: ended")
+            leave(code_of(interrupt))
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in its buffer goes nowhere
+            tell(f"error: standard output cannot be written to: {error.strerror or error}")
+            sys.exit(FAILED)
 
 
 def _version(asked: bool) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 import typer
 
-WRONG, FAILED, INTERRUPTED = 2, 1, 130  # exit codes; 130 is the shell's own for Ctrl-C
+from fedbench.engine.pool import abandon_workers
+from fedbench.study.crew import abandon_sweeps
+
+WRONG, FAILED = 2, 1  # exit codes
+SIGNALS = 128  # the exit code of what a signal ended is its number and this, as in shells
 ENDING = ("SIGTERM", "SIGHUP")  # and SIGINT, for which Python has an exception
 
 
@@ -26,7 +33,8 @@ Interrupt = KeyboardInterrupt | Signalled
 
 def code_of(interrupt: Interrupt) -> int:
     """Return the exit code of a command that `interrupt` ended, as shells give it."""
-    return 128 + interrupt.number if isinstance(interrupt, Signalled) else INTERRUPTED
+    number = interrupt.number if isinstance(interrupt, Signalled) else signal.SIGINT
+    return SIGNALS + number
 
 
 def name_of(interrupt: Interrupt) -> str:
@@ -40,20 +48,66 @@ def signals_raised() -> Iterator[None]:
 
     A signal that is ignored, as HUP is under nohup, stays ignored.
     """
+    numbers = [each for each in _numbers(*ENDING) if signal.getsignal(each) == signal.SIG_DFL]
+    with _handled(numbers, _raise):
+        yield
 
-    def ended(number: int, frame: Any) -> NoReturn:
-        raise Signalled(number)
 
-    before = {}
-    for name in ENDING:
-        number = getattr(signal, name, None)  # there is no HUP on Windows
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            before[number] = signal.signal(number, ended)
+@contextlib.contextmanager
+def first_held() -> Iterator[list[Interrupt]]:
+    """Do something short that should be whole: the first signal waits, a second one goes through.
+
+    Yields a list, which the first is put into. Of use in the main thread alone, which hears them.
+    """
+    held: list[Interrupt] = []
+
+    def hear(number: int, frame: Any) -> None:
+        if held:
+            _raise(number, frame)
+        held.append(KeyboardInterrupt() if number == signal.SIGINT else Signalled(number))
+
+    if threading.current_thread() is not threading.main_thread():
+        yield held
+        return
+    # what is ignored stays so, and what something else answers is its own affair
+    ours = (signal.SIG_DFL, signal.default_int_handler, _raise)
+    numbers = [each for each in _numbers("SIGINT", *ENDING) if signal.getsignal(each) in ours]
+    with _handled(numbers, hear):
+        yield held
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code, without waiting for threads that still compute.
+
+    Worker processes end and their files are removed, and nothing interrupts that.
+    """
+    for number in _numbers("SIGINT", *ENDING):
+        signal.signal(number, signal.SIG_IGN)
+    abandon_workers()
+    abandon_sweeps()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # None where it is closed
+            stream.flush()
+    os._exit(code)
+
+
+def _raise(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt if number == signal.SIGINT else Signalled(number)
+
+
+def _numbers(*names: str) -> list[int]:
+    """Return the signals of these names that there are; Windows has no HUP."""
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def _handled(numbers: Iterable[int], handler: Callable[[int, Any], Any]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def tell(line: str) -> None:

@@ -11,7 +11,16 @@ import typer
 from pydantic import ValidationError
 
 from fedbench.cli import experiment_file, printed
-from fedbench.cli.exits import Interrupt, Signalled, code_of, name_of, refuse, stop, tell
+from fedbench.cli.exits import (
+    Interrupt,
+    Signalled,
+    code_of,
+    first_held,
+    name_of,
+    refuse,
+    stop,
+    tell,
+)
 from fedbench.cli.options import Changes, Imports, Profiled, Quiet, out_of
 from fedbench.cli.watching import watch
 from fedbench.config.overrides import OverrideError, override, parsed
@@ -36,7 +45,7 @@ def run(
     """Run an experiment and save its results."""
     experiment = experiment_file.read(file, changes or [], allow_imports)
     for text in experiment.cautions():
-        typer.echo(f"caution: {text}", err=True)
+        tell(f"caution: {text}")
     try:
         Rounds(experiment)
     except ValueError as error:
@@ -126,18 +135,25 @@ def _carryout_of(
 
 def _recorded(recording: Recording, quiet: bool) -> Interrupt | None:
     """Run a session to its end and save it; return what interrupted it, if anything did."""
-    folder = recording.folder
     try:
         interrupt = watch(recording, quiet)
-        recording.finish()
+        if interrupt is not None:
+            recording.finish()
+        else:
+            with first_held() as held:
+                recording.finish()
+            interrupt = held[0] if held else None
     except (KeyboardInterrupt, Signalled) as error:
-        kept = _rounds(recording.rounds)
-        tell(f"{name_of(error)}: left at once; {kept} are kept in {folder}")
+        tell(f"{name_of(error)}: left at once; {_kept(recording)}")
         raise typer.Exit(code_of(error)) from None
     except (OSError, ValueError) as error:
-        kept = _rounds(recording.rounds)
-        stop(f"the results cannot be saved: {error}; {kept} are kept in {folder}")
+        stop(f"the results cannot be saved: {error}; {_kept(recording)}")
     return interrupt
+
+
+def _kept(recording: Recording) -> str:
+    count = recording.rounds
+    return f"{_rounds(count)} {'is' if count == 1 else 'are'} kept in {recording.folder}"
 
 
 def _rounds(count: int) -> str:

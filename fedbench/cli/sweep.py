@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from fedbench.cli import experiment_file, printed
-from fedbench.cli.exits import code_of, name_of, refuse, stop, tell
+from fedbench.cli.exits import Interrupt, Signalled, code_of, name_of, refuse, stop, tell
 from fedbench.cli.options import Imports, Quiet
 from fedbench.cli.watching import follow
 from fedbench.config.overrides import several
-from fedbench.study import SweepError
+from fedbench.study import Sweep, SweepError
 from fedbench.study.grid import label, refuse_code
 from fedbench.study.sweep import sweep as make_sweep
 
@@ -56,21 +56,35 @@ def sweep(
         refuse(str(error))
     for text in going.cautions():
         tell(f"caution: {text}")
-    interrupt = follow(going, quiet)
+    try:
+        interrupt = follow(going, quiet)
+        _print(going, interrupt)
+    except (KeyboardInterrupt, Signalled) as again:
+        tell(f"{name_of(again)}: left at once; {_kept(going)}")
+        raise typer.Exit(code_of(again)) from None
+    if interrupt is not None:
+        continues = ": the same command continues" if going.folder else ""
+        tell(f"{name_of(interrupt)}: {_kept(going)}{continues}")
+        raise typer.Exit(code_of(interrupt))
+    if going.reason:
+        stop(going.reason)
+    if failed := sum(bool(result.error) for result in going.results):
+        stop(f"{failed} of {len(going.points)} runs failed")
+
+
+def _print(going: Sweep, interrupt: Interrupt | None) -> None:
+    """Print what a sweep came to, and which runs failed."""
     try:
         printed.compare(going.frontier())
     except OSError:
         if interrupt is None:
             raise  # else the terminal is gone that the sweep was started from
-    failed = [result for result in going.results if result.error]
-    for result in failed:
-        tell(f"failed: {label(result.settings)}: {result.error}")
+    for result in going.results:
+        if result.error:
+            tell(f"failed: {label(result.settings)}: {result.error}")
+
+
+def _kept(going: Sweep) -> str:
     done, total, _ = going.progress
-    if interrupt is not None:
-        kept = f" and saved in {folder}: the same command continues" if folder else ""
-        tell(f"{name_of(interrupt)}: {done} of {total} runs are done{kept}")
-        raise typer.Exit(code_of(interrupt))
-    if going.reason:
-        stop(going.reason)
-    if failed:
-        stop(f"{len(failed)} of {total} runs failed")
+    saved = f" and saved in {going.folder}" if going.folder else ""
+    return f"{done} of {total} runs are done{saved}"

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from fedbench.cli.exits import Interrupt, Signalled, name_of, tell
+from fedbench.cli.exits import Interrupt, Signalled, first_held, name_of, tell
 from fedbench.runs.recording import Recording
 from fedbench.study import Sweep
 
@@ -40,7 +40,8 @@ def follow(going: Sweep, quiet: bool) -> Interrupt | None:
             while going.wait(0.1) == "running":
                 show(going.progress.done)
         except (KeyboardInterrupt, Signalled) as error:
-            going.cancel()
+            with first_held():
+                going.cancel()
             return error
     return None
 
@@ -50,7 +51,7 @@ def _bar(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Draw a progress bar on a terminal; yield what shows how much is done."""
     from tqdm import tqdm
 
-    hidden = quiet or not sys.stderr.isatty()
+    hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
     bar = tqdm(total=total, unit=unit, disable=hidden, leave=False)
 
     def show(done: int) -> None:

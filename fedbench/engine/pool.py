@@ -349,6 +349,7 @@ def close_workers() -> None:
 
 
 @atexit.register
-def _leave() -> None:
-    for each in _pools.values():
+def abandon_workers() -> None:
+    """End all worker processes and remove their files, also while rounds go on."""
+    for each in list(_pools.values()):
         each.close()

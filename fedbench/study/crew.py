@@ -168,10 +168,15 @@ _crews: weakref.WeakSet[Crew] = weakref.WeakSet()
 _training: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
-@atexit.register
-def _leave() -> None:
+def abandon_sweeps() -> None:
+    """End all that sweeps compute: processes at once, and this process's before its next round."""
     for crew in list(_crews):
         crew.end()
+
+
+@atexit.register
+def _leave() -> None:
+    abandon_sweeps()
     for thread in list(_training):
         # a daemon thread inside torch while the interpreter goes away aborts the process
         thread.join(10)
