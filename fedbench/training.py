@@ -53,6 +53,7 @@ class LocalTraining(Spec):
         float,
         Field(
             gt=0,
+            le=3e38,
             title="Learning rate",
             description="step size of local SGD: too small is slow, too large diverges",
             json_schema_extra={

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.channel.stage import Leg
+from fedbench.config.problems import expect
 from fedbench.data import FederatedDataset
 from fedbench.data.card import Card
 from fedbench.engine import LoopEngine, Task
@@ -102,6 +103,7 @@ def gradient_inversion(
     that is not there, a model that does not begin with such a layer, noise that is not known,
     another kind of privacy, and an example that moves nothing.
     """
+    expect(experiment, Experiment, "experiment")
     data, model, privacy = experiment.federation(), experiment.model, _known(experiment, privacy)
     row = _row(data, client, example)
     layer = _first_layer(model, data.card)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.problems import expect
 from fedbench.data import FederatedDataset
 from fedbench.data.values import Features
 from fedbench.engine.engine import blocks
@@ -187,6 +188,7 @@ def membership_inference(session: Session) -> MembershipInference:
     `MembershipInference` for what it proves. Raises SessionError before the run has begun, and
     ValueError while nobody has taken part.
     """
+    expect(session, Session, "session")
     module, experiment = session.module(), session.experiment
     *earlier, (data, clients) = _taken_part(session.history)
     found = loss_threshold(experiment.model, module, data, clients, title=experiment.describe())

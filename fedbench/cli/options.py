@@ -42,4 +42,12 @@ Imports = Annotated[
 
 def out_of(default: str) -> Any:
     """Return the option of the folder for results, which is `default` where it is not given."""
-    return typer.Option(help=f"Folder for the results; by default the next free {default}.")
+    text = f"Folder for the results; by default the next free {default}."
+    return typer.Option(help=text, parser=_folder, metavar="PATH")
+
+
+def _folder(text: str) -> Path:
+    """Return a path; an empty text, as of a variable that is not set, is no folder."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty; name a folder, or leave the option out")
+    return Path(text)

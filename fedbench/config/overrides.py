@@ -31,6 +31,8 @@ def override(
     path, equals, text = change.partition("=")
     if not equals:
         raise OverrideError(f"{change!r} has no value; write it as PATH=VALUE")
+    if not path.strip():
+        raise OverrideError(f"{change!r} names no setting; write it as PATH=VALUE")
     assign(root, data, path.strip(), parsed(text.strip()), allow_imports=allow_imports)
 
 

@@ -59,7 +59,9 @@ def plainly(item: ErrorDetails) -> str:
 
 
 def _bound(value: object) -> str:
-    return f"{value:,}".removesuffix(".0") if isinstance(value, int | float) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"{value:g}" if abs(value) >= 1e15 else f"{value:,}".removesuffix(".0")
 
 
 def refuse(path: str, message: str, value: object = None) -> InitErrorDetails:
@@ -78,6 +80,15 @@ def error_line(
 ) -> InitErrorDetails:
     """Return one line of a `ValidationError`, of a kind and with a message of one's own."""
     return InitErrorDetails(type=unsound(message, kind), loc=loc, input=value)
+
+
+def expect(value: object, kind: type, argument: str) -> None:
+    """Raise TypeError unless an argument of a public function is an object of this class."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        what = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+        shown = what if len(what) < 60 else f"an object of class {type(value).__name__}"
+        raise TypeError(f"{argument} = {shown} is not {article} {kind.__name__}")
 
 
 def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:

@@ -21,6 +21,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import CoreSchema, InitErrorDetails
 
 from fedbench.config.fields import section
@@ -32,7 +33,53 @@ _definitions = itertools.count(1)
 WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where a word begins
 
 
-class Spec(BaseModel):
+class _Meta(type(BaseModel)):
+    """Says in plain words what is wrong with a class of settings, or with a call of one."""
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
+    ) -> type:
+        for key in namespace.get("__annotations__", {}):
+            for base in bases:
+                if callable(getattr(base, key, None)) and not key.startswith("__"):
+                    raise TypeError(
+                        f"{name}.{key}: a field cannot have the name of a method of "
+                        f"{base.__name__}; rename it"
+                    )
+        try:
+            found: Any = super().__new__(cls, name, bases, namespace, **kwargs)
+            if not found.__pydantic_complete__:  # names of the function that defines the class
+                found.model_rebuild(raise_errors=False, _parent_namespace_depth=3)
+            return found
+        except PydanticUserError as error:
+            raise TypeError(_in_a_class(name, namespace, error)) from None
+
+    def __call__(cls, *args: Any, **settings: Any) -> Any:
+        if args and cls.__init__ is BaseModel.__init__:
+            names = ", ".join(f"{key}=..." for key in list(cls.model_fields)[:3])  # pyright: ignore[reportAttributeAccessIssue]
+            how = f"as in {cls.__name__}({names})" if names else "and it has none"
+            raise TypeError(f"{cls.__name__} takes settings by name, {how}")
+        return super().__call__(*args, **settings)
+
+
+def _in_a_class(name: str, namespace: Mapping[str, Any], error: PydanticUserError) -> str:
+    """Return what is wrong with a class that pydantic refuses, and what would be right."""
+    annotated = namespace.get("__annotations__", {})
+    if isinstance(error, PydanticSchemaGenerationError):
+        return (
+            f"{name}: a field has a type that is no setting; fields hold numbers, texts, true or "
+            "false, lists of these and other groups of settings. Make anything else in a method, "
+            "such as build()"
+        )
+    for key, value in namespace.items():
+        bare = isinstance(value, bool | int | float | str | tuple | list) or value is None
+        if bare and not key.startswith("_") and key not in annotated and key != "display":
+            kind = "..." if value is None else type(value).__name__
+            return f"{name}.{key} = {value!r} has no type; write {key}: {kind} = {value!r}"
+    return f"{name}: {error.message.splitlines()[0]}"
+
+
+class Spec(BaseModel, metaclass=_Meta):
     """A frozen, validated group of settings; a misspelt key gets the nearest right one.
 
     In TOML and JSON a subclass of another group, such as one of `LocalTraining`, names itself by
@@ -265,6 +312,20 @@ class Spec(BaseModel):
         for name in type(self).model_fields:
             for part in specs_in(getattr(self, name)):
                 yield from part.parts()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            cls = type(self).__name__
+            how = (
+                f"make a copy with replace({name}=...)"
+                if name in type(self).model_fields
+                else f"declare it as a field of the class, as in {name}: int = 3, or compute it in "
+                "a method"
+            )
+            raise ValidationError.from_exception_data(
+                cls, [error_line("frozen", f"settings cannot be changed; {how}", (name,), None)]
+            )
+        super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and exact(self) == exact(other)

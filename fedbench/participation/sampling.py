@@ -163,6 +163,8 @@ class Poisson(Sampling):
         last = -1
         while last < clients:
             gaps = rng.geometric(self.rate, size=int(clients * self.rate) + 16)
+            # a gap beyond the last client ends it; sums of huge ones would overflow
+            gaps = np.where((gaps < 1) | (gaps > clients), clients + 1, gaps)
             block = last + np.cumsum(gaps)
             ids.append(block)
             last = int(block[-1])

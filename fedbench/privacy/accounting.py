@@ -220,7 +220,8 @@ def _noise_multiplier(rate: float, steps: int, target: float, delta: float, kind
 
     # Central limit theorem of Gaussian DP (Dong et al. 2019, arXiv:1905.02383), for a start only.
     mu = math.sqrt(2) * (math.sqrt(target - math.log(delta)) - math.sqrt(-math.log(delta)))
-    start = math.log(math.log1p(mu**2 / (rate**2 * steps)) ** -0.5)
+    needed = math.log1p(mu**2 / (rate**2 * steps))  # z⁻²; 0 where it is too small to be a number
+    start = -0.5 * math.log(max(needed, NOISE_RANGE[1] ** -2))
     coarse = _excess(rate, steps, target, delta, kind, COARSE)
     fine = _excess(rate, steps, target, delta, kind, FINE)
     rough = _root(coarse, start, 0.2, 1e-3)

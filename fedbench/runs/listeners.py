@@ -66,14 +66,14 @@ class Listeners(Generic[E]):
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception as error:  # a listener's fault must not end the run
+            except (Exception, SystemExit) as error:  # a listener's fault must not end the run
                 if listener in self._listeners:
                     self._listeners.remove(listener)
                 self.add(Cautioned(f"a listener was unsubscribed as it raised {explained(error)}"))
                 _warn(error)
 
 
-def _warn(error: Exception) -> None:
+def _warn(error: BaseException) -> None:
     """Warn with the traceback, at the line that raised, and each time anew."""
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     text = f"a listener raised an exception and was unsubscribed:\n{shown(error)}"

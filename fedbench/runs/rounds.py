@@ -22,16 +22,13 @@ from fedbench.models import scores
 from fedbench.participation import Answers, Load
 from fedbench.privacy import ClientLevelDP, Ledger, Ledgers, Private
 from fedbench.rounding import rounded_up
+from fedbench.runs.divergence import Diverged
 from fedbench.runs.events import RoundDone
 from fedbench.runs.gathered import Gathered
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 
 FLOAT = 4  # bytes of a parameter on the wire
-
-
-class Diverged(ArithmeticError):
-    """Training left the range of numbers."""
 
 
 @dataclass(frozen=True)
@@ -198,10 +195,7 @@ class Rounds:
         else:
             finite = finite and math.isfinite(metrics["loss"]) and _finite([losses])
         if not finite:
-            raise Diverged(
-                f"round {number}: the loss is no longer finite; training diverged. Lower "
-                f"training.lr (now {experiment.training.lr:g}) or take fewer local steps"
-            )
+            raise Diverged(number, experiment)
         clock.lap("evaluation")
         spent = math.nan
         if isinstance(self.privacy, Private):

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from fedbench.config.problems import expect
 from fedbench.config.usercode import explained, shown
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers, Private
@@ -52,8 +53,7 @@ class Session:
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        if not isinstance(experiment, Experiment):
-            raise TypeError(f"experiment = {experiment!r} is not an Experiment")
+        expect(experiment, Experiment, "experiment")
         self.experiment = experiment
         self.history = History(experiment)
         self.state: State = "idle"

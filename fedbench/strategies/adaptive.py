@@ -56,6 +56,7 @@ class Adaptive(Strategy, family=True):
         float,
         Field(
             gt=0,
+            le=1e15,
             title="τ",
             description="adaptivity: smaller makes the steps of all coordinates more alike",
             json_schema_extra={

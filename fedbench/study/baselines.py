@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.problems import expect
 from fedbench.data import FederatedDataset
 from fedbench.experiment import Experiment
 from fedbench.runs import RoundDone
@@ -87,6 +88,7 @@ def baselines(
     privacy, no attack and no sampling in either. `go_on` is asked before each round; None is
     returned once it says no. Raises ValueError for more clients than anyone would train alone.
     """
+    expect(experiment, Experiment, "experiment")
     if experiment.clients > MANY:
         raise ValueError(
             f"partition.clients: {experiment.clients:,} clients are too many to train each "

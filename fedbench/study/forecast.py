@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fedbench.config.problems import expect
 from fedbench.experiment import Experiment
 from fedbench.rounding import rounded_up
 
@@ -108,6 +109,7 @@ def forecast(experiment: Experiment, *, seeds: int = SEEDS, workers: int | None 
     """
     from fedbench.study.sweep import sweep
 
+    expect(experiment, Experiment, "experiment")
     if seeds < 1:
         raise ValueError(f"seeds = {seeds}: give at least one")
     first = experiment.seed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.problems import expect
 from fedbench.models import METRICS, RANKED
 from fedbench.runs.history import summary, worst_called
 from fedbench.runs.naive import shown
@@ -110,6 +111,10 @@ def who_gains(federated: Predictions, alone: Predictions, metric: str | None = N
     leaves out 0 (see `fedbench.runs.paired`): with no difference that happens to one client in
     twenty. Raises ValueError for predictions on different test rows, and for another metric.
     """
+    from fedbench.runs.predictions import Predictions
+
+    expect(federated, Predictions, "federated")
+    expect(alone, Predictions, "alone")
     data, other = federated.data, alone.data
     same = np.array_equal(data.y_test, other.y_test)
     if not same or not np.array_equal(data.test_offsets, other.test_offsets):

@@ -36,6 +36,11 @@ def axes_of(given: Mapping[str, Iterable[Any]]) -> Axes:
 
     Raises ValueError for no axis, an axis without values, and a value that occurs twice.
     """
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"axes: {type(given).__name__} has no settings; name each with its values, as in "
+            "{'seed': range(5)}"
+        )
     if not given:
         raise ValueError("axes: none; name a setting and its values, as in {'seed': range(5)}")
     axes: Axes = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fedbench.config.problems import expect
 from fedbench.data import Source
 from fedbench.models import Linear, scores
 
@@ -20,6 +21,7 @@ def oracle(source: Source) -> dict[str, float] | None:
     """
     import torch
 
+    expect(source, Source, "source")
     data = source.load()
     truth = data.test_truth
     if truth is None:

@@ -89,6 +89,12 @@ def plan(
     rate, by_cohort = _rate(rate, clients, cohort)
     if rounds is not None and not (0 <= rounds <= MOST_ROUNDS and rounds == int(rounds)):
         raise ValueError(f"rounds = {rounds!r} must be a whole number, at most {MOST_ROUNDS:,}")
+    least, most = accounting.NOISE_RANGE
+    if noise_multiplier and not least <= noise_multiplier <= most:
+        raise ValueError(
+            f"noise_multiplier = {noise_multiplier!r} must be 0, which is no noise, or from "
+            f"{least:g} to {most:,.0f}"
+        )
     given = {
         "epsilon": epsilon,
         "noise_multiplier": noise_multiplier,

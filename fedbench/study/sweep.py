@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fedbench.config.problems import expect
 from fedbench.engine.pool import cores
 from fedbench.experiment import Experiment
 from fedbench.runs import Cautioned
@@ -335,8 +336,7 @@ def sweep(
     computed at the end, if left out where privacy is swept. Raises ValueError for axes and points
     that cannot be, before anything starts, and SweepError for a folder that cannot be used.
     """
-    if not isinstance(experiment, Experiment):
-        raise TypeError(f"experiment = {experiment!r} is not an Experiment")
+    expect(experiment, Experiment, "experiment")
     if workers is not None and workers < 1:
         raise ValueError(f"workers = {workers}: give at least one")
     found = axes_of(axes)

@@ -68,3 +68,11 @@ def test_a_rate_out_of_range(rate: float) -> None:
 def test_an_empty_fixed_cohort_is_refused() -> None:
     with pytest.raises(ValidationError, match="must be at least 1"):
         fb.FixedCohort(size=0)
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1e-18, 1e-30, 1e-300])
+def test_hardly_anybody_is_drawn_at_a_tiny_rate(rate: float) -> None:
+    for seed in range(20):
+        drawn = fb.Poisson(rate=rate).draw(100, np.random.default_rng(seed))
+        assert ((drawn >= 0) & (drawn < 100)).all()
+        assert len(drawn) <= 1

@@ -140,11 +140,12 @@ def test_the_table_has_a_row_a_round() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:a listener raised")
-def test_a_listener_that_raises_hears_no_more_and_the_run_goes_on() -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit])
+def test_a_listener_that_raises_hears_no_more_and_the_run_goes_on(kind: type) -> None:
     session, heard = fb.Session(SMALL), []
 
     def breaks(event: Event) -> None:
-        raise RuntimeError("not mine to bear")
+        raise kind("not mine to bear")
 
     session.subscribe(breaks)
     session.subscribe(heard.append)

@@ -1,0 +1,76 @@
+"""What a person is told who writes a class of settings, or calls one, in a way that cannot be."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+from torch import nn
+
+import fedbench as fb
+
+
+def test_a_field_without_a_type_is_told_how_to_get_one() -> None:
+    with pytest.raises(TypeError, match=r"^Net\.hidden = 32 has no type; write hidden: int = 32$"):
+
+        class Net(fb.Model):
+            """A field without an annotation."""
+
+            hidden = 32
+
+
+def test_a_field_that_is_no_setting_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^Net: a field has a type that is no setting"):
+
+        class Net(fb.Model):
+            """A module as a field."""
+
+            hidden: nn.Module = None
+
+
+def test_a_field_cannot_hide_a_method() -> None:
+    with pytest.raises(TypeError, match=r"^Net\.loss: a field cannot have the name of a method"):
+
+        class Net(fb.Linear):
+            """A field that would hide the loss."""
+
+            loss: int = 3
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: fb.Experiment(fb.Wine()),
+            r"^Experiment takes settings by name, as in Experiment\(",
+        ),
+        (lambda: fb.Poisson(0.5), r"^Poisson takes settings by name, as in Poisson\(rate="),
+    ],
+)
+def test_settings_are_given_by_name(call, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        call()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match=r"make a copy with replace\(rate=\.\.\.\)"):
+        fb.Poisson(rate=0.5).rate = 0.2
+    with pytest.raises(ValidationError, match="declare it as a field of the class"):
+        fb.Poisson(rate=0.5).other = 0.2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: fb.baselines(3), "experiment = 3 is not an Experiment"),
+        (lambda: fb.oracle(fb.Experiment()), "is not a Source"),
+        (lambda: fb.membership_inference("run"), "session = 'run' is not a Session"),
+        (lambda: fb.gradient_inversion(fb.Experiment), "the class Experiment is not an Experiment"),
+        (lambda: fb.forecast("x"), "experiment = 'x' is not an Experiment"),
+        (lambda: fb.who_gains(1, 2), "federated = 1 is not a Predictions"),
+        (lambda: fb.sweep(3, {"seed": [1, 2]}), "experiment = 3 is not an Experiment"),
+        (lambda: fb.sweep(fb.Experiment(), [1, 2]), "axes: list has no settings"),
+    ],
+)
+def test_arguments_of_another_type_are_named(call, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        call()
