@@ -32,7 +32,23 @@ if TYPE_CHECKING:
 
 STATE, ROUNDS = "checkpoint.safetensors", "rounds.jsonl"
 FILES = (STATE, ROUNDS, CHARGES)
-FORMAT = 2
+FORMAT = 3
+# What a checkpoint says of its run, and of what type that is; `Recording` adds to it.
+ABOUT = {
+    "round": int,
+    "unfinished": int,
+    "ledger": dict,
+    "leaves": list,
+    "tensors": str,
+    "rounds": dict,
+    "began": str,
+    "experiment": str,
+    "metrics": dict,
+    "bounds": list,
+    "summary": dict,
+    "data": dict | None,
+    "went_on_from": list,
+}
 CLOSE = 1e-2  # relative; the same ledger, by the accounting of another version
 
 
@@ -97,6 +113,7 @@ class Writer:
             "noise_multiplier": checkpoint.noise_multiplier,
             "ledger": progress.ledger.to_dict(),
             "unfinished": progress.unfinished,
+            "tensors": _content(state),
             "leaves": list(state),  # noise is drawn in their order, which the file does not keep
             "metrics": checkpoint.experiment.metrics,
             "data": checkpoint.data,
@@ -144,7 +161,10 @@ def _about(
             f"{folder}: the checkpoint was written by another version of fedbench; that version "
             "can read it"
         )
-    ledger, unfinished = ledger_of(found["ledger"]), found.get("unfinished", 0)
+    for name, kind in ABOUT.items():
+        if name not in found or not isinstance(found[name], kind):
+            raise ValueError(f"its {name!r} is missing, or of another type")
+    ledger, unfinished = ledger_of(found["ledger"]), found["unfinished"]
     for place, cost in sorted(begun.items()):
         if place > found["round"] + unfinished:
             ledger, unfinished = extended(ledger, cost), unfinished + 1
@@ -185,6 +205,10 @@ def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[Roun
         with safe_open(folder / STATE, framework="pt") as file:
             about = _about(folder, file.metadata(), begun)
             state = {name: file.get_tensor(name) for name in about["leaves"]}
+        if about["tensors"] != _content(state):
+            raise StoreError(
+                f"{folder}: the model and states in {STATE} were changed since the run was saved"
+            )
         if about["began"] != _digest(began):
             raise StoreError(
                 f"{folder}: experiment.toml differs from what the run started with; restore the "
@@ -219,6 +243,17 @@ def refuse_strange(
             f"{folder}: the ledger and {ROUNDS} do not match their run: the ledger comes to "
             f"ε = {spent:.6g}, and round {progress.round} had spent {owed:.6g}"
         )
+
+
+def _content(state: Tree) -> str:
+    """Return a hash of tensors: their names, types, shapes and bytes."""
+    import torch
+
+    found = hashlib.sha256()
+    for name, leaf in state.items():
+        found.update(f"{name} {leaf.dtype} {tuple(leaf.shape)} ".encode())
+        found.update(leaf.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def _joined(progress: Progress) -> Tree:

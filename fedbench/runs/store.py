@@ -15,7 +15,7 @@ import numpy as np
 
 from fedbench.experiment import Experiment
 from fedbench.runs import checkpoint
-from fedbench.runs.checkpoint import FILES, STATE, Checkpoint, StoreError
+from fedbench.runs.checkpoint import FILES, ROUNDS, STATE, Checkpoint, StoreError
 from fedbench.runs.events import Amended
 from fedbench.runs.files import Claim
 from fedbench.runs.history import SPENT, History, clients_of, frame_of
@@ -82,6 +82,11 @@ class Saved:
     def history(self) -> History:
         """The history of the run, as its session had it."""
         if not self._resumable:
+            if self.summary["rounds"]:
+                raise StoreError(
+                    f"{self.folder}: {STATE} is missing, so what its rounds spent cannot be "
+                    "checked; frame, clients and summary can be read"
+                )
             return History(self.experiment, ended=self.summary["ended"])
         return self._start({})[0]
 
@@ -91,6 +96,7 @@ class Saved:
         Raises StoreError, too, when the run ended before its first round, and when the model's
         class builds another module than the one that was trained.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         if not self.summary["rounds"]:
@@ -106,8 +112,15 @@ class Saved:
                     for name, leaf in module.named_parameters(remove_duplicate=False)
                     if leaf.requires_grad
                 }
-                state = {k: leaf for k, leaf in load_file(path).items() if k not in trained}
+                held = load_file(path)
+                whole = _readable(self.folder) and _summary(self.folder)
+                if whole and whole["rounds"] == start.progress.round:
+                    # else it is of before the run went on, and the process was killed
+                    _refuse_other_model(path, held, module, trained)
+                state = {k: leaf for k, leaf in held.items() if k not in trained}
                 module.load_state_dict(state, strict=False)
+        except SafetensorError as error:
+            raise StoreError(f"{path} is damaged: {error}") from error
         except (RuntimeError, ValueError) as error:
             raise StoreError(
                 f"{self.folder}: {experiment.model.kind()} now builds another module than the one "
@@ -117,7 +130,11 @@ class Saved:
 
     @property
     def _text(self) -> str:
-        return (self.folder / EXPERIMENT).read_text(encoding="utf-8")
+        try:
+            return (self.folder / EXPERIMENT).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise StoreError(f"{self.folder}: {EXPERIMENT} cannot be read: {reason}") from error
 
     @property
     def _resumable(self) -> bool:
@@ -257,7 +274,7 @@ def load(folder: str | Path, *, allow_imports: bool = False, **moved: Any) -> Sa
             )
     if not (folder / EXPERIMENT).exists():
         raise StoreError(f"{folder} holds no run: {EXPERIMENT} is missing")
-    if (folder / STATE).exists():
+    if (folder / STATE).exists() and ((folder / ROUNDS).exists() or not _readable(folder)):
         about = checkpoint.read_about(folder)
         rows = checkpoint.read_rounds(folder, about)
         summary = about["summary"]
@@ -269,7 +286,7 @@ def load(folder: str | Path, *, allow_imports: bool = False, **moved: Any) -> Sa
             }
         frame = frame_of(rows, about["metrics"], summary["unit"])
         clients = clients_of(rows, len(rows[0].clients) if rows else 0)
-    else:  # the run ended before it had begun
+    else:  # the run ended before it had begun, or what it needs to go on is gone
         frame, clients, summary = _table(folder), _clients(folder), _summary(folder)
     return Saved(folder, frame, clients, summary, allow_imports, moved)
 
@@ -290,6 +307,22 @@ def resume(folder: str | Path, *, allow_imports: bool = False, **changes: Any) -
         return Session(saved.experiment.replace(**changes))
     history, start = saved._start(changes)
     return Session.resumed(history.experiment, start, history.amendments, history.went_on_from)
+
+
+def _readable(folder: Path) -> bool:
+    """Return whether the tables and the summary of a run are there, to be read by themselves."""
+    return all((folder / name).exists() for name in (HISTORY, CLIENTS, SUMMARY))
+
+
+def _refuse_other_model(
+    path: Path, held: dict[str, Any], module: torch.nn.Module, trained: set[str]
+) -> None:
+    """Raise StoreError where the file of the model holds other parameters than the checkpoint."""
+    for name, leaf in module.named_parameters(remove_duplicate=False):
+        if name in trained and name in held and not held[name].equal(leaf.detach()):
+            raise StoreError(
+                f"{path} does not match its run: {name} was changed since the run was saved"
+            )
 
 
 def _found(folder: Path, name: str) -> Path:

@@ -133,7 +133,8 @@ class Frontier:
         It matters where settings are chosen on real data: whoever sees every result learns what all
         of them tell. Runs without privacy, and levels computed from the data, make it infinite;
         `private_only` leaves them out, for when they are not published. A run that failed counts
-        with the round that failed. δ is that of the runs if left out.
+        with the round that failed; one whose process was killed makes it infinite. δ is that of the
+        runs if left out.
 
         `fresh_noise` computes what the same runs would spend if each drew noise of its own, where a
         simulation fixes a `noise_seed`. Raises ValueError where nothing can be proven: runs that

@@ -43,6 +43,8 @@ def total_epsilon(
         raise ValueError(
             f"delta: the runs have {', '.join(f'{each:g}' for each in sorted(deltas))}; give one"
         )
+    if any(math.isinf(each.epsilon) for each in private):  # without noise, or killed on the way
+        return {units[0]: math.inf}
     whole = _composed(each.ledger for each in private if each.ledger is not None)
     return {units[0]: whole.epsilon(next(iter(deltas)) if delta is None else delta)}
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fedbench.config.problems import expect
 from fedbench.engine.pool import cores
 from fedbench.experiment import Experiment
+from fedbench.privacy import Private
 from fedbench.runs import Cautioned
 from fedbench.runs.listeners import Listeners
 from fedbench.soundness import MANY
@@ -273,7 +274,12 @@ class Sweep:
             return
         likely = ", as happens when memory runs out" if code == -9 else ""
         error = f"its worker process ended twice (exit code {code}{likely})"
-        self._note(job, Outcome(error=error, ended=f"failed: {error}").to_dict())
+        # nobody knows which rounds it came to, and so what they spent
+        private = isinstance(job.experiment.privacy, Private)
+        outcome = Outcome(
+            error=error, ended=f"failed: {error}", epsilon=math.inf if private else math.nan
+        )
+        self._note(job, outcome.to_dict())
 
     def _note(self, job: Job, result: Result) -> None:
         if job.kind == "run":
