@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
 from fedbench.config.kinds import LOCAL, is_user_class
-from fedbench.config.spec import Spec, name_in_code, refuse_part
+from fedbench.config.spec import Part, Spec, name_in_code, refuse_part
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import Linear, Model, metrics_of
@@ -276,16 +276,16 @@ class Experiment(Spec):
 
     def describe(self) -> str:
         """Return one line: clients, partition, strategy, a rule of its own, privacy and attack."""
-        words = [f"{self.clients} clients", self.partition.describe(), self.strategy.kind()]
+        words = [f"{self.clients} clients", self.partition.describe(), _short(self.strategy)]
         if self.aggregator != type(self).model_fields["aggregator"].default:
-            words.append(self.aggregator.kind())
+            words.append(_short(self.aggregator))
         words[2:2] = [skew.describe() for skew in self.skews]
         if isinstance(self.privacy, Private):
             epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
             level = self.privacy.level
             words.append(f"{level} ε ≤ {epsilon:g}" if epsilon else f"{level} noise z = {noise:g}")
         if self.attack.share():
-            words.append(f"{self.attack.kind()} by {self.attack.share():.0%}")
+            words.append(f"{_short(self.attack)} by {self.attack.share():.0%}")
         return " · ".join(words)
 
     def to_python(self) -> str:
@@ -299,3 +299,8 @@ class Experiment(Spec):
         }
         imports = "\n".join(["import fedbench as fb", *sorted(outside)])
         return f"{imports}\n\nexperiment = {self.code()}\nhistory = fb.run(experiment)\n"
+
+
+def _short(part: Part) -> str:
+    """Return the kind of a part without the module of a user class."""
+    return part.kind().rpartition(":")[2]

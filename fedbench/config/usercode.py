@@ -52,7 +52,8 @@ def where(error: BaseException) -> str:
         if _is_user(frame):
             file = frame.f_code.co_filename
             source = linecache.getline(file, line, frame.f_globals).strip()
-            quoted = f": `{source[:LONGEST]}`" if source else ""
+            source = source if len(source) <= LONGEST else f"{source[: LONGEST - 1]}…"
+            quoted = f": `{source}`" if source else ""
             return f"{_named(file)}, line {line}, in {frame.f_code.co_name}{quoted}"
     return ""
 

@@ -220,6 +220,16 @@ def test_an_experiment_is_told_with_a_rule_of_its_own() -> None:
     )
 
 
+class Mine(fb.FedAvg):
+    """A strategy of the user's."""
+
+
+def test_a_class_of_the_users_is_told_without_its_module() -> None:
+    assert ":" in Mine.kind()
+    words = fb.Experiment(strategy=Mine()).describe()
+    assert words == fb.Experiment().describe().replace("FedAvg", "Mine")
+
+
 def test_an_unknown_kind_gets_the_nearest() -> None:
     with pytest.raises(ValidationError) as error:
         fb.Experiment.from_toml('[strategy]\nkind = "FedAvgg"')

@@ -127,3 +127,12 @@ def test_a_listener_that_raises_is_reported_once_with_its_traceback() -> None:
     assert "LookupError: not mine to bear (" in caution.text
     assert "test_user_errors.py, line" in caution.text
     assert sum(isinstance(event, RoundDone) for event in heard) == 3
+
+
+def test_a_long_line_is_quoted_up_to_an_ellipsis(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"[][{' + '.join(['1'] * 60)}]\n")
+    with pytest.raises(IndexError) as caught:
+        exec(compile(path.read_text(), str(path), "exec"))
+    quoted = where(caught.value).partition("`")[2].removesuffix("`")
+    assert quoted == f"{path.read_text()[:99]}…"
