@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cursor, nearest } from "../../../widgets/fedbench_widgets/chart/cursor.js";
 import { beside } from "../../../widgets/fedbench_widgets/chart/heat.js";
-import { apart, fold, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
+import { apart, fold, lowered, placed, short, spread, wrap } from "../../../widgets/fedbench_widgets/chart/labels.js";
 import { LineChart, fitted, margin } from "../../../widgets/fedbench_widgets/chart/lines.js";
 import { brief, sample, shade } from "../../../widgets/fedbench_widgets/chart/map.js";
 import { fronts, isPrivate, pareto, pickBest } from "../../../widgets/fedbench_widgets/chart/pareto.js";
@@ -109,6 +109,19 @@ test("labels that end before the edge keep their height, whatever their length",
   ];
   const heights = placed(labels, 100, 14, [0, 200]).map(({ text, y }) => [text, y]);
   assert.deepEqual(Object.fromEntries(heights), { edge: 50, "a much longer one, inside": 45 });
+});
+
+test("the name of a level goes below its line where another label stands above it", () => {
+  const level = { x: 97, y: 40, text: "clip C = 1", anchor: "end", light: true };
+  const end = { x: 97, y: 38, text: "58% clipped", anchor: "end" };
+  const heights = (/** @type {typeof end[]} */ labels, floor = 150) =>
+    lowered(labels, 14, 20, floor).map(({ y }) => y);
+  assert.deepEqual(heights([level, end]), [60, 38]);
+  assert.deepEqual(heights([level, { ...end, y: 20 }]), [40, 20], "there is room above");
+  assert.deepEqual(heights([level, { ...end, x: 20 }]), [40, 38], "it is elsewhere");
+  assert.deepEqual(heights([level, end, { ...end, y: 62 }]), [40, 38, 62], "none below");
+  assert.deepEqual(heights([level, end], 55), [40, 38], "the axis is there");
+  assert.deepEqual(heights([{ ...level, anchor: "start" }, end]), [40, 38], "beside the plot");
 });
 
 test("a line skips what is not finite and keeps to the plot", () => {

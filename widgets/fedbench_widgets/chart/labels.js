@@ -63,6 +63,34 @@ export function placed(labels, edge, height, bounds) {
 }
 
 /**
+ * Labels of which the light ones, names of levels above their lines, go below them where they would
+ * meet another label and there is room.
+ * @template {{x: number, y: number, text: string, anchor?: string, light?: boolean}} T
+ * @param {T[]} labels
+ * @param {number} height of one label
+ * @param {number} by how far it is from above a line to below it
+ * @param {number} floor greatest y
+ * @returns {T[]}
+ */
+export function lowered(labels, height, by, floor) {
+  const ends = (/** @type {T} */ { x, text, anchor }) => {
+    const wide = text.length * CHARACTER;
+    return anchor === "end" ? [x - wide, x] : [x, x + wide];
+  };
+  return labels.map((label) => {
+    if (!label.light || label.anchor !== "end") return label;
+    const [left, right] = ends(label);
+    const beside = labels.filter((other) => {
+      const [from, to] = ends(other);
+      return other !== label && from < right && left < to;
+    });
+    const meets = (/** @type {number} */ y) => beside.some((other) => Math.abs(other.y - y) < height);
+    const y = label.y + by;
+    return meets(label.y) && !meets(y) && y <= floor ? { ...label, y } : label;
+  });
+}
+
+/**
  * A label with room for so many characters: what is at its ends tells it from others.
  * @param {string} label
  * @param {number} room

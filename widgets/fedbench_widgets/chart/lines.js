@@ -5,7 +5,7 @@ import { Axes } from "./axes.js";
 import { Cursor, nearest } from "./cursor.js";
 import { Pool, fit, html, set, svg, text } from "./dom.js";
 import { Head } from "./head.js";
-import { CHARACTER, apart, fold, placed, short } from "./labels.js";
+import { CHARACTER, apart, fold, lowered, placed, short } from "./labels.js";
 import { Legend, levelDash } from "./legend.js";
 import { bandPath, linePath } from "./path.js";
 import { Reading } from "./reading.js";
@@ -276,7 +276,7 @@ export class LineChart {
      * @returns {Pick<Label, "x" | "y" | "anchor">} */
     const at = (x, y, fits) => {
       if (fits) return { x: Math.min(x, edge), y, anchor: "start" };
-      return { x: Math.min(plot.right, x) - 3, y: y - raised, anchor: "end" };
+      return { x: Math.min(plot.right - 3, x - GAP - 1), y: y - raised, anchor: "end" };
     };
     /** @type {Label[]} */
     const labels = [];
@@ -307,12 +307,13 @@ export class LineChart {
       if (!series.x) this.ends.next({ cx: cx.toFixed(1), cy: cy.toFixed(1), r: 2.6, fill: stroke });
       if (!series.label) continue;
       const own = brief[pins.indexOf(series)] ?? series.label;
-      const fits = beside || cx + 9 + own.length * BOLD < plot.right;
-      labels.push({ ...at(cx + 9, cy, fits), text: own, color: series.color });
+      const fits = beside || cx + GAP + 1 + own.length * BOLD < plot.right;
+      labels.push({ ...at(cx + GAP + 1, cy, fits), text: own, color: series.color });
     }
     this.lines.finish();
     this.ends.finish();
-    this.renderLabels(labels, beside ? edge : 0);
+    const clear = lowered(labels, LABEL, 2 * raised, FLOOR - 8);
+    this.renderLabels(clear, beside ? edge : 0);
   }
 
   /** @param {Label[]} labels @param {number} edge x of those beside the plot */
