@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from fedbench.tree import Tree
 
+# Norms that noise multipliers up to 10,000 turn into noise that single precision holds, and whose
+# updates it still tells apart: beyond them a run computes infinities, or learns nothing.
+NORMS = (1e-6, 1e6)
 LEAST = 1e-30  # factor below which the numbers of a vector leave the range of single precision
 
 
@@ -124,10 +127,16 @@ class AdaptiveClipping(Clipping):
         return self.share
 
     def move(self, bounds: Bounds, within: Sequence[float]) -> Bounds:
-        """Return each norm a step nearer to its quantile; no step is longer than one can undo."""
+        """Return each norm a step nearer to its quantile; no step is longer than one can undo.
+
+        A norm that is not within `NORMS` goes no further away from them.
+        """
+        steps = (
+            math.exp(-self.rate * (min(max(inside, 0.0), 1.0) - self.quantile)) for inside in within
+        )
         return tuple(
-            bound * math.exp(-self.rate * (min(max(inside, 0.0), 1.0) - self.quantile))
-            for bound, inside in zip(bounds, within, strict=True)
+            min(max(bound * step, min(bound, NORMS[0])), max(bound, NORMS[1]))
+            for bound, step in zip(bounds, steps, strict=True)
         )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from fedbench.channel.stage import Release, Stage
 from fedbench.config.problems import unsound
 from fedbench.privacy import accounting
+from fedbench.privacy.clipping import NORMS
 from fedbench.privacy.events import EVENTS, Kind
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class Private(Privacy, family=True):
     delta: Annotated[
         float,
         Field(
-            gt=0,
+            # a sampler's cut-off tail must not count: see docs/adr/0017-noise-sampler.md
+            ge=1e-20,
             lt=1,
             title="δ",
             description=(
@@ -102,7 +104,8 @@ class Private(Privacy, family=True):
     clip: Annotated[
         float,
         Field(
-            gt=0,
+            ge=NORMS[0],
+            le=NORMS[1],
             title="Clipping norm C",
             description=(
                 "clipping norm of one client's update, or of one example's gradient: smaller "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 
 import numpy as np
@@ -21,8 +22,14 @@ def worsened(first: RoundDone, last: RoundDone) -> str:
     """Return a sentence where a model does worse than after its first round, else "".
 
     Both the loss has more than doubled and the first metric is worse, so that a model which is
-    right more often but less sure is not meant.
+    right more often but less sure is not meant. A loss that is not finite ends other runs, but not
+    those under privacy, whose end must not depend on exact scores.
     """
+    if not math.isfinite(last.metrics["loss"]):
+        return (
+            f"The test loss is no longer finite after round {last.round}: the model's numbers are "
+            "too large to compute with. Lower privacy.clip, the noise multiplier or training.lr."
+        )
     (name, start), end = next(iter(first.metrics.items())), next(iter(last.metrics.values()))
     rises = name in ("accuracy", "auc", "r2")
     loss = first.metrics["loss"], last.metrics["loss"]

@@ -275,7 +275,6 @@ def test_a_target_that_is_not_measured_is_refused(private: fb.Experiment) -> Non
         ({"evaluation_share": 1.0}, "less than 1"),
         ({"clipping": {"kind": "AdaptiveClipping", "share": 1.0}}, "less than 1"),
         ({"clipping": {"kind": "AdaptiveClipping", "quantile": 0.0}}, "must be more than 0"),
-        ({"clip": 0.0}, "must be more than 0"),
         (
             {"evaluation_share": 0.5, "clipping": fb.AdaptiveClipping(share=0.5)},
             "leaves nothing for the updates",
