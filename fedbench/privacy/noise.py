@@ -9,7 +9,6 @@ probability 2⁻¹⁵⁹ a draw; docs/adr/0017-noise-sampler.md has the proof.
 from __future__ import annotations
 
 import math
-import threading
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 LOW = 1 << 7  # of 2³¹ radii those that get 128 bits more: one pair in 2²⁴
 BLOCK = 1 << 16  # pairs at once: their intermediate values stay near the processor
 
-_room = threading.local()  # memory for a block, used over and over
 _UNIT = np.float32(2.0**-31)
 _TURN = np.float32(math.pi * 2.0**-31)  # makes a signed 32-bit number an angle in [-π, π]
 
@@ -43,21 +41,22 @@ def _fill(bits: np.random.BitGenerator, out: NDArray[np.float32], std: np.float3
     pairs = -(-len(out) // 2)
     rest = len(out) - pairs
     cosine, sine = out[:pairs], out[pairs:]
-    radius, angle = (part[:pairs] for part in _scratch())
     words = bits.random_raw(pairs).view(np.int32)
     k, turns = words[:pairs], words[pairs:]
     k &= 0x7FFFFFFF
-    np.copyto(radius, k, casting="unsafe")
+    low, far = None, None
+    if k.min() < LOW:
+        low = np.flatnonzero(k < LOW)
+        far = np.sqrt(-2.0 * np.log(_finer(bits, k[low].astype(np.float64), 2.0**-31)))
+    radius, angle = _floats(k), _floats(turns)
     radius += np.float32(0.5)
     radius *= _UNIT
     np.log(radius, out=radius)
     radius *= np.float32(-2.0)
     np.sqrt(radius, out=radius)
-    if k.min() < LOW:
-        low = np.flatnonzero(k < LOW)
-        radius[low] = np.sqrt(-2.0 * np.log(_finer(bits, k[low].astype(np.float64), 2.0**-31)))
+    if low is not None:
+        radius[low] = far
     radius *= std
-    np.copyto(angle, turns, casting="unsafe")
     angle *= _TURN
     np.cos(angle, out=cosine)
     cosine *= radius
@@ -65,10 +64,11 @@ def _fill(bits: np.random.BitGenerator, out: NDArray[np.float32], std: np.float3
     sine *= radius[:rest]
 
 
-def _scratch() -> NDArray[np.float32]:
-    if not hasattr(_room, "arrays"):
-        _room.arrays = np.empty((2, BLOCK), dtype=np.float32)
-    return _room.arrays
+def _floats(a: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the same numbers in the same memory: less of it stays near the processor."""
+    found = a.view(np.float32)
+    np.copyto(found, a, casting="unsafe")
+    return found
 
 
 def _finer(
