@@ -75,8 +75,16 @@ def unpack(a: Tree, part: str) -> dict[str, Tensor]:
 
 def norms(a: Tree) -> Tensor:
     """Return the Euclidean norm over all leaves of each client of a stacked tree, float64[C]."""
-    squares = [_squares(_rows(leaf)) for leaf in a.values()]
-    return sum(squares[1:], squares[0]).sqrt()
+    leaves = [_rows(leaf) for leaf in a.values()]
+    squares = [_squares(rows) for rows in leaves]
+    total = sum(squares[1:], squares[0])
+    if not bool(total.isfinite().all()):
+        # A square may leave single precision where its number does not.
+        for rows, found in zip(leaves, squares, strict=True):
+            over = ~found.isfinite()
+            found[over] = rows[over].double().square().sum(1)
+        total = sum(squares[1:], squares[0])
+    return total.sqrt()
 
 
 def by_columns(function: Callable[[Tensor], Tensor], a: Tree) -> dict[str, Tensor]:
@@ -125,11 +133,7 @@ def _squares(rows: Tensor) -> Tensor:
     count = rows.shape[1] // RUN
     whole = count * RUN
     runs = torch.linalg.vector_norm(rows[:, :whole].reshape(len(rows), count, RUN), dim=2)
-    found = runs.double().square().sum(1) + rows[:, whole:].double().square().sum(1)
-    over = ~found.isfinite()
-    if bool(over.any()):  # a square may leave single precision where its number does not
-        found[over] = rows[over].double().square().sum(1)
-    return found
+    return runs.double().square().sum(1) + rows[:, whole:].double().square().sum(1)
 
 
 def _per_client(factor: float | Tensor, leaf: Tensor) -> float | Tensor:

@@ -212,8 +212,10 @@ def _passes(count: int, width: int, steps: int, rng: np.random.Generator) -> NDA
 def _poisson(count: int, width: int, steps: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return sample numbers [steps, largest batch], -1 behind the samples that were drawn."""
     chosen = rng.random((steps, count)) < width / count
-    order = np.argsort(~chosen, axis=1, kind="stable")[:, : int(chosen.sum(1).max(initial=0))]
-    return np.where(np.take_along_axis(chosen, order, 1), order, -1)
+    counts = chosen.sum(1)
+    rows = np.full((steps, int(counts.max(initial=0))), -1, dtype=np.int64)
+    rows[np.arange(rows.shape[1]) < counts[:, None]] = np.nonzero(chosen)[1]
+    return rows
 
 
 @Kept
