@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from fedbench.data import Plan
 from fedbench.engine.dense import Layer, Trained
 from fedbench.engine.engine import Updates
 from fedbench.engine.task import Clock, Task
+from fedbench.models import Model
 from fedbench.privacy import ExampleLevelDP
 from fedbench.privacy.noise import normal
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
@@ -120,40 +121,47 @@ class _Private:
             name: part.view(leaf.shape)
             for (name, leaf), part in zip(local.items(), parts, strict=True)
         }
-        self.widths = torch.from_numpy(plan.expected).to(device, torch.float32).unsqueeze(1)
+        self.clip = np.float32(privacy.clip)
+        self.widths = plan.expected.astype(np.float32)[:, None]
 
     def clipped(self, traces: list[Trace], losses: Tensor) -> tuple[list[Trace], Tensor | None]:
         """Return slopes that give Σ clipped gradients / expected batch, and who counts, bool[C, B].
 
         No example's gradient is ever formed; this is known as ghost clipping (Li et al. 2022,
         arXiv:2110.05679). An example that is not finite somewhere on the way counts as nothing;
-        None means that all count.
+        None means that all count. The slopes of `traces` may be written over.
         """
         import torch
 
-        found = [losses]
+        found = [losses.cpu().numpy()]
 
-        def quick(a: Tensor) -> Tensor:
-            norm = torch.linalg.vector_norm(a, dim=2)
+        def quick(a: Tensor) -> NDArray[np.float32]:
+            norm = torch.linalg.vector_norm(a, dim=2).cpu().numpy()
             found.append(norm)
             return norm * norm
 
-        norms = _norms(traces, quick)
-        shares = (self.privacy.clip / norms).clamp_(max=1.0)
-        sizes, counts = torch.stack(found), None
-        if not torch.linalg.vector_norm(sizes, ord=torch.inf).item() <= LARGE:
-            # Squares may have left single precision, or a number is not finite: again, in double.
-            unsure = ~(sizes.abs_().amax(0) <= LARGE)
-            some = [(layer, given[unsure], slope[unsure]) for layer, given, slope in traces]
-            some = [(layer, given[None], slope[None]) for layer, given, slope in some]
-            (exact,) = _norms(some, lambda a: a.double().square().sum(2))
-            shares[unsure] = self.privacy.shares(exact, losses[unsure]).to(shares.dtype)
-            counts = shares > 0
-            traces = [(layer, given.clone(), slope.clone()) for layer, given, slope in traces]
-            for _, given, slope in traces:  # 0 · ∞ is no zero
-                given[~counts], slope[~counts] = 0, 0
-        factors = (shares / self.widths).unsqueeze(2)
-        return [(layer, given, slope * factors) for layer, given, slope in traces], counts
+        # One number per example is so little that torch's overhead counts, and numpy's is less.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            norms = _norms(traces, quick)
+            shares = np.minimum(np.float32(1) / norms * self.clip, np.float32(1))
+            sizes, counts = np.abs(found), None
+            if not sizes.max() <= LARGE:
+                # Squares may have left single precision, or a number is not finite: in double then.
+                unsure = ~(sizes.max(0) <= LARGE)
+                there = torch.from_numpy(unsure).to(losses.device)
+                some = [(layer, given[there], slope[there]) for layer, given, slope in traces]
+                some = [(layer, given[None], slope[None]) for layer, given, slope in some]
+                (exact,) = _norms(some, lambda a: a.double().square().sum(2).cpu().numpy())
+                held = self.privacy.shares(torch.from_numpy(exact), losses[there].cpu())
+                shares[unsure] = held.numpy()
+                counts = torch.from_numpy(shares > 0).to(losses.device)
+                traces = [(layer, given.clone(), slope.clone()) for layer, given, slope in traces]
+                for _, given, slope in traces:  # 0 · ∞ is no zero
+                    given[~counts], slope[~counts] = 0, 0
+            factors = torch.from_numpy(shares / self.widths).to(losses.device).unsqueeze(2)
+        for _, _, slope in traces:
+            slope.mul_(factors)
+        return traces, counts
 
     def noise(self, step: int) -> dict[str, Tensor]:
         """Return noise / expected batch [C, ...], zeros for clients whose batches are used up.
@@ -166,14 +174,17 @@ class _Private:
                 normal(bits, row, self.std / self.expected[k])
             else:
                 row.fill(0)
-        self.flat.copy_(self.drawn)
+        if self.flat is not self.drawn:
+            self.flat.copy_(self.drawn)
         return self.grads
 
 
-def _norms(traces: list[Trace], of: Squares) -> Tensor:
+def _norms(traces: list[Trace], of: Squares) -> NDArray[Any]:
     """Return the norm of each example's own gradient, [C, B]."""
+    import torch
+
     squares = [layer.squares(given, slope, of) for layer, given, slope in traces]
-    return sum(squares[1:], squares[0]).sqrt()
+    return torch.from_numpy(sum(squares[1:], squares[0])).sqrt_().numpy()
 
 
 class _Descent:
@@ -200,10 +211,13 @@ class _Descent:
         self.first = next((k for k, layer in enumerate(layers) if isinstance(layer, Trained)), 0)
         mask = torch.from_numpy(plan.rows >= 0)
         # A step is as wide as its largest batch: batches drawn at random vary much.
-        self.widths = mask.sum(2).amax(0).clamp(min=1).tolist()
-        mask = mask.to(task.device)
-        self.mask, self.padding = mask.to(torch.float32), ~mask
-        self.valid = mask.sum(2)  # samples in each client's batch, [C, S]
+        valid = mask.sum(2)
+        widths = valid.amax(0).clamp_(min=1)
+        self.widths = widths.tolist()
+        self.full = (valid == widths).all(0).tolist()  # steps without any padding
+        self.mask = mask.to(task.device)
+        self.padding = (~self.mask).unbind(1)
+        self.valid = valid.to(task.device)  # samples in each client's batch, [C, S]
         steps = torch.from_numpy(plan.steps).to(task.device)
         self.active = torch.arange(plan.rows.shape[1], device=task.device) < steps[:, None]
 
@@ -217,31 +231,54 @@ class _Descent:
         """Train `local` in place; return mean losses, float64[C]."""
         import torch
 
+        model = type(self.task.model)
+        adjusts = type(strategy).adjust is not Strategy.adjust
+        standard = model.loss is Model.loss and model.loss_and_slope is Model.loss_and_slope
+        # Autograd's records slow every operation, and only code of the user's may need them.
+        with torch.inference_mode(standard and not adjusts):
+            losses = self._run(strategy, local, state, privacy, adjusts)
+        return losses.clone()  # outside, and so an ordinary tensor
+
+    def _run(
+        self,
+        strategy: LocalWork,
+        local: dict[str, Tensor],
+        state: Tree,
+        privacy: ExampleLevelDP | None,
+        adjusts: bool,
+    ) -> Tensor:
+        import torch
+
         training, info, clock = self.task.training, self.info, self.clock
         velocity = tree.zeros_like(local) if training.momentum else None
-        adjusts = type(strategy).adjust is not Strategy.adjust
         plain = not (adjusts or training.momentum or training.weight_decay)
-        # What an example's loss counts for: 1 / batch, or 1 where each has a gradient of its own.
-        shares = self.mask
+        # What an example's loss counts for; all of it where each gradient is clipped by itself.
+        shares = None
         if privacy is None:
-            shares = shares / self.valid.clamp(min=1).unsqueeze(2)
+            shares = (self.mask.to(torch.float32) / self.valid.clamp(min=1).unsqueeze(2)).unbind(1)
         sums: list[Tensor] = []
         seen = self.valid.sum(1)
         private = None if privacy is None else _Private(privacy, self.plan, info, local)
         for step, width in enumerate(self.widths):
+            grads: Tree = {}
+            if private is not None:
+                clock.lap("data")
+                # Before all else: later it would push what the gradients need out of the cache.
+                grads = private.noise(step)
+                clock.lap("noise")
             x, y = self._examples(step, width)
             clock.lap("data")
-            share = shares[:, step, :width]
-            padding = self.padding[:, step, :width]
+            share = None if shares is None else shares[step][:, :width]
+            padding = None if self.full[step] else self.padding[step][:, :width]
             traces, losses = self._slopes(local, x, y, share, padding)
-            if private is None:
-                sums.append((losses * share).sum(1).double() * self.valid[:, step])
-            else:
+            if private is not None:
                 traces, counts = private.clipped(traces, losses)
                 if counts is not None:
                     losses = losses.where(counts, 0.0)
-                    seen -= (~(counts | padding)).sum(1)
+                    seen -= (~counts if padding is None else ~(counts | padding)).sum(1)
                 sums.append(losses.sum(1, dtype=torch.float64))
+            elif share is not None:
+                sums.append((losses * share).sum(1).double() * self.valid[:, step])
             clock.lap("gradients")
             if plain and private is None:
                 # Padding and clients whose batches are used up have slopes of zero.
@@ -255,8 +292,6 @@ class _Descent:
                     found |= layer.gradients(given, slope)
                 grads = {name: found[name] for name in local}
             else:
-                grads = private.noise(step)
-                clock.lap("noise")
                 for layer, given, slope in traces:
                     layer.descend(grads, given, slope, -1.0)
             clock.lap("gradients")
@@ -281,28 +316,41 @@ class _Descent:
 
     def _examples(self, step: int, width: int) -> tuple[Tensor, Tensor]:
         """Return x[C, B, ...] and y[C, B] of a step; some steps are fetched together."""
+        import torch
+
         ahead = step % self.together
         if ahead == 0:
             rows = self.plan.rows[:, step : step + self.together]
-            self.fetched = self.task.batch(rows, self.corrupt)
-        x, y = self.fetched
-        return x[:, ahead, :width], y[:, ahead, :width]
+            with torch.inference_mode(False):  # tensors of the task stay, for whatever use
+                self.fetched = [each.unbind(1) for each in self.task.batch(rows, self.corrupt)]
+        x, y = (each[ahead] for each in self.fetched)
+        return x[:, :width], y[:, :width]
 
     def _slopes(
-        self, local: Tree, x: Tensor, y: Tensor, share: Tensor, padding: Tensor
+        self,
+        local: Tree,
+        x: Tensor,
+        y: Tensor,
+        share: Tensor | None,
+        padding: Tensor | None,
     ) -> tuple[list[Trace], Tensor]:
         """Return each trained layer with its input and the slope at its output, and losses [C, B].
 
-        `share` [C, B] is what an example's loss counts for; that of `padding`, bool[C, B], is 0.
+        `share` [C, B] is what an example's loss counts for, none means all of it. That of
+        `padding`, bool[C, B], is 0; none means that there is no padding.
         """
         given = [x]
         for layer in self.layers:
             given.append(layer.forward(local, given[-1]))
         outputs = given[-1]
         losses, each = self.task.model.loss_and_slope(outputs.flatten(0, 1), y.flatten())
-        # not by multiplication: a loss of a user's own need not be finite for zeros
-        losses = losses.view(y.shape).masked_fill(padding, 0.0)
-        slope = (each.view_as(outputs) * share.unsqueeze(2)).masked_fill_(padding.unsqueeze(2), 0.0)
+        losses, slope = losses.view(y.shape), each.view_as(outputs)
+        # A slope in memory of its own: one of the user's loss may not be written to.
+        slope = slope.clone() if share is None else slope * share.unsqueeze(2)
+        if padding is not None:
+            # not by multiplication: a loss of a user's own need not be finite for zeros
+            losses = losses.masked_fill(padding, 0.0)
+            slope.masked_fill_(padding.unsqueeze(2), 0.0)
         traces = []
         for depth in reversed(range(self.first, len(self.layers))):
             layer = self.layers[depth]

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    Squares = Callable[[Tensor], Tensor]
+    Squares = Callable[[Tensor], NDArray[Any]]
 
 
 class Layer(ABC):
@@ -43,7 +44,7 @@ class Trained(Layer):
         """Return the gradients, summed over the batch; [C, ...] by name."""
 
     @abstractmethod
-    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> NDArray[Any]:
         """Return the squared norm of each example's own gradient, [C, B].
 
         `of` gives the sums of squares over the last dimension.
@@ -80,7 +81,7 @@ class Linear(Trained):
         grads = {self.weight: slope.transpose(1, 2).bmm(x)}
         return grads | {self.bias: slope.sum(1)} if self.biased else grads
 
-    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> NDArray[Any]:
         """Return ‖slope‖²(‖x‖² + 1): an example's gradient is an outer product."""
         return of(slope) * (of(x) + int(self.biased))
 
@@ -117,7 +118,7 @@ class LayerNorm(Trained):
         each = slope * self._standardised(x)[0]
         return {self.weight: each.sum(1), self.bias: slope.sum(1)}
 
-    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> NDArray[Any]:
         """Return the squared norms, both parts together."""
         return of(slope * self._standardised(x)[0]) + of(slope)
 
@@ -154,12 +155,12 @@ class Bag(Trained):
         grad.index_add_(0, self._flat(x).flatten(), each.view(-1, width))
         return {self.weight: grad.view(len(x), self.vocabulary, width)}
 
-    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> Tensor:
+    def squares(self, x: Tensor, slope: Tensor, of: Squares) -> NDArray[Any]:
         """Return ‖slope‖² times the squared norm of the tokens' shares, repeats added up."""
         shares = self._shares(x)
         same = (x.unsqueeze(3) == x.unsqueeze(2)).to(shares.dtype)
         along = (shares.unsqueeze(3) * same * shares.unsqueeze(2)).sum((2, 3))
-        return of(slope) * along
+        return of(slope) * along.cpu().numpy()
 
     def _flat(self, x: Tensor) -> Tensor:
         import torch

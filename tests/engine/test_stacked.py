@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +15,30 @@ from fedbench.data import Card
 from fedbench.engine import Task, stacked
 from fedbench.models import Model
 from fedbench.strategies import RoundInfo
+
+
+class Slope(torch.autograd.Function):
+    """The sum of an example's outputs, whose slope is a tensor that its owner keeps."""
+
+    kept: ClassVar[dict[tuple[int, ...], torch.Tensor]] = {}
+
+    @staticmethod
+    def forward(ctx, outputs: torch.Tensor) -> torch.Tensor:
+        ctx.shape = tuple(outputs.shape)
+        return outputs.sum(1)
+
+    @staticmethod
+    def backward(ctx, slope: torch.Tensor) -> torch.Tensor:
+        if not bool((slope == 1).all()):
+            return slope.unsqueeze(1).expand(ctx.shape)
+        return Slope.kept.setdefault(ctx.shape, torch.ones(ctx.shape))
+
+
+class KeptSlope(fb.Linear):
+    """A loss whose gradient is the same tensor whenever the shape is the same."""
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return Slope.apply(outputs)
 
 
 class Convolution(Model):
@@ -67,3 +94,36 @@ def test_large_models_are_trained_in_smaller_chunks(monkeypatch: pytest.MonkeyPa
     chunks = fb.StackedEngine().chunks(work, params, np.arange(16))
     assert [len(ids) for ids in chunks] == [4, 4, 4, 4]
     assert len(fb.StackedEngine().chunks(work, params, np.arange(3))) == 3
+
+
+PRIVATE = fb.ExampleLevelDP(noise_multiplier=1.0, clip=0.5, noise_seed=3)
+
+
+@pytest.mark.parametrize("batch", [4, None], ids=["padding", "no padding"])
+@pytest.mark.parametrize("privacy", [fb.NoPrivacy(), PRIVATE], ids=["none", "examples"])
+def test_a_gradient_that_a_loss_keeps_is_not_written_to(
+    privacy: fb.Privacy, batch: int | None
+) -> None:
+    Slope.kept.clear()
+    training = fb.LocalTraining(batch_size=batch)
+    work = replace(task(KeptSlope()), privacy=privacy, training=training)
+    params = work.model.initial(work.data.card, 0)
+    ids = np.arange(6) if batch else np.array([int(np.argmin(work.data.sizes))])
+    found = fb.StackedEngine().train(work, params, {}, {}, ids, INFO)
+    loop = fb.LoopEngine().train(work, params, {}, {}, ids, INFO)
+    for name, leaf in loop.payloads.items():
+        torch.testing.assert_close(found.payloads[name], leaf, rtol=1e-5, atol=1e-6)
+    assert Slope.kept
+    assert all(bool((each == 1).all()) for each in Slope.kept.values())
+
+
+@pytest.mark.parametrize("privacy", [fb.NoPrivacy(), PRIVATE], ids=["none", "examples"])
+@pytest.mark.parametrize("strategy", [fb.FedAvg(), fb.Ditto()], ids=["alone", "with a companion"])
+def test_what_comes_out_is_fit_for_autograd(privacy: fb.Privacy, strategy: fb.Strategy) -> None:
+    work = replace(task(fb.MLP(hidden=(5,))), privacy=privacy, strategy=strategy)
+    params = work.model.initial(work.data.card, 0)
+    found = fb.StackedEngine().train(work, params, {}, {}, np.arange(6), INFO)
+    states = [leaf for state in found.clients.values() for leaf in state.values()]
+    given = [*work.batch(np.array([[0, 1]]), work.corrupt(np.arange(1)))]
+    for leaf in (*found.payloads.values(), found.losses, found.weights, *states, *given):
+        assert not leaf.is_inference()
