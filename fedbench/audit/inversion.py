@@ -14,7 +14,7 @@ from fedbench.channel.stage import Leg
 from fedbench.config.problems import expect
 from fedbench.data import FederatedDataset
 from fedbench.data.card import Card
-from fedbench.engine import LoopEngine, Task
+from fedbench.engine import LoopEngine, TrainingContext
 from fedbench.experiment import Experiment
 from fedbench.models import Model
 from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
@@ -226,7 +226,7 @@ def _update(experiment: Experiment, data: FederatedDataset, row: int, rate: floa
         choice=None,
         names=(),
     )
-    task = Task(
+    task = TrainingContext(
         data=alone,
         model=experiment.model,
         training=LocalTraining(lr=rate, steps=1, batch_size=None),

@@ -3,6 +3,6 @@
 from fedbench.engine.engine import Engine, Report, Updates
 from fedbench.engine.loop import LoopEngine
 from fedbench.engine.stacked import StackedEngine
-from fedbench.engine.task import Clock, Task
+from fedbench.engine.context import PhaseTimer, TrainingContext
 
-__all__ = ["Clock", "Engine", "LoopEngine", "Report", "StackedEngine", "Task", "Updates"]
+__all__ = ["PhaseTimer", "Engine", "LoopEngine", "Report", "StackedEngine", "TrainingContext", "Updates"]

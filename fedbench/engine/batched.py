@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fedbench import tree
 from fedbench.data import Plan
 from fedbench.engine.dense import Layer, Trained
-from fedbench.engine.engine import Updates
-from fedbench.engine.task import Clock, Task
+from fedbench.engine.messages import Broadcast, LocalUpdates
+from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.models import Model
 from fedbench.privacy import ExampleLevelDP
 from fedbench.privacy.noise import normal
@@ -32,57 +32,57 @@ FETCH = 32 << 20  # bytes of examples that are fetched together: few calls, boun
 
 
 def train(
-    task: Task,
+    context: TrainingContext,
     layers: list[Layer],
-    params: Tree,
-    server: Tree,
-    clients: Mapping[int, Tree],
+    broadcast: Broadcast,
     ids: NDArray[np.int64],
-    info: RoundInfo,
-) -> Updates:
+    states: Mapping[int, Tree],
+) -> LocalUpdates:
     """Return the updates of clients `ids`, whose model has these layers; see `Engine.train`."""
     import torch
 
-    clock = Clock()
-    params, server = (tree.map(lambda leaf: leaf.to(task.device), a) for a in (params, server))
+    info, clock = broadcast.info, PhaseTimer()
+    params, server = (
+        tree.map(lambda leaf: leaf.to(context.device), a)
+        for a in (broadcast.params, broadcast.server)
+    )
     held = [
         tree.map(
-            lambda leaf: leaf.to(task.device),
-            clients.get(client) or task.strategy.init_client(params),
+            lambda leaf: leaf.to(context.device),
+            states.get(client) or context.strategy.init_client(params),
         )
         for client in ids.tolist()
     ]
     state = tree.stack(held) if held[0] else {}
-    plan = task.plan(ids, info)
+    plan = context.plan(ids, info)
     clock.lap("data")
-    descent = _Descent(task, layers, params, server, plan, info, clock)
+    descent = _Descent(context, layers, params, server, plan, info, clock)
     sent, losses = {}, torch.zeros(0)
-    for number, strategy in enumerate(task.passes()):
+    for number, strategy in enumerate(context.objectives()):
         start = strategy.start(params, state)
         local = _stacked(start, params, len(ids))
-        privacy = task.example_privacy if number == 0 else None
+        privacy = context.example_privacy if number == 0 else None
         loss = descent.run(strategy, local, state, privacy)
         delta = {}
         for name, leaf in local.items():
             delta[name] = leaf.sub_(start[name])
-        steps = torch.from_numpy(plan.steps).to(task.device)
+        steps = torch.from_numpy(plan.steps).to(context.device)
         payload, state = strategy.finish(delta, params, state, server, steps, info)
         if number == 0:
             sent, losses = payload, loss
         clock.lap("step")
-    states = {}
+    after = {}
     if state:
         kept = tree.map(torch.Tensor.cpu, state)
         # copies: a view of one client's row would keep those of its whole chunk
-        states = {
+        after = {
             client: tree.map(torch.clone, tree.row(kept, k))
             for k, client in enumerate(ids.tolist())
         }
-    return Updates(
+    return LocalUpdates(
         payloads=sent,
-        weights=task.strategy.weights(torch.from_numpy(task.data.sizes_of(ids))),
         losses=losses,
-        clients=states,
+        states=after,
         seconds=clock.seconds,
     )
 
@@ -192,20 +192,20 @@ class _Descent:
 
     def __init__(
         self,
-        task: Task,
+        context: TrainingContext,
         layers: list[Layer],
         params: Tree,
         server: Tree,
         plan: Plan,
         info: RoundInfo,
-        clock: Clock,
+        clock: PhaseTimer,
     ) -> None:
         import torch
 
-        self.task, self.layers, self.plan, self.info, self.clock = task, layers, plan, info, clock
+        self.context, self.layers, self.plan, self.info, self.clock = context, layers, plan, info, clock
         self.params, self.server = params, server
-        self.corrupt = task.corrupt(plan.ids)
-        examples = plan.rows[:, :1].size * task.data.card.inputs
+        self.corrupt = context.corrupt(plan.ids)
+        examples = plan.rows[:, :1].size * context.data.card.inputs
         self.together = max(1, FETCH // max(1, 4 * examples))
         # Nobody asks for the slope below the first layer that has parameters.
         self.first = next((k for k, layer in enumerate(layers) if isinstance(layer, Trained)), 0)
@@ -215,11 +215,11 @@ class _Descent:
         widths = valid.amax(0).clamp_(min=1)
         self.widths = widths.tolist()
         self.full = (valid == widths).all(0).tolist()  # steps without any padding
-        self.mask = mask.to(task.device)
+        self.mask = mask.to(context.device)
         self.padding = (~self.mask).unbind(1)
-        self.valid = valid.to(task.device)  # samples in each client's batch, [C, S]
-        steps = torch.from_numpy(plan.steps).to(task.device)
-        self.active = torch.arange(plan.rows.shape[1], device=task.device) < steps[:, None]
+        self.valid = valid.to(context.device)  # samples in each client's batch, [C, S]
+        steps = torch.from_numpy(plan.steps).to(context.device)
+        self.active = torch.arange(plan.rows.shape[1], device=context.device) < steps[:, None]
 
     def run(
         self,
@@ -231,7 +231,7 @@ class _Descent:
         """Train `local` in place; return mean losses, float64[C]."""
         import torch
 
-        model = type(self.task.model)
+        model = type(self.context.model)
         adjusts = type(strategy).adjust is not Strategy.adjust
         standard = model.loss is Model.loss and model.loss_and_slope is Model.loss_and_slope
         # Autograd's records slow every operation, and only code of the user's may need them.
@@ -249,7 +249,7 @@ class _Descent:
     ) -> Tensor:
         import torch
 
-        training, info, clock = self.task.training, self.info, self.clock
+        training, info, clock = self.context.training, self.info, self.clock
         velocity = tree.zeros_like(local) if training.momentum else None
         plain = not (adjusts or training.momentum or training.weight_decay)
         # What an example's loss counts for; all of it where each gradient is clipped by itself.
@@ -321,8 +321,8 @@ class _Descent:
         ahead = step % self.together
         if ahead == 0:
             rows = self.plan.rows[:, step : step + self.together]
-            with torch.inference_mode(False):  # tensors of the task stay, for whatever use
-                self.fetched = [each.unbind(1) for each in self.task.batch(rows, self.corrupt)]
+            with torch.inference_mode(False):  # tensors of the context stay, for whatever use
+                self.fetched = [each.unbind(1) for each in self.context.batch(rows, self.corrupt)]
         x, y = (each[ahead] for each in self.fetched)
         return x[:, :width], y[:, :width]
 
@@ -343,7 +343,7 @@ class _Descent:
         for layer in self.layers:
             given.append(layer.forward(local, given[-1]))
         outputs = given[-1]
-        losses, each = self.task.model.loss_and_slope(outputs.flatten(0, 1), y.flatten())
+        losses, each = self.context.model.loss_and_slope(outputs.flatten(0, 1), y.flatten())
         losses, slope = losses.view(y.shape), each.view_as(outputs)
         # A slope in memory of its own: one of the user's loss may not be written to.
         slope = slope.clone() if share is None else slope * share.unsqueeze(2)

@@ -26,43 +26,43 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fedbench.engine.engine import Engine
-    from fedbench.engine.task import Task
+    from fedbench.engine.context import TrainingContext
 
 CLIENTS, ROWS = 2, 4  # of the federation that hooks are tried on, and the training rows of each
 RATE = 0.01  # at which nothing diverges that is sound
 CLOSE = 1e-3  # of the largest entry; both sides are float32
 
 
-def try_hooks(task: Task, info: RoundInfo) -> None:
+def try_hooks(context: TrainingContext, info: RoundInfo) -> None:
     """Raise ValueError where a hook of the user's returns what a round cannot go on with."""
-    parts = (task.training, task.strategy, task.aggregator, task.attack)
+    parts = (context.training, context.strategy, context.aggregator, context.attack)
     if not any(is_user_class(type(part)) for part in parts):
         return
-    params = task.model.initial(task.data.card, task.seed)
-    _try_rates(task)
-    if is_user_class(type(task.strategy)):
-        _try_strategy(task, params, info)
-    if is_user_class(type(task.aggregator)):
-        _try_aggregator(task, params)
-    if is_user_class(type(task.attack)):
-        _try_attack(task, params)
+    params = context.model.initial(context.data.card, context.seed)
+    _try_rates(context)
+    if is_user_class(type(context.strategy)):
+        _try_strategy(context, params, info)
+    if is_user_class(type(context.aggregator)):
+        _try_aggregator(context, params)
+    if is_user_class(type(context.attack)):
+        _try_attack(context, params)
 
 
-def _try_rates(task: Task) -> None:
-    if not is_user_class(type(task.training)):
+def _try_rates(context: TrainingContext) -> None:
+    if not is_user_class(type(context.training)):
         return
-    name = f"training: {type(task.training).__name__}.rate()"
+    name = f"training: {type(context.training).__name__}.rate()"
     for number in (1, 2, 100):
         with attributed(name):
-            rate = task.training.rate(number)
+            rate = context.training.rate(number)
         if not isinstance(rate, int | float) or not 0 <= rate < np.inf:
             _fail(name, f"returned {rate!r} for round {number}; return a number of 0 or more")
 
 
-def _try_strategy(task: Task, params: Tree, info: RoundInfo) -> None:
+def _try_strategy(context: TrainingContext, params: Tree, info: RoundInfo) -> None:
     import torch
 
-    strategy, small = task.strategy, _small(params)
+    strategy, small = context.strategy, _small(params)
     name = f"strategy: {type(strategy).__name__}"
     with attributed(f"{name}.init()"):
         server = strategy.init(params)
@@ -110,10 +110,10 @@ def _try_strategy(task: Task, params: Tree, info: RoundInfo) -> None:
         _check_tree(f"{name}.personal()", personal, params)
 
 
-def _try_aggregator(task: Task, params: Tree) -> None:
+def _try_aggregator(context: TrainingContext, params: Tree) -> None:
     import torch
 
-    aggregator, name = task.aggregator, f"aggregator: {type(task.aggregator).__name__}.combine()"
+    aggregator, name = context.aggregator, f"aggregator: {type(context.aggregator).__name__}.combine()"
     count = next((n for n in range(3, 64) if aggregator.refuses(n) is None), 3)
     payloads = tree.stack([tree.scale(_small(params), 1 + k) for k in range(count)])
     weights = torch.arange(1, count + 1, dtype=torch.float32)
@@ -135,10 +135,10 @@ def _try_aggregator(task: Task, params: Tree) -> None:
             )
 
 
-def _try_attack(task: Task, params: Tree) -> None:
+def _try_attack(context: TrainingContext, params: Tree) -> None:
     import torch
 
-    attack, card = task.attack, task.data.card
+    attack, card = context.attack, context.data.card
     name = f"attack: {type(attack).__name__}.poison()"
     classes = torch.arange(len(card.classes))
     y = classes if card.task == "classification" else torch.linspace(-1, 1, ROWS)
@@ -163,21 +163,21 @@ def _try_attack(task: Task, params: Tree) -> None:
     _check_tree(name, forged, one, finite=False)  # an attack may send anything but another shape
 
 
-def try_training(task: Task, engine: Engine, info: RoundInfo) -> None:
+def try_training(context: TrainingContext, engine: Engine, info: RoundInfo) -> None:
     """Train two clients together and each alone; raise ValueError unless they send the same.
 
     The model must have been tried before. Nothing is done where all parts are fedbench's own.
     """
     import torch
 
-    tiny = _tiny(task)
-    if tiny is None or not any(is_user_class(type(p)) for p in (task.strategy, task.model, engine)):
+    tiny = _tiny(context)
+    if tiny is None or not any(is_user_class(type(p)) for p in (context.strategy, context.model, engine)):
         return
-    params = task.model.initial(task.data.card, task.seed)
+    params = context.model.initial(context.data.card, context.seed)
     info = replace(info, lr=min(info.lr, RATE))
     ids = np.arange(CLIENTS)
     server = tiny.strategy.init(params)
-    name = _blamed(task, engine)
+    name = _blamed(context, engine)
 
     def sent(some: Any) -> Any:
         with attributed(name):
@@ -188,7 +188,7 @@ def try_training(task: Task, engine: Engine, info: RoundInfo) -> None:
     if count != CLIENTS or len(together.losses) != CLIENTS:
         _fail(name, f"trained {count} clients, and {CLIENTS} were asked")
     _check_tree(name, together.payloads, None, "the payloads")
-    if tiny.layers is None or tiny.draws:
+    if tiny.layers is None or tiny.uses_rng:
         return
     for k in range(CLIENTS):
         alone = sent(ids[k : k + 1])
@@ -206,10 +206,10 @@ def try_training(task: Task, engine: Engine, info: RoundInfo) -> None:
             _fail(name, "the loss of an example depends on which others are in the batch")
 
 
-def _tiny(task: Task) -> Task | None:
-    """Return the task with two clients of a few rows each, without noise and without attacks."""
-    data, rows = task.data, CLIENTS * ROWS
-    x, y = examples(task, rows)
+def _tiny(context: TrainingContext) -> TrainingContext | None:
+    """Return the context with two clients of a few rows each, without noise and without attacks."""
+    data, rows = context.data, CLIENTS * ROWS
+    x, y = examples(context, rows)
     if len(y) < rows:
         return None
     offsets = np.array([0, ROWS, rows])
@@ -223,19 +223,19 @@ def _tiny(task: Task) -> Task | None:
         choice=None,
         names=(),
     )
-    training = task.training.replace(epochs=None, steps=2, batch_size=ROWS // 2)
-    if task.strategy.refuses(training) is not None:
-        training = task.training
+    training = context.training.replace(epochs=None, steps=2, batch_size=ROWS // 2)
+    if context.strategy.refuses(training) is not None:
+        training = context.training
     quiet = NoPrivacy(), NoAttack()
-    return replace(task, data=small, training=training, privacy=quiet[0], attack=quiet[1])
+    return replace(context, data=small, training=training, privacy=quiet[0], attack=quiet[1])
 
 
-def _blamed(task: Task, engine: Engine) -> str:
+def _blamed(context: TrainingContext, engine: Engine) -> str:
     """Return which part of the user's a fault of training is most likely from."""
-    for place, part in (("engine", engine), ("strategy", task.strategy), ("model", task.model)):
+    for place, part in (("engine", engine), ("strategy", context.strategy), ("model", context.model)):
         if is_user_class(type(part)):
             return f"{place}: {type(part).__name__}"
-    return f"strategy: {type(task.strategy).__name__}"
+    return f"strategy: {type(context.strategy).__name__}"
 
 
 def _check_tree(

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.engine.engine import Updates
+from fedbench.engine.messages import Broadcast, LocalUpdates
 from fedbench.engine.loop import perturb
-from fedbench.engine.task import Clock, Task
+from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.privacy import ExampleLevelDP
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
@@ -26,13 +26,11 @@ GRADIENTS = 64 << 20  # bytes of single examples' gradients that are held at onc
 
 
 def train(
-    task: Task,
-    params: Tree,
-    server: Tree,
-    clients: Mapping[int, Tree],
+    context: TrainingContext,
+    broadcast: Broadcast,
     ids: NDArray[np.int64],
-    info: RoundInfo,
-) -> Updates:
+    states: Mapping[int, Tree],
+) -> LocalUpdates:
     """Return the updates of clients `ids`; see `Engine.train`.
 
     The parameters live in the module itself and are written in place: no module call goes through
@@ -41,26 +39,29 @@ def train(
 
     import torch
 
-    clock = Clock()
-    params, server = (tree.map(lambda leaf: leaf.to(task.device), a) for a in (params, server))
-    silence = task.silence(params, server, info)
+    info, clock = broadcast.info, PhaseTimer()
+    params, server = (
+        tree.map(lambda leaf: leaf.to(context.device), a)
+        for a in (broadcast.params, broadcast.server)
+    )
+    silence = context.zero_payload(params, server, info)
     sent = {name: leaf.new_empty((len(ids), *leaf.shape)) for name, leaf in silence.items()}
     losses = torch.zeros(len(ids), dtype=torch.float64)
-    states: dict[int, Tree] = {}
+    after: dict[int, Tree] = {}
     for k, client in enumerate(ids.tolist()):
-        state = clients.get(client) or task.strategy.init_client(params)
-        state = tree.map(lambda leaf: leaf.to(task.device), state)
-        plan, corrupt = task.plan(ids[k : k + 1], info), task.corrupt(ids[k : k + 1])
+        state = states.get(client) or context.strategy.init_client(params)
+        state = tree.map(lambda leaf: leaf.to(context.device), state)
+        plan, corrupt = context.plan(ids[k : k + 1], info), context.corrupt(ids[k : k + 1])
         batches = [rows[rows >= 0] for rows in plan.rows[0, : plan.steps[0]]]
         clock.lap("data")
-        for number, strategy in enumerate(task.passes()):
+        for number, strategy in enumerate(context.objectives()):
             start = strategy.start(params, state)
-            descent = _Descent(task, strategy, params, server, state, info, clock)
-            privacy = task.example_privacy if number == 0 else None
-            with task.chance(client, info):
+            descent = _Descent(context, strategy, params, server, state, info, clock)
+            privacy = context.example_privacy if number == 0 else None
+            with context.seeded(client, info):
                 loss = descent.run(start, batches, corrupt, int(plan.expected[0]), client, privacy)
             delta = {name: leaf - start[name] for name, leaf in descent.local.items()}
-            steps = torch.tensor(len(batches), device=task.device)
+            steps = torch.tensor(len(batches), device=context.device)
             payload, state = strategy.finish(delta, params, state, server, steps, info)
             if number == 0:
                 losses[k] = loss
@@ -68,12 +69,11 @@ def train(
                     sent[name][k] = leaf
             clock.lap("step")
         if state:
-            states[client] = tree.map(lambda leaf: leaf.cpu(), state)
-    return Updates(
+            after[client] = tree.map(lambda leaf: leaf.cpu(), state)
+    return LocalUpdates(
         payloads=sent,
-        weights=task.strategy.weights(torch.from_numpy(task.data.sizes_of(ids))),
         losses=losses,
-        clients=states,
+        states=after,
         seconds=clock.seconds,
     )
 
@@ -83,18 +83,18 @@ class _Descent:
 
     def __init__(
         self,
-        task: Task,
+        context: TrainingContext,
         strategy: LocalWork,
         params: Tree,
         server: Tree,
         state: Tree,
         info: RoundInfo,
-        clock: Clock,
+        clock: PhaseTimer,
     ) -> None:
-        self.task, self.strategy, self.info, self.clock = task, strategy, info, clock
+        self.context, self.strategy, self.info, self.clock = context, strategy, info, clock
         self.params, self.server, self.state = params, server, state
         trained = {
-            name: leaf for name, leaf in task.module.named_parameters() if leaf.requires_grad
+            name: leaf for name, leaf in context.module.named_parameters() if leaf.requires_grad
         }
         self.leaves = list(trained.values())
         self.local = {name: leaf.detach() for name, leaf in trained.items()}
@@ -111,17 +111,17 @@ class _Descent:
         """Train the module from `start`; return the mean loss on the way."""
         import torch
 
-        training, clock, lr = self.task.training, self.clock, self.info.lr
+        training, clock, lr = self.context.training, self.clock, self.info.lr
         adjusts = type(self.strategy).adjust is not Strategy.adjust
         bits = None if privacy is None else privacy.perturbation(self.info.round, client)
         torch._foreach_copy_(list(self.local.values()), [start[name] for name in self.local])
         velocity: list[Tensor] = []
         total, seen = 0.0, 0
         for rows in batches:
-            x, y = (part[0] for part in self.task.batch(rows[None], corrupt))
+            x, y = (part[0] for part in self.context.batch(rows[None], corrupt))
             clock.lap("data")
             if privacy is None or bits is None:
-                loss = self.task.model.loss(self.task.module(x), y).mean()
+                loss = self.context.model.loss(self.context.module(x), y).mean()
                 found = torch.autograd.grad(loss, self.leaves, materialize_grads=True)
                 grads = list(found)
                 total += float(loss.detach()) * len(y)
@@ -182,11 +182,11 @@ class _Descent:
         """Return each example's own gradient [B, ...] and loss [B]."""
         from torch.func import functional_call, grad_and_value, vmap
 
-        task = self.task
+        context = self.context
 
         def loss(params: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            outputs = functional_call(task.module, params, (x.unsqueeze(0),))
-            return task.model.loss(outputs, y.unsqueeze(0)).mean()
+            outputs = functional_call(context.module, params, (x.unsqueeze(0),))
+            return context.model.loss(outputs, y.unsqueeze(0)).mean()
 
         return vmap(grad_and_value(loss), in_dims=(None, 0, 0), randomness="different")(
             self.local, x, y

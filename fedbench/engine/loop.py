@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.engine.engine import Engine, Updates
-from fedbench.engine.task import Task
+from fedbench.engine.engine import Engine
+from fedbench.engine.messages import Broadcast, LocalUpdates
+from fedbench.engine.context import TrainingContext
 from fedbench.privacy.noise import normal
-from fedbench.strategies import LocalWork, RoundInfo
+from fedbench.strategies import LocalWork
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -27,24 +28,23 @@ class LoopEngine(Engine):
 
     def train(
         self,
-        task: Task,
-        params: Tree,
-        server: Tree,
-        clients: Mapping[int, Tree],
+        context: TrainingContext,
+        broadcast: Broadcast,
         ids: NDArray[np.int64],
-        info: RoundInfo,
-    ) -> Updates:
+        states: Mapping[int, Tree],
+    ) -> LocalUpdates:
         """Return the updates of clients `ids`; see `Engine.train`."""
         import torch
 
+        params, server, info = broadcast.params, broadcast.server, broadcast.info
         sent: list[Tree] = []
         losses: list[float] = []
-        states: dict[int, Tree] = {}
+        after: dict[int, Tree] = {}
         for client in ids.tolist():
-            state = clients.get(client) or task.strategy.init_client(params)
-            for number, strategy in enumerate(task.passes()):
+            state = states.get(client) or context.strategy.init_client(params)
+            for number, strategy in enumerate(context.objectives()):
                 local, loss, steps = _descend(
-                    task, strategy, params, server, state, client, info, private=number == 0
+                    context, strategy, broadcast, state, client, private=number == 0
                 )
                 delta = tree.sub(local, strategy.start(params, state))
                 payload, state = strategy.finish(
@@ -54,62 +54,58 @@ class LoopEngine(Engine):
                     sent.append(payload)
                     losses.append(loss)
             if state:
-                states[client] = state
-        samples = torch.from_numpy(task.data.sizes_of(ids))
-        nothing = tree.map(lambda leaf: leaf.unsqueeze(0)[:0], task.silence(params, server, info))
-        return Updates(
+                after[client] = state
+        zero = context.zero_payload(params, server, info)
+        nothing = tree.map(lambda leaf: leaf.unsqueeze(0)[:0], zero)
+        return LocalUpdates(
             payloads=tree.stack(sent) if sent else nothing,
-            weights=task.strategy.weights(samples),
             losses=torch.tensor(losses, dtype=torch.float64),
-            clients=states,
+            states=after,
         )
 
 
 def _descend(
-    task: Task,
+    context: TrainingContext,
     strategy: LocalWork,
-    params: Tree,
-    server: Tree,
+    broadcast: Broadcast,
     state: Tree,
     client: int,
-    info: RoundInfo,
     *,
     private: bool,
 ) -> tuple[Tree, float, int]:
     """Return the local model, the mean loss on the way and the number of steps."""
-    with task.chance(client, info):
-        return _steps(task, strategy, params, server, state, client, info, private)
+    with context.seeded(client, broadcast.info):
+        return _steps(context, strategy, broadcast, state, client, private)
 
 
 def _steps(
-    task: Task,
+    context: TrainingContext,
     strategy: LocalWork,
-    params: Tree,
-    server: Tree,
+    broadcast: Broadcast,
     state: Tree,
     client: int,
-    info: RoundInfo,
     private: bool,
 ) -> tuple[Tree, float, int]:
     import torch
 
+    params, server, info = broadcast.params, broadcast.server, broadcast.info
     ids = np.array([client])
-    plan, training = task.plan(ids, info), task.training
-    privacy = task.example_privacy if private else None
+    plan, training = context.plan(ids, info), context.training
+    privacy = context.example_privacy if private else None
     bits = None if privacy is None else privacy.perturbation(info.round, client)
     local = dict(strategy.start(params, state))
     velocity: Tree = tree.zeros_like(local)
     seen = total = 0.0
     for rows in plan.rows[0, : plan.steps[0]]:
-        x, y = task.batch(rows[None, rows >= 0], task.corrupt(ids))
+        x, y = context.batch(rows[None, rows >= 0], context.corrupt(ids))
         if privacy is None or bits is None:
-            grads, loss = _gradient(task, local, x[0], y[0])
+            grads, loss = _gradient(context, local, x[0], y[0])
             total += loss * len(y[0])
             seen += len(y[0])
         else:
             grads = tree.zeros_like(local)
             for k in range(len(y[0])):
-                own, loss = _gradient(task, local, x[0, k : k + 1], y[0, k : k + 1])
+                own, loss = _gradient(context, local, x[0, k : k + 1], y[0, k : k + 1])
                 share = privacy.shares(tree.norms(tree.stack([own])), torch.tensor([loss]))
                 if share > 0:  # else it counts as nothing: 0 · ∞ would not
                     grads = tree.add(grads, tree.scale(own, float(share)))
@@ -126,13 +122,13 @@ def _steps(
     return local, total / max(seen, 1), int(plan.steps[0])
 
 
-def _gradient(task: Task, params: Tree, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], float]:
+def _gradient(context: TrainingContext, params: Tree, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], float]:
     """Return the gradient of the mean loss, and that loss."""
     import torch
     from torch.func import functional_call
 
     leaves = {name: leaf.detach().requires_grad_() for name, leaf in params.items()}
-    loss = task.model.loss(functional_call(task.module, leaves, (x,)), y).mean()
+    loss = context.model.loss(functional_call(context.module, leaves, (x,)), y).mean()
     grads = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
     return dict(zip(leaves, grads, strict=True)), float(loss.detach())
 

@@ -10,7 +10,7 @@ import psutil
 
 from fedbench import tree
 from fedbench.engine.engine import Engine
-from fedbench.engine.task import Task
+from fedbench.engine.context import TrainingContext
 
 if TYPE_CHECKING:
     from fedbench.tree import Tree
@@ -34,7 +34,7 @@ REMEDIES = {
 }
 
 
-def estimate(task: Task, engine: Engine, cohort: int, participants: int) -> dict[str, int]:
+def estimate(context: TrainingContext, engine: Engine, cohort: int, participants: int) -> dict[str, int]:
     """Return bytes by share, as in `REMEDIES`; nothing large is allocated to find out.
 
     `cohort` is the expected number of clients in a round, `participants` in the whole run. The data
@@ -44,18 +44,18 @@ def estimate(task: Task, engine: Engine, cohort: int, participants: int) -> dict
 
     from fedbench.strategies import RoundInfo
 
-    module = task.model.template(task.data.card)
+    module = context.model.template(context.data.card)
     named = module.named_parameters()
     params = {name: leaf.detach() for name, leaf in named if leaf.requires_grad}
     if tree.size(params) <= TRIED:
         params = {name: torch.zeros(leaf.shape) for name, leaf in params.items()}
-    server, client = task.strategy.init(params), task.strategy.init_client(params)
-    payload = task.silence(params, server, RoundInfo(1, 0.1, task.data.clients, float(cohort)))
+    server, client = context.strategy.init(params), context.strategy.init_client(params)
+    payload = context.zero_payload(params, server, RoundInfo(1, 0.1, context.data.clients, float(cohort)))
     weights = _bytes(params)
-    ids = np.arange(min(max(cohort, 1), task.data.clients))
-    together = max(map(len, engine.chunks(task, params, ids)), default=1)
-    training, card = task.training, task.data.card
-    widths, steps = task.data.lengths(
+    ids = np.arange(min(max(cohort, 1), context.data.clients))
+    together = max(map(len, engine.chunks(context, params, ids)), default=1)
+    training, card = context.training, context.data.card
+    widths, steps = context.data.lengths(
         ids, batch_size=training.batch_size, epochs=training.epochs, steps=training.steps
     )
     # Numbers of rows for all steps of a round, and the examples of one step with what they become.
@@ -67,7 +67,7 @@ def estimate(task: Task, engine: Engine, cohort: int, participants: int) -> dict
         # Two models, the aggregate and the next model.
         4 * weights + 2 * _bytes(server),
         chunk * max(1, engine.processes),
-        0 if task.aggregator.is_sum else 2 * cohort * _bytes(payload),
+        0 if context.aggregator.is_sum else 2 * cohort * _bytes(payload),
         participants * _bytes(client),
     ]
     return dict(zip(REMEDIES, shares, strict=True))
@@ -82,9 +82,9 @@ def available() -> int:
         return free
 
 
-def refuse(task: Task, engine: Engine, cohort: int, participants: int) -> None:
+def refuse(context: TrainingContext, engine: Engine, cohort: int, participants: int) -> None:
     """Raise ValueError if the run would need more memory than there is, saying what for."""
-    shares = estimate(task, engine, cohort, participants)
+    shares = estimate(context, engine, cohort, participants)
     needed, free = sum(shares.values()), available()
     if needed <= free:
         return

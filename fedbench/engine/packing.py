@@ -1,4 +1,4 @@
-"""A task on its way to worker processes: what travels by value, what by name and what by file."""
+"""A context on its way to worker processes: what travels by value, what by name and what by file."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import numpy as np
 from fedbench.config.spec import Spec
 from fedbench.engine.engine import Engine
 from fedbench.engine.shared import Arrays
-from fedbench.engine.task import Task
+from fedbench.engine.context import TrainingContext
 
 SHARED = 1 << 16  # bytes from which an array travels as a file
 
 
-def packed(task: Task, engine: Engine, arrays: Arrays) -> bytes:
-    """Return a task and its engine as bytes for a worker; arrays of data go to files."""
-    modules = _edited(task, engine)
+def packed(context: TrainingContext, engine: Engine, arrays: Arrays) -> bytes:
+    """Return a context and its engine as bytes for a worker; arrays of data go to files."""
+    modules = _edited(context, engine)
     try:
-        return _pickled((task, engine), arrays, modules)
+        return _pickled((context, engine), arrays, modules)
     except Exception:  # something beside the classes does not travel: they go by name then
         if not modules:
             raise
-        return _pickled((task, engine), arrays, [])
+        return _pickled((context, engine), arrays, [])
 
 
 def _pickled(parts: Any, arrays: Arrays, by_value: list[ModuleType]) -> bytes:
@@ -57,14 +57,14 @@ class _Pickler(cloudpickle.Pickler):
         return None
 
 
-def _edited(task: Task, engine: Engine) -> list[ModuleType]:
+def _edited(context: TrainingContext, engine: Engine) -> list[ModuleType]:
     """Return the modules of classes that are no installed package's.
 
     They may have been edited and loaded again since a worker last looked: what they are now travels
-    with the task.
+    with the context.
     """
     installed = [Path(path) for path in sysconfig.get_paths().values()]
-    held = [engine, *(getattr(task, item.name) for item in fields(task))]
+    held = [engine, *(getattr(context, item.name) for item in fields(context))]
     parts = [part for each in held if isinstance(each, Spec) for part in each.parts()]
     names = {cls.__module__ for part in parts for cls in type(part).__mro__}
     found = []

@@ -29,10 +29,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.engine.engine import Engine, Report, blocks
+from fedbench.engine.engine import Engine, blocks
+from fedbench.engine.messages import (
+    Arrival,
+    Broadcast,
+    ClientState,
+    ClientStates,
+    Message,
+    Telemetry,
+    packed_broadcast,
+    stacked_states,
+    states_of,
+)
 from fedbench.engine.packing import packed
-from fedbench.engine.shared import Arrays, Memory, Shelf, part
-from fedbench.engine.task import Task
+from fedbench.engine.shared import Arrays, Memory, Shelf
+from fedbench.engine.context import TrainingContext
 from fedbench.engine.worker import TASKS
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
@@ -117,7 +128,7 @@ class Pool:
         self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
         self._names = itertools.count()
         self._serials = itertools.count()
-        self._tasks: weakref.WeakKeyDictionary[Task, Future[tuple[int, bytes]]] = (
+        self._tasks: weakref.WeakKeyDictionary[TrainingContext, Future[tuple[int, bytes]]] = (
             weakref.WeakKeyDictionary()
         )
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="fedbench-packer")
@@ -140,63 +151,51 @@ class Pool:
         """
         return all(worker.ready.wait(timeout) for worker in self.workers)
 
-    def reports(
+    def arrivals(
         self,
         engine: Engine,
-        task: Task,
-        params: Tree,
-        server: Tree,
-        clients: Mapping[int, Tree],
+        context: TrainingContext,
+        broadcast: Broadcast,
         jobs: Sequence[list[NDArray[np.int64]]],
-        info: RoundInfo,
-    ) -> Iterator[Report]:
-        """Yield the reports of `jobs` in order; each is valid until the next is asked for."""
+        states: ClientStates,
+    ) -> Iterator[Arrival]:
+        """Yield what comes back of `jobs` in order; each is valid until the next is asked for."""
+        start = ClientState(context.strategy.init_client(broadcast.params), broadcast.fresh)
+        stateful = bool(start.strategy or start.channel)
 
         def job(index: int, given: Shelf) -> tuple[Any, ...]:
             chunks, layout = jobs[index], ()
-            ids = np.concatenate(chunks)
-            if task.strategy.init_client(params):
-                states = [
-                    clients.get(client) or task.strategy.init_client(params)
-                    for client in ids.tolist()
-                ]
-                layout = given.put(tree.stack(states))
-            return "train", chunks, layout, info
+            if stateful:
+                ids = np.concatenate(chunks).tolist()
+                layout = given.put(stacked_states([states.get(client, start) for client in ids]))
+            return "train", chunks, layout, broadcast.info
 
         for index, (layout, seconds, result) in enumerate(
-            self._results(engine, task, params, server, len(jobs), job)
+            self._results(engine, context, broadcast, len(jobs), job)
         ):
             found = result.get(layout)
-            states, values = tree.unpack(found, "states"), tree.unpack(found, "values")
-            ids = np.concatenate(jobs[index])
-            known: list[int] = ids.tolist() if states else []
-            kept = {
-                client: {name: leaf[k].clone() for name, leaf in states.items()}
-                for k, client in enumerate(known)
-            }
-            yield Report(
-                ids=ids,
-                payload=tree.unpack(found, "payload"),
-                weights=values["weights"],
-                losses=values["losses"],
-                norms=values["norms"],
-                changed=values.get("changed"),
-                clients=kept,
-                seconds=seconds,
+            values, ids = tree.unpack(found, "values"), np.concatenate(jobs[index])
+            yield Arrival(
+                Message(
+                    ids, tree.unpack(found, "payload"), values["weights"], int(values["bytes"])
+                ),
+                Telemetry(values["losses"], values["norms"], values.get("clipped"), seconds),
+                states_of(ids, tree.unpack(found, "states")),
             )
 
-    def evaluate(self, engine: Engine, task: Task, params: Tree, first: int, last: int) -> Any:
+    def evaluate(self, engine: Engine, context: TrainingContext, params: Tree, first: int, last: int) -> Any:
         """Return what the model gives for test rows `first` to `last`."""
         import torch
 
         rows = blocks(first, last)
+        alone = Broadcast(RoundInfo(0, 0.0, 0, 0.0), params)
         found = self._results(
-            engine, task, params, {}, len(rows), lambda index, given: ("evaluate", *rows[index])
+            engine, context, alone, len(rows), lambda index, given: ("evaluate", *rows[index])
         )
         return torch.cat([result.get(layout)["outputs"].clone() for layout, _, result in found])
 
     def _results(
-        self, engine: Engine, task: Task, params: Tree, server: Tree, count: int, job: Any
+        self, engine: Engine, context: TrainingContext, broadcast: Broadcast, count: int, job: Any
     ) -> Iterator[tuple[Any, ...]]:
         """Yield answers in the order of the jobs, each with the shelf that its tensors are on."""
         with self.lock:
@@ -205,8 +204,7 @@ class Pool:
             while self._retired:
                 self._retired.pop().free()
             serial = next(self._serials)
-            layout = self._common.put(tree.pack(params=params, server=server))
-            common = self._common.path, part(layout, "params/"), part(layout, "server/")
+            common = self._common.path, self._common.put(packed_broadcast(broadcast))
             waiting = deque(range(count))
             failures = [0] * count
             answers: dict[int, tuple[_Worker, tuple[Shelf, Shelf], Any]] = {}
@@ -220,7 +218,7 @@ class Pool:
                     index = waiting.popleft()
                     slots[index] = worker.free.popleft()
                     given, result = slots[index]
-                    key = self._teach(worker, engine, task)
+                    key = self._teach(worker, engine, context)
                     worker.jobs.append(index)
                     places = given.path, result.path
                     worker.send(("do", serial, index, key, job(index, given), common, places))
@@ -245,25 +243,25 @@ class Pool:
                     raise answer[1]
                 answers[index] = worker, slots[index], answer
 
-    def share(self, engine: Engine, task: Task) -> Future[tuple[int, bytes]]:
-        """Pack a task for the workers, in the background and once: its data go to files.
+    def share(self, engine: Engine, context: TrainingContext) -> Future[tuple[int, bytes]]:
+        """Pack a context for the workers, in the background and once: its data go to files.
 
         The result is the key that workers know it by, and what they are sent.
         """
         if self._closed:
             raise PoolClosed
-        if task not in self._tasks:
-            self._tasks[task] = self._packer.submit(self._pack, engine, task, next(self._names))
-        return self._tasks[task]
+        if context not in self._tasks:
+            self._tasks[context] = self._packer.submit(self._pack, engine, context, next(self._names))
+        return self._tasks[context]
 
-    def _pack(self, engine: Engine, task: Task, key: int) -> tuple[int, bytes]:
-        return key, packed(task, engine, self._arrays)
+    def _pack(self, engine: Engine, context: TrainingContext, key: int) -> tuple[int, bytes]:
+        return key, packed(context, engine, self._arrays)
 
-    def _teach(self, worker: _Worker, engine: Engine, task: Task) -> int:
+    def _teach(self, worker: _Worker, engine: Engine, context: TrainingContext) -> int:
         """Make sure that a worker knows a task; return the key that it knows it by."""
-        key, blob = self.share(engine, task).result()
+        key, blob = self.share(engine, context).result()
         if key not in worker.tasks:
-            worker.send(("task", key, blob))
+            worker.send(("context", key, blob))
             worker.tasks = [*worker.tasks, key][-TASKS:]
         return key
 

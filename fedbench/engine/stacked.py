@@ -15,10 +15,11 @@ from pydantic import Field
 
 from fedbench import tree
 from fedbench.engine import batched, lean
-from fedbench.engine.engine import ROWS, Engine, Report, Updates
+from fedbench.engine.client_round import job_round
+from fedbench.engine.engine import ROWS, Engine
+from fedbench.engine.messages import Arrival, Broadcast, ClientStates, LocalUpdates
 from fedbench.engine.pool import Pool, PoolClosed, cores, pool
-from fedbench.engine.task import Task
-from fedbench.strategies import RoundInfo
+from fedbench.engine.context import TrainingContext
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ WORTH = 0.02  # seconds of training in a round from which on workers save more t
 CLEAR = 0.25  # seconds that say so although a first round takes longer than those to come
 
 # Rounds of a run in this process and the least that one took: what workers would save.
-_spent: weakref.WeakKeyDictionary[Task, tuple[int, float]] = weakref.WeakKeyDictionary()
+_spent: weakref.WeakKeyDictionary[TrainingContext, tuple[int, float]] = weakref.WeakKeyDictionary()
 
 
 class StackedEngine(Engine):
@@ -94,47 +95,45 @@ class StackedEngine(Engine):
             "processes than that take turns"
         ]
 
-    def reports(
+    def arrivals(
         self,
-        task: Task,
-        params: Tree,
-        server: Tree,
-        clients: Mapping[int, Tree],
+        context: TrainingContext,
+        broadcast: Broadcast,
         ids: NDArray[np.int64],
-        info: RoundInfo,
-    ) -> Iterator[Report]:
-        """Yield what reaches the server from the cohort `ids`, a job at a time, in order.
+        states: ClientStates,
+    ) -> Iterator[Arrival]:
+        """Yield what comes back from the cohort `ids`, a job at a time, in order.
 
         Workers that are still starting, or whose data are still being written, are not waited for:
         this process begins, and they take over between two jobs. Who trains a client does not
         change a bit of it.
         """
-        left = deque(self.jobs(task, params, ids))
+        left = deque(self.jobs(context, broadcast.params, ids))
         spent, crew = 0.0, None
-        while left and (crew := self._crew(task, spent)) is None:
-            report = self.work(task, params, server, clients, left.popleft(), info)
-            spent += sum(report.seconds.values())
-            yield report
+        while left and (crew := self._crew(context, spent)) is None:
+            arrival = job_round(self, context, broadcast, left.popleft(), states)
+            spent += sum(arrival.telemetry.seconds.values())
+            yield arrival
         if crew is None:
-            rounds, least = _spent.get(task, (0, math.inf))
-            _spent[task] = rounds + 1, min(least, spent)
+            rounds, least = _spent.get(context, (0, math.inf))
+            _spent[context] = rounds + 1, min(least, spent)
             return
-        _spent[task] = 2, math.inf  # this run has its workers from now on
+        _spent[context] = 2, math.inf  # this run has its workers from now on
         try:
-            yield from crew.reports(self, task, params, server, clients, list(left), info)
+            yield from crew.arrivals(self, context, broadcast, list(left), states)
         except PoolClosed:  # before the first of them
             for job in left:
-                yield self.work(task, params, server, clients, job, info)
+                yield job_round(self, context, broadcast, job, states)
 
-    def evaluate(self, task: Task, params: Tree, first: int, last: int) -> Tensor:
+    def evaluate(self, context: TrainingContext, params: Tree, first: int, last: int) -> Tensor:
         """Return what the model gives for test rows `first` to `last`; see `Engine.evaluate`."""
-        crew = self._crew(task, 0.0) if last - first > ROWS else None
+        crew = self._crew(context, 0.0) if last - first > ROWS else None
         if crew is not None:
             with contextlib.suppress(PoolClosed):
-                return crew.evaluate(self, task, params, first, last)
-        return super().evaluate(task, params, first, last)
+                return crew.evaluate(self, context, params, first, last)
+        return super().evaluate(context, params, first, last)
 
-    def _crew(self, task: Task, spent: float) -> Pool | None:
+    def _crew(self, context: TrainingContext, spent: float) -> Pool | None:
         """Return the workers if they are wanted, up and in possession of the data; else see to it.
 
         `spent` is the time that this round took so far.
@@ -143,12 +142,12 @@ class StackedEngine(Engine):
             return None
         size = self.workers or cores()
         if self.workers is None:
-            rounds, least = _spent.get(task, (0, 0.0))
+            rounds, least = _spent.get(context, (0, 0.0))
             if size < 2 or (spent < CLEAR and (rounds < 2 or least < WORTH)):
                 return None
         crew = pool(size)
         with contextlib.suppress(PoolClosed):
-            packing = crew.share(self, task)
+            packing = crew.share(self, context)
             if not (crew.ready and packing.done()):
                 return None
             if self.workers is None and packing.exception() is not None:
@@ -156,30 +155,28 @@ class StackedEngine(Engine):
             return crew
         return None
 
-    def chunks(self, task: Task, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    def chunks(self, context: TrainingContext, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return groups whose weights fit into the cache, clients of like size together."""
         # so that little of a chunk is padding
-        order = ids[np.argsort(task.data.sizes_of(ids), kind="stable")]
+        order = ids[np.argsort(context.data.sizes_of(ids), kind="stable")]
         if self.chunk is not None:
             return [order[k : k + self.chunk] for k in range(0, len(order), self.chunk)]
         weights = 4 * tree.size(params) * len(ids)
         if self.device != "cpu":
             return np.array_split(order, -(-weights // DEVICE)) if len(ids) else []
         count = max(-(-weights // CACHE), -(-len(ids) // MOST))
-        if weights > LARGE or task.layers is None:
-            count = max(8 if task.layers is None else 4, count + count % 2)
+        if weights > LARGE or context.layers is None:
+            count = max(8 if context.layers is None else 4, count + count % 2)
         return np.array_split(order, min(count, len(ids))) if len(ids) else []
 
     def train(
         self,
-        task: Task,
-        params: Tree,
-        server: Tree,
-        clients: Mapping[int, Tree],
+        context: TrainingContext,
+        broadcast: Broadcast,
         ids: NDArray[np.int64],
-        info: RoundInfo,
-    ) -> Updates:
+        states: Mapping[int, Tree],
+    ) -> LocalUpdates:
         """Return the updates of clients `ids`; see `Engine.train`."""
-        if task.layers is None or len(ids) == 0:
-            return lean.train(task, params, server, clients, ids, info)
-        return batched.train(task, task.layers, params, server, clients, ids, info)
+        if context.layers is None or len(ids) == 0:
+            return lean.train(context, broadcast, ids, states)
+        return batched.train(context, context.layers, broadcast, ids, states)

@@ -23,17 +23,17 @@ from fedbench.privacy import Private
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from fedbench.engine.task import Task
+    from fedbench.engine.context import TrainingContext
 
 FEW, MORE = 2, 32  # examples that a module of ours and one of the user's are tried on
 
 
-def check_module(task: Task) -> None:
+def check_module(context: TrainingContext) -> None:
     """Raise ValueError if the model has a layer that no federation can train, naming it."""
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    name, module = f"model: {_name(task)}", train_mode(task.model.template(task.data.card))
+    name, module = f"model: {_name(context)}", train_mode(context.model.template(context.data.card))
     trained = {key: leaf for key, leaf in module.named_parameters() if leaf.requires_grad}
     if not trained:
         _fail(name, "its module has no parameter that asks for a gradient: nothing can be trained")
@@ -84,7 +84,7 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
             layer.training = training
 
 
-def try_module(task: Task) -> bool:
+def try_module(context: TrainingContext) -> bool:
     """Return whether the module draws random numbers while it trains, as dropout does.
 
     A few examples go through the module and the loss. Raises ValueError where outputs, losses or
@@ -93,18 +93,18 @@ def try_module(task: Task) -> bool:
     """
     import torch
 
-    module, user = task.module, is_user_class(type(task.model))
+    module, user = context.module, is_user_class(type(context.model))
     before = {name: leaf.clone() for name, leaf in module.named_buffers()}
     rows = MORE if user else FEW
-    x, y = (torch.from_numpy(each).to(task.device) for each in examples(task, rows))
+    x, y = (torch.from_numpy(each).to(context.device) for each in examples(context, rows))
     with borrowed(0):
         state = torch.random.get_rng_state()
-        outputs = _outputs(task, module, x)
+        outputs = _outputs(context, module, x)
         draws = not torch.equal(state, torch.random.get_rng_state())
         if user:  # the last batch of a client may hold a single example
-            _outputs(task, module, x[:1])
+            _outputs(context, module, x[:1])
             with eval_mode(module):
-                _outputs(task, module, x)
+                _outputs(context, module, x)
         for name, leaf in module.named_buffers():
             if not torch.equal(leaf, before[name]):
                 layer = name.rpartition(".")[0]
@@ -114,20 +114,20 @@ def try_module(task: Task) -> bool:
                     "GroupNorm for a norm that tracks statistics"
                 )
         if user:
-            losses = _losses(task, outputs, y)
-            _check_gradients(task, module, losses)
-            if task.example_privacy is not None and task.layers is None:
-                _check_single_gradients(task, module, x[:FEW], y[:FEW])
+            losses = _losses(context, outputs, y)
+            _check_gradients(context, module, losses)
+            if context.example_privacy is not None and context.layers is None:
+                _check_single_gradients(context, module, x[:FEW], y[:FEW])
     return draws
 
 
-def examples(task: Task, rows: int) -> tuple[Features, NDArray[Any]]:
+def examples(context: TrainingContext, rows: int) -> tuple[Features, NDArray[Any]]:
     """Return the first training rows; under privacy random ones in their place.
 
     Whether a private run begins must not depend on anybody's data.
     """
-    data, card = task.data, task.data.card
-    if not isinstance(task.privacy, Private):
+    data, card = context.data, context.data.card
+    if not isinstance(context.privacy, Private):
         return data.x[:rows], data.y[:rows]
     rng = np.random.default_rng(0)
     shape = (rows, *card.shape)
@@ -140,10 +140,10 @@ def examples(task: Task, rows: int) -> tuple[Features, NDArray[Any]]:
     return x, rng.normal(size=rows).astype(np.float32)
 
 
-def _outputs(task: Task, module: nn.Module, x: Tensor) -> Tensor:
+def _outputs(context: TrainingContext, module: nn.Module, x: Tensor) -> Tensor:
     import torch
 
-    name, card = f"model: {_name(task)}", task.data.card
+    name, card = f"model: {_name(context)}", context.data.card
     try:
         outputs = module(x)
     except Exception as error:
@@ -155,7 +155,7 @@ def _outputs(task: Task, module: nn.Module, x: Tensor) -> Tensor:
             f"{name}: its module does not take {len(x)} examples of {shape} {kind}, as "
             f"{card.name} has them{_culprit(module, x)}{words}"
         ) from error
-    standard = type(task.model).loss is Model.loss
+    standard = type(context.model).loss is Model.loss
     needed = f"({len(x)}, {card.outputs})"
     if not isinstance(outputs, torch.Tensor):
         _fail(
@@ -181,12 +181,12 @@ def _outputs(task: Task, module: nn.Module, x: Tensor) -> Tensor:
     return outputs
 
 
-def _losses(task: Task, outputs: Tensor, y: Tensor) -> Tensor:
+def _losses(context: TrainingContext, outputs: Tensor, y: Tensor) -> Tensor:
     import torch
 
-    name = f"model: {_name(task)}.loss()"
+    name = f"model: {_name(context)}.loss()"
     with attributed(name):
-        losses = task.model.loss(outputs, y)
+        losses = context.model.loss(outputs, y)
     if not isinstance(losses, torch.Tensor):
         _fail(name, f"returned {what(losses)}; return a tensor [B], the loss of each example")
     if losses.shape != y.shape:
@@ -213,10 +213,10 @@ def _losses(task: Task, outputs: Tensor, y: Tensor) -> Tensor:
     return losses
 
 
-def _check_gradients(task: Task, module: nn.Module, losses: Tensor) -> None:
+def _check_gradients(context: TrainingContext, module: nn.Module, losses: Tensor) -> None:
     import torch
 
-    name = f"model: {_name(task)}"
+    name = f"model: {_name(context)}"
     named = {key: leaf for key, leaf in module.named_parameters() if leaf.requires_grad}
     try:
         grads = torch.autograd.grad(losses.mean(), list(named.values()), allow_unused=True)
@@ -232,20 +232,20 @@ def _check_gradients(task: Task, module: nn.Module, losses: Tensor) -> None:
             _fail(name, f"the gradient of {key!r} is not finite before any training")
 
 
-def _check_single_gradients(task: Task, module: nn.Module, x: Tensor, y: Tensor) -> None:
+def _check_single_gradients(context: TrainingContext, module: nn.Module, x: Tensor, y: Tensor) -> None:
     from torch.func import functional_call, grad, vmap
 
     named = {key: leaf.detach() for key, leaf in module.named_parameters() if leaf.requires_grad}
 
     def loss(params: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
         outputs = functional_call(module, params, (x.unsqueeze(0),))
-        return task.model.loss(outputs, y.unsqueeze(0)).mean()
+        return context.model.loss(outputs, y.unsqueeze(0)).mean()
 
     try:
         vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(named, x, y)
     except Exception as error:
         raise ValueError(
-            f"model: {_name(task)}: the gradient of each example, which example-level privacy "
+            f"model: {_name(context)}: the gradient of each example, which example-level privacy "
             "needs, cannot be computed for it; its forward and loss may not branch on values, "
             "call item() or write in place"
         ) from error
@@ -295,8 +295,8 @@ def _dtype(values: Tensor) -> str:
     return str(values.dtype).removeprefix("torch.")
 
 
-def _name(task: Task) -> str:
-    return type(task.model).__name__
+def _name(context: TrainingContext) -> str:
+    return type(context.model).__name__
 
 
 def _fail(name: str, reason: str) -> NoReturn:

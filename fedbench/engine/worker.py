@@ -18,7 +18,7 @@ from fedbench import tree
 from fedbench.config.usercode import explained, remember, shown
 from fedbench.engine.shared import Layout, Shelf
 
-TASKS = 4  # runs whose task a worker keeps, for two that go on by turns
+TASKS = 4  # runs whose context a worker keeps, for two that go on by turns
 
 
 class _Unpickler(pickle.Unpickler):
@@ -50,7 +50,7 @@ def main() -> None:
         except EOFError:
             os._exit(0)  # at once: there is nothing to save, and somebody waits
         kind, *details = request
-        if kind == "task":
+        if kind == "context":
             key, blob = details
             tasks[key] = blob
             while len(tasks) > TASKS:
@@ -67,39 +67,41 @@ def main() -> None:
 
 
 def _do(
-    task_and_engine: Any,
+    context_and_engine: Any,
     job: tuple[Any, ...],
-    common: tuple[Path, Layout, Layout],
+    common: tuple[Path, Layout],
     slot: tuple[Path, Path],
     shelves: dict[Path, Shelf],
 ) -> Any:
-    task, engine = task_and_engine
+    context, engine = context_and_engine
 
     def shelf(path: Path) -> Shelf:
         return shelves.setdefault(path, Shelf(path))
 
     kind, *details = job
-    path, *layouts = common
-    params, server = (shelf(path).get(layout) for layout in layouts)
+    path, layout = common
+    packed = shelf(path).get(layout)
     given, result = slot
     if kind == "evaluate":
-        first, last = details
-        outputs = task.outputs(params, first, last)
+        outputs = context.outputs(tree.unpack(packed, "params"), *details)
         return "evaluate", shelf(result).put({"outputs": outputs}), {}
     chunks, states_layout, info = details
     ids = np.concatenate(chunks)
-    stacked = shelf(given).get(states_layout)
-    known = enumerate(ids.tolist()) if stacked else ()
-    states = {client: tree.row(stacked, k) for k, client in known}
-    report = engine.work(task, params, server, states, chunks, info)
-    kept = [report.clients[client] for client in ids.tolist() if client in report.clients]
-    values = {"weights": report.weights, "losses": report.losses, "norms": report.norms}
-    if report.changed is not None:
-        values["changed"] = report.changed
-    parts = tree.pack(
-        payload=report.payload, values=values, states=tree.stack(kept) if kept else {}
-    )
-    return "train", shelf(result).put(parts), dict(report.seconds)
+    states = states_of(ids, shelf(given).get(states_layout))
+    broadcast = unpacked_broadcast(info, packed, len(context.pipeline.stages))
+    arrival = job_round(engine, context, broadcast, chunks, states)
+    message, telemetry = arrival.message, arrival.telemetry
+    kept = [arrival.states[client] for client in ids.tolist() if client in arrival.states]
+    values = {
+        "weights": message.weights,
+        "bytes": torch.tensor(message.bytes),
+        "losses": telemetry.losses,
+        "norms": telemetry.norms,
+    }
+    if telemetry.clipped is not None:
+        values["clipped"] = telemetry.clipped
+    parts = tree.pack(payload=message.payload, values=values, states=stacked_states(kept))
+    return "train", shelf(result).put(parts), dict(telemetry.seconds)
 
 
 def _failure(error: BaseException) -> tuple[str, Any, str]:

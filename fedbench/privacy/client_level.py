@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from fedbench import tree
-from fedbench.channel.stage import Bounds, Encoded, Leg
-from fedbench.privacy.clipping import Clipping, FlatClipping, held
+from fedbench.channel.stage import Stage
+from fedbench.privacy.clip import Clip
+from fedbench.privacy.clipping import Clipping, FlatClipping
 from fedbench.privacy.events import gaussian
 from fedbench.privacy.privacy import Private
-from fedbench.tree import Tree
+from fedbench.privacy.server_noise import _ServerNoise
 
 if TYPE_CHECKING:
     import numpy as np
     from dp_accounting import DpEvent
-
-WITHIN = "clipping.within"  # a leaf of its own: whether a client's update was within each norm
 
 
 class ClientLevelDP(Private):
@@ -87,56 +85,17 @@ class ClientLevelDP(Private):
         """Return one round's releases, all about the same sample of the clients."""
         return gaussian(rate, *self.noises().values())
 
-    def begin(self, payload: Tree) -> Bounds:
-        """Return the first norms, whose whole is C."""
-        return self.clipping.start(self.clip, len(self.clipping.groups(payload)))
-
-    def encode(self, payloads: Tree, leg: Leg) -> Encoded:
-        """Scale each client's payload down to its norms; report norms and who was clipped."""
-        import torch
-
-        groups = self.clipping.groups(payloads)
-        bounds = leg.bounds or self.begin(payloads)
-        sent: dict[str, torch.Tensor] = {}
-        norms, within = [], []
-        for names, bound in zip(groups, bounds, strict=True):
-            group = {name: payloads[name] for name in names}
-            norms.append(tree.norms(group))
-            sent |= held(group, norms[-1], bound)
-            within.append(norms[-1] <= bound)
-        sent = {name: sent[name] for name in payloads}  # sums go by the order of the leaves
-        inside = torch.stack(within, dim=1)
-        if self.clipping.spends():
-            sent[WITHIN] = inside.float() - 0.5
-        whole = norms[0] if len(norms) == 1 else torch.stack(norms).square().sum(0).sqrt()
-        return Encoded(sent, whole, ~inside.all(dim=1))
-
-    def decode(
-        self, aggregate: Tree, divisor: float, noise: np.random.Generator | None, bounds: Bounds
-    ) -> tuple[Tree, Bounds]:
-        """Add the noise, zC on the sum in all, and move the norms by what was learnt about them."""
-        import numpy as np
-        import torch
-
-        rng = noise if noise is not None else np.random.default_rng()
-        payload = {name: leaf for name, leaf in aggregate.items() if name != WITHIN}
-        bounds = bounds or self.begin(payload)
+    def stages(self) -> tuple[Stage, ...]:
+        """Return clipping on the clients, and noise on the server."""
         noises = self.noises()
-        std = noises["updates"] * math.hypot(*bounds) / divisor
-        noisy = {
-            # together in double, as single precision would leave a trace of each
-            name: (leaf.double() + std * torch.from_numpy(rng.standard_normal(leaf.shape))).to(
-                leaf.dtype
-            )
-            for name, leaf in payload.items()
-        }
-        if "clipping" not in noises:
-            return noisy, bounds
-        # each bit is ±½: one client changes their sum by √norms / 2 at most
-        std = noises["clipping"] * math.sqrt(len(bounds)) / 2 / divisor
-        mean = aggregate[WITHIN].double().numpy() if WITHIN in aggregate else np.zeros(len(bounds))
-        within = 0.5 + mean + std * rng.standard_normal(len(bounds))
-        return noisy, self.clipping.move(bounds, within.tolist())
+        return (
+            Clip(norm=self.clip, clipping=self.clipping),
+            _ServerNoise(
+                updates=noises["updates"],
+                clipping=noises.get("clipping"),
+                noise_seed=self.noise_seed,
+            ),
+        )
 
     def measured(self, shares: np.ndarray, round: int) -> float:
         """Return the noisy mean of `shares`, one in [0, 1] for each client of the cohort with one.
@@ -154,7 +113,3 @@ class ClientLevelDP(Private):
         if number < 1:
             return math.nan
         return min(1.0, max(0.0, float(0.5 + ((shares - 0.5).sum() + first) / number)))
-
-    def noise(self, round: int) -> np.random.Generator:
-        """Return the source of the noise on the sum of `round`; see `source`."""
-        return self.source(round)

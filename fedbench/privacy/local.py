@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from fedbench import tree
-from fedbench.channel.stage import Encoded, Leg
+from fedbench.channel.stage import Encoded, Sending, Stage
 from fedbench.privacy.clipping import held
 from fedbench.privacy.events import Kind
 from fedbench.privacy.noise import laplace
@@ -48,21 +48,32 @@ class LocalDP(Private, family=True):
     def clipped(self, payloads: Tree) -> Encoded:
         """Scale each client's payload down to norm C."""
         norms = self.norms(payloads)
-        return Encoded(held(payloads, norms, self.clip), norms, ~(norms <= self.clip))
+        return Encoded(held(payloads, norms, self.clip), {}, norms, ~(norms <= self.clip))
 
-    def encode(self, payloads: Tree, leg: Leg) -> Encoded:
+    def stages(self) -> tuple[Stage, ...]:
+        """Return clipping and noise, both on the clients."""
+        return (_LocalNoise(mechanism=self),)
+
+
+class _LocalNoise(Stage):
+    """Each client's update clipped, and with noise of the client's own."""
+
+    mechanism: LocalDP
+
+    def encode(self, payloads: Tree, sending: Sending) -> Encoded:
         """Scale each client's payload down to norm C and add its own noise to it."""
         import torch
 
-        within = self.clipped(payloads)
+        mechanism = self.mechanism
+        within = mechanism.clipped(payloads)
         clipped = within.payloads
-        scale = 2 * self.solved() * self.clip
+        scale = 2 * mechanism.solved() * mechanism.clip
         # A source for each client and round, and a client's leaves from it in their order.
         noise: dict[str, list[Tensor]] = {name: [] for name in clipped}
-        for client in leg.ids.tolist():
-            rng = self.source(leg.round, client)
+        for client in sending.ids.tolist():
+            rng = mechanism.source(sending.round, client)
             for name, leaf in clipped.items():
-                noise[name].append(torch.from_numpy(scale * self.draw(rng, leaf.shape[1:])))
+                noise[name].append(torch.from_numpy(scale * mechanism.draw(rng, leaf.shape[1:])))
         sent = {
             # together in double, as single precision would leave a trace of each
             name: (leaf.double() + torch.stack(noise[name]).to(leaf.device)).to(leaf.dtype)
@@ -70,7 +81,11 @@ class LocalDP(Private, family=True):
             else leaf
             for name, leaf in clipped.items()
         }
-        return Encoded(sent, within.norms, within.changed)
+        return Encoded(sent, {}, within.norms, within.clipped)
+
+    def sees(self) -> str:
+        """Return what local noise leaves of an update."""
+        return "each update, clipped and with noise of its client's own"
 
 
 class LocalGaussian(LocalDP):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from fedbench.channel.stage import Release, Stage
+from fedbench.channel.stage import Stage
+from fedbench.config.spec import Part
 from fedbench.config.problems import unsound
 from fedbench.privacy import accounting
 from fedbench.privacy.clipping import NORMS
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from dp_accounting import DpEvent
 
+
+Release = tuple[float, int]  # the rate at which a unit is sampled, and how often
 
 PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ"
 
@@ -37,8 +40,22 @@ def noise_field(description: str, formula: str) -> Any:
     )
 
 
-class Privacy(Stage, family=True):
-    """The privacy guarantee of a run, as a stage of the channel."""
+class Privacy(Part, family=True):
+    """The privacy guarantee of a run.
+
+    It decides the stages of the channel that updates go through, and what a round costs.
+    """
+
+    def bind(self, releases: Iterable[Release]) -> Self:
+        """Return the guarantee with everything solved that the plan of the run decides.
+
+        `releases` has an entry for each kind of unit that the run will release something about.
+        """
+        return self
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return what the channel does for it, in order; the noise must be known."""
+        return ()
 
 
 class NoPrivacy(Privacy):
@@ -171,17 +188,23 @@ class Private(Privacy, family=True):
         return self.noise_multiplier
 
     def source(self, *key: int) -> np.random.Generator:
-        """Return a fresh random generator, seeded with `seed`."""
-        import numpy as np
-
-        return np.random.default_rng(self.seed(*key))
+        """Return a fresh random generator; see `source`."""
+        return source(self.noise_seed, *key)
 
     def bits(self, *key: int) -> np.random.BitGenerator:
         """Return a fresh source of random bits for much noise, the quickest of numpy's."""
         import numpy as np
 
-        return np.random.SFC64(self.seed(*key))
+        return np.random.SFC64(_seed(self.noise_seed, *key))
 
-    def seed(self, *key: int) -> list[int] | None:
-        """Return (noise_seed, *key) as a seed, or None: 128 bits of the operating system's."""
-        return None if self.noise_seed is None else [self.noise_seed, *key]
+
+def source(noise_seed: int | None, *key: int) -> np.random.Generator:
+    """Return a fresh random generator for noise: of (noise_seed, *key), or of the system."""
+    import numpy as np
+
+    return np.random.default_rng(_seed(noise_seed, *key))
+
+
+def _seed(noise_seed: int | None, *key: int) -> list[int] | None:
+    """Return (noise_seed, *key) as a seed, or None: 128 bits of the operating system's."""
+    return None if noise_seed is None else [noise_seed, *key]

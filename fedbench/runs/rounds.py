@@ -15,7 +15,7 @@ from torch import Tensor
 from fedbench import tree
 from fedbench.channel.stage import Bounds, Leg
 from fedbench.data import FederatedDataset
-from fedbench.engine import Clock, Task, memory
+from fedbench.engine import PhaseTimer, TrainingContext, memory
 from fedbench.engine.hooks import try_hooks, try_training
 from fedbench.experiment import Experiment
 from fedbench.models import scores
@@ -74,7 +74,7 @@ class Rounds:
             self.privacy = self.privacy.replace(noise_multiplier=noise_multiplier)
         else:
             self.privacy = experiment.bound_privacy()
-        self.task = Task(
+        self.task = TrainingContext(
             data=self.data,
             model=experiment.model,
             training=experiment.training,
@@ -92,7 +92,7 @@ class Rounds:
         participants = min(self.data.clients, expected * experiment.rounds)
         try_hooks(self.task, self._info(1))
         memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
-        _ = self.task.draws  # tries the module, and says what is wrong with it
+        _ = self.task.uses_rng  # tries the module, and says what is wrong with it
         try_training(self.task, experiment.engine, self._info(1))
         self.ledger: Ledger | Ledgers | None = None  # with the round that was begun last
         self._payload: int | None = None  # bytes of what a client sends, once they are known
@@ -117,7 +117,7 @@ class Rounds:
         params = experiment.model.initial(self.data.card, experiment.seed)
         server = experiment.strategy.init(params)
         ledger = Ledgers() if experiment.own_accounts else Ledger()
-        bounds = self.privacy.begin(self.task.silence(params, server, self._info(1)))
+        bounds = self.privacy.begin(self.task.zero_payload(params, server, self._info(1)))
         return Progress(0, params, server, ledger=ledger, bounds=bounds)
 
     def ended(self, progress: Progress, last: RoundDone | None) -> str | None:
@@ -155,7 +155,7 @@ class Rounds:
         are given to `charge`, so that they can be kept; what it raises ends the round. Raises
         Diverged when a parameter is not finite, and without privacy when a loss is not.
         """
-        clock, started = Clock(), time.perf_counter()
+        clock, started = PhaseTimer(), time.perf_counter()
         experiment = self.experiment
         strategy, number = experiment.strategy, progress.round + 1
         info = self._info(number, progress.bounds)
@@ -178,7 +178,7 @@ class Rounds:
         divisor = info.expected_cohort if private else float(gathered.weights.sum())
         aggregate = gathered.aggregate(experiment.aggregator, divisor)
         if aggregate is None:
-            aggregate = self.task.silence(progress.params, progress.server, info)
+            aggregate = self.task.zero_payload(progress.params, progress.server, info)
         aggregate, bounds = self.privacy.decode(
             aggregate, divisor, self.privacy.noise(number), progress.bounds
         )
@@ -290,7 +290,7 @@ class Rounds:
     def _sent(self, progress: Progress, info: RoundInfo) -> int:
         """Return the bytes that a client sends in a round: the same in all of them."""
         if self._payload is None:
-            silence = self.task.silence(progress.params, progress.server, info)
+            silence = self.task.zero_payload(progress.params, progress.server, info)
             alone = {name: leaf[None] for name, leaf in silence.items()}
             leg = Leg(info.round, np.zeros(1, dtype=np.int64), progress.bounds)
             self._payload = tree.size(self.privacy.encode(alone, leg).payloads) * FLOAT

@@ -13,7 +13,7 @@ from scipy import stats
 import fedbench as fb
 from fedbench import tree
 from fedbench.attacks import Attack, attack as attack_module
-from fedbench.engine import Engine, LoopEngine, StackedEngine, Task
+from fedbench.engine import Engine, LoopEngine, StackedEngine, TrainingContext
 from fedbench.strategies import RoundInfo, Strategy
 
 torch.set_num_threads(1)  # as sessions do: two threads of a small product only wait
@@ -39,7 +39,7 @@ def sent(
 ) -> dict[int, tree.Tree]:
     """Return what reaches the server from each client, payload by payload."""
     strategy = strategy or fb.FedAvg()
-    task = Task(
+    task = TrainingContext(
         TEN.federation(),
         fb.Linear(),
         fb.LocalTraining(),
@@ -129,7 +129,7 @@ def test_a_client_with_flipped_labels_trains_on_them(engine: Engine) -> None:
     attack = fb.LabelFlip(fraction=0.3)
     data, corrupt = TEN.federation(), attack.corrupt(10, 2)
     wrong = np.where(np.repeat(corrupt, data.sizes), 9 - data.y, data.y)
-    task = Task(data, fb.Linear(), fb.LocalTraining(), fb.FedAvg(), seed=2, attack=attack)
+    task = TrainingContext(data, fb.Linear(), fb.LocalTraining(), fb.FedAvg(), seed=2, attack=attack)
     params = task.model.initial(data.card, 2)
     found = engine.train(task, params, {}, {}, np.arange(10), INFO)
     by_hand = dataclasses.replace(

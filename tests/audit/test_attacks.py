@@ -19,7 +19,7 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench.data import FederatedDataset
-from fedbench.engine import Engine, LoopEngine, StackedEngine, Task, Updates
+from fedbench.engine import Engine, LoopEngine, StackedEngine, TrainingContext, Updates
 from fedbench.participation.sampling import FixedCohort, Poisson, Sampling
 from fedbench.privacy import noise
 from fedbench.privacy.accounting import epsilon
@@ -177,7 +177,7 @@ class Crafted(fb.ExampleLevelDP):
 
 def one_step(engine: Engine, data: FederatedDataset, params: Any, **known: Any) -> Updates:
     training = fb.LocalTraining(steps=1, batch_size=None, lr=known.pop("lr", 1.0))
-    task = Task(data, fb.Linear(), training, fb.FedAvg(), seed=0, **known)
+    task = TrainingContext(data, fb.Linear(), training, fb.FedAvg(), seed=0, **known)
     info = RoundInfo(1, training.lr, data.clients, float(data.clients))
     return engine.train(task, params, {}, {}, np.arange(data.clients), info)
 
@@ -279,7 +279,7 @@ def test_a_server_adds_noise_that_hides_the_last_bits_of_a_sum() -> None:
 class Careless(StackedEngine):
     """Trains without clipping and without noise."""
 
-    def train(self, task: Task, *rest: Any) -> Updates:
+    def train(self, task: TrainingContext, *rest: Any) -> Updates:
         return super().train(replace(task, privacy=fb.NoPrivacy()), *rest)
 
 
@@ -292,7 +292,7 @@ class Declared(Careless):
 class Silent(LoopEngine):
     """Reports updates as they are."""
 
-    def report(self, task: Task, *rest: Any) -> Any:
+    def report(self, task: TrainingContext, *rest: Any) -> Any:
         return super().report(replace(task, privacy=fb.NoPrivacy()), *rest)
 
 

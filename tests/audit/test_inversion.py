@@ -16,7 +16,7 @@ from fedbench import tree
 from fedbench.audit.figures import inversion_figure
 from fedbench.channel.stage import Leg
 from fedbench.data.card import Card
-from fedbench.engine import LoopEngine, Task
+from fedbench.engine import LoopEngine, TrainingContext
 from fedbench.models import Model
 from fedbench.privacy import Private
 from fedbench.strategies import RoundInfo
@@ -169,10 +169,10 @@ def test_clipped_gradients_are_clipped_updates() -> None:
     data = experiment.federation()
     result = fb.gradient_inversion(experiment, privacy=privacy)
     assert result.clip == pytest.approx(clip * lr)
-    task = Task(data, experiment.model, experiment.training, experiment.strategy, 0)
+    task = TrainingContext(data, experiment.model, experiment.training, experiment.strategy, 0)
     steps = []
     for privacy_of_step in (fb.NoPrivacy(), privacy):
-        own = Task(**{**vars(task), "privacy": privacy_of_step})
+        own = TrainingContext(**{**vars(task), "privacy": privacy_of_step})
         params = experiment.model.initial(data.card, 0)
         info = RoundInfo(1, lr, 1, 1.0)
         steps.append(LoopEngine().train(own, params, {}, {}, np.array([0]), info).payloads)

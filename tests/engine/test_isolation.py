@@ -14,7 +14,7 @@ import fedbench as fb
 from fedbench import tree
 from fedbench.channel.stage import Leg
 from fedbench.data import Card, FederatedDataset
-from fedbench.engine import Engine, LoopEngine, StackedEngine, Task, Updates
+from fedbench.engine import Engine, LoopEngine, StackedEngine, TrainingContext, Updates
 from fedbench.engine.pool import pool
 from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
@@ -80,7 +80,7 @@ def trained(
     engine: Engine, data: FederatedDataset, ids: tuple[int, ...] = (0, 1, 2, 3, 4, 5), **settings
 ) -> Updates:
     known = {"model": EXPERIMENT.model, "training": EXPERIMENT.training, "strategy": fb.FedAvg()}
-    task = Task(data, seed=3, **known | settings)
+    task = TrainingContext(data, seed=3, **known | settings)
     params = task.model.initial(data.card, 3)
     return engine.train(task, params, {}, {}, np.array(ids), INFO)
 
@@ -147,7 +147,7 @@ def test_a_client_changes_a_clipped_sum_by_its_norm_at_most(engine: Engine) -> N
     sums = []
     for data in (DATA, with_row(0, 3e38, None, DATA)):
         strategy = fb.FedAvg(weighting="uniform")
-        task = Task(data, fb.Linear(), training, strategy, 3, privacy=privacy)
+        task = TrainingContext(data, fb.Linear(), training, strategy, 3, privacy=privacy)
         params = task.model.initial(data.card, 3)
         total: dict[str, torch.Tensor] = {}
         for report in engine.reports(task, params, {}, {}, np.arange(6), INFO):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import fedbench as fb
-from fedbench.engine import Task
+from fedbench.engine import TrainingContext
 from fedbench.strategies import RoundInfo
 from tests.batches import stacked_batches
 
@@ -28,7 +28,7 @@ def test_local_training_is_torchs_sgd(
     model = fb.MLP(hidden=(6,))
     params = model.initial(data.card, 1)
     info = RoundInfo(2, training.lr, 5, 5.0)
-    task = Task(data, model, training, fb.FedAvg(), seed=1)
+    task = TrainingContext(data, model, training, fb.FedAvg(), seed=1)
     updates = fb.LoopEngine().train(task, params, {}, {}, np.arange(5), info)
     for client in range(5):
         module = model.build(data.card)

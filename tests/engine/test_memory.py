@@ -10,7 +10,7 @@ from torch import nn
 
 import fedbench as fb
 from fedbench.data import Card
-from fedbench.engine import Task, memory
+from fedbench.engine import TrainingContext, memory
 from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
 
@@ -20,7 +20,7 @@ BATCHES = 3 * 8 * 30 + 3 * 4 * 10 * 64  # row numbers of three steps, pixels of 
 
 def shares(cohort: int = 10, participants: int = 100, **parts) -> dict[str, int]:
     experiment = fb.Experiment(partition=fb.IID(clients=50), **parts)
-    task = Task(
+    task = TrainingContext(
         experiment.federation(),
         experiment.model,
         experiment.training,

@@ -12,7 +12,7 @@ from torch import nn
 
 import fedbench as fb
 from fedbench.data import Card
-from fedbench.engine import Task, stacked
+from fedbench.engine import TrainingContext, stacked
 from fedbench.models import Model
 from fedbench.strategies import RoundInfo
 
@@ -53,11 +53,11 @@ class Convolution(Model):
         )
 
 
-def task(model: Model, clients: int = 6) -> Task:
+def task(model: Model, clients: int = 6) -> TrainingContext:
     experiment = fb.Experiment(
         data=fb.Digits(test_fraction=0.9), partition=fb.Dirichlet(clients=clients)
     )
-    return Task(experiment.federation(), model, fb.LocalTraining(), fb.FedAvg(), seed=0)
+    return TrainingContext(experiment.federation(), model, fb.LocalTraining(), fb.FedAvg(), seed=0)
 
 
 INFO = RoundInfo(1, 0.1, 6, 6.0)

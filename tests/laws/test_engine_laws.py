@@ -15,7 +15,7 @@ from torch import Tensor
 import fedbench as fb
 from fedbench import tree
 from fedbench.data import Source
-from fedbench.engine import Engine, LoopEngine, Task, Updates
+from fedbench.engine import Engine, LoopEngine, TrainingContext, Updates
 from fedbench.models import Model
 from fedbench.strategies import RoundInfo, Strategy
 from fedbench.tree import Tree
@@ -80,7 +80,7 @@ def trained(
     params = model.initial(data.card, 3)
     info = RoundInfo(3, training.lr, 8, 8.0)
     clients = {2: tree.map(lambda leaf: leaf + 0.2, strategy.init_client(params))}
-    task = Task(data, model, training, strategy, seed=3)
+    task = TrainingContext(data, model, training, strategy, seed=3)
     ids = np.arange(8) if ids is None else ids
     known = clients if clients[2] else {}
     return engine.train(task, params, strategy.init(params), known, ids, info)
@@ -146,7 +146,7 @@ def test_the_engine_is_pure(engine: Engine) -> None:
     params = model.initial(data.card, 0)
     server = strategy.init(params)
     clients = {1: strategy.init_client(params)}
-    task = Task(data, model, fb.LocalTraining(momentum=0.5), strategy, seed=0)
+    task = TrainingContext(data, model, fb.LocalTraining(momentum=0.5), strategy, seed=0)
     inputs = [params, server, clients[1], {"x": torch.from_numpy(data.x)}]
     before = [{name: leaf.clone() for name, leaf in each.items()} for each in inputs]
     first = engine.train(task, params, server, clients, np.arange(3), INFO)

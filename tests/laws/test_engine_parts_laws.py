@@ -13,7 +13,7 @@ import fedbench as fb
 from fedbench import tree
 from fedbench.attacks import Attack
 from fedbench.data import Card, Dataset, FederatedDataset
-from fedbench.engine import Engine, LoopEngine, Task, Updates
+from fedbench.engine import Engine, LoopEngine, TrainingContext, Updates
 from fedbench.models import Model
 from fedbench.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.runs.rounds import Rounds
@@ -83,7 +83,7 @@ def trained(
     """Return the updates of all five clients in round 3; client 2 has been there before."""
     data = federated(table)
     strategy = strategy or fb.FedAvg()
-    task = Task(
+    task = TrainingContext(
         data,
         model,
         training,
@@ -169,7 +169,7 @@ def test_every_attack(fast_engine: Engine, attack: Attack, goal: str) -> None:
 @pytest.mark.parametrize("goal", ["binary", "classes", "regression"])
 def test_layers_of_ones_own_are_stacked(fast_engine: Engine, goal: str) -> None:
     table = tables()[goal]
-    task = Task(federated(table), Dense(), SEVERAL, fb.FedAvg(), seed=3)
+    task = TrainingContext(federated(table), Dense(), SEVERAL, fb.FedAvg(), seed=3)
     assert task.layers is not None and len(task.layers) == 8
     for privacy in (NoPrivacy(), PRIVATE):
         assert_same(

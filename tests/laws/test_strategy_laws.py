@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.engine import LoopEngine, Task
+from fedbench.engine import LoopEngine, TrainingContext
 from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo, Strategy
@@ -94,7 +94,7 @@ def test_the_order_of_clients_changes_nothing(strategy: Strategy) -> None:
     data, model = experiment.federation(), experiment.model
     params = model.initial(data.card, 0)
     server = strategy.init(params)
-    task = Task(data, model, experiment.training, strategy, seed=0)
+    task = TrainingContext(data, model, experiment.training, strategy, seed=0)
     results = []
     for ids in ([0, 1, 2, 3, 4, 5], [4, 1, 5, 0, 3, 2]):
         updates = LoopEngine().train(task, params, server, {}, np.array(ids), INFO)

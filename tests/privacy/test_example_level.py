@@ -16,7 +16,7 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench.data import FederatedDataset, Plan
-from fedbench.engine import Engine, Task
+from fedbench.engine import Engine, TrainingContext
 from fedbench.privacy import ExampleLevelDP, Ledger, Ledgers, accounting
 from fedbench.privacy.accounting import epsilon, noise_multiplier
 from fedbench.privacy.events import gaussian
@@ -47,7 +47,7 @@ def drawn(bits: np.random.BitGenerator, count: int, std: float = 1.0) -> NDArray
     return found
 
 
-def draws(privacy: ExampleLevelDP, keys: list[tuple[int, int]]) -> list[NDArray[np.float64]]:
+def uses_rng(privacy: ExampleLevelDP, keys: list[tuple[int, int]]) -> list[NDArray[np.float64]]:
     return [drawn(privacy.perturbation(*key), 20_000).astype(np.float64) for key in keys]
 
 
@@ -88,8 +88,8 @@ def test_batches_and_noise_have_sources_of_their_own() -> None:
 
 def payload(
     engine: Engine, training: fb.LocalTraining, privacy: ExampleLevelDP, model: fb.MLP | fb.Linear
-) -> tuple[Task, dict[str, torch.Tensor]]:
-    task = Task(RAGGED.federation(), model, training, fb.FedAvg(), seed=0, privacy=privacy)
+) -> tuple[TrainingContext, dict[str, torch.Tensor]]:
+    task = TrainingContext(RAGGED.federation(), model, training, fb.FedAvg(), seed=0, privacy=privacy)
     params = model.initial(task.data.card, 0)
     info = RoundInfo(2, training.lr, 6, 6.0)
     return task, dict(engine.train(task, params, {}, {}, np.arange(6), info).payloads)

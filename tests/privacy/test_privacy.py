@@ -11,7 +11,7 @@ from scipy import stats
 import fedbench as fb
 from fedbench import tree
 from fedbench.channel.stage import Leg
-from fedbench.engine import Task
+from fedbench.engine import TrainingContext
 from fedbench.privacy import accounting
 from fedbench.strategies import RoundInfo
 
@@ -84,7 +84,7 @@ def test_the_sum_is_divided_by_the_expected_cohort(private: fb.Experiment, train
     data, model = experiment.federation(), experiment.model
     progress, (row,) = train(experiment, 1)
     start = model.initial(data.card, experiment.seed)
-    task = Task(data, model, experiment.training, experiment.strategy, experiment.seed)
+    task = TrainingContext(data, model, experiment.training, experiment.strategy, experiment.seed)
     info = RoundInfo(1, experiment.training.lr, 20, 10.0)
     updates = experiment.engine.train(task, start, {}, {}, row.cohort, info)
     clipped = privacy.encode(updates.payloads, leg(len(row.cohort))).payloads

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import fedbench as fb
-from fedbench.engine import Task
+from fedbench.engine import TrainingContext
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo
 
@@ -22,7 +22,7 @@ def test_a_round_is_the_weighted_mean_of_the_local_models(weighting: str) -> Non
     rounds = Rounds(experiment)
     begun = rounds.begin()
     after, _ = rounds.next(begun)
-    task = Task(rounds.data, experiment.model, experiment.training, experiment.strategy, 0)
+    task = TrainingContext(rounds.data, experiment.model, experiment.training, experiment.strategy, 0)
     info = RoundInfo(1, 0.1, 5, 5.0)
     updates = fb.LoopEngine().train(task, begun.params, {}, {}, np.arange(5), info)
     sizes = rounds.data.sizes if weighting == "samples" else np.ones(5)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class TrainingContext:
     """What stays the same over a run: all that decides what a client sends in a round.
 
     It travels to worker processes whole, without what it has worked out for itself on the way.
@@ -137,7 +137,7 @@ class Task:
             return functional_call(self.module, here, (x,)).cpu()
 
     @cached_property
-    def draws(self) -> bool:
+    def uses_rng(self) -> bool:
         """Return whether the module draws random numbers while it trains, as dropout does.
 
         See `try_module`, which also raises ValueError for a module that cannot be trained.
@@ -145,7 +145,7 @@ class Task:
         return try_module(self)
 
     @contextmanager
-    def chance(self, client: int, info: RoundInfo) -> Iterator[None]:
+    def seeded(self, client: int, info: RoundInfo) -> Iterator[None]:
         """Seed torch's own generator, which layers such as dropout draw from, for one client."""
         if not self.draws:
             yield
@@ -154,12 +154,12 @@ class Task:
         with borrowed(int(key.generate_state(1, np.uint64)[0])):
             yield
 
-    def passes(self) -> tuple[LocalWork, ...]:
+    def objectives(self) -> tuple[LocalWork, ...]:
         """Return the local trainings of a round, the one whose payload is sent first."""
         companion = self.strategy.companion()
         return (self.strategy,) if companion is None else (self.strategy, companion)
 
-    def silence(self, params: Tree, server: Tree, info: RoundInfo) -> dict[str, Tensor]:
+    def zero_payload(self, params: Tree, server: Tree, info: RoundInfo) -> dict[str, Tensor]:
         """Return a payload of zeros, as nobody's sum."""
         import torch
 
@@ -170,7 +170,7 @@ class Task:
         return tree.zeros_like(payload)
 
 
-class Clock:
+class PhaseTimer:
     """Adds up seconds by phase: `lap` books the time since the last one."""
 
     def __init__(self) -> None:

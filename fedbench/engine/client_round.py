@@ -1,0 +1,116 @@
+"""What a chunk of clients does in a round: training, attacks, and the channel's client side."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbench import tree
+from fedbench.engine.context import PhaseTimer, TrainingContext
+from fedbench.engine.messages import (
+    Arrival,
+    Broadcast,
+    ClientState,
+    ClientStates,
+    LocalUpdates,
+    Message,
+    Telemetry,
+)
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from fedbench.engine.engine import Engine
+
+
+def client_round(
+    engine: Engine,
+    context: TrainingContext,
+    broadcast: Broadcast,
+    ids: NDArray[np.int64],
+    states: ClientStates,
+) -> Arrival:
+    """Return what comes back from clients `ids`, which train as one chunk.
+
+    `states` are those of the clients that have been trained before.
+    """
+    import torch
+
+    known = {k: states[k].strategy for k in ids.tolist() if k in states}
+    updates = engine.train(context, broadcast, ids, known)
+    timer = PhaseTimer()
+    payloads = _forged(context, broadcast, ids, updates)
+    before = {}
+    if fresh := broadcast.fresh:
+        own = [states[k].channel if k in states else fresh for k in ids.tolist()]
+        before = tree.map(lambda leaf: leaf.to(context.device), tree.stack(own))
+    encoded = context.pipeline.encode(
+        payloads, before, broadcast.channel, broadcast.info.round, ids
+    )
+    norms = encoded.norms if encoded.norms is not None else tree.norms(payloads)
+    timer.lap("clipping")
+    weights = context.strategy.weights(torch.from_numpy(context.data.sizes_of(ids)))
+    payload, size = encoded.payloads, context.pipeline.bytes_on_wire(encoded.payloads)
+    if context.aggregator.is_sum:
+        # Whatever a strategy weighs by, sensitivity is proved for a plain sum.
+        shares = torch.ones_like(weights) if context.privacy.plain_sum else weights
+        payload = context.aggregator.combine(payload, shares.to(context.device), total=1.0)
+    timer.lap("aggregation")
+    return Arrival(
+        Message(ids, tree.map(torch.Tensor.cpu, payload), weights, size),
+        Telemetry(
+            updates.losses.cpu(),
+            norms.cpu(),
+            None if encoded.clipped is None else encoded.clipped.cpu(),
+            {**updates.seconds, **timer.seconds},
+        ),
+        _states(ids, updates, encoded.clients),
+    )
+
+
+def job_round(
+    engine: Engine,
+    context: TrainingContext,
+    broadcast: Broadcast,
+    job: list[NDArray[np.int64]],
+    states: ClientStates,
+) -> Arrival:
+    """Return what comes back from all chunks of a job, as one."""
+    chunks = (client_round(engine, context, broadcast, ids, states) for ids in job)
+    return reduce(Arrival.merged, chunks)
+
+
+def _forged(
+    context: TrainingContext, broadcast: Broadcast, ids: NDArray[np.int64], updates: LocalUpdates
+) -> Tree:
+    """Return the payloads, with those of corrupt clients as the attack has them."""
+    import torch
+
+    corrupt = context.corrupt(ids)
+    if not corrupt.any():
+        return updates.payloads
+    payloads = tree.map(torch.clone, updates.payloads)
+    for k in np.flatnonzero(corrupt).tolist():
+        rng = np.random.default_rng([context.seed, 6, broadcast.info.round, int(ids[k])])
+        own = {name: leaf[k : k + 1] for name, leaf in payloads.items()}
+        for name, leaf in context.attack.forge(own, rng).items():
+            payloads[name][k] = leaf[0]
+    return payloads
+
+
+def _states(
+    ids: NDArray[np.int64], updates: LocalUpdates, channel: Tree
+) -> dict[int, ClientState]:
+    """Return the clients' new states, where they have any."""
+    if not channel:
+        return {client: ClientState(state) for client, state in updates.states.items()}
+    return {
+        # copies: a view of one client's row would keep those of its whole chunk
+        client: ClientState(
+            updates.states.get(client, {}),
+            {name: leaf[k].cpu().clone() for name, leaf in channel.items()},
+        )
+        for k, client in enumerate(ids.tolist())
+    }

@@ -1,0 +1,103 @@
+"""The stage that holds each client's update to a norm."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from fedbench import tree
+from fedbench.channel.stage import Encoded, Receiving, Sending, Stage
+from fedbench.privacy.clipping import Clipping, FlatClipping, held
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    import torch
+
+WITHIN = "clipping.within"  # a leaf of its own: whether a client's update was within each norm
+SHARE = "clipping.share"  # a leaf of the aggregate: noisy shares of clients within each norm
+NORMS = "norms"  # the server state: the norm of each group of leaves, float64[G]
+
+
+class Clip(Stage):
+    """Scale each client's update down to norm C where it is longer.
+
+    Without privacy it bounds what one client can do to the model (norm bounding, Sun et al. 2019,
+    arXiv:1911.07963). The norms of the groups of leaves are server state, which the clients are
+    sent; an adaptive norm is moved by the aggregate of what clients say of theirs.
+    """
+
+    contracts: ClassVar[bool] = True
+
+    norm: Annotated[
+        float,
+        Field(
+            gt=0,
+            title="Clipping norm C",
+            description="largest norm of a client's update: smaller clips more of it",
+            json_schema_extra={
+                "slider": [0.01, 100, 0.01],
+                "scale": "log",
+                "formula": "Δ·min(1, C/‖Δ‖)",
+            },
+        ),
+    ] = 1.0
+    clipping: Annotated[
+        Clipping, Field(title="Clipping", description="how updates are clipped to norm C")
+    ] = FlatClipping()
+
+    def init(self, template: Tree) -> tuple[Tree, Tree]:
+        """Return no client state, and the first norms, whose whole is C."""
+        import torch
+
+        norms = self.clipping.start(self.norm, len(self.clipping.groups(template)))
+        return {}, {NORMS: torch.tensor(norms, dtype=torch.float64)}
+
+    def sensitivity(self, server: Tree) -> tuple[float, ...]:
+        """Return the norms of the groups of leaves."""
+        return tuple(server[NORMS].tolist())
+
+    def encode(self, payloads: Tree, sending: Sending) -> Encoded:
+        """Scale each client's payload down to its norms; report norms and who was clipped."""
+        import torch
+
+        groups = self.clipping.groups(payloads)
+        bounds = self.sensitivity(sending.server)
+        sent: dict[str, torch.Tensor] = {}
+        norms, within = [], []
+        for names, bound in zip(groups, bounds, strict=True):
+            group = {name: payloads[name] for name in names}
+            norms.append(tree.norms(group))
+            sent |= held(group, norms[-1], bound)
+            within.append(norms[-1] <= bound)
+        sent = {name: sent[name] for name in payloads}  # sums go by the order of the leaves
+        inside = torch.stack(within, dim=1)
+        if self.clipping.spends():
+            sent[WITHIN] = inside.float() - 0.5
+        whole = norms[0] if len(norms) == 1 else torch.stack(norms).square().sum(0).sqrt()
+        return Encoded(sent, {}, whole, ~inside.all(dim=1))
+
+    def decode(self, aggregate: Tree, receiving: Receiving) -> tuple[Tree, Tree]:
+        """Take out what clients said of their norms, and move the norms by it."""
+        import torch
+
+        payload = {
+            name: leaf for name, leaf in aggregate.items() if name not in (WITHIN, SHARE)
+        }
+        if not self.clipping.spends():
+            return payload, receiving.server
+        bounds = self.sensitivity(receiving.server)
+        noisy = aggregate.get(SHARE)
+        share = share_within(aggregate, len(bounds)) if noisy is None else noisy
+        moved = self.clipping.move(bounds, share.tolist())
+        return payload, {NORMS: torch.tensor(moved, dtype=torch.float64)}
+
+
+def share_within(aggregate: Tree, groups: int) -> torch.Tensor:
+    """Return the share of clients whose updates were within each norm, float64[G], ½ of nobody."""
+    import torch
+
+    if WITHIN not in aggregate:
+        return torch.full((groups,), 0.5, dtype=torch.float64)
+    return 0.5 + aggregate[WITHIN].double()
