@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.channel.stage import Leg
+from fedbench.channel import Pipeline
 from fedbench.config.problems import expect
 from fedbench.data import FederatedDataset
 from fedbench.data.card import Card
-from fedbench.engine import LoopEngine, TrainingContext
+from fedbench.engine import Broadcast, LoopEngine, TrainingContext
 from fedbench.experiment import Experiment
 from fedbench.models import Model
 from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
@@ -109,7 +109,7 @@ def gradient_inversion(
     layer = _first_layer(model, data.card)
     rate = experiment.training.rate(1)
     update = _update(experiment, data, row, rate)
-    stage = _stage(privacy, rate)
+    stage = _on_updates(privacy, rate)
     sent = {"clear": tree.row(update, 0), **_under(stage, update)}
     if not bool(sent["clear"][f"{layer}.weight"].any()):
         raise ValueError(
@@ -148,8 +148,8 @@ def _known(experiment: Experiment, privacy: Private | None) -> Private:
     return own if isinstance(own, Private) else ClientLevelDP(noise_multiplier=1.0)
 
 
-def _stage(privacy: Private, rate: float) -> ClientLevelDP | LocalDP:
-    """The step of the channel that does to an update of one step what `privacy` does to it."""
+def _on_updates(privacy: Private, rate: float) -> ClientLevelDP | LocalDP:
+    """The mechanism that does to an update of one step what `privacy` does to it."""
     if isinstance(privacy, ClientLevelDP | LocalDP):
         return privacy
     if not isinstance(privacy, ExampleLevelDP):
@@ -165,14 +165,14 @@ def _stage(privacy: Private, rate: float) -> ClientLevelDP | LocalDP:
     )
 
 
-def _under(stage: ClientLevelDP | LocalDP, update: Tree) -> dict[str, Tree]:
+def _under(privacy: ClientLevelDP | LocalDP, update: Tree) -> dict[str, Tree]:
     """An update [1, ...] as it is seen clipped, and with the noise of one client alone."""
-    leg = Leg(1, np.zeros(1, dtype=np.int64))
-    if isinstance(stage, LocalDP):
-        clipped, noised = stage.clipped(update).payloads, stage.encode(update, leg).payloads
-        return {"clipped": tree.row(clipped, 0), "noised": tree.row(noised, 0)}
-    clipped = tree.row(stage.encode(update, leg).payloads, 0)
-    return {"clipped": clipped, "noised": stage.decode(clipped, 1.0, stage.noise(1), ())[0]}
+    pipeline, template = Pipeline(privacy.stages()), tree.row(update, 0)
+    _, servers = pipeline.init(template)
+    sent = pipeline.encode(update, {}, servers, 1, np.zeros(1, dtype=np.int64)).payloads
+    clipped = privacy.clipped(update).payloads if isinstance(privacy, LocalDP) else sent
+    noised, _ = pipeline.decode(tree.row(sent, 0), servers, 1, 1.0, template)
+    return {"clipped": tree.row(clipped, 0), "noised": noised}
 
 
 def _on_update(stage: ClientLevelDP | LocalDP) -> float:
@@ -226,17 +226,17 @@ def _update(experiment: Experiment, data: FederatedDataset, row: int, rate: floa
         choice=None,
         names=(),
     )
-    task = TrainingContext(
+    context = TrainingContext(
         data=alone,
         model=experiment.model,
         training=LocalTraining(lr=rate, steps=1, batch_size=None),
         strategy=FedAvg(weighting="uniform"),
         seed=experiment.seed,
     )
-    task.check()
+    context.check()
     params = experiment.model.initial(data.card, experiment.seed)
     info = RoundInfo(round=1, lr=rate, clients=1, expected_cohort=1.0)
-    return LoopEngine().train(task, params, {}, {}, np.array([0]), info).payloads
+    return LoopEngine().train(context, Broadcast(info, params), np.array([0]), {}).payloads
 
 
 def _read_off(update: Tree, layer: str) -> Features:

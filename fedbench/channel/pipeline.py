@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
 ServerStates = tuple[Tree, ...]  # of each stage, in their order
 
@@ -42,7 +42,9 @@ class Pipeline:
             servers.append(server)
             if place + 1 < len(self.stages):
                 alone = {name: leaf[None] for name, leaf in own.items()}
-                payloads = stage.encode(payloads, Sending(1, np.zeros(1, int), alone, server)).payloads
+                payloads = stage.encode(
+                    payloads, Sending(1, np.zeros(1, int), alone, server)
+                ).payloads
         return tree.pack(**clients), tuple(servers)
 
     def encode(
@@ -53,7 +55,7 @@ class Pipeline:
         round: int,
         ids: NDArray[np.int64],
     ) -> Encoded:
-        """Return payloads [C, ...] as they leave clients `ids`, whose states `clients` are [C, ...].
+        """Return payloads [C, ...] as they leave clients `ids` with states `clients` [C, ...].
 
         `norms` are those before the first stage that measures them; who was clipped by any stage
         is clipped.
@@ -92,6 +94,13 @@ class Pipeline:
             receiving = Receiving(round, divisor, servers[place], bounds[place], names)
             aggregate, after[place] = self.stages[place].decode(aggregate, receiving)
         return aggregate, tuple(after)
+
+    def norm(self, servers: ServerStates) -> float:
+        """Return the norm that a client's update is held to, NaN where it is held to none."""
+        found: tuple[float, ...] = ()
+        for stage, server in zip(self.stages, servers, strict=True):
+            found = stage.sensitivity(server) or found
+        return math.hypot(*found) if found else math.nan
 
     def bytes_on_wire(self, payloads: Tree) -> int:
         """Return the bytes that all clients together send for their encoded payloads [C, ...]."""

@@ -114,5 +114,3 @@ class Stage(Part, family=True):
     def sees(self) -> str:
         """Return what the server can see of single updates after this stage; empty: no change."""
         return ""
-
-

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.data import Plan
+from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.engine.dense import Layer, Trained
 from fedbench.engine.messages import Broadcast, LocalUpdates
-from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.models import Model
 from fedbench.privacy import ExampleLevelDP
 from fedbench.privacy.noise import normal
@@ -202,7 +202,13 @@ class _Descent:
     ) -> None:
         import torch
 
-        self.context, self.layers, self.plan, self.info, self.clock = context, layers, plan, info, clock
+        self.context, self.layers, self.plan, self.info, self.clock = (
+            context,
+            layers,
+            plan,
+            info,
+            clock,
+        )
         self.params, self.server = params, server
         self.corrupt = context.corrupt(plan.ids)
         examples = plan.rows[:, :1].size * context.data.card.inputs

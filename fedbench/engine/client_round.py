@@ -100,9 +100,7 @@ def _forged(
     return payloads
 
 
-def _states(
-    ids: NDArray[np.int64], updates: LocalUpdates, channel: Tree
-) -> dict[int, ClientState]:
+def _states(ids: NDArray[np.int64], updates: LocalUpdates, channel: Tree) -> dict[int, ClientState]:
     """Return the clients' new states, where they have any."""
     if not channel:
         return {client: ClientState(state) for client, state in updates.states.items()}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fedbench import tree
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
+from fedbench.channel import Pipeline
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine.dense import Layer, layers
 from fedbench.engine.trial import check_module, eval_mode, train_mode, try_module
@@ -42,6 +43,7 @@ class TrainingContext:
     seed: int
     attack: Attack = field(default_factory=NoAttack)
     privacy: Privacy = field(default_factory=NoPrivacy)
+    pipeline: Pipeline = field(default_factory=Pipeline)
     aggregator: Aggregator = field(default_factory=Mean)
     device: str = "cpu"
 
@@ -147,7 +149,7 @@ class TrainingContext:
     @contextmanager
     def seeded(self, client: int, info: RoundInfo) -> Iterator[None]:
         """Seed torch's own generator, which layers such as dropout draw from, for one client."""
-        if not self.draws:
+        if not self.uses_rng:
             yield
             return
         key = np.random.SeedSequence([self.seed, 7, info.round, client])
@@ -160,7 +162,7 @@ class TrainingContext:
         return (self.strategy,) if companion is None else (self.strategy, companion)
 
     def zero_payload(self, params: Tree, server: Tree, info: RoundInfo) -> dict[str, Tensor]:
-        """Return a payload of zeros, as nobody's sum."""
+        """Return a payload of zeros: the aggregate of an empty cohort."""
         import torch
 
         client = self.strategy.init_client(params)

@@ -85,7 +85,9 @@ class Engine(Part, family=True):
         `states` are the strategy's states of those clients that have one.
         """
 
-    def chunks(self, context: TrainingContext, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    def chunks(
+        self, context: TrainingContext, params: Tree, ids: NDArray[np.int64]
+    ) -> list[NDArray[np.int64]]:
         """Return `ids` in groups that are trained and added up one after another.
 
         Which client is in which group decides the last bits of a sum: it must not depend on the
@@ -98,7 +100,8 @@ class Engine(Part, family=True):
     ) -> list[list[NDArray[np.int64]]]:
         """Return the chunks of a cohort in groups, each of which makes one arrival.
 
-        Where payloads are sums a group may be long: its sum costs as much to hand over as a chunk's.
+        Where payloads are sums a group may be long: to hand over its sum costs no more than a
+        chunk's.
         """
         chunks = self.chunks(context, params, ids)
         if not context.aggregator.is_sum or len(chunks) <= JOBS:

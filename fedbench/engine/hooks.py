@@ -17,6 +17,7 @@ from fedbench import tree
 from fedbench.attacks import NoAttack
 from fedbench.config.kinds import is_user_class
 from fedbench.config.usercode import attributed, what
+from fedbench.engine.messages import Broadcast
 from fedbench.engine.trial import examples
 from fedbench.privacy import NoPrivacy
 from fedbench.strategies import LocalWork, RoundInfo
@@ -25,8 +26,8 @@ from fedbench.tree import Tree
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fedbench.engine.engine import Engine
     from fedbench.engine.context import TrainingContext
+    from fedbench.engine.engine import Engine
 
 CLIENTS, ROWS = 2, 4  # of the federation that hooks are tried on, and the training rows of each
 RATE = 0.01  # at which nothing diverges that is sound
@@ -113,7 +114,10 @@ def _try_strategy(context: TrainingContext, params: Tree, info: RoundInfo) -> No
 def _try_aggregator(context: TrainingContext, params: Tree) -> None:
     import torch
 
-    aggregator, name = context.aggregator, f"aggregator: {type(context.aggregator).__name__}.combine()"
+    aggregator, name = (
+        context.aggregator,
+        f"aggregator: {type(context.aggregator).__name__}.combine()",
+    )
     count = next((n for n in range(3, 64) if aggregator.refuses(n) is None), 3)
     payloads = tree.stack([tree.scale(_small(params), 1 + k) for k in range(count)])
     weights = torch.arange(1, count + 1, dtype=torch.float32)
@@ -171,7 +175,9 @@ def try_training(context: TrainingContext, engine: Engine, info: RoundInfo) -> N
     import torch
 
     tiny = _tiny(context)
-    if tiny is None or not any(is_user_class(type(p)) for p in (context.strategy, context.model, engine)):
+    if tiny is None or not any(
+        is_user_class(type(p)) for p in (context.strategy, context.model, engine)
+    ):
         return
     params = context.model.initial(context.data.card, context.seed)
     info = replace(info, lr=min(info.lr, RATE))
@@ -181,11 +187,10 @@ def try_training(context: TrainingContext, engine: Engine, info: RoundInfo) -> N
 
     def sent(some: Any) -> Any:
         with attributed(name):
-            return engine.train(tiny, params, server, {}, some, info)
+            return engine.train(tiny, Broadcast(info, params, server), some, {})
 
     together = sent(ids)
-    count = len(together.weights)
-    if count != CLIENTS or len(together.losses) != CLIENTS:
+    if (count := len(together.losses)) != CLIENTS:
         _fail(name, f"trained {count} clients, and {CLIENTS} were asked")
     _check_tree(name, together.payloads, None, "the payloads")
     if tiny.layers is None or tiny.uses_rng:
@@ -232,7 +237,11 @@ def _tiny(context: TrainingContext) -> TrainingContext | None:
 
 def _blamed(context: TrainingContext, engine: Engine) -> str:
     """Return which part of the user's a fault of training is most likely from."""
-    for place, part in (("engine", engine), ("strategy", context.strategy), ("model", context.model)):
+    for place, part in (
+        ("engine", engine),
+        ("strategy", context.strategy),
+        ("model", context.model),
+    ):
         if is_user_class(type(part)):
             return f"{place}: {type(part).__name__}"
     return f"strategy: {type(context.strategy).__name__}"

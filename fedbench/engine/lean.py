@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
-from fedbench.engine.messages import Broadcast, LocalUpdates
-from fedbench.engine.loop import perturb
 from fedbench.engine.context import PhaseTimer, TrainingContext
+from fedbench.engine.loop import perturb
+from fedbench.engine.messages import Broadcast, LocalUpdates
 from fedbench.privacy import ExampleLevelDP
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree

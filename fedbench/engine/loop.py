@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
+from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import Engine
 from fedbench.engine.messages import Broadcast, LocalUpdates
-from fedbench.engine.context import TrainingContext
 from fedbench.privacy.noise import normal
 from fedbench.strategies import LocalWork
 from fedbench.tree import Tree
@@ -122,7 +122,9 @@ def _steps(
     return local, total / max(seen, 1), int(plan.steps[0])
 
 
-def _gradient(context: TrainingContext, params: Tree, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], float]:
+def _gradient(
+    context: TrainingContext, params: Tree, x: Tensor, y: Tensor
+) -> tuple[dict[str, Tensor], float]:
     """Return the gradient of the mean loss, and that loss."""
     import torch
     from torch.func import functional_call

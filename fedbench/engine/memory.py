@@ -9,8 +9,8 @@ import numpy as np
 import psutil
 
 from fedbench import tree
-from fedbench.engine.engine import Engine
 from fedbench.engine.context import TrainingContext
+from fedbench.engine.engine import Engine
 
 if TYPE_CHECKING:
     from fedbench.tree import Tree
@@ -34,7 +34,9 @@ REMEDIES = {
 }
 
 
-def estimate(context: TrainingContext, engine: Engine, cohort: int, participants: int) -> dict[str, int]:
+def estimate(
+    context: TrainingContext, engine: Engine, cohort: int, participants: int
+) -> dict[str, int]:
     """Return bytes by share, as in `REMEDIES`; nothing large is allocated to find out.
 
     `cohort` is the expected number of clients in a round, `participants` in the whole run. The data
@@ -50,7 +52,9 @@ def estimate(context: TrainingContext, engine: Engine, cohort: int, participants
     if tree.size(params) <= TRIED:
         params = {name: torch.zeros(leaf.shape) for name, leaf in params.items()}
     server, client = context.strategy.init(params), context.strategy.init_client(params)
-    payload = context.zero_payload(params, server, RoundInfo(1, 0.1, context.data.clients, float(cohort)))
+    payload = context.zero_payload(
+        params, server, RoundInfo(1, 0.1, context.data.clients, float(cohort))
+    )
     weights = _bytes(params)
     ids = np.arange(min(max(cohort, 1), context.data.clients))
     together = max(map(len, engine.chunks(context, params, ids)), default=1)

@@ -1,4 +1,4 @@
-"""A context on its way to worker processes: what travels by value, what by name and what by file."""
+"""A training context as worker processes get it: by value, by name, and arrays by file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import cloudpickle
 import numpy as np
 
 from fedbench.config.spec import Spec
+from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import Engine
 from fedbench.engine.shared import Arrays
-from fedbench.engine.context import TrainingContext
 
 SHARED = 1 << 16  # bytes from which an array travels as a file
 

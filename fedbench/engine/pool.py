@@ -20,7 +20,7 @@ import tempfile
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
+from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import Engine, blocks
 from fedbench.engine.messages import (
     Arrival,
@@ -43,7 +44,6 @@ from fedbench.engine.messages import (
 )
 from fedbench.engine.packing import packed
 from fedbench.engine.shared import Arrays, Memory, Shelf
-from fedbench.engine.context import TrainingContext
 from fedbench.engine.worker import TASKS
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
@@ -183,7 +183,9 @@ class Pool:
                 states_of(ids, tree.unpack(found, "states")),
             )
 
-    def evaluate(self, engine: Engine, context: TrainingContext, params: Tree, first: int, last: int) -> Any:
+    def evaluate(
+        self, engine: Engine, context: TrainingContext, params: Tree, first: int, last: int
+    ) -> Any:
         """Return what the model gives for test rows `first` to `last`."""
         import torch
 
@@ -251,7 +253,9 @@ class Pool:
         if self._closed:
             raise PoolClosed
         if context not in self._tasks:
-            self._tasks[context] = self._packer.submit(self._pack, engine, context, next(self._names))
+            self._tasks[context] = self._packer.submit(
+                self._pack, engine, context, next(self._names)
+            )
         return self._tasks[context]
 
     def _pack(self, engine: Engine, context: TrainingContext, key: int) -> tuple[int, bytes]:

@@ -126,15 +126,6 @@ class Arrays:
             os.unlink(file.name)
 
 
-def part(layout: Layout, head: str) -> Layout:
-    """Return where the tensors of one part of a packed tree are; see `tree.pack`."""
-    return tuple(
-        (name.removeprefix(head), dtype, shape, start)
-        for name, dtype, shape, start in layout
-        if name.startswith(head)
-    )
-
-
 def _view(room: mmap.mmap, dtype: str, shape: tuple[int, ...], start: int) -> np.ndarray:
     count = int(np.prod(shape, dtype=np.int64))
     return np.frombuffer(room, dtype=dtype, count=count, offset=start).reshape(shape)

@@ -16,10 +16,10 @@ from pydantic import Field
 from fedbench import tree
 from fedbench.engine import batched, lean
 from fedbench.engine.client_round import job_round
+from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import ROWS, Engine
 from fedbench.engine.messages import Arrival, Broadcast, ClientStates, LocalUpdates
 from fedbench.engine.pool import Pool, PoolClosed, cores, pool
-from fedbench.engine.context import TrainingContext
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ class StackedEngine(Engine):
             return crew
         return None
 
-    def chunks(self, context: TrainingContext, params: Tree, ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    def chunks(
+        self, context: TrainingContext, params: Tree, ids: NDArray[np.int64]
+    ) -> list[NDArray[np.int64]]:
         """Return groups whose weights fit into the cache, clients of like size together."""
         # so that little of a chunk is padding
         order = ids[np.argsort(context.data.sizes_of(ids), kind="stable")]

@@ -232,7 +232,9 @@ def _check_gradients(context: TrainingContext, module: nn.Module, losses: Tensor
             _fail(name, f"the gradient of {key!r} is not finite before any training")
 
 
-def _check_single_gradients(context: TrainingContext, module: nn.Module, x: Tensor, y: Tensor) -> None:
+def _check_single_gradients(
+    context: TrainingContext, module: nn.Module, x: Tensor, y: Tensor
+) -> None:
     from torch.func import functional_call, grad, vmap
 
     named = {key: leaf.detach() for key, leaf in module.named_parameters() if leaf.requires_grad}

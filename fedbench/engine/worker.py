@@ -73,6 +73,11 @@ def _do(
     slot: tuple[Path, Path],
     shelves: dict[Path, Shelf],
 ) -> Any:
+    import torch
+
+    from fedbench.engine.client_round import job_round
+    from fedbench.engine.messages import stacked_states, states_of, unpacked_broadcast
+
     context, engine = context_and_engine
 
     def shelf(path: Path) -> Shelf:

@@ -34,6 +34,7 @@ class ClientLevelDP(Private):
 
     unit: ClassVar[str] = "client"
     level: ClassVar[str] = "client-level"
+    plain_sum: ClassVar[bool] = True
     neighbours: ClassVar[str] = (
         "one client's updates are what they are, or nothing; the number of clients is public"
     )

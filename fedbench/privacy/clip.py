@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -82,9 +81,7 @@ class Clip(Stage):
         """Take out what clients said of their norms, and move the norms by it."""
         import torch
 
-        payload = {
-            name: leaf for name, leaf in aggregate.items() if name not in (WITHIN, SHARE)
-        }
+        payload = {name: leaf for name, leaf in aggregate.items() if name not in (WITHIN, SHARE)}
         if not self.clipping.spends():
             return payload, receiving.server
         bounds = self.sensitivity(receiving.server)

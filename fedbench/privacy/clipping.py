@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from fedbench.channel.stage import Bounds
 from fedbench.config.spec import Part
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from fedbench.tree import Tree
 
+Norms = tuple[float, ...]  # of each group of leaves
 # Norms that noise multipliers up to 10,000 turn into noise that single precision holds, and whose
 # updates it still tells apart: beyond them a run computes infinities, or learns nothing.
 NORMS = (1e-6, 1e6)
@@ -29,7 +29,7 @@ class Clipping(Part, family=True):
         """Return the names of the leaves that share a norm."""
         return [list(payload)]
 
-    def start(self, clip: float, groups: int) -> Bounds:
+    def start(self, clip: float, groups: int) -> Norms:
         """Return the first norms, whose whole is `clip`."""
         return (clip / math.sqrt(groups),) * groups
 
@@ -37,9 +37,9 @@ class Clipping(Part, family=True):
         """Return the share of a round's privacy that goes into learning the norms."""
         return 0.0
 
-    def move(self, bounds: Bounds, within: Sequence[float]) -> Bounds:
+    def move(self, norms: Norms, within: Sequence[float]) -> Norms:
         """Return the next norms; `within` is the noisy share of clients that each one contained."""
-        return bounds
+        return norms
 
 
 class FlatClipping(Clipping):
@@ -126,7 +126,7 @@ class AdaptiveClipping(Clipping):
         """Return `share`."""
         return self.share
 
-    def move(self, bounds: Bounds, within: Sequence[float]) -> Bounds:
+    def move(self, norms: Norms, within: Sequence[float]) -> Norms:
         """Return each norm a step nearer to its quantile; no step is longer than one can undo.
 
         A norm that is not within `NORMS` goes no further away from them.
@@ -135,8 +135,8 @@ class AdaptiveClipping(Clipping):
             math.exp(-self.rate * (min(max(inside, 0.0), 1.0) - self.quantile)) for inside in within
         )
         return tuple(
-            min(max(bound * step, min(bound, NORMS[0])), max(bound, NORMS[1]))
-            for bound, step in zip(bounds, steps, strict=True)
+            min(max(norm * step, min(norm, NORMS[0])), max(norm, NORMS[1]))
+            for norm, step in zip(norms, steps, strict=True)
         )
 
 

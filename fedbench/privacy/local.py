@@ -34,6 +34,7 @@ class LocalDP(Private, family=True):
 
     unit: ClassVar[str] = "local"
     level: ClassVar[str] = "local"
+    plain_sum: ClassVar[bool] = True
     neighbours: ClassVar[str] = "an update is any other that the client might have sent"
     alone: ClassVar[bool] = True
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from fedbench.channel.stage import Stage
-from fedbench.config.spec import Part
 from fedbench.config.problems import unsound
+from fedbench.config.spec import Part
 from fedbench.privacy import accounting
 from fedbench.privacy.clipping import NORMS
 from fedbench.privacy.events import EVENTS, Kind
@@ -43,8 +43,11 @@ def noise_field(description: str, formula: str) -> Any:
 class Privacy(Part, family=True):
     """The privacy guarantee of a run.
 
-    It decides the stages of the channel that updates go through, and what a round costs.
+    It decides the stages of the channel that updates go through, and what a round costs. Where
+    `plain_sum`, the guarantee is proved for an unweighted sum of updates.
     """
+
+    plain_sum: ClassVar[bool] = False
 
     def bind(self, releases: Iterable[Release]) -> Self:
         """Return the guarantee with everything solved that the plan of the run decides.

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedbench import tree
+from fedbench.engine import ClientState
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers, Private
 from fedbench.runs.charges import CHARGES, charges, extended, ledger_of
@@ -44,7 +45,7 @@ ABOUT = {
     "began": str,
     "experiment": str,
     "metrics": dict,
-    "bounds": list,
+    "stages": int,
     "summary": dict,
     "data": dict | None,
     "went_on_from": list,
@@ -109,7 +110,7 @@ class Writer:
             "began": _digest(began),
             "experiment": checkpoint.experiment.to_toml(),
             "round": progress.round,
-            "bounds": progress.bounds,
+            "stages": len(progress.channel),
             "noise_multiplier": checkpoint.noise_multiplier,
             "ledger": progress.ledger.to_dict(),
             "unfinished": progress.unfinished,
@@ -218,9 +219,11 @@ def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[Roun
             round=about["round"],
             params=tree.unpack(state, "params"),
             server=tree.unpack(state, "server"),
-            clients=dict(_clients(state)),
+            clients=_clients(state),
             ledger=about["ledger"],
-            bounds=tuple(about["bounds"]),
+            channel=tuple(
+                tree.unpack(state, f"channel{place}") for place in range(about["stages"])
+            ),
             unfinished=about["unfinished"],
         )
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
@@ -257,19 +260,24 @@ def _content(state: Tree) -> str:
 
 
 def _joined(progress: Progress) -> Tree:
-    found = {f"params/{name}": leaf for name, leaf in progress.params.items()}
-    found |= {f"server/{name}": leaf for name, leaf in progress.server.items()}
+    found = tree.pack(params=progress.params, server=progress.server)
+    for place, state in enumerate(progress.channel):
+        found |= tree.pack(**{f"channel{place}": state})
     for client, state in progress.clients.items():
-        found |= {f"clients/{client}/{name}": leaf for name, leaf in state.items()}
+        own = tree.pack(strategy=state.strategy, channel=state.channel)
+        found |= tree.pack(**{f"clients/{client}": own})
     return found
 
 
-def _clients(state: Tree) -> Iterator[tuple[int, Tree]]:
+def _clients(state: Tree) -> dict[int, ClientState]:
     own: dict[int, dict[str, Any]] = {}
     for name, leaf in tree.unpack(state, "clients").items():
         client, _, rest = name.partition("/")
         own.setdefault(int(client), {})[rest] = leaf
-    yield from sorted(own.items())
+    return {
+        client: ClientState(tree.unpack(found, "strategy"), tree.unpack(found, "channel"))
+        for client, found in sorted(own.items())
+    }
 
 
 def _digest(text: str) -> str:
@@ -279,6 +287,7 @@ def _digest(text: str) -> str:
 NUMBERS = (
     "train_loss",
     "update_norm",
+    "clip",
     "clipped",
     "epsilon",
     "seconds",
@@ -295,7 +304,6 @@ def _plain(row: RoundDone) -> dict[str, Any]:
         **{name: number(getattr(row, name)) for name in NUMBERS},
         "metrics": {name: number(value) for name, value in row.metrics.items()},
         "profile": {name: number(value) for name, value in row.profile.items()},
-        "bounds": list(row.bounds),
         "cohort": row.cohort.tolist(),
         "clients": [number(value) for value in row.clients.tolist()],
     }
@@ -311,7 +319,6 @@ def _row(data: dict[str, Any]) -> RoundDone:
         **plain,
         metrics={name: read(value) for name, value in data["metrics"].items()},
         profile={name: read(value) for name, value in data["profile"].items()},
-        bounds=tuple(data["bounds"]),
         cohort=np.array(data["cohort"], dtype=np.int64),
         clients=np.array([read(value) for value in data["clients"]], dtype=np.float32),
     )

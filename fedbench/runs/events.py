@@ -23,8 +23,8 @@ class RoundDone:
     not apply. `epsilon` is what has been spent up to here, NaN without privacy; bytes and seconds
     are of this round alone. `personal` is the first metric over all test rows, each by its client's
     own model, NaN where everybody uses the global one. `profile` parts the seconds by phase.
-    `released` is the cohort's accuracy as measured under privacy, NaN where it is exact; `bounds`
-    are the norms that updates were clipped to. `asked` clients were drawn and reached, of whom the
+    `released` is the cohort's accuracy as measured under privacy, NaN where it is exact; `clip` is
+    the norm that updates were clipped to. `asked` clients were drawn and reached, of whom the
     cohort answered; `simulated` is how long that took by the clock of the devices, NaN without
     devices.
     """
@@ -42,7 +42,7 @@ class RoundDone:
     seconds: float
     personal: float = math.nan
     released: float = math.nan
-    bounds: tuple[float, ...] = ()
+    clip: float = math.nan
     asked: int = 0
     simulated: float = math.nan
     profile: Mapping[str, float] = field(default_factory=dict)

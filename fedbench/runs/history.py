@@ -207,7 +207,7 @@ def frame_of(
     columns["asked"] = [row.asked for row in rows]
     columns["cohort"] = [len(row.cohort) for row in rows]
     columns["update_norm"] = [row.update_norm for row in rows]
-    columns["clip"] = [math.hypot(*row.bounds) if row.bounds else np.nan for row in rows]
+    columns["clip"] = [row.clip for row in rows]
     columns["clipped"] = [row.clipped for row in rows]
     worst_is_low = next(iter(metrics.values()))
     summaries = [summary(row.clients, worst_is_low) for row in rows]

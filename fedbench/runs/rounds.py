@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,18 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedbench import tree
-from fedbench.channel.stage import Bounds, Leg
+from fedbench.channel import Pipeline, ServerStates
 from fedbench.data import FederatedDataset
-from fedbench.engine import PhaseTimer, TrainingContext, memory
+from fedbench.engine import (
+    Broadcast,
+    ClientState,
+    ClientStates,
+    PhaseTimer,
+    TrainingContext,
+    memory,
+)
 from fedbench.engine.hooks import try_hooks, try_training
 from fedbench.experiment import Experiment
 from fedbench.models import scores
 from fedbench.participation import Answers, Load
 from fedbench.privacy import ClientLevelDP, Ledger, Ledgers, Private
 from fedbench.rounding import rounded_up
+from fedbench.runs.accumulator import Accumulator
 from fedbench.runs.divergence import Diverged
 from fedbench.runs.events import RoundDone
-from fedbench.runs.gathered import Gathered
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 
@@ -35,16 +42,16 @@ FLOAT = 4  # bytes of a parameter on the wire
 class Progress:
     """All that a round hands to the next: model, states of server and clients, privacy spent.
 
-    `bounds` are the norms that the next round's updates are clipped to, where they change.
+    `channel` is the server state of each stage of the pipeline.
     `unfinished` rounds were charged and gave no result, as they failed or their process was killed.
     """
 
     round: int
     params: Tree
     server: Tree
-    clients: dict[int, Tree] = field(default_factory=dict)
+    clients: dict[int, ClientState] = field(default_factory=dict)
     ledger: Ledger | Ledgers = field(default_factory=Ledger)
-    bounds: Bounds = ()
+    channel: ServerStates = ()
     unfinished: int = 0
 
     @property
@@ -74,7 +81,7 @@ class Rounds:
             self.privacy = self.privacy.replace(noise_multiplier=noise_multiplier)
         else:
             self.privacy = experiment.bound_privacy()
-        self.task = TrainingContext(
+        self.context = TrainingContext(
             data=self.data,
             model=experiment.model,
             training=experiment.training,
@@ -82,22 +89,24 @@ class Rounds:
             seed=experiment.seed,
             attack=experiment.attack,
             privacy=self.privacy,
+            pipeline=Pipeline(self.privacy.stages()),
             aggregator=experiment.aggregator,
             device=getattr(experiment.engine, "device", "cpu"),
         )
-        self.task.check()
-        if self.task.device == "cuda" and not torch.cuda.is_available():
+        self.context.check()
+        if self.context.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("engine.device: torch sees no GPU here; choose 'cpu'")
         expected = experiment.sampling.expected(self.data.clients)
         participants = min(self.data.clients, expected * experiment.rounds)
-        try_hooks(self.task, self._info(1))
-        memory.refuse(self.task, experiment.engine, math.ceil(expected), math.ceil(participants))
-        _ = self.task.uses_rng  # tries the module, and says what is wrong with it
-        try_training(self.task, experiment.engine, self._info(1))
+        try_hooks(self.context, self._info(1))
+        memory.refuse(self.context, experiment.engine, math.ceil(expected), math.ceil(participants))
+        _ = self.context.uses_rng  # tries the module, and says what is wrong with it
+        try_training(self.context, experiment.engine, self._info(1))
         self.ledger: Ledger | Ledgers | None = None  # with the round that was begun last
         self._payload: int | None = None  # bytes of what a client sends, once they are known
+        self._fresh: Tree | None = None  # the channel's state of a client that has none yet
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
-        self._given: tuple[Tree, Mapping[int, Tree], tuple[Tensor, Tensor | None]] | None = None
+        self._given: tuple[Tree, ClientStates, tuple[Tensor, Tensor | None]] | None = None
 
     def amend(self, experiment: Experiment) -> None:
         """Go on by `experiment`, which differs in fields that a running federation may change.
@@ -107,7 +116,7 @@ class Rounds:
         """
         if experiment.data != self.experiment.data:
             self.data = experiment.federation()
-            self.task = replace(self.task, data=self.data)
+            self.context = replace(self.context, data=self.data)
             self._given = None
         self.experiment = experiment
 
@@ -117,8 +126,12 @@ class Rounds:
         params = experiment.model.initial(self.data.card, experiment.seed)
         server = experiment.strategy.init(params)
         ledger = Ledgers() if experiment.own_accounts else Ledger()
-        bounds = self.privacy.begin(self.task.zero_payload(params, server, self._info(1)))
-        return Progress(0, params, server, ledger=ledger, bounds=bounds)
+        _, channel = self._channel(params, server)
+        return Progress(0, params, server, ledger=ledger, channel=channel)
+
+    def _channel(self, params: Tree, server: Tree) -> tuple[Tree, ServerStates]:
+        """Return the channel's state of a client, and of the server, before the first round."""
+        return self.context.pipeline.init(self.context.zero_payload(params, server, self._info(1)))
 
     def ended(self, progress: Progress, last: RoundDone | None) -> str | None:
         """Return why no further round is to be run, or None."""
@@ -156,53 +169,27 @@ class Rounds:
         Diverged when a parameter is not finite, and without privacy when a loss is not.
         """
         clock, started = PhaseTimer(), time.perf_counter()
-        experiment = self.experiment
-        strategy, number = experiment.strategy, progress.round + 1
-        info = self._info(number, progress.bounds)
-        answers = self._answers(progress, info)
+        number = progress.round + 1
+        broadcast = self._broadcast(progress, number)
+        answers = self._answers(progress, broadcast)
         # whoever was asked trains, and answers or not, its examples are seen
         if charge is not None and isinstance(self.privacy, Private):
             cost = self._spend(type(progress.ledger)(), number, answers.asked)
             charge(progress.charged + 1, cost)
         self.ledger = ledger = self._spend(progress.ledger, number, answers.asked)
         ids = answers.ids
-        gathered = Gathered(ids, experiment.aggregator.is_sum)
         clock.lap("sampling")
-        for report in experiment.engine.reports(
-            self.task, progress.params, progress.server, progress.clients, ids, info
-        ):
-            clock.lap("training")
-            gathered.add(report)
-            clock.lap("aggregation")
-        private = self.privacy if isinstance(self.privacy, ClientLevelDP) else None
-        divisor = info.expected_cohort if private else float(gathered.weights.sum())
-        aggregate = gathered.aggregate(experiment.aggregator, divisor)
-        if aggregate is None:
-            aggregate = self.task.zero_payload(progress.params, progress.server, info)
-        aggregate, bounds = self.privacy.decode(
-            aggregate, divisor, self.privacy.noise(number), progress.bounds
-        )
-        params, server = strategy.update(progress.params, aggregate, progress.server, info)
-        params = {name: leaf.detach() for name, leaf in params.items()}
+        gathered = self._collect(broadcast, ids, progress.clients, clock)
+        params, server, channel = self._aggregate(progress, broadcast, gathered)
         clock.lap("aggregation")
-        states = {**progress.clients, **gathered.clients}
+        states = {**progress.clients, **gathered.states}
         metrics, clients, personal = self.evaluate(params, states)
-        losses, finite = gathered.losses, _finite(params.values())
-        if isinstance(self.privacy, Private):
-            # A client or example that is not finite counts as nothing, and whether a run goes on
-            # must not tell of it: what was released decides alone.
-            losses = losses[losses.isfinite()]
-        else:
-            finite = finite and math.isfinite(metrics["loss"]) and _finite([losses])
-        if not finite:
-            raise Diverged(number, experiment)
+        losses = self._finite_losses(params, gathered.losses, metrics["loss"], number)
         clock.lap("evaluation")
         spent = math.nan
         if isinstance(self.privacy, Private):
             spent = ledger.epsilon(self.privacy.delta)
         clock.lap("accounting")
-        up = self._sent(progress, info)
-        down = tree.size(strategy.broadcast(progress.params, progress.server)) * FLOAT
         row = RoundDone(
             round=number,
             metrics=metrics,
@@ -210,13 +197,13 @@ class Rounds:
             cohort=ids,
             train_loss=_mean(losses),
             update_norm=float(gathered.norms.median()) if len(ids) else math.nan,
-            clipped=_mean(gathered.changed) if gathered.changed is not None else math.nan,
+            clip=self.context.pipeline.norm(progress.channel),
+            clipped=_mean(gathered.clipped) if gathered.clipped is not None else math.nan,
             epsilon=spent,
             personal=personal,
-            released=self._released(clients, ids, info),
-            bounds=progress.bounds,
-            bytes_up=len(ids) * up,
-            bytes_down=len(answers.asked) * down,
+            released=self._released(clients, ids, number),
+            bytes_up=gathered.bytes,
+            bytes_down=len(answers.asked) * self._down(progress),
             seconds=time.perf_counter() - started,
             asked=len(answers.asked),
             simulated=answers.seconds,
@@ -229,12 +216,70 @@ class Rounds:
             server=server,
             clients=states,
             ledger=ledger,
-            bounds=bounds,
+            channel=channel,
         )
         return after, row
 
+    def _broadcast(self, progress: Progress, number: int) -> Broadcast:
+        """Return what the clients of round `number` are sent."""
+        if self._fresh is None:
+            self._fresh, _ = self._channel(progress.params, progress.server)
+        info = self._info(number)
+        return Broadcast(info, progress.params, progress.server, progress.channel, self._fresh)
+
+    def _collect(
+        self,
+        broadcast: Broadcast,
+        ids: NDArray[np.int64],
+        states: ClientStates,
+        clock: PhaseTimer,
+    ) -> Accumulator:
+        """Return what came back from clients `ids`, which are sent `broadcast`."""
+        experiment = self.experiment
+        gathered = Accumulator(ids, experiment.aggregator.is_sum)
+        for arrival in experiment.engine.arrivals(self.context, broadcast, ids, states):
+            clock.lap("training")
+            gathered.add(arrival)
+            clock.lap("aggregation")
+        return gathered
+
+    def _aggregate(
+        self, progress: Progress, broadcast: Broadcast, gathered: Accumulator
+    ) -> tuple[Tree, Tree, ServerStates]:
+        """Return the next model, and the next states of strategy and channel."""
+        experiment, info, task = self.experiment, broadcast.info, self.context
+        divisor = float(gathered.weights.sum())
+        if isinstance(self.privacy, ClientLevelDP):
+            divisor = info.expected_cohort
+        elif self.privacy.plain_sum:
+            divisor = float(len(gathered.ids))
+        zero = task.zero_payload(progress.params, progress.server, info)
+        aggregate = gathered.aggregate(experiment.aggregator, divisor)
+        if aggregate is None:
+            aggregate = zero
+        aggregate, channel = task.pipeline.decode(
+            aggregate, progress.channel, info.round, divisor, zero
+        )
+        params, server = experiment.strategy.update(
+            progress.params, aggregate, progress.server, info
+        )
+        return {name: leaf.detach() for name, leaf in params.items()}, server, channel
+
+    def _finite_losses(self, params: Tree, losses: Tensor, loss: float, number: int) -> Tensor:
+        """Return the losses that count. Raises Diverged where the run cannot go on."""
+        finite = _finite(params.values())
+        if isinstance(self.privacy, Private):
+            # A client or example that is not finite counts as nothing, and whether a run goes on
+            # must not tell of it: what was released decides alone.
+            losses = losses[losses.isfinite()]
+        else:
+            finite = finite and math.isfinite(loss) and _finite([losses])
+        if not finite:
+            raise Diverged(number, self.experiment)
+        return losses
+
     def evaluate(
-        self, params: Tree, states: Mapping[int, Tree]
+        self, params: Tree, states: ClientStates
     ) -> tuple[dict[str, float], np.ndarray, float]:
         """Return the metrics of the global model over the held-out test set, and by client.
 
@@ -242,7 +287,7 @@ class Rounds:
         last number is that metric over all test rows, each by its client's own model. It is NaN
         where everybody uses the global model.
         """
-        task, card, offsets = self.task, self.data.card, self.data.test_offsets
+        task, card, offsets = self.context, self.data.card, self.data.test_offsets
         outputs, own = self.outputs(params, states)
         metrics, clients = scores(card, outputs, task.y_test, task.losses(outputs), offsets)
         if own is None:
@@ -250,7 +295,7 @@ class Rounds:
         personal, clients = scores(card, own, task.y_test, task.losses(own), offsets)
         return metrics, clients, personal[self.experiment.metric]
 
-    def outputs(self, params: Tree, states: Mapping[int, Tree]) -> tuple[Tensor, Tensor | None]:
+    def outputs(self, params: Tree, states: ClientStates) -> tuple[Tensor, Tensor | None]:
         """Return what the global model gives for each test row, and each client's own for its rows.
 
         The latter is None where everybody uses the global model. Asked again for the same objects,
@@ -261,8 +306,8 @@ class Rounds:
             given = self._given = params, states, self._outputs(params, states)
         return given[2]
 
-    def _outputs(self, params: Tree, states: Mapping[int, Tree]) -> tuple[Tensor, Tensor | None]:
-        task, strategy, engine = self.task, self.experiment.strategy, self.experiment.engine
+    def _outputs(self, params: Tree, states: ClientStates) -> tuple[Tensor, Tensor | None]:
+        task, strategy, engine = self.context, self.experiment.strategy, self.experiment.engine
         offsets = self.data.test_offsets
         outputs = engine.evaluate(task, params, 0, len(self.data.y_test))
         if strategy.personal(params, strategy.init_client(params)) is None:
@@ -272,7 +317,7 @@ class Rounds:
             if client >= self.data.tested:
                 continue
             first, last = int(offsets[client]), int(offsets[client + 1])
-            own = strategy.personal(params, state)
+            own = strategy.personal(params, state.strategy)
             if own is not None and first < last:
                 personal[first:last] = engine.evaluate(task, own, first, last)
         return outputs, personal
@@ -281,45 +326,51 @@ class Rounds:
         """Return a torch module of its own with these parameters."""
         return self.experiment.model.loaded(self.data.card, self.experiment.seed, params)
 
-    def _info(self, number: int, bounds: Bounds = ()) -> RoundInfo:
+    def _info(self, number: int) -> RoundInfo:
         training, clients = self.experiment.training, self.data.clients
         expected = self.experiment.expected_cohort
-        rate, momentum = training.rate(number), training.momentum
-        return RoundInfo(number, rate, clients, expected, momentum, bounds)
+        return RoundInfo(number, training.rate(number), clients, expected, training.momentum)
 
-    def _sent(self, progress: Progress, info: RoundInfo) -> int:
-        """Return the bytes that a client sends in a round: the same in all of them."""
+    def _up(self, broadcast: Broadcast) -> int:
+        """Return the bytes that a client will send in a round, as far as they are known before."""
         if self._payload is None:
-            silence = self.task.zero_payload(progress.params, progress.server, info)
-            alone = {name: leaf[None] for name, leaf in silence.items()}
-            leg = Leg(info.round, np.zeros(1, dtype=np.int64), progress.bounds)
-            self._payload = tree.size(self.privacy.encode(alone, leg).payloads) * FLOAT
-        return self.privacy.wire_bytes(self._payload)
+            zero = self.context.zero_payload(broadcast.params, broadcast.server, broadcast.info)
+            alone, own = (
+                {name: leaf[None] for name, leaf in a.items()} for a in (zero, broadcast.fresh)
+            )
+            ids = np.zeros(1, dtype=np.int64)
+            pipeline = self.context.pipeline
+            sent = pipeline.encode(alone, own, broadcast.channel, broadcast.info.round, ids)
+            self._payload = pipeline.bytes_on_wire(sent.payloads)
+        return self._payload
 
-    def _released(
-        self, clients: NDArray[np.float32], ids: NDArray[np.int64], info: RoundInfo
-    ) -> float:
+    def _down(self, progress: Progress) -> int:
+        """Return the bytes that a client is sent in a round."""
+        sent = self.experiment.strategy.broadcast(progress.params, progress.server)
+        return tree.size(sent) * FLOAT
+
+    def _released(self, clients: NDArray[np.float32], ids: NDArray[np.int64], number: int) -> float:
         """Return the cohort's accuracy as far as privacy lets it be known, NaN if it is exact."""
         if not isinstance(self.privacy, ClientLevelDP):
             return math.nan
         shares = clients[ids[ids < len(clients)]].astype(np.float64)
         known = shares[np.isfinite(shares)]
-        return self.privacy.measured(known, info.round)
+        return self.privacy.measured(known, number)
 
-    def _answers(self, progress: Progress, info: RoundInfo) -> Answers:
+    def _answers(self, progress: Progress, broadcast: Broadcast) -> Answers:
         """Return who answers in a round; without devices all that are asked, in no time."""
-        experiment, devices = self.experiment, self.experiment.devices
-        asked = self._cohort(info.round)
+        experiment, devices, number = self.experiment, self.experiment.devices, broadcast.info.round
+        asked = self._cohort(number)
         if devices is None:
             return Answers(asked, asked, math.nan)
         load = Load(
-            down=tree.size(experiment.strategy.broadcast(progress.params, progress.server)) * FLOAT,
-            up=self._sent(progress, info),
+            down=self._down(progress),
+            up=self._up(broadcast),
             examples=experiment.examples(self.data, asked),
             needed=experiment.sampling.needed,
         )
         return devices.answer(
-            asked, load, clients=info.clients, seed=experiment.seed, round=info.round
+            asked, load, clients=self.data.clients, seed=experiment.seed, round=number
         )
 
     def _cohort(self, number: int) -> NDArray[np.int64]:

@@ -17,17 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoundInfo:
-    """What every hook receives: round (from 1), clients, expected cohort, local rate, momentum.
-
-    `bounds` are the clipping norms of the updates, where privacy clips them.
-    """
+    """What every hook receives: round (from 1), local rate, clients, expected cohort, momentum."""
 
     round: int
     lr: float
     clients: int
     expected_cohort: float
     momentum: float = 0.0
-    bounds: tuple[float, ...] = ()
 
 
 class LocalWork(Protocol):

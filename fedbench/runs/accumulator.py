@@ -1,4 +1,4 @@
-"""What a server holds while the reports of a cohort come in: as little as its rule allows."""
+"""What a server holds while the arrivals of a cohort come in: as little as its rule allows."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from fedbench import tree
 from fedbench.aggregators import Aggregator
-from fedbench.engine import Report
+from fedbench.engine import Arrival, ClientState
 from fedbench.tree import Tree
 
 
-class Gathered:
-    """Reports added up one by one; only a rule that needs all payloads makes it keep them.
+class Accumulator:
+    """Arrivals added up one by one; only a rule that needs all payloads makes it keep them.
 
-    `weights`, `losses` (float64), `norms` and `changed` are one value a client, in the order of
-    `ids`, which is ascending.
+    `weights`, `losses` (float64), `norms` and `clipped` are one value a client, in the order of
+    `ids`, which is ascending; `bytes` is what all clients sent.
     """
 
     def __init__(self, ids: NDArray[np.int64], is_sum: bool) -> None:
@@ -28,25 +28,28 @@ class Gathered:
         self.weights = torch.zeros(count)
         self.losses = torch.zeros(count, dtype=torch.float64)
         self.norms = torch.zeros(count, dtype=torch.float64)
-        self.changed: Tensor | None = None
-        self.clients: dict[int, Tree] = {}
+        self.clipped: Tensor | None = None
+        self.bytes = 0
+        self.states: dict[int, ClientState] = {}
         self.seconds: dict[str, float] = {}
         self._payload: dict[str, Tensor] = {}
 
-    def add(self, report: Report) -> None:
-        """Take in one report; its tensors may be overwritten afterwards."""
-        places = torch.from_numpy(np.searchsorted(self.ids, report.ids))
-        self.weights[places] = report.weights
-        self.losses[places] = report.losses
-        self.norms[places] = report.norms
-        if report.changed is not None:
-            if self.changed is None:
-                self.changed = torch.zeros(len(self.ids), dtype=torch.bool)
-            self.changed[places] = report.changed
-        self.clients |= report.clients
-        for phase, seconds in report.seconds.items():
+    def add(self, arrival: Arrival) -> None:
+        """Take in one arrival; its tensors may be overwritten afterwards."""
+        message, telemetry = arrival.message, arrival.telemetry
+        places = torch.from_numpy(np.searchsorted(self.ids, message.ids))
+        self.weights[places] = message.weights
+        self.losses[places] = telemetry.losses
+        self.norms[places] = telemetry.norms
+        if telemetry.clipped is not None:
+            if self.clipped is None:
+                self.clipped = torch.zeros(len(self.ids), dtype=torch.bool)
+            self.clipped[places] = telemetry.clipped
+        self.bytes += message.bytes
+        self.states |= arrival.states
+        for phase, seconds in telemetry.seconds.items():
             self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
-        for name, leaf in report.payload.items():
+        for name, leaf in message.payload.items():
             if self._is_sum:
                 held = self._payload.get(name)
                 self._payload[name] = leaf.clone() if held is None else held.add_(leaf)
