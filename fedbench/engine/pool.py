@@ -44,7 +44,7 @@ from fedbench.engine.messages import (
 )
 from fedbench.engine.packing import packed
 from fedbench.engine.shared import Arrays, Memory, Shelf
-from fedbench.engine.worker import TASKS
+from fedbench.engine.worker import CONTEXTS
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 
@@ -64,7 +64,7 @@ class _Worker:
 
     def __init__(self, memory: Memory, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
         self.ready = threading.Event()
-        self.tasks: list[int] = []
+        self.contexts: list[int] = []
         self.jobs: deque[int] = deque()  # given and not answered, in order
         self.memory = memory
         self._slots = [(Shelf(memory.file()), Shelf(memory.file())) for _ in range(DEPTH)]
@@ -128,7 +128,7 @@ class Pool:
         self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
         self._names = itertools.count()
         self._serials = itertools.count()
-        self._tasks: weakref.WeakKeyDictionary[TrainingContext, Future[tuple[int, bytes]]] = (
+        self._contexts: weakref.WeakKeyDictionary[TrainingContext, Future[tuple[int, bytes]]] = (
             weakref.WeakKeyDictionary()
         )
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="fedbench-packer")
@@ -220,7 +220,7 @@ class Pool:
                     index = waiting.popleft()
                     slots[index] = worker.free.popleft()
                     given, result = slots[index]
-                    key = self._teach(worker, engine, context)
+                    key = self._hand_over(worker, engine, context)
                     worker.jobs.append(index)
                     places = given.path, result.path
                     worker.send(("do", serial, index, key, job(index, given), common, places))
@@ -252,21 +252,21 @@ class Pool:
         """
         if self._closed:
             raise PoolClosed
-        if context not in self._tasks:
-            self._tasks[context] = self._packer.submit(
+        if context not in self._contexts:
+            self._contexts[context] = self._packer.submit(
                 self._pack, engine, context, next(self._names)
             )
-        return self._tasks[context]
+        return self._contexts[context]
 
     def _pack(self, engine: Engine, context: TrainingContext, key: int) -> tuple[int, bytes]:
         return key, packed(context, engine, self._arrays)
 
-    def _teach(self, worker: _Worker, engine: Engine, context: TrainingContext) -> int:
-        """Make sure that a worker knows a task; return the key that it knows it by."""
+    def _hand_over(self, worker: _Worker, engine: Engine, context: TrainingContext) -> int:
+        """Send a worker the context unless it has it; return the key by which it has it."""
         key, blob = self.share(engine, context).result()
-        if key not in worker.tasks:
+        if key not in worker.contexts:
             worker.send(("context", key, blob))
-            worker.tasks = [*worker.tasks, key][-TASKS:]
+            worker.contexts = [*worker.contexts, key][-CONTEXTS:]
         return key
 
     def _hire(self) -> _Worker:

@@ -18,7 +18,7 @@ from fedbench import tree
 from fedbench.config.usercode import explained, remember, shown
 from fedbench.engine.shared import Layout, Shelf
 
-TASKS = 4  # runs whose context a worker keeps, for two that go on by turns
+CONTEXTS = 4  # runs that a worker keeps the context of: several may take turns
 
 
 class _Unpickler(pickle.Unpickler):
@@ -42,7 +42,7 @@ def main() -> None:
     torch.set_num_threads(1)
     (torch.zeros(2, 8, 8) @ torch.zeros(2, 8, 8)).sum()
     _send(answers, "ready")
-    tasks: dict[int, Any] = {}
+    contexts: dict[int, Any] = {}
     shelves: dict[Path, Shelf] = {}
     while True:
         try:
@@ -52,15 +52,15 @@ def main() -> None:
         kind, *details = request
         if kind == "context":
             key, blob = details
-            tasks[key] = blob
-            while len(tasks) > TASKS:
-                del tasks[next(iter(tasks))]
+            contexts[key] = blob
+            while len(contexts) > CONTEXTS:
+                del contexts[next(iter(contexts))]
             continue
         serial, index, key, job, common, slot = details
         try:
-            if isinstance(tasks[key], bytes):
-                tasks[key] = _Unpickler(io.BytesIO(tasks[key])).load()
-            answer = _do(tasks[key], job, common, slot, shelves)
+            if isinstance(contexts[key], bytes):
+                contexts[key] = _Unpickler(io.BytesIO(contexts[key])).load()
+            answer = _do(contexts[key], job, common, slot, shelves)
         except BaseException as error:
             answer = _failure(error)
         _send(answers, (serial, index, answer))

@@ -247,17 +247,17 @@ class Rounds:
         self, progress: Progress, broadcast: Broadcast, gathered: Accumulator
     ) -> tuple[Tree, Tree, ServerStates]:
         """Return the next model, and the next states of strategy and channel."""
-        experiment, info, task = self.experiment, broadcast.info, self.context
+        experiment, info, context = self.experiment, broadcast.info, self.context
         divisor = float(gathered.weights.sum())
         if isinstance(self.privacy, ClientLevelDP):
             divisor = info.expected_cohort
         elif self.privacy.plain_sum:
             divisor = float(len(gathered.ids))
-        zero = task.zero_payload(progress.params, progress.server, info)
+        zero = context.zero_payload(progress.params, progress.server, info)
         aggregate = gathered.aggregate(experiment.aggregator, divisor)
         if aggregate is None:
             aggregate = zero
-        aggregate, channel = task.pipeline.decode(
+        aggregate, channel = context.pipeline.decode(
             aggregate, progress.channel, info.round, divisor, zero
         )
         params, server = experiment.strategy.update(
@@ -287,12 +287,12 @@ class Rounds:
         last number is that metric over all test rows, each by its client's own model. It is NaN
         where everybody uses the global model.
         """
-        task, card, offsets = self.context, self.data.card, self.data.test_offsets
+        context, card, offsets = self.context, self.data.card, self.data.test_offsets
         outputs, own = self.outputs(params, states)
-        metrics, clients = scores(card, outputs, task.y_test, task.losses(outputs), offsets)
+        metrics, clients = scores(card, outputs, context.y_test, context.losses(outputs), offsets)
         if own is None:
             return metrics, clients, math.nan
-        personal, clients = scores(card, own, task.y_test, task.losses(own), offsets)
+        personal, clients = scores(card, own, context.y_test, context.losses(own), offsets)
         return metrics, clients, personal[self.experiment.metric]
 
     def outputs(self, params: Tree, states: ClientStates) -> tuple[Tensor, Tensor | None]:
@@ -307,9 +307,9 @@ class Rounds:
         return given[2]
 
     def _outputs(self, params: Tree, states: ClientStates) -> tuple[Tensor, Tensor | None]:
-        task, strategy, engine = self.context, self.experiment.strategy, self.experiment.engine
+        context, strategy, engine = self.context, self.experiment.strategy, self.experiment.engine
         offsets = self.data.test_offsets
-        outputs = engine.evaluate(task, params, 0, len(self.data.y_test))
+        outputs = engine.evaluate(context, params, 0, len(self.data.y_test))
         if strategy.personal(params, strategy.init_client(params)) is None:
             return outputs, None
         personal = outputs.clone()
@@ -319,7 +319,7 @@ class Rounds:
             first, last = int(offsets[client]), int(offsets[client + 1])
             own = strategy.personal(params, state.strategy)
             if own is not None and first < last:
-                personal[first:last] = engine.evaluate(task, own, first, last)
+                personal[first:last] = engine.evaluate(context, own, first, last)
         return outputs, personal
 
     def module(self, params: Tree) -> torch.nn.Module:

@@ -13,7 +13,7 @@ from scipy import stats
 import fedbench as fb
 from fedbench import tree
 from fedbench.attacks import Attack, attack as attack_module
-from fedbench.engine import Engine, LoopEngine, StackedEngine, TrainingContext
+from fedbench.engine import Broadcast, Engine, LoopEngine, StackedEngine, TrainingContext
 from fedbench.strategies import RoundInfo, Strategy
 
 torch.set_num_threads(1)  # as sessions do: two threads of a small product only wait
@@ -39,7 +39,7 @@ def sent(
 ) -> dict[int, tree.Tree]:
     """Return what reaches the server from each client, payload by payload."""
     strategy = strategy or fb.FedAvg()
-    task = TrainingContext(
+    context = TrainingContext(
         TEN.federation(),
         fb.Linear(),
         fb.LocalTraining(),
@@ -48,13 +48,14 @@ def sent(
         attack=attack,
         aggregator=fb.CoordinateMedian(),
     )
-    params = task.model.initial(task.data.card, 2)
+    params = context.model.initial(context.data.card, 2)
     info = dataclasses.replace(INFO, round=round)
     cohort = np.array(list(ids))
     found = {}
-    for report in engine.reports(task, params, strategy.init(params), {}, cohort, info):
-        for k, client in enumerate(report.ids.tolist()):
-            found[client] = tree.row(report.payload, k)
+    broadcast = Broadcast(info, params, strategy.init(params))
+    for arrival in engine.arrivals(context, broadcast, cohort, {}):
+        for k, client in enumerate(arrival.message.ids.tolist()):
+            found[client] = tree.row(arrival.message.payload, k)
     return found
 
 
@@ -129,17 +130,19 @@ def test_a_client_with_flipped_labels_trains_on_them(engine: Engine) -> None:
     attack = fb.LabelFlip(fraction=0.3)
     data, corrupt = TEN.federation(), attack.corrupt(10, 2)
     wrong = np.where(np.repeat(corrupt, data.sizes), 9 - data.y, data.y)
-    task = TrainingContext(data, fb.Linear(), fb.LocalTraining(), fb.FedAvg(), seed=2, attack=attack)
-    params = task.model.initial(data.card, 2)
-    found = engine.train(task, params, {}, {}, np.arange(10), INFO)
+    context = TrainingContext(
+        data, fb.Linear(), fb.LocalTraining(), fb.FedAvg(), seed=2, attack=attack
+    )
+    params = context.model.initial(data.card, 2)
+    found = engine.train(context, Broadcast(INFO, params), np.arange(10), {})
     by_hand = dataclasses.replace(
-        task, data=dataclasses.replace(data, y=wrong), attack=fb.NoAttack()
+        context, data=dataclasses.replace(data, y=wrong), attack=fb.NoAttack()
     )
     assert_equal(
-        found.payloads, engine.train(by_hand, params, {}, {}, np.arange(10), INFO).payloads
+        found.payloads, engine.train(by_hand, Broadcast(INFO, params), np.arange(10), {}).payloads
     )
-    honest = dataclasses.replace(task, attack=fb.NoAttack())
-    plain = engine.train(honest, params, {}, {}, np.arange(10), INFO).payloads
+    honest = dataclasses.replace(context, attack=fb.NoAttack())
+    plain = engine.train(honest, Broadcast(INFO, params), np.arange(10), {}).payloads
     other = (found.payloads["1.bias"] != plain["1.bias"]).any(1)
     assert other.tolist() == corrupt.tolist()
 

@@ -7,6 +7,7 @@ Pearson (1934) at 1 − 10⁻⁹: an honest mechanism fails a test once in some 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,8 +19,17 @@ from pydantic import ValidationError
 from scipy import stats
 
 import fedbench as fb
+from fedbench.channel import Pipeline, Receiving
 from fedbench.data import FederatedDataset
-from fedbench.engine import Engine, LoopEngine, StackedEngine, TrainingContext, Updates
+from fedbench.engine import (
+    Arrival,
+    Broadcast,
+    Engine,
+    LocalUpdates,
+    LoopEngine,
+    StackedEngine,
+    TrainingContext,
+)
 from fedbench.participation.sampling import FixedCohort, Poisson, Sampling
 from fedbench.privacy import noise
 from fedbench.privacy.accounting import epsilon
@@ -175,11 +185,11 @@ class Crafted(fb.ExampleLevelDP):
         return Lowest(0)
 
 
-def one_step(engine: Engine, data: FederatedDataset, params: Any, **known: Any) -> Updates:
+def one_step(engine: Engine, data: FederatedDataset, params: Any, **known: Any) -> LocalUpdates:
     training = fb.LocalTraining(steps=1, batch_size=None, lr=known.pop("lr", 1.0))
-    task = TrainingContext(data, fb.Linear(), training, fb.FedAvg(), seed=0, **known)
+    context = TrainingContext(data, fb.Linear(), training, fb.FedAvg(), seed=0, **known)
     info = RoundInfo(1, training.lr, data.clients, float(data.clients))
-    return engine.train(task, params, {}, {}, np.arange(data.clients), info)
+    return engine.train(context, Broadcast(info, params), np.arange(data.clients), {})
 
 
 def test_normal_numbers_reach_as_far_as_is_said() -> None:
@@ -262,11 +272,13 @@ def test_weights_are_rounded_once(engine: Engine, clients: int, there: bool) -> 
 def test_a_server_adds_noise_that_hides_the_last_bits_of_a_sum() -> None:
     # float32 noise near -1/2 is a multiple of 2⁻²⁵, and so was all that it left of a sum of 1/2
     privacy = fb.ClientLevelDP(noise_multiplier=0.5, clip=1.0)
-    rng, count = np.random.default_rng(1), 400_000
+    _, noise_on_sums = privacy.stages()
+    count = 400_000
     sent = {}
     for value in (0.0, 0.5):
         aggregate = {"w": torch.full((count,), value)}
-        sent[value] = privacy.decode(aggregate, 1.0, rng, (1.0,))[0]["w"].double().numpy()
+        receiving = Receiving(round=1, divisor=1.0, sensitivity=(1.0,), payload=("w",))
+        sent[value] = noise_on_sums.decode(aggregate, receiving)[0]["w"].double().numpy()
     small = {value: found[np.abs(found) < 2.0**-8] for value, found in sent.items()}
     on_grid = {value: float(np.mean(found * 2**25 % 1 == 0)) for value, found in small.items()}
     assert min(len(found) for found in small.values()) > 500
@@ -279,8 +291,8 @@ def test_a_server_adds_noise_that_hides_the_last_bits_of_a_sum() -> None:
 class Careless(StackedEngine):
     """Trains without clipping and without noise."""
 
-    def train(self, task: TrainingContext, *rest: Any) -> Updates:
-        return super().train(replace(task, privacy=fb.NoPrivacy()), *rest)
+    def train(self, context: TrainingContext, *rest: Any) -> LocalUpdates:
+        return super().train(replace(context, privacy=fb.NoPrivacy()), *rest)
 
 
 class Declared(Careless):
@@ -290,10 +302,10 @@ class Declared(Careless):
 
 
 class Silent(LoopEngine):
-    """Reports updates as they are."""
+    """Sends updates as they are."""
 
-    def report(self, task: TrainingContext, *rest: Any) -> Any:
-        return super().report(replace(task, privacy=fb.NoPrivacy()), *rest)
+    def arrivals(self, context: TrainingContext, *rest: Any) -> Iterator[Arrival]:
+        return super().arrivals(replace(context, pipeline=Pipeline()), *rest)
 
 
 def test_an_engine_that_does_not_declare_that_it_keeps_privacy_is_refused() -> None:
@@ -306,7 +318,7 @@ def test_an_engine_that_does_not_declare_that_it_keeps_privacy_is_refused() -> N
     uniform = fb.FedAvg(weighting="uniform")
     assert fb.Experiment(privacy=clients, strategy=uniform, engine=Careless())
     for privacy in (clients, examples, fb.LocalGaussian(noise_multiplier=1.0)):
-        with pytest.raises(ValidationError, match=r"report\(\) of Silent"):
+        with pytest.raises(ValidationError, match=r"arrivals\(\) of Silent"):
             fb.Experiment(privacy=privacy, strategy=uniform, engine=Silent())
 
 

@@ -14,9 +14,9 @@ from torch import nn
 import fedbench as fb
 from fedbench import tree
 from fedbench.audit.figures import inversion_figure
-from fedbench.channel.stage import Leg
+from fedbench.channel import Sending
 from fedbench.data.card import Card
-from fedbench.engine import LoopEngine, TrainingContext
+from fedbench.engine import Broadcast, LoopEngine, TrainingContext
 from fedbench.models import Model
 from fedbench.privacy import Private
 from fedbench.strategies import RoundInfo
@@ -169,15 +169,17 @@ def test_clipped_gradients_are_clipped_updates() -> None:
     data = experiment.federation()
     result = fb.gradient_inversion(experiment, privacy=privacy)
     assert result.clip == pytest.approx(clip * lr)
-    task = TrainingContext(data, experiment.model, experiment.training, experiment.strategy, 0)
+    context = TrainingContext(data, experiment.model, experiment.training, experiment.strategy, 0)
     steps = []
     for privacy_of_step in (fb.NoPrivacy(), privacy):
-        own = TrainingContext(**{**vars(task), "privacy": privacy_of_step})
+        own = TrainingContext(**{**vars(context), "privacy": privacy_of_step})
         params = experiment.model.initial(data.card, 0)
         info = RoundInfo(1, lr, 1, 1.0)
-        steps.append(LoopEngine().train(own, params, {}, {}, np.array([0]), info).payloads)
+        steps.append(LoopEngine().train(own, Broadcast(info, params), np.array([0]), {}).payloads)
     clear, real = steps
-    clipped = noise(z, clip=result.clip).encode(clear, Leg(1, np.array([0]))).payloads
+    clip_stage, _ = noise(z, clip=result.clip).stages()
+    _, norms = clip_stage.init(tree.row(clear, 0))
+    clipped = clip_stage.encode(clear, Sending(1, np.array([0]), server=norms)).payloads
     rest = torch.cat([(real[name] - clipped[name]).ravel() for name in clear])
     # 650 normal numbers: their root mean square is off by 15 % once in ten million times
     assert float(rest.square().mean().sqrt()) == pytest.approx(z * result.clip, rel=0.15)

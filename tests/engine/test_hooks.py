@@ -13,7 +13,7 @@ import fedbench as fb
 from fedbench import tree
 from fedbench.aggregators import Aggregator
 from fedbench.attacks import Attack
-from fedbench.engine.engine import Updates
+from fedbench.engine import LocalUpdates
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import Strategy
 
@@ -227,17 +227,17 @@ def test_an_attack_may_send_what_is_not_finite(monkeypatch: pytest.MonkeyPatch) 
 class Losing(fb.LoopEngine):
     """An engine that trains the first client only."""
 
-    def train(self, task: Any, params: Any, server: Any, clients: Any, ids: Any, info: Any):
-        return super().train(task, params, server, clients, ids[:1], info)
+    def train(self, context: Any, broadcast: Any, ids: Any, states: Any) -> LocalUpdates:
+        return super().train(context, broadcast, ids[:1], states)
 
 
 class Crossed(fb.LoopEngine):
     """An engine whose clients share what they learn."""
 
-    def train(self, task: Any, params: Any, server: Any, clients: Any, ids: Any, info: Any):
-        found = super().train(task, params, server, clients, ids, info)
+    def train(self, context: Any, broadcast: Any, ids: Any, states: Any) -> LocalUpdates:
+        found = super().train(context, broadcast, ids, states)
         shared = tree.map(lambda leaf: leaf.mean(0, keepdim=True).expand_as(leaf), found.payloads)
-        return Updates(shared, found.weights, found.losses, found.clients)
+        return LocalUpdates(shared, found.losses, found.states)
 
 
 def test_an_engine_trains_whom_it_is_asked_to_and_each_alone() -> None:

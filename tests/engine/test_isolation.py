@@ -12,14 +12,22 @@ from torch import nn
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.channel.stage import Leg
+from fedbench.channel import Pipeline
 from fedbench.data import Card, FederatedDataset
-from fedbench.engine import Engine, LoopEngine, StackedEngine, TrainingContext, Updates
+from fedbench.engine import (
+    Broadcast,
+    Engine,
+    LocalUpdates,
+    LoopEngine,
+    StackedEngine,
+    TrainingContext,
+)
 from fedbench.engine.pool import pool
 from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
+from tests.cohorts import arrivals_of
 
 EXTREMES = (3e38, -3e38, 1e25, -1e20, 1e19, 3e15, 1e-45, -1e-38)
 EXPERIMENT = fb.Experiment(
@@ -78,11 +86,11 @@ def with_row(
 
 def trained(
     engine: Engine, data: FederatedDataset, ids: tuple[int, ...] = (0, 1, 2, 3, 4, 5), **settings
-) -> Updates:
+) -> LocalUpdates:
     known = {"model": EXPERIMENT.model, "training": EXPERIMENT.training, "strategy": fb.FedAvg()}
-    task = TrainingContext(data, seed=3, **known | settings)
-    params = task.model.initial(data.card, 3)
-    return engine.train(task, params, {}, {}, np.array(ids), INFO)
+    context = TrainingContext(data, seed=3, **known | settings)
+    params = context.model.initial(data.card, 3)
+    return engine.train(context, Broadcast(INFO, params), np.array(ids), {})
 
 
 def others(payloads: Tree, client: int) -> Tree:
@@ -146,12 +154,17 @@ def test_a_client_changes_a_clipped_sum_by_its_norm_at_most(engine: Engine) -> N
         pool(2).wait()
     sums = []
     for data in (DATA, with_row(0, 3e38, None, DATA)):
-        strategy = fb.FedAvg(weighting="uniform")
-        task = TrainingContext(data, fb.Linear(), training, strategy, 3, privacy=privacy)
-        params = task.model.initial(data.card, 3)
+        experiment = EXPERIMENT.replace(
+            model=fb.Linear(),
+            training=training,
+            strategy=fb.FedAvg(weighting="uniform"),
+            privacy=privacy,
+            engine=engine,
+        )
+        rounds = Rounds(experiment, data)
         total: dict[str, torch.Tensor] = {}
-        for report in engine.reports(task, params, {}, {}, np.arange(6), INFO):
-            for name, leaf in report.payload.items():
+        for arrival in arrivals_of(rounds, rounds.begin(), np.arange(6)):
+            for name, leaf in arrival.message.payload.items():
                 total[name] = total.get(name, 0) + leaf
         sums.append(total)
     others_alone = tree.sub(
@@ -223,7 +236,9 @@ def test_updates_too_large_for_single_precision_count_as_nothing_and_others_are_
     values = torch.tensor([1e-3, 1e10, 1e25, 3e38, float("inf"), float("nan")])
     payloads = {"w": values[:, None].expand(6, 300).clone()}
     privacy = fb.ClientLevelDP(noise_multiplier=1.0, clip=0.5)
-    sent = privacy.encode(payloads, Leg(1, np.arange(6))).payloads
+    pipeline = Pipeline(privacy.stages())
+    _, servers = pipeline.init(tree.row(payloads, 0))
+    sent = pipeline.encode(payloads, {}, servers, 1, np.arange(6)).payloads
     norms = tree.norms(sent)
     assert norms[:3].tolist() == pytest.approx([1e-3 * 300**0.5, 0.5, 0.5], rel=1e-5)
     assert norms[3:].tolist() == [0, 0, 0]

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import fedbench as fb
-from fedbench.engine import TrainingContext
+from fedbench.engine import Broadcast, TrainingContext
 from fedbench.strategies import RoundInfo
 from tests.batches import stacked_batches
+from tests.cohorts import weights_of
 
 TRAININGS = [
     fb.LocalTraining(epochs=2, batch_size=5, lr=0.1),
@@ -28,8 +29,8 @@ def test_local_training_is_torchs_sgd(
     model = fb.MLP(hidden=(6,))
     params = model.initial(data.card, 1)
     info = RoundInfo(2, training.lr, 5, 5.0)
-    task = TrainingContext(data, model, training, fb.FedAvg(), seed=1)
-    updates = fb.LoopEngine().train(task, params, {}, {}, np.arange(5), info)
+    context = TrainingContext(data, model, training, fb.FedAvg(), seed=1)
+    updates = fb.LoopEngine().train(context, Broadcast(info, params), np.arange(5), {})
     for client in range(5):
         module = model.build(data.card)
         module.load_state_dict(params)
@@ -60,4 +61,4 @@ def test_local_training_is_torchs_sgd(
             delta = leaf.detach() - params[name]
             torch.testing.assert_close(updates.payloads[name][client], delta, rtol=1e-5, atol=1e-6)
         assert float(updates.losses[client]) == pytest.approx(np.average(losses, weights=counts))
-    assert updates.weights.tolist() == data.sizes.tolist()
+    assert weights_of(context).tolist() == data.sizes.tolist()

@@ -20,7 +20,7 @@ BATCHES = 3 * 8 * 30 + 3 * 4 * 10 * 64  # row numbers of three steps, pixels of 
 
 def shares(cohort: int = 10, participants: int = 100, **parts) -> dict[str, int]:
     experiment = fb.Experiment(partition=fb.IID(clients=50), **parts)
-    task = TrainingContext(
+    context = TrainingContext(
         experiment.federation(),
         experiment.model,
         experiment.training,
@@ -28,7 +28,7 @@ def shares(cohort: int = 10, participants: int = 100, **parts) -> dict[str, int]
         seed=0,
         aggregator=experiment.aggregator,
     )
-    return memory.estimate(task, fb.LoopEngine(), cohort, participants)
+    return memory.estimate(context, fb.LoopEngine(), cohort, participants)
 
 
 def test_a_sum_needs_the_same_for_any_cohort() -> None:

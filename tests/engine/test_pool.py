@@ -21,11 +21,14 @@ from pydantic import Field
 from torch import Tensor
 
 import fedbench as fb
+from fedbench import tree
 from fedbench.config.spec import Spec
 from fedbench.engine import pool as pools, stacked
+from fedbench.engine.client_round import job_round
 from fedbench.engine.pool import Pool
 from fedbench.engine.shared import Arrays
 from fedbench.runs.rounds import Progress, Rounds
+from tests.cohorts import arrivals_of, broadcast_of
 
 EXPERIMENT = fb.Experiment(
     data=fb.Digits(),
@@ -53,7 +56,7 @@ def trained(experiment: fb.Experiment, workers: int, rounds: int = 3) -> Progres
     engine = fb.StackedEngine(workers=workers, chunk=2)
     session = Rounds(experiment.replace(engine=engine))
     if workers:
-        pools.pool(workers).share(engine, session.task).result(60)
+        pools.pool(workers).share(engine, session.context).result(60)
     progress = session.begin()
     for _ in range(rounds):
         progress, _ = session.next(progress)
@@ -63,7 +66,10 @@ def trained(experiment: fb.Experiment, workers: int, rounds: int = 3) -> Progres
 def assert_identical(first: Progress, second: Progress) -> None:
     assert set(first.clients) == set(second.clients)
     pairs = [(first.params, second.params), (first.server, second.server)]
-    pairs += [(first.clients[k], second.clients[k]) for k in first.clients]
+    for k, state in first.clients.items():
+        other = second.clients[k]
+        pairs += [(state.strategy, other.strategy), (state.channel, other.channel)]
+    pairs += zip(first.channel, second.channel, strict=True)
     for a, b in pairs:
         assert list(a) == list(b)
         assert all(torch.equal(a[name], b[name]) for name in a)
@@ -94,7 +100,7 @@ def test_any_number_of_workers_gives_the_same_bits(changes: dict[str, Spec]) -> 
 
 
 def test_workers_really_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fb.StackedEngine, "report", refuse)
+    monkeypatch.setattr(stacked, "job_round", refuse)
     assert trained(EXPERIMENT, 2).round == 3
 
 
@@ -147,7 +153,7 @@ def test_the_second_death_on_the_same_work_fails_the_run(tmp_path: Path) -> None
 def test_killed_from_outside_between_rounds_nothing_is_lost() -> None:
     engine = fb.StackedEngine(workers=2, chunk=2)
     session = Rounds(EXPERIMENT.replace(engine=engine))
-    pools.pool(2).share(engine, session.task).result(60)
+    pools.pool(2).share(engine, session.context).result(60)
     progress, _ = session.next(session.begin())
     for worker in pools.pool(2).workers:
         worker.process.kill()
@@ -181,11 +187,10 @@ def test_a_round_that_is_given_up_leaves_no_trace() -> None:
     engine = fb.StackedEngine(workers=2, chunk=1)
     session = Rounds(EXPERIMENT.replace(engine=engine))
     begun = session.begin()
-    info = session._info(1)
-    pools.pool(2).share(engine, session.task).result(60)
-    reports = engine.reports(session.task, begun.params, {}, {}, np.arange(12), info)
-    next(reports)
-    reports.close()
+    pools.pool(2).share(engine, session.context).result(60)
+    arrivals = arrivals_of(session, begun, np.arange(12))
+    next(arrivals)
+    arrivals.close()
     assert_identical(trained(EXPERIMENT, 2), trained(EXPERIMENT, 0))
 
 
@@ -240,8 +245,8 @@ def test_data_travel_once_as_a_file() -> None:
     session = Rounds(EXPERIMENT)
     begun = session.begin()
     for _ in range(2):
-        arguments = begun.params, {}, {}, [[np.arange(12)]], session._info(1)
-        list(own.reports(EXPERIMENT.engine, session.task, *arguments))
+        broadcast, jobs = broadcast_of(session, begun), [[np.arange(12)]]
+        list(own.arrivals(EXPERIMENT.engine, session.context, broadcast, jobs, {}))
     sizes = [os.stat(path).st_size for _, path in own._arrays._files.values()]
     assert [size for size in sizes if size >= session.data.x.nbytes] == [
         pytest.approx(session.data.x.nbytes, rel=0.01)
@@ -302,13 +307,13 @@ def test_work_that_pays_moves_to_the_workers(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(stacked, "cores", lambda: 2)
     engine = fb.StackedEngine(chunk=2)
     session = Rounds(EXPERIMENT.replace(engine=engine))
-    pools.pool(2).share(engine, session.task).result(60)
+    pools.pool(2).share(engine, session.context).result(60)
     progress = session.begin()
     with monkeypatch.context() as first:
         first.setattr(stacked, "pool", refuse)  # the first two rounds only measure
         for _ in range(2):
             progress, _ = session.next(progress)
-    monkeypatch.setattr(fb.StackedEngine, "report", refuse)
+    monkeypatch.setattr(stacked, "job_round", refuse)
     progress, _ = session.next(progress)
     monkeypatch.undo()
     assert_identical(progress, trained(EXPERIMENT, 0))
@@ -337,12 +342,12 @@ def test_answers_of_a_worker_that_died_since_are_not_lost(tmp_path: Path) -> Non
     session = Rounds(EXPERIMENT.replace(model=Waiting(folder=str(tmp_path))))
     begun, engine = session.begin(), fb.StackedEngine(chunk=2)
     jobs = [[np.array([k])] for k in range(8)]
-    arguments = begun.params, {}, {}, jobs, session._info(1)
+    broadcast = broadcast_of(session, begun)
     found: list[dict[str, Tensor]] = []
 
     def run() -> None:
-        for report in own.reports(engine, session.task, *arguments):
-            found.append({name: leaf.clone() for name, leaf in report.payload.items()})
+        for arrival in own.arrivals(engine, session.context, broadcast, jobs, {}):
+            found.append(tree.map(torch.clone, arrival.message.payload))
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -358,8 +363,8 @@ def test_answers_of_a_worker_that_died_since_are_not_lost(tmp_path: Path) -> Non
     thread.join(60)
     assert len(found) == 8
     for k, payload in enumerate(found):
-        alone = engine.work(session.task, begun.params, {}, {}, jobs[k], session._info(1))
-        assert all(torch.equal(payload[name], leaf) for name, leaf in alone.payload.items())
+        alone = job_round(engine, session.context, broadcast, jobs[k], {}).message.payload
+        assert all(torch.equal(payload[name], leaf) for name, leaf in alone.items())
     own.close()
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 import fedbench as fb
 from fedbench.data import Card
-from fedbench.engine import TrainingContext, stacked
+from fedbench.engine import Broadcast, TrainingContext, stacked
 from fedbench.models import Model
 from fedbench.strategies import RoundInfo
 
@@ -53,7 +53,7 @@ class Convolution(Model):
         )
 
 
-def task(model: Model, clients: int = 6) -> TrainingContext:
+def context_of(model: Model, clients: int = 6) -> TrainingContext:
     experiment = fb.Experiment(
         data=fb.Digits(test_fraction=0.9), partition=fb.Dirichlet(clients=clients)
     )
@@ -64,36 +64,36 @@ INFO = RoundInfo(1, 0.1, 6, 6.0)
 
 
 def test_a_convolution_goes_to_the_loop() -> None:
-    work = task(Convolution())
-    params = work.model.initial(work.data.card, 0)
-    found = fb.StackedEngine().train(work, params, {}, {}, np.arange(6), INFO)
-    loop = fb.LoopEngine().train(work, params, {}, {}, np.arange(6), INFO)
+    context = context_of(Convolution())
+    params = context.model.initial(context.data.card, 0)
+    found = fb.StackedEngine().train(context, Broadcast(INFO, params), np.arange(6), {})
+    loop = fb.LoopEngine().train(context, Broadcast(INFO, params), np.arange(6), {})
     for name, leaf in loop.payloads.items():
         torch.testing.assert_close(found.payloads[name], leaf, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("chunk", "sizes"), [(None, [6]), (4, [4, 2]), (1, [1] * 6)])
 def test_chunks_hold_clients_of_like_size(chunk: int | None, sizes: list[int]) -> None:
-    work = task(fb.Linear())
-    params = work.model.initial(work.data.card, 0)
-    chunks = fb.StackedEngine(chunk=chunk).chunks(work, params, np.arange(6))
+    context = context_of(fb.Linear())
+    params = context.model.initial(context.data.card, 0)
+    chunks = fb.StackedEngine(chunk=chunk).chunks(context, params, np.arange(6))
     assert [len(ids) for ids in chunks] == sizes
     flat = np.concatenate(chunks)
-    assert (np.diff(work.data.sizes[flat]) >= 0).all()
+    assert (np.diff(context.data.sizes[flat]) >= 0).all()
     assert sorted(flat.tolist()) == list(range(6))
 
 
 def test_large_models_are_trained_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    work = task(fb.Linear(), clients=16)
-    params = work.model.initial(work.data.card, 0)
+    context = context_of(fb.Linear(), clients=16)
+    params = context.model.initial(context.data.card, 0)
     monkeypatch.setattr(stacked, "CACHE", 4 * 650 * 6)  # room for six softmax regressions
-    chunks = fb.StackedEngine().chunks(work, params, np.arange(16))
+    chunks = fb.StackedEngine().chunks(context, params, np.arange(16))
     assert [len(ids) for ids in chunks] == [6, 5, 5]
     # Worth several processes: an even number of chunks, four at least.
     monkeypatch.setattr(stacked, "LARGE", 4 * 650)
-    chunks = fb.StackedEngine().chunks(work, params, np.arange(16))
+    chunks = fb.StackedEngine().chunks(context, params, np.arange(16))
     assert [len(ids) for ids in chunks] == [4, 4, 4, 4]
-    assert len(fb.StackedEngine().chunks(work, params, np.arange(3))) == 3
+    assert len(fb.StackedEngine().chunks(context, params, np.arange(3))) == 3
 
 
 PRIVATE = fb.ExampleLevelDP(noise_multiplier=1.0, clip=0.5, noise_seed=3)
@@ -106,11 +106,11 @@ def test_a_gradient_that_a_loss_keeps_is_not_written_to(
 ) -> None:
     Slope.kept.clear()
     training = fb.LocalTraining(batch_size=batch)
-    work = replace(task(KeptSlope()), privacy=privacy, training=training)
+    work = replace(context_of(KeptSlope()), privacy=privacy, training=training)
     params = work.model.initial(work.data.card, 0)
     ids = np.arange(6) if batch else np.array([int(np.argmin(work.data.sizes))])
-    found = fb.StackedEngine().train(work, params, {}, {}, ids, INFO)
-    loop = fb.LoopEngine().train(work, params, {}, {}, ids, INFO)
+    found = fb.StackedEngine().train(work, Broadcast(INFO, params), ids, {})
+    loop = fb.LoopEngine().train(work, Broadcast(INFO, params), ids, {})
     for name, leaf in loop.payloads.items():
         torch.testing.assert_close(found.payloads[name], leaf, rtol=1e-5, atol=1e-6)
     assert Slope.kept
@@ -120,10 +120,10 @@ def test_a_gradient_that_a_loss_keeps_is_not_written_to(
 @pytest.mark.parametrize("privacy", [fb.NoPrivacy(), PRIVATE], ids=["none", "examples"])
 @pytest.mark.parametrize("strategy", [fb.FedAvg(), fb.Ditto()], ids=["alone", "with a companion"])
 def test_what_comes_out_is_fit_for_autograd(privacy: fb.Privacy, strategy: fb.Strategy) -> None:
-    work = replace(task(fb.MLP(hidden=(5,))), privacy=privacy, strategy=strategy)
+    work = replace(context_of(fb.MLP(hidden=(5,))), privacy=privacy, strategy=strategy)
     params = work.model.initial(work.data.card, 0)
-    found = fb.StackedEngine().train(work, params, {}, {}, np.arange(6), INFO)
-    states = [leaf for state in found.clients.values() for leaf in state.values()]
+    found = fb.StackedEngine().train(work, Broadcast(INFO, params), np.arange(6), {})
+    states = [leaf for state in found.states.values() for leaf in state.values()]
     given = [*work.batch(np.array([[0, 1]]), work.corrupt(np.arange(1)))]
-    for leaf in (*found.payloads.values(), found.losses, found.weights, *states, *given):
+    for leaf in (*found.payloads.values(), found.losses, *states, *given):
         assert not leaf.is_inference()

@@ -204,19 +204,19 @@ def test_a_module_that_keeps_to_itself_is_taken(
     monkeypatch.setattr(Built, "make", staticmethod(make), raising=False)
     rounds = Rounds(SMALL.replace(model=Built(), privacy=privacy))
     progress = rounds.begin()
-    before = {name: leaf.clone() for name, leaf in rounds.task.module.named_buffers()}
+    before = {name: leaf.clone() for name, leaf in rounds.context.module.named_buffers()}
     first = {name: leaf.clone() for name, leaf in progress.params.items()}
     for _ in range(2):
         progress, row = rounds.next(progress)
     assert np.isfinite(row.metrics["loss"])
     assert any(not torch.equal(leaf, first[name]) for name, leaf in progress.params.items())
-    for name, leaf in rounds.task.module.named_buffers():
+    for name, leaf in rounds.context.module.named_buffers():
         assert torch.equal(leaf, before[name])
 
 
 def test_a_frozen_norm_mixes_no_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Built, "make", staticmethod(frozen_norm), raising=False)
-    module = Rounds(SMALL.replace(model=Built())).task.module
+    module = Rounds(SMALL.replace(model=Built())).context.module
     x = torch.randn(6, 13)
     assert torch.allclose(module(x)[:1], module(x[:1]), atol=1e-6)
 

@@ -13,7 +13,7 @@ import fedbench as fb
 from fedbench import tree
 from fedbench.attacks import Attack
 from fedbench.data import Card, Dataset, FederatedDataset
-from fedbench.engine import Engine, LoopEngine, TrainingContext, Updates
+from fedbench.engine import Broadcast, Engine, LocalUpdates, LoopEngine, TrainingContext
 from fedbench.models import Model
 from fedbench.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.runs.rounds import Rounds
@@ -79,11 +79,11 @@ def trained(
     strategy: Strategy | None = None,
     privacy: Privacy | None = None,
     attack: Attack | None = None,
-) -> Updates:
+) -> LocalUpdates:
     """Return the updates of all five clients in round 3; client 2 has been there before."""
     data = federated(table)
     strategy = strategy or fb.FedAvg()
-    task = TrainingContext(
+    context = TrainingContext(
         data,
         model,
         training,
@@ -94,16 +94,16 @@ def trained(
     )
     params = model.initial(data.card, 3)
     server = strategy.init(params)
-    clients = {2: tree.map(lambda leaf: leaf + 0.1, strategy.init_client(params))}
+    states = {2: tree.map(lambda leaf: leaf + 0.1, strategy.init_client(params))}
     info = RoundInfo(3, training.lr, 5, 5.0, training.momentum)
-    known = clients if clients[2] else {}
-    return engine.train(task, params, server, known, np.arange(5), info)
+    known = states if states[2] else {}
+    return engine.train(context, Broadcast(info, params, server), np.arange(5), known)
 
 
-SLOW: dict[Any, Updates] = {}
+SLOW: dict[Any, LocalUpdates] = {}
 
 
-def slowly(table: Dataset, model: Model, **arguments: Any) -> Updates:
+def slowly(table: Dataset, model: Model, **arguments: Any) -> LocalUpdates:
     """Return what the slow engine gives, worked out once: every fast one is held against it."""
     key = id(table), model, *sorted(arguments.items())
     if key not in SLOW:
@@ -169,8 +169,8 @@ def test_every_attack(fast_engine: Engine, attack: Attack, goal: str) -> None:
 @pytest.mark.parametrize("goal", ["binary", "classes", "regression"])
 def test_layers_of_ones_own_are_stacked(fast_engine: Engine, goal: str) -> None:
     table = tables()[goal]
-    task = TrainingContext(federated(table), Dense(), SEVERAL, fb.FedAvg(), seed=3)
-    assert task.layers is not None and len(task.layers) == 8
+    context = TrainingContext(federated(table), Dense(), SEVERAL, fb.FedAvg(), seed=3)
+    assert context.layers is not None and len(context.layers) == 8
     for privacy in (NoPrivacy(), PRIVATE):
         assert_same(
             trained(fast_engine, table, Dense(), privacy=privacy),

@@ -12,11 +12,12 @@ from torch.func import functional_call
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.engine import LoopEngine, TrainingContext
+from fedbench.engine import Broadcast, LoopEngine, TrainingContext
 from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo, Strategy
 from fedbench.tree import Tree
+from tests.cohorts import weights_of
 
 INFO = RoundInfo(round=1, lr=0.5, clients=6, expected_cohort=6.0)
 # Their server steps by rules of its own: hand-computed values are in tests/strategies.
@@ -94,12 +95,12 @@ def test_the_order_of_clients_changes_nothing(strategy: Strategy) -> None:
     data, model = experiment.federation(), experiment.model
     params = model.initial(data.card, 0)
     server = strategy.init(params)
-    task = TrainingContext(data, model, experiment.training, strategy, seed=0)
+    context = TrainingContext(data, model, experiment.training, strategy, seed=0)
     results = []
     for ids in ([0, 1, 2, 3, 4, 5], [4, 1, 5, 0, 3, 2]):
-        updates = LoopEngine().train(task, params, server, {}, np.array(ids), INFO)
-        payload = fb.Mean().combine(updates.payloads, updates.weights)
-        results.append((strategy.update(params, payload, server, INFO), updates.clients))
+        updates = LoopEngine().train(context, Broadcast(INFO, params, server), np.array(ids), {})
+        payload = fb.Mean().combine(updates.payloads, weights_of(context, np.array(ids)))
+        results.append((strategy.update(params, payload, server, INFO), updates.states))
     (first, first_server), first_clients = results[0]
     (second, second_server), second_clients = results[1]
     assert_close(first, second)
@@ -164,7 +165,8 @@ def test_state_is_tensors_and_survives_a_file(strategy: Strategy) -> None:
     )
     rounds = Rounds(experiment)
     after, _ = rounds.next(rounds.begin())
-    for state in (after.params, after.server, *after.clients.values()):
+    kept = [state.strategy for state in after.clients.values()]
+    for state in (after.params, after.server, *kept):
         assert_equal(state, load(save(dict(state))) if state else {})
 
 

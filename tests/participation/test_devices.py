@@ -12,6 +12,7 @@ import torch
 from pydantic import ValidationError
 
 import fedbench as fb
+from fedbench import tree
 from fedbench.participation import Load
 from fedbench.runs.rounds import Rounds
 
@@ -180,10 +181,11 @@ def test_states_of_clients_that_did_not_answer_stay() -> None:
     rounds = Rounds(experiment)
     progress, row = rounds.next(rounds.begin())
     assert sorted(progress.clients) == row.cohort.tolist() and len(row.cohort) < 10
-    kept = {k: {n: leaf.clone() for n, leaf in s.items()} for k, s in progress.clients.items()}
+    kept = {k: tree.map(torch.clone, s.strategy) for k, s in progress.clients.items()}
     after, row = rounds.next(progress)
     for client in set(kept) - set(row.cohort.tolist()):
-        assert all(torch.equal(after.clients[client][n], kept[client][n]) for n in kept[client])
+        state = after.clients[client].strategy
+        assert all(torch.equal(state[name], leaf) for name, leaf in kept[client].items())
 
 
 def test_a_round_that_nobody_answers_changes_nothing() -> None:

@@ -13,16 +13,15 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.channel.stage import Leg
 from fedbench.privacy import accounting
-from fedbench.privacy.client_level import WITHIN
+from fedbench.privacy.clip import NORMS, WITHIN
+from tests.channels import Channel, encoded
 
 SENT = {
     "0.weight": torch.tensor([[3.0, 0.0], [0.3, 0.4]]),
     "0.bias": torch.tensor([[4.0], [0.0]]),
     "1.weight": torch.tensor([[0.1], [12.0]]),
 }
-LEG = Leg(1, np.arange(2))
 
 
 def adaptive(**more: object) -> fb.ClientLevelDP:
@@ -31,30 +30,31 @@ def adaptive(**more: object) -> fb.ClientLevelDP:
 
 
 def test_each_layer_has_a_norm_and_the_whole_stays_within_c() -> None:
-    stage = fb.ClientLevelDP(noise_multiplier=1.0, clip=2.0, clipping=fb.PerLayerClipping())
-    assert stage.begin(SENT) == pytest.approx([math.sqrt(2), math.sqrt(2)])
-    encoded = stage.encode(SENT, LEG)
+    privacy = fb.ClientLevelDP(noise_multiplier=1.0, clip=2.0, clipping=fb.PerLayerClipping())
+    channel = Channel.of(privacy, SENT)
+    assert channel.norms == pytest.approx([math.sqrt(2), math.sqrt(2)])
+    sent = channel.encode(SENT)
     # the first client's first layer has norm 5, and its second 0.1
     scale = math.sqrt(2) / 5
-    torch.testing.assert_close(encoded.payloads["0.weight"][0], scale * SENT["0.weight"][0])
-    torch.testing.assert_close(encoded.payloads["0.bias"][0], scale * SENT["0.bias"][0])
-    torch.testing.assert_close(encoded.payloads["1.weight"][0], SENT["1.weight"][0])
-    torch.testing.assert_close(encoded.payloads["0.weight"][1], SENT["0.weight"][1])
-    assert float(encoded.payloads["1.weight"][1]) == pytest.approx(math.sqrt(2))
-    assert encoded.norms is not None and encoded.changed is not None
-    torch.testing.assert_close(encoded.norms, tree.norms(SENT))
-    assert encoded.changed.tolist() == [True, True]
-    assert tree.norms(encoded.payloads).max() <= 2.0 * (1 + 1e-6)
+    torch.testing.assert_close(sent.payloads["0.weight"][0], scale * SENT["0.weight"][0])
+    torch.testing.assert_close(sent.payloads["0.bias"][0], scale * SENT["0.bias"][0])
+    torch.testing.assert_close(sent.payloads["1.weight"][0], SENT["1.weight"][0])
+    torch.testing.assert_close(sent.payloads["0.weight"][1], SENT["0.weight"][1])
+    assert float(sent.payloads["1.weight"][1]) == pytest.approx(math.sqrt(2))
+    assert sent.norms is not None and sent.clipped is not None
+    torch.testing.assert_close(sent.norms, tree.norms(SENT))
+    assert sent.clipped.tolist() == [True, True]
+    assert tree.norms(sent.payloads).max() <= 2.0 * (1 + 1e-6)
 
 
 def test_bits_say_who_was_within_and_leave_with_the_noise() -> None:
-    stage = adaptive(per_layer=True)
-    encoded = stage.encode(SENT, Leg(1, np.arange(2), (1.0, 1.0)))
-    assert encoded.payloads[WITHIN].tolist() == [[-0.5, 0.5], [0.5, -0.5]]
-    total = {name: leaf.sum(0) for name, leaf in encoded.payloads.items()}
-    decoded, bounds = stage.decode(total, 2.0, stage.noise(1), (1.0, 1.0))
+    channel = Channel.of(adaptive(per_layer=True), SENT)
+    channel.norms = (1.0, 1.0)
+    sent = channel.encode(SENT).payloads
+    assert sent[WITHIN].tolist() == [[-0.5, 0.5], [0.5, -0.5]]
+    decoded = channel.decode({name: leaf.sum(0) for name, leaf in sent.items()}, 2.0)
     assert list(decoded) == list(SENT)
-    assert len(bounds) == 2 and bounds != (1.0, 1.0)
+    assert len(channel.norms) == 2 and channel.norms != (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -70,35 +70,40 @@ def test_the_norm_shrinks_where_it_contains_too_many(
 
 @pytest.mark.parametrize("layers", [False, True])
 def test_noise_is_split_so_that_the_whole_is_z(layers: bool) -> None:
-    stage = adaptive(share=0.2, per_layer=layers).replace(evaluation_share=0.3)
-    noises = stage.noises()
+    privacy = adaptive(share=0.2, per_layer=layers).replace(evaluation_share=0.3)
+    noises = privacy.noises()
     assert noises["clipping"] == pytest.approx(1 / math.sqrt(0.2))
     assert noises["evaluation"] == pytest.approx(1 / math.sqrt(0.3))
     # as published: with noise σ on the sum of bits, (z^-2 - (2σ)^-2)^-1/2 on the updates
     sigma = noises["clipping"] / 2
     rest = (1.0 - (2 * sigma) ** -2 - noises["evaluation"] ** -2) ** -0.5
     assert noises["updates"] == pytest.approx(rest)
-    spent = accounting.composed([(stage.event(0.1), 50)], 1e-5)
+    spent = accounting.composed([(privacy.event(0.1), 50)], 1e-5)
     assert spent == pytest.approx(accounting.epsilon(0.1, 1.0, 50, 1e-5), rel=1e-9)
 
 
 @pytest.mark.parametrize("layers", [False, True])
 def test_noise_on_updates_and_on_bits_goes_by_what_one_client_may_change(layers: bool) -> None:
-    stage = adaptive(share=0.2, rate=1.0, per_layer=layers)
-    zero = {"0.weight": torch.zeros(300, 100), "1.weight": torch.zeros(5000)}
+    privacy = adaptive(share=0.2, rate=1.0, per_layer=layers)
+    channel = Channel.of(
+        privacy, {"0.weight": torch.zeros(1, 300, 100), "1.weight": torch.zeros(1, 5000)}
+    )
     bounds = (3.0, 4.0) if layers else (5.0,)
+    zero = {"0.weight": torch.zeros(300, 100), "1.weight": torch.zeros(5000)}
+    zero[WITHIN] = torch.zeros(len(bounds))  # as many clients within as not, or nobody
     draws, moves = [], []
     for number in range(1, 121):
-        decoded, moved = stage.decode(zero, 10.0, stage.noise(number), bounds)
+        channel.norms = bounds
+        decoded = channel.decode(zero, 10.0, number)
         if number <= 4:
             draws.append(torch.cat([leaf.flatten() for leaf in decoded.values()]).numpy())
-        moves.append([-math.log(b / a) for a, b in zip(bounds, moved, strict=True)])
+        moves.append([-math.log(b / a) for a, b in zip(bounds, channel.norms, strict=True)])
     # the norms are 5 in all: zC on the sum, with the z that is left to updates
-    noise = np.concatenate(draws) * 10.0 / (5.0 * stage.noises()["updates"])
+    noise = np.concatenate(draws) * 10.0 / (5.0 * privacy.noises()["updates"])
     low, high = stats.chi2.interval(1 - 1e-6, len(noise))
     assert low <= float(noise.astype(np.float64) @ noise.astype(np.float64)) <= high
     # nobody's bits add up to nothing, half of a cohort: the norm moves by the noise alone
-    std = stage.noises()["clipping"] * math.sqrt(len(bounds)) / 2 / 10.0
+    std = privacy.noises()["clipping"] * math.sqrt(len(bounds)) / 2 / 10.0
     seen = np.ravel(moves) / std
     assert (np.abs(np.ravel(moves)) < 0.5).all()  # none was cut off
     low, high = stats.chi2.interval(1 - 1e-6, len(seen))
@@ -109,7 +114,7 @@ def test_noise_on_updates_and_on_bits_goes_by_what_one_client_may_change(layers:
 @pytest.mark.parametrize("absent", range(4))
 def test_no_client_changes_a_sum_by_more_than_c(clipping: object, absent: int) -> None:
     """By brute force over neighbours: each client there or not, whatever it sends."""
-    stage = fb.ClientLevelDP(noise_multiplier=1.0, clip=1.5, clipping=clipping)
+    privacy = fb.ClientLevelDP(noise_multiplier=1.0, clip=1.5, clipping=clipping)
     rng = np.random.default_rng(absent)
     sizes = 10.0 ** rng.uniform(-3, 3, size=4)
     sent = {
@@ -122,26 +127,25 @@ def test_no_client_changes_a_sum_by_more_than_c(clipping: object, absent: int) -
         sums = []
         for ids in (kept, tuple(sorted((*kept, absent)))):
             rows = {name: leaf[list(ids)] for name, leaf in sent.items()}
-            encoded = stage.encode(rows, Leg(1, np.array(ids, dtype=int))).payloads
-            sums.append({name: leaf.sum(0, keepdim=True) for name, leaf in encoded.items()})
+            clipped = encoded(privacy, rows, ids=np.array(ids, dtype=int)).payloads
+            sums.append({name: leaf.sum(0, keepdim=True) for name, leaf in clipped.items()})
         assert float(tree.norms(tree.sub(*sums))) <= 1.5 * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("start", [0.1, 3.0])
 def test_the_norm_converges_to_the_median_from_both_sides(start: float) -> None:
-    stage = fb.ClientLevelDP(
+    privacy = fb.ClientLevelDP(
         noise_multiplier=1.0, clip=start, clipping=fb.AdaptiveClipping(), noise_seed=5
     )
     rng = np.random.default_rng(3)
-    bounds, seen = stage.begin({"w": torch.zeros(3)}), []
+    channel, seen = Channel.of(privacy, {"w": torch.zeros(1, 3)}), []
     for number in range(1, 201):
         # norms with median 1, spread as those of updates often are
         norms = torch.from_numpy(np.exp(0.5 * rng.standard_normal(100)))
         sent = {"w": norms[:, None] * torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64)}
-        encoded = stage.encode(sent, Leg(number, np.arange(100), bounds)).payloads
-        total = {name: leaf.sum(0) / 100 for name, leaf in encoded.items()}
-        _, bounds = stage.decode(total, 100.0, stage.noise(number), bounds)
-        seen.append(bounds[0])
+        clipped = channel.encode(sent, number).payloads
+        channel.decode({name: leaf.sum(0) / 100 for name, leaf in clipped.items()}, 100.0, number)
+        seen.append(channel.norms[0])
     assert np.mean(seen[-100:]) == pytest.approx(1.0, abs=0.05)
 
 
@@ -152,7 +156,7 @@ def test_a_run_moves_its_norm_and_records_it(private: fb.Experiment, train, work
         privacy=privacy, sampling=fb.Everyone(), engine=fb.StackedEngine(workers=workers)
     )
     progress, rows = train(experiment, 4)
-    bounds = [row.bounds[0] for row in rows] + [progress.bounds[0]]
+    bounds = [row.clip for row in rows] + [float(progress.channel[0][NORMS])]
     assert bounds[0] == 0.05
     assert rows[0].clipped > 0.5
     for row, now, then in zip(rows, bounds, bounds[1:], strict=False):
@@ -206,7 +210,7 @@ def test_clients_without_test_rows_do_not_pull_accuracy_to_a_half() -> None:
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 @pytest.mark.parametrize(
-    "stage",
+    "privacy",
     [
         fb.ClientLevelDP(noise_multiplier=1.0, clip=1.0),
         fb.ClientLevelDP(noise_multiplier=1.0, clip=1.0, clipping=fb.AdaptiveClipping()),
@@ -214,15 +218,14 @@ def test_clients_without_test_rows_do_not_pull_accuracy_to_a_half() -> None:
         fb.LocalLaplace(noise_multiplier=1.0, clip=1.0, noise_seed=1),
     ],
 )
-def test_an_update_that_is_not_finite_is_nothing(stage: fb.ClientLevelDP, value: float) -> None:
+def test_an_update_that_is_not_finite_is_nothing(privacy: fb.ClientLevelDP, value: float) -> None:
     bad = {"w": torch.tensor([[0.1, 0.2], [value, 0.5]])}
     nothing = {"w": torch.tensor([[0.1, 0.2], [0.0, 0.0]])}
-    leg = Leg(1, np.arange(2))
-    encoded, clean = stage.encode(bad, leg), stage.encode(nothing, leg)
-    assert torch.equal(encoded.payloads["w"], clean.payloads["w"])
-    assert encoded.changed is not None and encoded.changed.tolist() == [False, True]
-    if WITHIN in encoded.payloads:
-        assert encoded.payloads[WITHIN].tolist() == [[0.5], [-0.5]]
+    sent, clean = encoded(privacy, bad), encoded(privacy, nothing)
+    assert torch.equal(sent.payloads["w"], clean.payloads["w"])
+    assert sent.clipped is not None and sent.clipped.tolist() == [False, True]
+    if WITHIN in sent.payloads:
+        assert sent.payloads[WITHIN].tolist() == [[0.5], [-0.5]]
 
 
 class Beyond(fb.Attack):

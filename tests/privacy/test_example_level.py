@@ -16,7 +16,7 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench.data import FederatedDataset, Plan
-from fedbench.engine import Engine, TrainingContext
+from fedbench.engine import Broadcast, Engine, TrainingContext
 from fedbench.privacy import ExampleLevelDP, Ledger, Ledgers, accounting
 from fedbench.privacy.accounting import epsilon, noise_multiplier
 from fedbench.privacy.events import gaussian
@@ -47,7 +47,7 @@ def drawn(bits: np.random.BitGenerator, count: int, std: float = 1.0) -> NDArray
     return found
 
 
-def uses_rng(privacy: ExampleLevelDP, keys: list[tuple[int, int]]) -> list[NDArray[np.float64]]:
+def draws(privacy: ExampleLevelDP, keys: list[tuple[int, int]]) -> list[NDArray[np.float64]]:
     return [drawn(privacy.perturbation(*key), 20_000).astype(np.float64) for key in keys]
 
 
@@ -89,10 +89,12 @@ def test_batches_and_noise_have_sources_of_their_own() -> None:
 def payload(
     engine: Engine, training: fb.LocalTraining, privacy: ExampleLevelDP, model: fb.MLP | fb.Linear
 ) -> tuple[TrainingContext, dict[str, torch.Tensor]]:
-    task = TrainingContext(RAGGED.federation(), model, training, fb.FedAvg(), seed=0, privacy=privacy)
-    params = model.initial(task.data.card, 0)
+    context = TrainingContext(
+        RAGGED.federation(), model, training, fb.FedAvg(), seed=0, privacy=privacy
+    )
+    params = model.initial(context.data.card, 0)
     info = RoundInfo(2, training.lr, 6, 6.0)
-    return task, dict(engine.train(task, params, {}, {}, np.arange(6), info).payloads)
+    return context, dict(engine.train(context, Broadcast(info, params), np.arange(6), {}).payloads)
 
 
 @ENGINES
@@ -102,8 +104,8 @@ def test_a_step_is_the_sum_of_clipped_gradients_and_noise_over_the_expected_batc
     training = fb.LocalTraining(steps=1, batch_size=5, lr=0.5)
     privacy = fb.ExampleLevelDP(noise_multiplier=0.7, clip=0.6, noise_seed=8)
     model = fb.MLP(hidden=(4,))
-    task, found = payload(engine, training, privacy, model)
-    params, data = model.initial(task.data.card, 0), task.data
+    context, found = payload(engine, training, privacy, model)
+    params, data = model.initial(context.data.card, 0), context.data
     for client in range(6):
         size = int(data.sizes[client])
         width = min(5, size)
@@ -132,8 +134,8 @@ def test_each_step_adds_noise_of_deviation_zc_even_to_an_empty_batch(engine: Eng
     # gradients clipped to next to nothing: what is left is three steps of noise
     training = fb.LocalTraining(steps=3, batch_size=2, lr=0.25)
     privacy = fb.ExampleLevelDP(noise_multiplier=1e4, clip=1e-4, noise_seed=8)
-    task, found = payload(engine, training, privacy, fb.MLP(hidden=(300,)))
-    plan = task.plan(np.arange(6), RoundInfo(2, 0.25, 6, 6.0))
+    context, found = payload(engine, training, privacy, fb.MLP(hidden=(300,)))
+    plan = context.plan(np.arange(6), RoundInfo(2, 0.25, 6, 6.0))
     assert ((plan.rows >= 0).sum(2) == 0).any()
     drawn = []
     for client, width in enumerate(plan.expected.tolist()):
@@ -217,7 +219,7 @@ def test_private_batches_hold_what_the_accounting_says() -> None:
     assert steps.tolist() == [2 * math.ceil(size / 8) for size in data.sizes.tolist()]
     seen = np.zeros(6)
     for number in range(1, 301):
-        plan = rounds.task.plan(np.arange(6), rounds._info(number))
+        plan = rounds.context.plan(np.arange(6), rounds._info(number))
         assert plan.steps.tolist() == steps.tolist()
         seen += (plan.rows >= 0).sum((1, 2))
     mean = 300 * steps * data.sizes * rates

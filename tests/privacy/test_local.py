@@ -14,11 +14,12 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.channel.stage import Leg
 from fedbench.engine.pool import pool
 from fedbench.privacy import LocalDP, accounting
 from fedbench.privacy.events import EVENTS
 from fedbench.runs.rounds import Rounds
+from tests.channels import encoded
+from tests.cohorts import arrivals_of
 
 MECHANISMS = [fb.LocalGaussian, fb.LocalLaplace]
 
@@ -33,8 +34,8 @@ def rows(values: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", MECHANISMS)
 def test_each_client_adds_noise_of_scale_two_z_c_once(kind: type[LocalDP]) -> None:
-    stage = kind(noise_multiplier=1.5, clip=0.4, noise_seed=3)
-    drawn = rows(stage.encode(nothing(8), Leg(1, np.arange(8))).payloads) / (2 * 1.5 * 0.4)
+    privacy = kind(noise_multiplier=1.5, clip=0.4, noise_seed=3)
+    drawn = rows(encoded(privacy, nothing(8)).payloads) / (2 * 1.5 * 0.4)
     shape = "norm" if kind is fb.LocalGaussian else "laplace"
     for own in drawn:
         assert stats.kstest(own, shape).pvalue > 1e-6
@@ -44,13 +45,13 @@ def test_each_client_adds_noise_of_scale_two_z_c_once(kind: type[LocalDP]) -> No
 def test_no_two_clients_rounds_or_runs_share_noise(kind: type[LocalDP]) -> None:
     fixed = kind(noise_multiplier=1.0, noise_seed=3)
     hidden = kind(noise_multiplier=1.0)
-    draws = [rows(fixed.encode(nothing(3), Leg(n, np.arange(3))).payloads) for n in (1, 2)]
-    draws += [rows(hidden.encode(nothing(3), Leg(1, np.arange(3))).payloads) for _ in range(2)]
+    draws = [rows(encoded(fixed, nothing(3), n).payloads) for n in (1, 2)]
+    draws += [rows(encoded(hidden, nothing(3)).payloads) for _ in range(2)]
     every = np.concatenate(draws)
     correlation = np.corrcoef(every) - np.eye(len(every))
     assert np.abs(correlation).max() < 5.5 / math.sqrt(every.shape[1])
     # a client's noise is its own, whoever else is in the chunk
-    alone = rows(fixed.encode(nothing(1), Leg(2, np.array([1]))).payloads)
+    alone = rows(encoded(fixed, nothing(1), 2, np.array([1])).payloads)
     assert np.array_equal(alone[0], draws[1][1])
 
 
@@ -62,22 +63,21 @@ def test_no_two_clients_rounds_or_runs_share_noise(kind: type[LocalDP]) -> None:
 def test_no_two_updates_are_further_apart_than_two_c(
     kind: type[LocalDP], order: int, a: list[float], b: list[float]
 ) -> None:
-    stage = kind(noise_multiplier=1.0, clip=0.7, noise_seed=1)
+    privacy = kind(noise_multiplier=1.0, clip=0.7, noise_seed=1)
     sent = {"w": torch.tensor([a, b], dtype=torch.float64)}
-    noise = rows(stage.encode({"w": torch.zeros_like(sent["w"])}, Leg(1, np.arange(2))).payloads)
-    clipped = rows(stage.encode(sent, Leg(1, np.arange(2))).payloads) - noise
+    noise = rows(encoded(privacy, {"w": torch.zeros_like(sent["w"])}).payloads)
+    clipped = rows(encoded(privacy, sent).payloads) - noise
     assert np.linalg.norm(clipped, ord=order, axis=1).max() <= 0.7 + 1e-9
     assert np.linalg.norm(clipped[0] - clipped[1], ord=order) <= 2 * 0.7 + 1e-9
 
 
 def test_norms_are_those_that_the_noise_goes_by() -> None:
     sent = {"w": torch.tensor([[3.0, -4.0], [0.1, 0.0]])}
-    leg = Leg(1, np.arange(2))
-    gaussian = fb.LocalGaussian(noise_multiplier=1.0, clip=1.0).encode(sent, leg)
-    laplace = fb.LocalLaplace(noise_multiplier=1.0, clip=1.0).encode(sent, leg)
+    gaussian = encoded(fb.LocalGaussian(noise_multiplier=1.0, clip=1.0), sent)
+    laplace = encoded(fb.LocalLaplace(noise_multiplier=1.0, clip=1.0), sent)
     assert gaussian.norms is not None and gaussian.norms.tolist() == pytest.approx([5.0, 0.1])
     assert laplace.norms is not None and laplace.norms.tolist() == pytest.approx([7.0, 0.1])
-    assert laplace.changed is not None and laplace.changed.tolist() == [True, False]
+    assert laplace.clipped is not None and laplace.clipped.tolist() == [True, False]
 
 
 @pytest.mark.parametrize("kind", MECHANISMS)
@@ -166,11 +166,8 @@ def test_no_noise_is_used_twice_by_workers_rounds_or_a_run_that_goes_on(
         progress = rounds.begin()
         pool(2).wait()
         for number in (1, 2):
-            info = rounds._info(number)
-            for report in hidden.engine.reports(
-                rounds.task, progress.params, progress.server, {}, np.arange(6), info
-            ):
-                sent.append(rows(report.payload).copy())
+            for arrival in arrivals_of(rounds, progress, np.arange(6), number):
+                sent.append(rows(arrival.message.payload).copy())
     every = np.concatenate(sent)
     assert len(every) == 2 * 2 * 6
     correlation = np.corrcoef(every) - np.eye(len(every))

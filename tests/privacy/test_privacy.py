@@ -10,21 +10,18 @@ from scipy import stats
 
 import fedbench as fb
 from fedbench import tree
-from fedbench.channel.stage import Leg
-from fedbench.engine import TrainingContext
+from fedbench.engine import Broadcast, TrainingContext
 from fedbench.privacy import accounting
 from fedbench.strategies import RoundInfo
+from tests.channels import Channel, encoded
 
 ZERO = {"weight": torch.zeros(200, 200), "bias": torch.zeros(5000)}
 
 
-def leg(clients: int, round: int = 1) -> Leg:
-    return Leg(round, np.arange(clients))
-
-
-def noised(stage: fb.ClientLevelDP, divisor: float, round: int = 1) -> np.ndarray:
+def noised(privacy: fb.ClientLevelDP, divisor: float, round: int = 1) -> np.ndarray:
     """Return what is added to a sum of zeros, over its divisor."""
-    return flat(stage.decode(ZERO, divisor, stage.noise(round), ())[0])
+    channel = Channel.of(privacy, {name: leaf[None] for name, leaf in ZERO.items()})
+    return flat(channel.decode(ZERO, divisor, round))
 
 
 def flat(values: dict[str, torch.Tensor]) -> np.ndarray:
@@ -33,19 +30,19 @@ def flat(values: dict[str, torch.Tensor]) -> np.ndarray:
 
 def test_updates_are_scaled_to_the_clipping_norm_over_all_leaves() -> None:
     sent = {"a": torch.tensor([[3.0], [0.3], [0.0]]), "b": torch.tensor([[4.0], [0.4], [0.0]])}
-    encoded = fb.ClientLevelDP(clip=2.0).encode(sent, leg(3))
-    torch.testing.assert_close(encoded.payloads["a"], torch.tensor([[1.2], [0.3], [0.0]]))
-    torch.testing.assert_close(encoded.payloads["b"], torch.tensor([[1.6], [0.4], [0.0]]))
-    assert encoded.norms is not None and encoded.changed is not None
-    assert encoded.norms.tolist() == pytest.approx([5.0, 0.5, 0.0])
-    assert encoded.changed.tolist() == [True, False, False]
-    assert tree.norms(encoded.payloads).max() <= 2.0 * (1 + 1e-6)
+    found = encoded(fb.ClientLevelDP(noise_multiplier=1.0, clip=2.0), sent)
+    torch.testing.assert_close(found.payloads["a"], torch.tensor([[1.2], [0.3], [0.0]]))
+    torch.testing.assert_close(found.payloads["b"], torch.tensor([[1.6], [0.4], [0.0]]))
+    assert found.norms is not None and found.clipped is not None
+    assert found.norms.tolist() == pytest.approx([5.0, 0.5, 0.0])
+    assert found.clipped.tolist() == [True, False, False]
+    assert tree.norms(found.payloads).max() <= 2.0 * (1 + 1e-6)
 
 
 @pytest.mark.parametrize(("noise", "clip", "divisor"), [(1.0, 1.0, 1.0), (2.5, 0.4, 50.0)])
 def test_the_noise_on_the_sum_is_z_times_c_once(noise: float, clip: float, divisor: float) -> None:
-    stage = fb.ClientLevelDP(noise_multiplier=noise, clip=clip, noise_seed=11)
-    drawn = noised(stage, divisor) * divisor
+    privacy = fb.ClientLevelDP(noise_multiplier=noise, clip=clip, noise_seed=11)
+    drawn = noised(privacy, divisor) * divisor
     # the sample variance of n normal numbers: a test that fails once in a million by chance
     low, high = stats.chi2.interval(1 - 1e-6, len(drawn))
     assert low <= (drawn / (noise * clip)).dot(drawn / (noise * clip)) <= high
@@ -66,8 +63,8 @@ def test_no_two_rounds_and_no_two_runs_share_noise() -> None:
 def test_a_fixed_seed_uses_all_of_its_bits() -> None:
     low = fb.ClientLevelDP(noise_multiplier=1.0, noise_seed=7)
     high = low.replace(noise_seed=7 + (1 << 32))
-    first, second = (stage.noise(1).standard_normal(4) for stage in (low, high))
-    assert not np.array_equal(first, second)
+    assert np.array_equal(noised(low, 1.0), noised(low, 1.0))
+    assert not np.array_equal(noised(low, 1.0), noised(high, 1.0))
 
 
 def test_an_empty_cohort_still_releases_noise(private: fb.Experiment, train) -> None:
@@ -84,10 +81,12 @@ def test_the_sum_is_divided_by_the_expected_cohort(private: fb.Experiment, train
     data, model = experiment.federation(), experiment.model
     progress, (row,) = train(experiment, 1)
     start = model.initial(data.card, experiment.seed)
-    task = TrainingContext(data, model, experiment.training, experiment.strategy, experiment.seed)
+    context = TrainingContext(
+        data, model, experiment.training, experiment.strategy, experiment.seed
+    )
     info = RoundInfo(1, experiment.training.lr, 20, 10.0)
-    updates = experiment.engine.train(task, start, {}, {}, row.cohort, info)
-    clipped = privacy.encode(updates.payloads, leg(len(row.cohort))).payloads
+    updates = experiment.engine.train(context, Broadcast(info, start), row.cohort, {})
+    clipped = encoded(privacy, updates.payloads).payloads
     assert 0 < len(row.cohort) != 10
     assert row.clipped > 0
     for name, leaf in progress.params.items():

@@ -1,4 +1,4 @@
-"""Reports that are added up as they come: the same aggregate, and no more memory than it takes."""
+"""Arrivals that are added up as they come: the same aggregate, and no more memory than it takes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from hypothesis import given, strategies as st
 import fedbench as fb
 from fedbench import tree
 from fedbench.aggregators import Aggregator
-from fedbench.engine import Report
-from fedbench.runs.gathered import Gathered
+from fedbench.engine import Arrival, ClientState, Message, Telemetry
+from fedbench.runs.accumulator import Accumulator
 from fedbench.runs.rounds import Rounds
 from fedbench.tree import Tree
+from tests.cohorts import arrivals_of, broadcast_of, weights_of
 
 torch.set_num_threads(1)  # as sessions do: two threads of a small product only wait
 
@@ -31,47 +33,59 @@ SILENCE = {"w": torch.zeros(3, 4), "b": torch.zeros(5)}
 RULES = [fb.CoordinateMedian(), fb.TrimmedMean(trim=0.2), fb.GeometricMedian(), fb.Krum()]
 
 
-def cohort(seed: int = 0) -> Report:
+def cohort(seed: int = 0) -> Arrival:
     """Return what nine clients send, payload by payload."""
     rng, count = np.random.default_rng(seed), len(IDS)
     drawn = {name: rng.normal(size=(count, *leaf.shape)) for name, leaf in SILENCE.items()}
-    return Report(
-        ids=IDS,
-        payload={name: torch.from_numpy(leaf).float() for name, leaf in drawn.items()},
-        weights=torch.from_numpy(rng.integers(1, 100, count)).float(),
-        losses=torch.from_numpy(rng.random(count)),
-        norms=torch.from_numpy(rng.random(count)),
-        changed=torch.from_numpy(rng.random(count) < 0.5),
-        clients={int(k): {"own": torch.tensor([float(k)])} for k in IDS},
-        seconds={"gradients": 1.0},
+    return Arrival(
+        Message(
+            ids=IDS,
+            payload={name: torch.from_numpy(leaf).float() for name, leaf in drawn.items()},
+            weights=torch.from_numpy(rng.integers(1, 100, count)).float(),
+            bytes=17 * count,
+        ),
+        Telemetry(
+            losses=torch.from_numpy(rng.random(count)),
+            norms=torch.from_numpy(rng.random(count)),
+            clipped=torch.from_numpy(rng.random(count) < 0.5),
+            seconds={"gradients": 1.0},
+        ),
+        {int(k): ClientState({"own": torch.tensor([float(k)])}) for k in IDS},
     )
 
 
-def part(whole: Report, places: list[int], *, is_sum: bool) -> Report:
-    """Return the report of a chunk of the cohort, summed if the rule is a sum."""
-    payload = {name: leaf[places] for name, leaf in whole.payload.items()}
+def part(whole: Arrival, places: list[int], *, is_sum: bool) -> Arrival:
+    """Return what comes back from a chunk of the cohort, summed if the rule is a sum."""
+    message, telemetry = whole.message, whole.telemetry
+    payload = {name: leaf[places] for name, leaf in message.payload.items()}
     if is_sum:
-        payload = fb.Mean().combine(payload, whole.weights[places], total=1.0)
-    ids = whole.ids[places]
-    return replace(
-        whole,
-        ids=ids,
-        payload=payload,
-        weights=whole.weights[places],
-        losses=whole.losses[places],
-        norms=whole.norms[places],
-        changed=None if whole.changed is None else whole.changed[places],
-        clients={int(k): whole.clients[int(k)] for k in ids},
+        payload = fb.Mean().combine(payload, message.weights[places], total=1.0)
+    ids = message.ids[places]
+    return Arrival(
+        Message(ids, payload, message.weights[places], 17 * len(places)),
+        Telemetry(
+            telemetry.losses[places],
+            telemetry.norms[places],
+            None if telemetry.clipped is None else telemetry.clipped[places],
+            telemetry.seconds,
+        ),
+        {int(k): whole.states[int(k)] for k in ids},
     )
 
 
-def gather(whole: Report, chunks: list[list[int]], *, is_sum: bool) -> Gathered:
-    """Return a cohort's reports, each overwritten once it has been taken in."""
-    gathered = Gathered(whole.ids, is_sum)
+def gather(whole: Arrival, chunks: list[list[int]], *, is_sum: bool) -> Accumulator:
+    """Return a cohort's arrivals added up, each overwritten once it has been taken in."""
+    gathered = Accumulator(whole.message.ids, is_sum)
     for places in chunks:
-        report = part(whole, places, is_sum=is_sum)
-        gathered.add(report)
-        for leaf in (*report.payload.values(), report.weights, report.losses, report.norms):
+        arrival = part(whole, places, is_sum=is_sum)
+        gathered.add(arrival)
+        message, telemetry = arrival.message, arrival.telemetry
+        for leaf in (
+            *message.payload.values(),
+            message.weights,
+            telemetry.losses,
+            telemetry.norms,
+        ):
             leaf.fill_(torch.nan)
     return gathered
 
@@ -87,12 +101,13 @@ def chunkings(draw: st.DrawFn) -> list[list[int]]:
 @given(chunks=chunkings(), seed=st.integers(0, 100))
 def test_sums_of_chunks_are_the_weighted_mean(chunks: list[list[int]], seed: int) -> None:
     whole = cohort(seed)
+    sent, weights = whole.message.payload, whole.message.weights
     gathered = gather(whole, chunks, is_sum=True)
     found = gathered.aggregate(fb.Mean(), float(gathered.weights.sum()))
-    at_once = fb.Mean().combine(whole.payload, whole.weights)
-    for name, leaf in whole.payload.items():
+    at_once = fb.Mean().combine(sent, weights)
+    for name, leaf in sent.items():
         torch.testing.assert_close(found[name], at_once[name], rtol=1e-5, atol=1e-6)
-        mean = np.average(leaf.double().numpy(), axis=0, weights=whole.weights.numpy())
+        mean = np.average(leaf.double().numpy(), axis=0, weights=weights.numpy())
         np.testing.assert_allclose(found[name].numpy(), mean, rtol=1e-5, atol=1e-6)
 
 
@@ -100,8 +115,8 @@ def test_a_sum_is_divided_by_what_is_asked() -> None:
     whole = cohort()
     gathered = gather(whole, [[0, 1, 2, 3], [4, 5, 6, 7, 8]], is_sum=True)
     found = gathered.aggregate(fb.Mean(), 8.0)["b"].numpy()
-    weights = whole.weights.double().numpy()
-    np.testing.assert_allclose(found, weights @ whole.payload["b"].double().numpy() / 8, rtol=1e-5)
+    weights, sent = whole.message.weights.double().numpy(), whole.message.payload["b"]
+    np.testing.assert_allclose(found, weights @ sent.double().numpy() / 8, rtol=1e-5)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
@@ -111,7 +126,7 @@ def test_other_rules_get_all_payloads_in_the_order_of_the_ids(
 ) -> None:
     whole = cohort()
     found = gather(whole, chunks, is_sum=False).aggregate(rule, 1.0)
-    expected = rule.combine(whole.payload, whole.weights)
+    expected = rule.combine(whole.message.payload, whole.message.weights)
     assert list(found) == list(expected)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -120,29 +135,51 @@ def test_other_rules_get_all_payloads_in_the_order_of_the_ids(
 def test_the_order_of_the_clients_is_restored(chunks: list[list[int]], is_sum: bool) -> None:
     whole = cohort()
     gathered = gather(whole, chunks, is_sum=is_sum)
-    assert gathered.weights.tolist() == whole.weights.tolist()
-    assert gathered.losses.tolist() == whole.losses.tolist()
-    assert gathered.norms.tolist() == whole.norms.tolist()
+    telemetry = whole.telemetry
+    assert gathered.weights.tolist() == whole.message.weights.tolist()
+    assert gathered.losses.tolist() == telemetry.losses.tolist()
+    assert gathered.norms.tolist() == telemetry.norms.tolist()
     assert gathered.losses.dtype == gathered.norms.dtype == torch.float64
-    assert gathered.changed is not None and whole.changed is not None
-    assert gathered.changed.tolist() == whole.changed.tolist()
-    assert {k: state["own"].item() for k, state in gathered.clients.items()} == {
+    assert gathered.clipped is not None and telemetry.clipped is not None
+    assert gathered.clipped.tolist() == telemetry.clipped.tolist()
+    assert {k: state.strategy["own"].item() for k, state in gathered.states.items()} == {
         int(k): k for k in IDS
     }
+    assert gathered.bytes == whole.message.bytes == 17 * 9
     assert gathered.seconds == {"gradients": len(chunks)}
 
 
 def test_where_nothing_is_clipped_nothing_is_told_about_it() -> None:
-    plain = replace(cohort(), changed=None)
-    assert gather(plain, [list(range(9))], is_sum=True).changed is None
+    whole = cohort()
+    plain = replace(whole, telemetry=replace(whole.telemetry, clipped=None))
+    assert gather(plain, [list(range(9))], is_sum=True).clipped is None
+
+
+@given(chunks=chunkings())
+def test_two_arrivals_of_one_job_are_one(chunks: list[list[int]]) -> None:
+    whole = cohort()
+    apart = gather(whole, chunks, is_sum=True)
+    parts = [part(whole, places, is_sum=True) for places in chunks]
+    merged = Accumulator(IDS, True)
+    merged.add(reduce(Arrival.merged, parts))
+    assert merged.weights.tolist() == apart.weights.tolist()
+    assert merged.losses.tolist() == apart.losses.tolist()
+    assert merged.norms.tolist() == apart.norms.tolist()
+    assert merged.clipped is not None and apart.clipped is not None
+    assert merged.clipped.tolist() == apart.clipped.tolist()
+    assert merged.states == apart.states and merged.bytes == apart.bytes
+    assert merged.seconds == apart.seconds
+    one, other = merged.aggregate(fb.Mean(), 3.0), apart.aggregate(fb.Mean(), 3.0)
+    assert one is not None and other is not None
+    assert all(torch.equal(one[name], other[name]) for name in SILENCE)
 
 
 @pytest.mark.parametrize("rule", [fb.Mean(), *RULES], ids=lambda rule: type(rule).__name__)
 def test_nobody_sends_zeros(rule: Aggregator) -> None:
-    gathered = Gathered(np.array([], dtype=np.int64), rule.is_sum)
+    gathered = Accumulator(np.array([], dtype=np.int64), rule.is_sum)
     assert gathered.aggregate(rule, 0.0) is None
     assert len(gathered.weights) == len(gathered.losses) == len(gathered.norms) == 0
-    assert gathered.changed is None and gathered.clients == {}
+    assert gathered.clipped is None and gathered.states == {} and gathered.bytes == 0
     assert gathered.split({"sampling": 1.0, "aggregation": 2.0}) == {
         "sampling": 1.0,
         "aggregation": 2.0,
@@ -150,13 +187,14 @@ def test_nobody_sends_zeros(rule: Aggregator) -> None:
 
 
 def test_training_is_parted_by_what_the_clients_did() -> None:
-    gathered = Gathered(IDS, is_sum=True)
+    gathered = Accumulator(IDS, is_sum=True)
     whole = cohort()
     for places, seconds in (
         ([0, 1, 2, 3], {"data": 1.0, "gradients": 6.0}),
         ([4, 5, 6, 7, 8], {"gradients": 10.0, "aggregation": 3.0}),
     ):
-        gathered.add(replace(part(whole, places, is_sum=True), seconds=seconds))
+        arrival = part(whole, places, is_sum=True)
+        gathered.add(replace(arrival, telemetry=replace(arrival.telemetry, seconds=seconds)))
     # two processes: twenty seconds of work within ten of the round
     parted = gathered.split({"sampling": 0.5, "training": 10.0, "aggregation": 2.0})
     assert parted == pytest.approx(
@@ -182,8 +220,8 @@ def test_a_round_is_the_rule_on_the_payloads_of_all_clients(rule, engine) -> Non
     )
     start = rounds.begin()
     after, row = rounds.next(start)
-    updates = engine.train(rounds.task, start.params, {}, {}, row.cohort, rounds._info(1))
-    combined = rule.combine(updates.payloads, updates.weights)
+    updates = engine.train(rounds.context, broadcast_of(rounds, start), row.cohort, {})
+    combined = rule.combine(updates.payloads, weights_of(rounds.context, row.cohort))
     for name, leaf in combined.items():
         torch.testing.assert_close(after.params[name], start.params[name] + leaf)
     assert row.train_loss == pytest.approx(float(updates.losses.mean()))
@@ -194,27 +232,24 @@ LARGE = 1_700_000  # parameters: 6.8 MB
 MEGABYTE = 1e6
 
 
-def stream(count: int, *, is_sum: bool) -> Iterator[Report]:
-    """Yield the reports of `count` clients with a large model, each made when it is asked for."""
+def stream(count: int, *, is_sum: bool) -> Iterator[Arrival]:
+    """Yield what comes from `count` clients with a large model, each made when it is asked for."""
     for client in range(count):
         leaf = torch.full((LARGE,), float(client))
-        yield Report(
-            ids=np.array([client]),
-            payload={"w": leaf if is_sum else leaf.unsqueeze(0)},
-            weights=torch.ones(1),
-            losses=torch.zeros(1, dtype=torch.float64),
-            norms=torch.zeros(1, dtype=torch.float64),
-            changed=None,
-            clients={},
-            seconds={},
+        nothing = torch.zeros(1, dtype=torch.float64)
+        sent = {"w": leaf if is_sum else leaf.unsqueeze(0)}
+        yield Arrival(
+            Message(np.array([client]), sent, torch.ones(1), 4 * LARGE),
+            Telemetry(nothing, nothing, None, {}),
+            {},
         )
 
 
 def growth(work: Callable[[Callable[[], None]], object]) -> float:
     """Return by how many megabytes the process grew at most, as seen whenever `look` is called."""
-    warm = Gathered(np.arange(3), is_sum=True)
-    for report in stream(3, is_sum=True):  # torch loads what it needs at first use
-        warm.add(report)
+    warm = Accumulator(np.arange(3), is_sum=True)
+    for arrival in stream(3, is_sum=True):  # torch loads what it needs at first use
+        warm.add(arrival)
     del warm
     gc.collect()
     process = psutil.Process()
@@ -230,11 +265,11 @@ def growth(work: Callable[[Callable[[], None]], object]) -> float:
 
 
 def a_sum_takes_the_memory_of_one_payload(clients: int = 200) -> None:
-    gathered = Gathered(np.arange(clients), is_sum=True)
+    gathered = Accumulator(np.arange(clients), is_sum=True)
 
     def work(look: Callable[[], None]) -> None:
-        for report in stream(clients, is_sum=True):
-            gathered.add(report)
+        for arrival in stream(clients, is_sum=True):
+            gathered.add(arrival)
             look()
 
     grown = growth(work)
@@ -244,11 +279,11 @@ def a_sum_takes_the_memory_of_one_payload(clients: int = 200) -> None:
 
 
 def a_median_holds_the_payloads_of_all_clients() -> None:
-    gathered = Gathered(np.arange(41), is_sum=False)
+    gathered = Accumulator(np.arange(41), is_sum=False)
 
     def work(look: Callable[[], None]) -> None:
-        for report in stream(41, is_sum=False):
-            gathered.add(report)
+        for arrival in stream(41, is_sum=False):
+            gathered.add(arrival)
             look()
 
     assert 0.9 * 41 * 6.8 < growth(work) < 41 * 6.8 + 60
@@ -267,19 +302,18 @@ def a_round_of_a_large_model_does_not_hold_its_cohort() -> None:
     progress = rounds.begin()
     size = 4 * tree.size(progress.params) / MEGABYTE
     assert 60 * size > 240
-    everyone, info = np.arange(60), rounds._info(1)
-    found: list[Report] = []
+    everyone = np.arange(60)
+    found: list[Arrival] = []
 
     def work(look: Callable[[], None]) -> None:
-        gathered = Gathered(everyone, is_sum=True)
-        arguments = progress.params, progress.server, {}, everyone, info
-        for report in rounds.experiment.engine.reports(rounds.task, *arguments):
-            gathered.add(report)
-            found[:] = [report]
+        gathered = Accumulator(everyone, is_sum=True)
+        for arrival in arrivals_of(rounds, progress, everyone):
+            gathered.add(arrival)
+            found[:] = [arrival]
             look()
 
     assert growth(work) < 120
-    assert found[0].payload["1.weight"].dim() == 2  # one sum of the chunk, not its payloads
+    assert found[0].message.payload["1.weight"].dim() == 2  # one sum of the chunk, not its payloads
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import fedbench as fb
-from fedbench.engine import TrainingContext
+from fedbench.engine import Broadcast, TrainingContext
 from fedbench.runs.rounds import Rounds
 from fedbench.strategies import RoundInfo
 
@@ -22,9 +22,11 @@ def test_a_round_is_the_weighted_mean_of_the_local_models(weighting: str) -> Non
     rounds = Rounds(experiment)
     begun = rounds.begin()
     after, _ = rounds.next(begun)
-    task = TrainingContext(rounds.data, experiment.model, experiment.training, experiment.strategy, 0)
+    context = TrainingContext(
+        rounds.data, experiment.model, experiment.training, experiment.strategy, 0
+    )
     info = RoundInfo(1, 0.1, 5, 5.0)
-    updates = fb.LoopEngine().train(task, begun.params, {}, {}, np.arange(5), info)
+    updates = fb.LoopEngine().train(context, Broadcast(info, begun.params), np.arange(5), {})
     sizes = rounds.data.sizes if weighting == "samples" else np.ones(5)
     for name, leaf in begun.params.items():
         local = [leaf + delta for delta in updates.payloads[name]]

@@ -9,13 +9,14 @@ import torch
 import fedbench as fb
 from fedbench import tree
 from fedbench.data import FederatedDataset
-from fedbench.engine import Engine
+from fedbench.engine import Broadcast, Engine
 from fedbench.models import Model
 from fedbench.runs.events import RoundDone
 from fedbench.runs.rounds import Progress, Rounds
 from fedbench.strategies import Strategy
 from fedbench.tree import Tree
 from tests.batches import stacked_batches
+from tests.cohorts import broadcast_of
 
 torch.set_num_threads(1)  # as sessions do: two threads of a small product only wait
 
@@ -134,7 +135,7 @@ def test_dittos_own_model_is_sgd_with_a_pull_from_where_it_was(engine: Engine, l
             own[client] = by_torch(experiment, start, anchor, client, number, lam)
     assert came_back and set(progress.clients) == set(own)
     for client, state in progress.clients.items():
-        assert_close(state, own[client])
+        assert_close(state.strategy, own[client])
 
 
 def test_a_large_pull_keeps_the_own_model_near_the_global_one() -> None:
@@ -146,7 +147,7 @@ def test_a_large_pull_keeps_the_own_model_near_the_global_one() -> None:
     for lam in (0.0, 1.0, 10.0):
         rounds, start = begun(experiment.replace(strategy=fb.Ditto(lam=lam)))
         progress, _ = rounds.next(start)
-        away = [tree.sub(progress.clients[k], start.params) for k in range(6)]
+        away = [tree.sub(progress.clients[k].strategy, start.params) for k in range(6)]
         apart[lam] = tree.norms(tree.stack(away))
     assert (apart[1.0] < apart[0.0]).all()
     # η·λ = 1 forgets all steps but the last
@@ -169,7 +170,7 @@ def test_the_head_of_fedper_stays_at_home(engine: Engine, layers: int) -> None:
     body = set(start.params) - kept
     scalars = 13 * 7 + 7 + (7 * 6 + 6 if layers == 1 else 0)
     assert set(strategy.broadcast(start.params, {})) == body
-    updates = engine.train(rounds.task, start.params, {}, {}, np.arange(6), rounds._info(1))
+    updates = engine.train(rounds.context, broadcast_of(rounds, start), np.arange(6), {})
     assert set(updates.payloads) == body
     progress = start
     for _ in range(3):
@@ -177,7 +178,7 @@ def test_the_head_of_fedper_stays_at_home(engine: Engine, layers: int) -> None:
         assert row.bytes_up == row.bytes_down == 4 * scalars * len(row.cohort)
     for name, leaf in progress.params.items():
         assert torch.equal(leaf, start.params[name]) == (name in kept)
-    states = list(progress.clients.values())
+    states = [state.strategy for state in progress.clients.values()]
     assert len(states) > 3
     for k, state in enumerate(states):
         assert set(state) == kept
@@ -208,17 +209,17 @@ def test_a_client_of_fedper_trains_the_global_body_under_its_own_head(engine: En
             torch.testing.assert_close(progress.params[name], expected, rtol=1e-5, atol=1e-6)
     assert came_back
     for client, state in progress.clients.items():
-        assert_close(state, heads[client])
-        own = experiment.strategy.personal(progress.params, state)
+        assert_close(state.strategy, heads[client])
+        own = experiment.strategy.personal(progress.params, state.strategy)
         assert own is not None
-        assert_equal(own, {**progress.params, **state})
+        assert_equal(own, {**progress.params, **state.strategy})
 
 
 def test_with_one_client_fedper_is_federated_averaging(train) -> None:
     alone = WINES.replace(partition=fb.IID(clients=1), sampling=fb.Everyone())
     plain, rows = train(alone, 3)
     progress, own = train(alone.replace(strategy=fb.FedPer()), 3)
-    assert_close({**progress.params, **progress.clients[0]}, plain.params)
+    assert_close({**progress.params, **progress.clients[0].strategy}, plain.params)
     assert own[-1].personal == rows[-1].metrics["accuracy"]
 
 
@@ -250,11 +251,11 @@ def test_a_fine_tuned_model_is_the_global_one_and_the_clients_own_update(engine:
     assert came_back and {number for _, number in last.values()} > {3}
     for client, (anchor, number) in last.items():
         info = rounds._info(number)
-        updates = engine.train(rounds.task, anchor, {}, {}, np.array([client]), info)
+        updates = engine.train(rounds.context, Broadcast(info, anchor), np.array([client]), {})
         delta = tree.row(updates.payloads, 0)
-        assert_close(progress.clients[client], tree.add(anchor, delta))
+        assert_close(progress.clients[client].strategy, tree.add(anchor, delta))
         tuned = by_torch(experiment, anchor, anchor, client, number, 0.0)
-        assert_close(progress.clients[client], tuned)
+        assert_close(progress.clients[client].strategy, tuned)
 
 
 def test_fine_tuning_is_globally_federated_averaging(train) -> None:
@@ -290,7 +291,9 @@ def test_each_client_is_judged_by_its_own_model_and_newcomers_by_the_global_one(
     right = []
     for client in range(12):
         state = progress.clients.get(client)
-        own = progress.params if state is None else strategy.personal(progress.params, state)
+        own = progress.params
+        if state is not None:
+            own = strategy.personal(progress.params, state.strategy)
         right.append(correct(data, experiment.model, own, client))
         score = right[-1].mean() if len(right[-1]) else np.nan
         assert row.clients[client] == pytest.approx(score, abs=1e-6, nan_ok=True)
@@ -312,7 +315,7 @@ def test_own_models_of_a_regression_are_scored_in_the_targets_unit(strategy, tra
     progress, rows = train(experiment, 2)
     data, errors = experiment.federation(), []
     for client in range(4):
-        own = strategy.personal(progress.params, progress.clients[client])
+        own = strategy.personal(progress.params, progress.clients[client].strategy)
         module = experiment.model.build(data.card)
         module.load_state_dict(own)
         held = slice(data.test_offsets[client], data.test_offsets[client + 1])
