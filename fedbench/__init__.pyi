@@ -22,6 +22,10 @@ from .audit import (
     gradient_inversion as gradient_inversion,
     membership_inference as membership_inference,
 )
+from .channel import (
+    Encoded as Encoded,
+    Stage as Stage,
+)
 from .data import (
     AI4I2020 as AI4I2020,
     CMAPSS as CMAPSS,
@@ -121,6 +125,7 @@ from .participation import (
 from .privacy import (
     AdaptiveClipping as AdaptiveClipping,
     ClientLevelDP as ClientLevelDP,
+    Clip as Clip,
     ExampleLevelDP as ExampleLevelDP,
     FlatClipping as FlatClipping,
     LocalGaussian as LocalGaussian,

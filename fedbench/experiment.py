@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
+from fedbench.channel import Stage
 from fedbench.config.kinds import LOCAL, is_user_class
 from fedbench.config.spec import Part, Spec, name_in_code, refuse_part
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
@@ -80,6 +81,13 @@ class Experiment(Spec):
     privacy: Annotated[
         Privacy, Field(title="Privacy", description="privacy guarantee of the run")
     ] = NoPrivacy()
+    channel: Annotated[
+        tuple[Stage, ...],
+        Field(
+            title="Channel",
+            description="what else happens to an update on its way to the server, in this order",
+        ),
+    ] = ()
     sampling: Annotated[
         Sampling,
         Field(
@@ -280,6 +288,7 @@ class Experiment(Spec):
         if self.aggregator != type(self).model_fields["aggregator"].default:
             words.append(_short(self.aggregator))
         words[2:2] = [skew.describe() for skew in self.skews]
+        words += [stage.describe() for stage in self.channel]
         if isinstance(self.privacy, Private):
             epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
             level = self.privacy.level

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import InitErrorDetails
 
+from fedbench.channel import unbounded
 from fedbench.config.kinds import is_user_class
 from fedbench.config.problems import refuse
 from fedbench.config.rebuilding import not_rebuilt
@@ -17,7 +18,7 @@ from fedbench.data import ByTime, Explicit, Natural
 from fedbench.engine.engine import unproven
 from fedbench.exposure import beyond_the_unit
 from fedbench.participation.sampling import Everyone, FixedCohort, Poisson, Shuffled, is_independent
-from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
+from fedbench.privacy import ClientLevelDP, Clip, ExampleLevelDP, LocalDP, Private
 from fedbench.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def refusals(experiment: Experiment) -> list[InitErrorDetails]:
         *_device_errors(experiment),
         *_algorithm_errors(experiment),
         *_privacy_errors(experiment),
+        *_channel_errors(experiment),
     ]
 
 
@@ -176,6 +178,33 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
                 privacy.evaluation_share,
             )
         )
+    return errors
+
+
+def _channel_errors(experiment: Experiment) -> list[InitErrorDetails]:
+    errors, privacy = [], experiment.privacy
+    for place, stage in enumerate(experiment.channel):
+        reason = experiment.strategy.unclippable
+        if isinstance(stage, Clip) and reason and not privacy.plain_sum:  # which said so already
+            errors.append(refuse("strategy.kind", reason, experiment.strategy.kind()))
+        if privacy.noise_on_server and (reason := unbounded(stage)):
+            errors.append(refuse(f"channel.{place}.kind", reason, stage.kind()))
+        elif isinstance(stage, Clip) and stage.clipping.spends():
+            reason = None
+            if privacy.noise_on_server:
+                reason = (
+                    "it would follow sums that have no noise yet, which ε does not cover; choose "
+                    "FlatClipping or PerLayerClipping here, or set privacy.clipping"
+                )
+            elif not experiment.aggregator.is_sum:
+                reason = (
+                    "it follows the mean of what clients say of their norms, and "
+                    f"{experiment.aggregator.kind()} gives none; choose FlatClipping or "
+                    "PerLayerClipping, or aggregator = Mean"
+                )
+            if reason:
+                where, kind = f"channel.{place}.clipping.kind", stage.clipping.kind()
+                errors.append(refuse(where, reason, kind))
     return errors
 
 

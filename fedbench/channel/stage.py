@@ -13,26 +13,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+ACTING = ("init", "encode", "decode")  # the methods that decide what a client can change
+
 
 @dataclass(frozen=True)
 class Sending:
-    """Where a stage encodes: the round (from 1), the senders' numbers, int64[C], and their states.
+    """What a stage knows where it encodes.
 
-    `clients` are the stage's own client states [C, ...], `server` its server state as broadcast.
+    The round counts from 1; `ids` are the senders' numbers, int64[C]. `clients` are the stage's own
+    client states [C, ...], `server` is its server state as broadcast. `payload` are the names of
+    the leaves of an update: any other leaf was added by an earlier stage.
     """
 
     round: int
     ids: NDArray[np.int64]
     clients: Tree = field(default_factory=dict)
     server: Tree = field(default_factory=dict)
+    payload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Receiving:
-    """Where a stage decodes: the round (from 1), what the sum was divided by, the server state.
+    """What a stage knows where it decodes.
 
-    `sensitivity` bounds, by group of leaves, the norm of what one client adds to the sum, where an
-    earlier stage holds updates to one; `payload` are the names of the leaves of an update.
+    The round counts from 1; `divisor` is what the sum was divided by, `server` the stage's server
+    state. `sensitivity` bounds, by group of leaves, the norm of what one client adds to the sum,
+    where a stage up to this one holds updates to one. `payload` are the names of the leaves of an
+    update.
     """
 
     round: int
@@ -46,7 +53,8 @@ class Receiving:
 class Encoded:
     """Payloads [C, ...] as a stage sends them on, the clients' new states, and what it can tell.
 
-    `norms` are the clients' norms before the stage, `clipped` marks who was clipped; both [C].
+    `norms` are the clients' norms before the stage, `clipped` marks who was clipped; both [C], or
+    None where the stage measures or clips nothing.
     """
 
     payloads: Tree
@@ -58,7 +66,7 @@ class Encoded:
 class Stage(Part, family=True):
     """One step that an update goes through between a client and the server.
 
-    `encode` runs on each client and returns what is sent on; `decode` runs on the server and turns
+    `encode` runs on the clients and returns what is sent on; `decode` runs on the server and turns
     the aggregate back. A pipeline runs its stages in order on the clients and in reverse on the
     server.
 
@@ -67,22 +75,38 @@ class Stage(Part, family=True):
     one client and never reaches the server; server state (such as an adaptive clipping norm)
     belongs to the run and is sent to the clients with the model.
 
-    Payloads are stacked over clients [C, ...]. What `encode` returns must add up: the server sees
-    sums of it, weighted where the strategy weights.
+    Payloads and client states are stacked over clients [C, ...], and each client must get what it
+    would get alone, as the functions of `fedbench.tree` do it. What `encode` returns must add up:
+    the server sees sums of it, weighted where the strategy weights. A leaf that `encode` adds is
+    kept apart from those of other stages and given to the same stage's `decode`, which takes it
+    out again.
 
     Example:
-        class Halved(Stage):
-            '''Send half of each update, and double the aggregate.'''
+        class Feedback(Stage):
+            '''Send half of each update, and what is left of it with the next one.'''
+
+            def init(self, template):
+                return tree.zeros_like(template), {}
 
             def encode(self, payloads, sending):
-                return Encoded(tree.scale(payloads, 0.5))
+                whole = tree.add(payloads, sending.clients)
+                sent = tree.scale(whole, 0.5)
+                return Encoded(sent, tree.sub(whole, sent))
 
-            def decode(self, aggregate, receiving):
-                return tree.scale(aggregate, 2.0), receiving.server
+    A pipeline calls it like this, for all clients of a chunk at once:
+
+        client, server = stage.init(template)
+        clients = tree.stack([client] * len(ids))
+        for number in range(1, rounds + 1):
+            sent = stage.encode(payloads, Sending(number, ids, clients, server))
+            clients = sent.clients
+            mean = tree.map(lambda leaf: leaf.mean(0), sent.payloads)
+            update, server = stage.decode(mean, Receiving(number, len(ids), server))
     """
 
-    # Whether `encode` never makes an update longer: where clipping bounds the privacy loss, only
-    # such a stage may follow it.
+    # Whether no client can change a leaf of the decoded sum by more than the norm of that leaf as
+    # it came to `encode`, in any round, and whether no server state depends on what clients send.
+    # Where a server adds noise by the norm of clipped updates, only such stages may follow.
     contracts: ClassVar[bool] = False
 
     def init(self, template: Tree) -> tuple[Tree, Tree]:
@@ -99,7 +123,7 @@ class Stage(Part, family=True):
     def decode(self, aggregate: Tree, receiving: Receiving) -> tuple[Tree, Tree]:
         """Return the aggregate after the server's part, and the server's next state.
 
-        Leaves that `encode` added are taken out again.
+        Leaves that `encode` added are taken out again. Where nobody came, all leaves are zero.
         """
         return aggregate, receiving.server
 
@@ -114,3 +138,25 @@ class Stage(Part, family=True):
     def sees(self) -> str:
         """Return what the server can see of single updates after this stage; empty: no change."""
         return ""
+
+    def describe(self) -> str:
+        """Return a few words for a line that sums an experiment up."""
+        return self.kind().rpartition(":")[2]
+
+
+def unbounded(stage: Stage) -> str | None:
+    """Return why a client may change a sum by more after `stage` than before it, or None.
+
+    A declaration counts for the methods of its own class and of the classes above it.
+    """
+    for cls in type(stage).__mro__:
+        if vars(cls).get("contracts") or cls is Stage:
+            return None
+        own = [f"{name}() of " for name in ACTING if name in vars(cls)]
+        if own or "contracts" in vars(cls):
+            return (
+                f"{''.join(own[:1])}{cls.__name__} may make an update longer than the norm that it "
+                f"was clipped to, and the noise goes by that norm; set contracts = True in "
+                f"{cls.__name__} if it keeps what Stage.contracts says, or leave it out"
+            )
+    return None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench import tree
+from fedbench.channel import Encoded
 from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.engine.messages import (
     Arrival,
@@ -42,21 +43,15 @@ def client_round(
     updates = engine.train(context, broadcast, ids, known)
     timer = PhaseTimer()
     payloads = _forged(context, broadcast, ids, updates)
-    before = {}
-    if fresh := broadcast.fresh:
-        own = [states[k].channel if k in states else fresh for k in ids.tolist()]
-        before = tree.map(lambda leaf: leaf.to(context.device), tree.stack(own))
-    encoded = context.pipeline.encode(
-        payloads, before, broadcast.channel, broadcast.info.round, ids
-    )
+    encoded = _encoded(context, broadcast, ids, states, payloads)
     norms = encoded.norms if encoded.norms is not None else tree.norms(payloads)
     timer.lap("clipping")
     weights = context.strategy.weights(torch.from_numpy(context.data.sizes_of(ids)))
+    if context.privacy.plain_sum:  # whatever a strategy weighs by, that is what is proved
+        weights = torch.ones(len(ids))
     payload, size = encoded.payloads, context.pipeline.bytes_on_wire(encoded.payloads)
     if context.aggregator.is_sum:
-        # Whatever a strategy weighs by, sensitivity is proved for a plain sum.
-        shares = torch.ones_like(weights) if context.privacy.plain_sum else weights
-        payload = context.aggregator.combine(payload, shares.to(context.device), total=1.0)
+        payload = context.aggregator.combine(payload, weights.to(context.device), total=1.0)
     timer.lap("aggregation")
     return Arrival(
         Message(ids, tree.map(torch.Tensor.cpu, payload), weights, size),
@@ -98,6 +93,26 @@ def _forged(
         for name, leaf in context.attack.forge(own, rng).items():
             payloads[name][k] = leaf[0]
     return payloads
+
+
+def _encoded(
+    context: TrainingContext,
+    broadcast: Broadcast,
+    ids: NDArray[np.int64],
+    states: ClientStates,
+    payloads: Tree,
+) -> Encoded:
+    """Return the payloads after the channel's stages, where they were trained."""
+
+    def here(a: Tree) -> Tree:
+        return tree.map(lambda leaf: leaf.to(context.device), a)
+
+    before: Tree = {}
+    if fresh := broadcast.fresh:
+        own = [states[k].channel if k in states else fresh for k in ids.tolist()]
+        before = here(tree.stack(own))
+    servers = tuple(here(server) for server in broadcast.channel)
+    return context.pipeline.encode(payloads, before, servers, broadcast.info.round, ids)
 
 
 def _states(ids: NDArray[np.int64], updates: LocalUpdates, channel: Tree) -> dict[int, ClientState]:

@@ -1,4 +1,4 @@
-"""Strategies, aggregators, attacks and engines of the user's, tried on two clients before a run.
+"""Strategies, aggregators, attacks, stages and engines of the user's, tried before a run.
 
 Each hook is called once with small numbers, and what it returns is compared with what it must be:
 which leaves, of which shapes, all of them finite. Hooks that are called for many clients at once
@@ -7,9 +7,8 @@ must give each client what it would get alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,25 +17,25 @@ from fedbench.attacks import NoAttack
 from fedbench.config.kinds import is_user_class
 from fedbench.config.usercode import attributed, what
 from fedbench.engine.messages import Broadcast
+from fedbench.engine.returned import CLOSE, apart, check_tree, fail, pair, small_tree
+from fedbench.engine.stage_trial import try_channel
 from fedbench.engine.trial import examples
 from fedbench.privacy import NoPrivacy
 from fedbench.strategies import LocalWork, RoundInfo
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from fedbench.engine.context import TrainingContext
     from fedbench.engine.engine import Engine
 
 CLIENTS, ROWS = 2, 4  # of the federation that hooks are tried on, and the training rows of each
 RATE = 0.01  # at which nothing diverges that is sound
-CLOSE = 1e-3  # of the largest entry; both sides are float32
 
 
 def try_hooks(context: TrainingContext, info: RoundInfo) -> None:
     """Raise ValueError where a hook of the user's returns what a round cannot go on with."""
-    parts = (context.training, context.strategy, context.aggregator, context.attack)
+    stages = context.pipeline.stages
+    parts = (context.training, context.strategy, context.aggregator, context.attack, *stages)
     if not any(is_user_class(type(part)) for part in parts):
         return
     params = context.model.initial(context.data.card, context.seed)
@@ -47,6 +46,8 @@ def try_hooks(context: TrainingContext, info: RoundInfo) -> None:
         _try_aggregator(context, params)
     if is_user_class(type(context.attack)):
         _try_attack(context, params)
+    if any(is_user_class(type(stage)) for stage in stages):
+        try_channel(context, params, info)
 
 
 def _try_rates(context: TrainingContext) -> None:
@@ -57,23 +58,23 @@ def _try_rates(context: TrainingContext) -> None:
         with attributed(name):
             rate = context.training.rate(number)
         if not isinstance(rate, int | float) or not 0 <= rate < np.inf:
-            _fail(name, f"returned {rate!r} for round {number}; return a number of 0 or more")
+            fail(name, f"returned {rate!r} for round {number}; return a number of 0 or more")
 
 
 def _try_strategy(context: TrainingContext, params: Tree, info: RoundInfo) -> None:
     import torch
 
-    strategy, small = context.strategy, _small(params)
+    strategy, small = context.strategy, small_tree(params)
     name = f"strategy: {type(strategy).__name__}"
     with attributed(f"{name}.init()"):
         server = strategy.init(params)
-    _check_tree(f"{name}.init()", server, None)
+    check_tree(f"{name}.init()", server, None)
     with attributed(f"{name}.init_client()"):
         client = strategy.init_client(params)
-    _check_tree(f"{name}.init_client()", client, None)
+    check_tree(f"{name}.init_client()", client, None)
     with attributed(f"{name}.broadcast()"):
         sent = strategy.broadcast(params, server)
-    _check_tree(f"{name}.broadcast()", sent, None)
+    check_tree(f"{name}.broadcast()", sent, None)
     with attributed(f"{name}.companion()"):
         works: list[LocalWork | None] = [strategy, strategy.companion()]
     for work in works:
@@ -82,33 +83,33 @@ def _try_strategy(context: TrainingContext, params: Tree, info: RoundInfo) -> No
         own = f"strategy: {type(work).__name__}"
         with attributed(f"{own}.start()"):
             start = work.start(params, client)
-        _check_tree(f"{own}.start()", start, params)
+        check_tree(f"{own}.start()", start, params)
         with attributed(f"{own}.adjust()"):
             direction = work.adjust(dict(small), dict(params), params, server, client)
-        _check_tree(f"{own}.adjust()", direction, params)
+        check_tree(f"{own}.adjust()", direction, params)
         with attributed(f"{own}.finish()"):
             finished = work.finish(dict(small), params, client, server, torch.tensor(2), info)
-        payload, state = _pair(f"{own}.finish()", finished, "the payload and the client's state")
-        _check_tree(f"{own}.finish()", payload, None, "the payload")
-        _check_tree(f"{own}.finish()", state, client, "the client's state")
+        payload, state = pair(f"{own}.finish()", finished, "the payload and the client's state")
+        check_tree(f"{own}.finish()", payload, None, "the payload")
+        check_tree(f"{own}.finish()", state, client, "the client's state")
     with attributed(f"{name}.finish()"):
         payload, _ = strategy.finish(dict(small), params, client, server, torch.tensor(2), info)
     samples = torch.tensor([3, 5])
     with attributed(f"{name}.weights()"):
         weights = strategy.weights(samples)
     if not isinstance(weights, torch.Tensor) or weights.shape != (2,):
-        _fail(f"{name}.weights()", f"returned {what(weights)}; return one number a client, [C]")
+        fail(f"{name}.weights()", f"returned {what(weights)}; return one number a client, [C]")
     if not bool((weights.isfinite() & (weights >= 0)).all()) or not float(weights.sum()) > 0:
-        _fail(f"{name}.weights()", f"returned {weights.tolist()}; weights are 0 or more, not all 0")
+        fail(f"{name}.weights()", f"returned {weights.tolist()}; weights are 0 or more, not all 0")
     with attributed(f"{name}.update()"):
         updated = strategy.update(params, payload, server, info)
-    model, after = _pair(f"{name}.update()", updated, "the model and the server's state")
-    _check_tree(f"{name}.update()", model, params, "the model")
-    _check_tree(f"{name}.update()", after, server, "the server's state")
+    model, after = pair(f"{name}.update()", updated, "the model and the server's state")
+    check_tree(f"{name}.update()", model, params, "the model")
+    check_tree(f"{name}.update()", after, server, "the server's state")
     with attributed(f"{name}.personal()"):
         personal = strategy.personal(params, client)
     if personal is not None:
-        _check_tree(f"{name}.personal()", personal, params)
+        check_tree(f"{name}.personal()", personal, params)
 
 
 def _try_aggregator(context: TrainingContext, params: Tree) -> None:
@@ -119,20 +120,20 @@ def _try_aggregator(context: TrainingContext, params: Tree) -> None:
         f"aggregator: {type(context.aggregator).__name__}.combine()",
     )
     count = next((n for n in range(3, 64) if aggregator.refuses(n) is None), 3)
-    payloads = tree.stack([tree.scale(_small(params), 1 + k) for k in range(count)])
+    payloads = tree.stack([tree.scale(small_tree(params), 1 + k) for k in range(count)])
     weights = torch.arange(1, count + 1, dtype=torch.float32)
     with attributed(name):
         whole = aggregator.combine(tree.map(torch.clone, payloads), weights.clone())
-    _check_tree(name, whole, params)
+    check_tree(name, whole, params)
     if not aggregator.is_sum:
         return
     with attributed(name):
         found = aggregator.combine(tree.map(torch.clone, payloads), weights.clone(), total=1.0)
-    _check_tree(name, found, params)
+    check_tree(name, found, params)
     for key, leaf in payloads.items():
         summed = torch.tensordot(weights, leaf, dims=1)
-        if _apart(found[key], summed):
-            _fail(
+        if apart(found[key], summed):
+            fail(
                 name,
                 f"with total=1 it does not give Σ wᵢ·payloadᵢ in leaf {key!r}, and the class says "
                 "is_sum = True; set it to False",
@@ -149,22 +150,22 @@ def _try_attack(context: TrainingContext, params: Tree) -> None:
     with attributed(name):
         poisoned = attack.poison(y.clone(), card)
     if not isinstance(poisoned, torch.Tensor) or poisoned.shape != y.shape:
-        _fail(name, f"returned {what(poisoned)}; return targets of shape {tuple(y.shape)}")
+        fail(name, f"returned {what(poisoned)}; return targets of shape {tuple(y.shape)}")
     if card.task == "classification":
         low, high = float(poisoned.min()), float(poisoned.max())
         if poisoned.is_floating_point() or low < 0 or high >= len(card.classes):
-            _fail(
+            fail(
                 name,
                 f"returned targets from {low:g} to {high:g}; they are whole numbers from 0 to "
                 f"{len(card.classes) - 1}",
             )
     elif not bool(poisoned.isfinite().all()):
-        _fail(name, "returned targets that are not finite")
+        fail(name, "returned targets that are not finite")
     name = f"attack: {type(attack).__name__}.forge()"
-    one = {key: leaf[None] for key, leaf in _small(params).items()}
+    one = {key: leaf[None] for key, leaf in small_tree(params).items()}
     with attributed(name):
         forged = attack.forge(dict(one), np.random.default_rng(0))
-    _check_tree(name, forged, one, finite=False)  # an attack may send anything but another shape
+    check_tree(name, forged, one, finite=False)  # an attack may send anything but another shape
 
 
 def try_training(context: TrainingContext, engine: Engine, info: RoundInfo) -> None:
@@ -191,15 +192,15 @@ def try_training(context: TrainingContext, engine: Engine, info: RoundInfo) -> N
 
     together = sent(ids)
     if (count := len(together.losses)) != CLIENTS:
-        _fail(name, f"trained {count} clients, and {CLIENTS} were asked")
-    _check_tree(name, together.payloads, None, "the payloads")
+        fail(name, f"trained {count} clients, and {CLIENTS} were asked")
+    check_tree(name, together.payloads, None, "the payloads")
     if tiny.layers is None or tiny.uses_rng:
         return
     for k in range(CLIENTS):
         alone = sent(ids[k : k + 1])
         for key, leaf in alone.payloads.items():
-            if _apart(together.payloads[key][k], leaf[0]):
-                _fail(
+            if apart(together.payloads[key][k], leaf[0]):
+                fail(
                     name,
                     f"clients that are trained together do not send what each sends alone (leaf "
                     f"{key!r}): its hooks get the leaves of many clients as [C, ...]; use the "
@@ -208,7 +209,7 @@ def try_training(context: TrainingContext, engine: Engine, info: RoundInfo) -> N
         if not torch.allclose(
             together.losses[k].float(), alone.losses[0].float(), rtol=CLOSE, atol=1e-5
         ):
-            _fail(name, "the loss of an example depends on which others are in the batch")
+            fail(name, "the loss of an example depends on which others are in the batch")
 
 
 def _tiny(context: TrainingContext) -> TrainingContext | None:
@@ -245,61 +246,3 @@ def _blamed(context: TrainingContext, engine: Engine) -> str:
         if is_user_class(type(part)):
             return f"{place}: {type(part).__name__}"
     return f"strategy: {type(context.strategy).__name__}"
-
-
-def _check_tree(
-    name: str, found: Any, like: Tree | None, part: str = "the answer", *, finite: bool = True
-) -> None:
-    """Raise ValueError unless `found` is a tree, with the leaves and shapes of `like` if given."""
-    import torch
-
-    if not isinstance(found, Mapping):
-        _fail(name, f"returned {what(found)} as {part}; return a dictionary of tensors by name")
-    for key, leaf in found.items():
-        if not isinstance(leaf, torch.Tensor):
-            _fail(name, f"returned {what(leaf)} as leaf {key!r} of {part}; leaves are tensors")
-        if finite and not bool(leaf.isfinite().all()):
-            _fail(name, f"leaf {key!r} of {part} is not finite, for finite numbers given")
-    if like is None:
-        return
-    missing = [key for key in like if key not in found]
-    unknown = [key for key in found if key not in like]
-    if missing or unknown:
-        words = f"lacks leaf {missing[0]!r}" if missing else f"has another leaf, {unknown[0]!r}"
-        _fail(name, f"{part} {words}; its leaves must be {', '.join(map(repr, like)) or 'none'}")
-    for key, leaf in like.items():
-        if found[key].shape != leaf.shape:
-            _fail(
-                name,
-                f"leaf {key!r} of {part} has shape {tuple(found[key].shape)}, and "
-                f"{tuple(leaf.shape)} is needed",
-            )
-        if found[key].is_floating_point() != leaf.is_floating_point():
-            _fail(name, f"leaf {key!r} of {part} is not of the type that it was")
-
-
-def _pair(name: str, found: Any, part: str) -> tuple[Any, Any]:
-    if not (isinstance(found, tuple) and len(found) == 2):
-        _fail(name, f"returned {what(found)}; return two trees, {part}")
-    return found
-
-
-def _small(params: Tree) -> dict[str, Tensor]:
-    """Return a tree of small numbers, none of them zero and no two leaves alike."""
-    import torch
-
-    return {
-        name: (0.01 * torch.cos(torch.arange(leaf.numel()) + k + 0.5)).view(leaf.shape)
-        for k, (name, leaf) in enumerate(params.items())
-    }
-
-
-def _apart(a: Tensor, b: Tensor) -> bool:
-    if a.shape != b.shape:
-        return True
-    scale = float(b.abs().max()) if b.numel() else 0.0
-    return bool(((a - b).abs() > CLOSE * scale + 1e-7).any())
-
-
-def _fail(name: str, reason: str) -> NoReturn:
-    raise ValueError(f"{name}: {reason}")

@@ -29,7 +29,8 @@ REMEDIES = {
     ),
     "the payloads, all of which the aggregator needs": "take a smaller cohort, or choose Mean",
     "what clients keep between rounds": (
-        "choose a strategy that keeps less, or take fewer clients, rounds or a smaller cohort"
+        "choose a strategy and a channel that keep less, or take fewer clients, rounds or a "
+        "smaller cohort"
     ),
 }
 
@@ -55,6 +56,9 @@ def estimate(
     payload = context.zero_payload(
         params, server, RoundInfo(1, 0.1, context.data.clients, float(cohort))
     )
+    kept = _bytes(client)
+    for stage in context.pipeline.stages:
+        kept += _bytes(stage.init(payload)[0])
     weights = _bytes(params)
     ids = np.arange(min(max(cohort, 1), context.data.clients))
     together = max(map(len, engine.chunks(context, params, ids)), default=1)
@@ -66,13 +70,13 @@ def estimate(
     rows = 3 * 8 * int((widths * steps).max(initial=0))
     batch = 3 * 4 * int(widths.max(initial=0)) * card.inputs
     # A client's own weights, its update and what a step works on.
-    chunk = together * (2 * weights + _bytes(client) + _bytes(payload) + rows + batch)
+    chunk = together * (2 * weights + kept + _bytes(payload) + rows + batch)
     shares = [
         # Two models, the aggregate and the next model.
         4 * weights + 2 * _bytes(server),
         chunk * max(1, engine.processes),
         0 if context.aggregator.is_sum else 2 * cohort * _bytes(payload),
-        participants * _bytes(client),
+        participants * kept,
     ]
     return dict(zip(REMEDIES, shares, strict=True))
 

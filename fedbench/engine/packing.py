@@ -65,6 +65,7 @@ def _edited(context: TrainingContext, engine: Engine) -> list[ModuleType]:
     """
     installed = [Path(path) for path in sysconfig.get_paths().values()]
     held = [engine, *(getattr(context, item.name) for item in fields(context))]
+    held += context.pipeline.stages
     parts = [part for each in held if isinstance(each, Spec) for part in each.parts()]
     names = {cls.__module__ for part in parts for cls in type(part).__mro__}
     found = []

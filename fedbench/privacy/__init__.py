@@ -1,6 +1,7 @@
 """Differential privacy: clipping, noise and accounting."""
 
 from fedbench.privacy.client_level import ClientLevelDP
+from fedbench.privacy.clip import Clip
 from fedbench.privacy.clipping import (
     AdaptiveClipping,
     Clipping,
@@ -15,6 +16,7 @@ from fedbench.privacy.privacy import NoPrivacy, Privacy, Private
 __all__ = [
     "AdaptiveClipping",
     "ClientLevelDP",
+    "Clip",
     "Clipping",
     "ExampleLevelDP",
     "FlatClipping",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 WITHIN = "clipping.within"  # a leaf of its own: whether a client's update was within each norm
-SHARE = "clipping.share"  # a leaf of the aggregate: noisy shares of clients within each norm
+SHARE = "clipping.share"  # in its place, where noise was added to the shares of clients within
 NORMS = "norms"  # the server state: the norm of each group of leaves, float64[G]
 
 
@@ -50,7 +50,8 @@ class Clip(Stage):
         """Return no client state, and the first norms, whose whole is C."""
         import torch
 
-        norms = self.clipping.start(self.norm, len(self.clipping.groups(template)))
+        groups = self.clipping.groups(_clippable(template))
+        norms = self.clipping.start(self.norm, len(groups))
         return {}, {NORMS: torch.tensor(norms, dtype=torch.float64)}
 
     def sensitivity(self, server: Tree) -> tuple[float, ...]:
@@ -61,7 +62,7 @@ class Clip(Stage):
         """Scale each client's payload down to its norms; report norms and who was clipped."""
         import torch
 
-        groups = self.clipping.groups(payloads)
+        groups = self.clipping.groups(_clippable(payloads))
         bounds = self.sensitivity(sending.server)
         sent: dict[str, torch.Tensor] = {}
         norms, within = [], []
@@ -70,7 +71,8 @@ class Clip(Stage):
             norms.append(tree.norms(group))
             sent |= held(group, norms[-1], bound)
             within.append(norms[-1] <= bound)
-        sent = {name: sent[name] for name in payloads}  # sums go by the order of the leaves
+        # in the order of the leaves, which the noise goes by
+        sent = {name: sent.get(name, leaf) for name, leaf in payloads.items()}
         inside = torch.stack(within, dim=1)
         if self.clipping.spends():
             sent[WITHIN] = inside.float() - 0.5
@@ -84,17 +86,19 @@ class Clip(Stage):
         payload = {name: leaf for name, leaf in aggregate.items() if name not in (WITHIN, SHARE)}
         if not self.clipping.spends():
             return payload, receiving.server
-        bounds = self.sensitivity(receiving.server)
-        noisy = aggregate.get(SHARE)
-        share = share_within(aggregate, len(bounds)) if noisy is None else noisy
-        moved = self.clipping.move(bounds, share.tolist())
+        share = aggregate[SHARE] if SHARE in aggregate else share_within(aggregate[WITHIN])
+        moved = self.clipping.move(self.sensitivity(receiving.server), share.tolist())
         return payload, {NORMS: torch.tensor(moved, dtype=torch.float64)}
 
 
-def share_within(aggregate: Tree, groups: int) -> torch.Tensor:
-    """Return the share of clients whose updates were within each norm, float64[G], ½ of nobody."""
-    import torch
+def share_within(mean: torch.Tensor) -> torch.Tensor:
+    """Return the share of clients within each norm, float64[G], from the mean of what they said.
 
-    if WITHIN not in aggregate:
-        return torch.full((groups,), 0.5, dtype=torch.float64)
-    return 0.5 + aggregate[WITHIN].double()
+    Of nobody's it is ½.
+    """
+    return 0.5 + mean.double()
+
+
+def _clippable(payload: Tree) -> Tree:
+    """Return the leaves of an update, without what clients say of norms of earlier stages."""
+    return {name: leaf for name, leaf in payload.items() if not name.endswith(WITHIN)}

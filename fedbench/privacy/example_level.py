@@ -32,6 +32,7 @@ class ExampleLevelDP(Private):
         "is public"
     )
     alone: ClassVar[bool] = True
+    noise_on_server: ClassVar[bool] = False  # it is in the gradients already
 
     def batches(self, round: int, client: int) -> np.random.Generator:
         """Return the source that decides who is in the batches of `client`; see `source`."""

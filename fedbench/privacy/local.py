@@ -37,6 +37,7 @@ class LocalDP(Private, family=True):
     plain_sum: ClassVar[bool] = True
     neighbours: ClassVar[str] = "an update is any other that the client might have sent"
     alone: ClassVar[bool] = True
+    noise_on_server: ClassVar[bool] = False  # what follows the noise is post-processing
 
     @abstractmethod
     def norms(self, payloads: Tree) -> Tensor:

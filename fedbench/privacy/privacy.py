@@ -43,11 +43,14 @@ def noise_field(description: str, formula: str) -> Any:
 class Privacy(Part, family=True):
     """The privacy guarantee of a run.
 
-    It decides the stages of the channel that updates go through, and what a round costs. Where
-    `plain_sum`, the guarantee is proved for an unweighted sum of updates.
+    It decides the first stages of the channel that updates go through, and what a round costs.
+    Where `plain_sum`, the guarantee is proved for an unweighted sum of updates. Where
+    `noise_on_server`, the noise is added after the stages that an experiment has beside these have
+    decoded, so that what they do to an update counts.
     """
 
     plain_sum: ClassVar[bool] = False
+    noise_on_server: ClassVar[bool] = False
 
     def bind(self, releases: Iterable[Release]) -> Self:
         """Return the guarantee with everything solved that the plan of the run decides.
@@ -77,6 +80,7 @@ class Private(Privacy, family=True):
     neighbours: ClassVar[str]
     kind_of_noise: ClassVar[Kind] = "gaussian"
     alone: ClassVar[bool] = False
+    noise_on_server: ClassVar[bool] = True  # unless a class says that it is not so
 
     epsilon: Annotated[
         float | None,

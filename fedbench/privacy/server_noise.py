@@ -37,11 +37,14 @@ class _ServerNoise(Stage):
                 leaf.dtype
             )
             for name, leaf in aggregate.items()
-            if name != WITHIN
+            if not name.endswith(WITHIN)
         }
         if self.clipping is not None:
             # each bit is ±½: one client changes their sum by √norms / 2 at most
             std = self.clipping * math.sqrt(len(bounds)) / 2 / receiving.divisor
-            share = share_within(aggregate, len(bounds))
-            noisy[SHARE] = share + std * torch.from_numpy(rng.standard_normal(len(bounds)))
+            (said,) = (name for name in aggregate if name.endswith(WITHIN))
+            share = share_within(aggregate[said])
+            noisy[said.removesuffix(WITHIN) + SHARE] = share + std * torch.from_numpy(
+                rng.standard_normal(len(bounds))
+            )
         return noisy, receiving.server

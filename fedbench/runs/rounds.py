@@ -89,7 +89,7 @@ class Rounds:
             seed=experiment.seed,
             attack=experiment.attack,
             privacy=self.privacy,
-            pipeline=Pipeline(self.privacy.stages()),
+            pipeline=Pipeline((*self.privacy.stages(), *experiment.channel)),
             aggregator=experiment.aggregator,
             device=getattr(experiment.engine, "device", "cpu"),
         )
@@ -103,8 +103,8 @@ class Rounds:
         _ = self.context.uses_rng  # tries the module, and says what is wrong with it
         try_training(self.context, experiment.engine, self._info(1))
         self.ledger: Ledger | Ledgers | None = None  # with the round that was begun last
-        self._payload: int | None = None  # bytes of what a client sends, once they are known
         self._fresh: Tree | None = None  # the channel's state of a client that has none yet
+        self._sent: int | None = None  # bytes of what a client sends, once they are known
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
         self._given: tuple[Tree, ClientStates, tuple[Tensor, Tensor | None]] | None = None
 
@@ -251,12 +251,10 @@ class Rounds:
         divisor = float(gathered.weights.sum())
         if isinstance(self.privacy, ClientLevelDP):
             divisor = info.expected_cohort
-        elif self.privacy.plain_sum:
-            divisor = float(len(gathered.ids))
         zero = context.zero_payload(progress.params, progress.server, info)
         aggregate = gathered.aggregate(experiment.aggregator, divisor)
         if aggregate is None:
-            aggregate = zero
+            aggregate = tree.zeros_like(tree.row(self._encoded_zero(broadcast), 0))
         aggregate, channel = context.pipeline.decode(
             aggregate, progress.channel, info.round, divisor, zero
         )
@@ -333,16 +331,19 @@ class Rounds:
 
     def _up(self, broadcast: Broadcast) -> int:
         """Return the bytes that a client will send in a round, as far as they are known before."""
-        if self._payload is None:
-            zero = self.context.zero_payload(broadcast.params, broadcast.server, broadcast.info)
-            alone, own = (
-                {name: leaf[None] for name, leaf in a.items()} for a in (zero, broadcast.fresh)
-            )
-            ids = np.zeros(1, dtype=np.int64)
-            pipeline = self.context.pipeline
-            sent = pipeline.encode(alone, own, broadcast.channel, broadcast.info.round, ids)
-            self._payload = pipeline.bytes_on_wire(sent.payloads)
-        return self._payload
+        if self._sent is None:
+            zero = self._encoded_zero(broadcast)
+            self._sent = self.context.pipeline.bytes_on_wire(zero)
+        return self._sent
+
+    def _encoded_zero(self, broadcast: Broadcast) -> Tree:
+        """Return [1, ...] what a client sends whose update is zero: all leaves of all stages."""
+        zero = self.context.zero_payload(broadcast.params, broadcast.server, broadcast.info)
+        alone, own = (
+            {name: leaf[None] for name, leaf in a.items()} for a in (zero, broadcast.fresh)
+        )
+        ids, number = np.zeros(1, dtype=np.int64), broadcast.info.round
+        return self.context.pipeline.encode(alone, own, broadcast.channel, number, ids).payloads
 
     def _down(self, progress: Progress) -> int:
         """Return the bytes that a client is sent in a round."""

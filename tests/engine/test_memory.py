@@ -97,7 +97,7 @@ def test_the_remedy_is_for_what_takes_most(monkeypatch: pytest.MonkeyPatch) -> N
     plain = fb.Experiment(partition=fb.IID(clients=100), engine=fb.LoopEngine())
     with pytest.raises(ValueError, match=r"0\.0002 GB are free.*take a smaller cohort"):
         Rounds(plain.replace(aggregator=fb.CoordinateMedian()))
-    with pytest.raises(ValueError, match="choose a strategy that keeps less"):
+    with pytest.raises(ValueError, match="choose a strategy and a channel that keep less"):
         Rounds(plain.replace(strategy=fb.Scaffold()))
     Rounds(plain)
 

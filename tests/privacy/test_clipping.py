@@ -24,9 +24,15 @@ SENT = {
 }
 
 
+SAID = f"0/{WITHIN}"  # the leaf's name after the stage, which is the first of its pipeline
+
+
 def adaptive(**more: object) -> fb.ClientLevelDP:
     clipping = fb.AdaptiveClipping(**more)
     return fb.ClientLevelDP(noise_multiplier=1.0, clip=2.0, clipping=clipping, noise_seed=7)
+
+
+ADAPTIVE_FLAT = fb.ClientLevelDP(noise_multiplier=1.0, clip=1.0, clipping=fb.AdaptiveClipping())
 
 
 def test_each_layer_has_a_norm_and_the_whole_stays_within_c() -> None:
@@ -51,7 +57,7 @@ def test_bits_say_who_was_within_and_leave_with_the_noise() -> None:
     channel = Channel.of(adaptive(per_layer=True), SENT)
     channel.norms = (1.0, 1.0)
     sent = channel.encode(SENT).payloads
-    assert sent[WITHIN].tolist() == [[-0.5, 0.5], [0.5, -0.5]]
+    assert sent[SAID].tolist() == [[-0.5, 0.5], [0.5, -0.5]]
     decoded = channel.decode({name: leaf.sum(0) for name, leaf in sent.items()}, 2.0)
     assert list(decoded) == list(SENT)
     assert len(channel.norms) == 2 and channel.norms != (1.0, 1.0)
@@ -90,7 +96,7 @@ def test_noise_on_updates_and_on_bits_goes_by_what_one_client_may_change(layers:
     )
     bounds = (3.0, 4.0) if layers else (5.0,)
     zero = {"0.weight": torch.zeros(300, 100), "1.weight": torch.zeros(5000)}
-    zero[WITHIN] = torch.zeros(len(bounds))  # as many clients within as not, or nobody
+    zero[SAID] = torch.zeros(len(bounds))  # as many clients within as not, or nobody
     draws, moves = [], []
     for number in range(1, 121):
         channel.norms = bounds
@@ -213,7 +219,7 @@ def test_clients_without_test_rows_do_not_pull_accuracy_to_a_half() -> None:
     "privacy",
     [
         fb.ClientLevelDP(noise_multiplier=1.0, clip=1.0),
-        fb.ClientLevelDP(noise_multiplier=1.0, clip=1.0, clipping=fb.AdaptiveClipping()),
+        ADAPTIVE_FLAT,
         fb.LocalGaussian(noise_multiplier=1.0, clip=1.0, noise_seed=1),
         fb.LocalLaplace(noise_multiplier=1.0, clip=1.0, noise_seed=1),
     ],
@@ -224,8 +230,9 @@ def test_an_update_that_is_not_finite_is_nothing(privacy: fb.ClientLevelDP, valu
     sent, clean = encoded(privacy, bad), encoded(privacy, nothing)
     assert torch.equal(sent.payloads["w"], clean.payloads["w"])
     assert sent.clipped is not None and sent.clipped.tolist() == [False, True]
-    if WITHIN in sent.payloads:
-        assert sent.payloads[WITHIN].tolist() == [[0.5], [-0.5]]
+    said = sent.payloads.get(SAID)
+    assert (said is not None) == (privacy == ADAPTIVE_FLAT)
+    assert said is None or said.tolist() == [[0.5], [-0.5]]
 
 
 class Beyond(fb.Attack):

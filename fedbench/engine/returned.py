@@ -1,0 +1,76 @@
+"""Checks of what hooks of the user's return: trees of tensors, of which leaves and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from fedbench.config.usercode import what
+from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CLOSE = 1e-3  # of the largest entry; both sides are float32
+
+
+def check_tree(
+    name: str, found: Any, like: Tree | None, part: str = "the answer", *, finite: bool = True
+) -> None:
+    """Raise ValueError unless `found` is a tree, with the leaves and shapes of `like` if given."""
+    import torch
+
+    if not isinstance(found, Mapping):
+        fail(name, f"returned {what(found)} as {part}; return a dictionary of tensors by name")
+    for key, leaf in found.items():
+        if not isinstance(leaf, torch.Tensor):
+            fail(name, f"returned {what(leaf)} as leaf {key!r} of {part}; leaves are tensors")
+        if finite and not bool(leaf.isfinite().all()):
+            fail(name, f"leaf {key!r} of {part} is not finite, for finite numbers given")
+    if like is None:
+        return
+    missing = [key for key in like if key not in found]
+    unknown = [key for key in found if key not in like]
+    if missing or unknown:
+        words = f"lacks leaf {missing[0]!r}" if missing else f"has another leaf, {unknown[0]!r}"
+        fail(name, f"{part} {words}; its leaves must be {', '.join(map(repr, like)) or 'none'}")
+    for key, leaf in like.items():
+        if found[key].shape != leaf.shape:
+            fail(
+                name,
+                f"leaf {key!r} of {part} has shape {tuple(found[key].shape)}, and "
+                f"{tuple(leaf.shape)} is needed",
+            )
+        if found[key].is_floating_point() != leaf.is_floating_point():
+            fail(name, f"leaf {key!r} of {part} is not of the type that it was")
+
+
+def pair(name: str, found: Any, part: str) -> tuple[Any, Any]:
+    """Return what was found, if it is a pair, else raise ValueError that asks for two trees."""
+    if not (isinstance(found, tuple) and len(found) == 2):
+        fail(name, f"returned {what(found)}; return two trees, {part}")
+    return found
+
+
+def small_tree(params: Tree) -> dict[str, Tensor]:
+    """Return a tree of small numbers, none of them zero and no two leaves alike."""
+    import torch
+
+    return {
+        name: (0.01 * torch.cos(torch.arange(leaf.numel()) + k + 0.5)).view(leaf.shape)
+        for k, (name, leaf) in enumerate(params.items())
+    }
+
+
+def apart(a: Tensor, b: Tensor) -> bool:
+    """Return whether two tensors differ by more than rounding."""
+    if a.shape != b.shape:
+        return True
+    a, b = a.double(), b.double()
+    scale = float(b.abs().max()) if b.numel() else 0.0
+    return bool(((a - b).abs() > CLOSE * scale + 1e-7).any())
+
+
+def fail(name: str, reason: str) -> NoReturn:
+    """Raise ValueError: what is at fault, and why."""
+    raise ValueError(f"{name}: {reason}")
