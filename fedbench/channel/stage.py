@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-ACTING = ("init", "encode", "decode")  # the methods that decide what a client can change
+ACTING = ("encode", "decode", "init")  # the methods that decide what a client can change
 
 
 @dataclass(frozen=True)

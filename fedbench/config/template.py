@@ -37,9 +37,9 @@ def template(experiment: Spec) -> str:
     return "\n".join([*_comment(OPENING), *plain, *groups, ""])
 
 
-def _table(path: str, part: Spec) -> Iterator[str]:
+def _table(path: str, part: Spec, header: str = "[{}]") -> Iterator[str]:
     """The settings of a group, and after them the tables of the groups within it."""
-    yield f"[{path}]"
+    yield header.format(path)
     yield from _settings(part)
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)
@@ -49,12 +49,13 @@ def _table(path: str, part: Spec) -> Iterator[str]:
 
 def _tables(name: str, family: type[Part], parts: tuple[Part, ...]) -> Iterator[str]:
     """One table a part; where there is none, how one would look."""
-    for part in parts:
-        yield from (f"[[{name}]]", *_settings(part))
+    for place, part in enumerate(parts):
+        yield from ([""] if place else [])
+        yield from _table(name, part, "[[{}]]")
     if not parts:
         example = next((m for m in family.choices().values() if _needs_nothing(m)), None)
         if example is not None:
-            yield from _comment([f"[[{name}]]", *_settings(example())])
+            yield from _comment(_table(name, example(), "[[{}]]"))
 
 
 def _needs_nothing(member: type[Spec]) -> bool:

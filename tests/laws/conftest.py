@@ -1,10 +1,11 @@
 """Finds every concrete Part of fedbench, so that a new one is under the laws by itself.
 
 A test that asks for `part`, `source`, `random_split`, `partitioner`, `split`, `class_split`,
-`skew`, `sampling`, `availability`, `model`, `strategy`, `aggregator`, `stage`, `engine` or
-`attack` runs once for every example of every class of that family; `fast_engine` is every engine
-but the one that the others are compared with. With `model`, `table` is one after another of the
-small tables that this model takes.
+`skew`, `sampling`, `availability`, `model`, `strategy`, `aggregator`, `privacy`, `stage`, `engine`
+or `attack` runs once for every example of every class of that family; `fast_engine` is every engine
+but the one that the others are compared with. `stage` includes those that only privacy uses, and
+`pipeline` is each stage among those that it needs, and several of them together. With `model`,
+`table` is one after another of the small tables that this model takes.
 """
 
 from __future__ import annotations
@@ -20,15 +21,26 @@ import torch
 import fedbench
 from fedbench.aggregators import Aggregator
 from fedbench.attacks import Attack
-from fedbench.channel import Stage
+from fedbench.channel import Pipeline, Stage
 from fedbench.config.spec import Part
 from fedbench.data import ClassSplit, Partitioner, RandomSplit, Skew, Source, Split
 from fedbench.engine import Engine, LoopEngine
 from fedbench.models import Model
 from fedbench.participation import Availability
 from fedbench.participation.sampling import Sampling
-from fedbench.privacy import AdaptiveClipping, PerLayerClipping
+from fedbench.privacy import (
+    AdaptiveClipping,
+    ClientLevelDP,
+    Clip,
+    LocalGaussian,
+    LocalLaplace,
+    PerLayerClipping,
+    Privacy,
+)
+from fedbench.privacy.local import _LocalNoise
+from fedbench.privacy.server_noise import _ServerNoise
 from fedbench.strategies import Strategy
+from tests.channel.toys import Predicted, Signed, Sparse
 from tests.laws.tables import suited
 
 FAMILIES: dict[str, type[Part]] = {
@@ -43,6 +55,7 @@ FAMILIES: dict[str, type[Part]] = {
     "model": Model,
     "strategy": Strategy,
     "aggregator": Aggregator,
+    "privacy": Privacy,
     "stage": Stage,
     "engine": Engine,
     "attack": Attack,
@@ -69,6 +82,12 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"epsilon": 2.0, "clipping": PerLayerClipping()},
         {"epsilon": 2.0, "clipping": AdaptiveClipping()},
         {"epsilon": 2.0, "clipping": AdaptiveClipping(per_layer=True, quantile=0.9)},
+    ],
+    "Clip": [
+        {"norm": 0.5},
+        {"norm": 1.5, "clipping": PerLayerClipping()},
+        {"norm": 1.5, "clipping": AdaptiveClipping()},
+        {"norm": 0.5, "clipping": AdaptiveClipping(per_layer=True, quantile=0.9)},
     ],
     "Diurnal": [{"period": 6, "zones": 3}],
     "Dirichlet": [{"clients": 7, "alpha": 0.1}, {"clients": 5, "alpha": 3.0, "min_samples": 4}],
@@ -123,6 +142,47 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+# Stages that only a privacy puts into a pipeline.
+HIDDEN: dict[str, Stage] = {
+    "noise on the sum": _ServerNoise(updates=0.5, noise_seed=3),
+    "noise on the sum and on norms": _ServerNoise(updates=0.5, clipping=2.0, noise_seed=3),
+    "clients' Gaussian noise": _LocalNoise(
+        mechanism=LocalGaussian(noise_multiplier=0.5, noise_seed=3)
+    ),
+    "clients' Laplace noise": _LocalNoise(
+        mechanism=LocalLaplace(noise_multiplier=0.5, noise_seed=3)
+    ),
+}
+
+
+def pipelines() -> dict[str, Pipeline]:
+    """Return each stage among those that it needs, and several together, by name."""
+    clipping = [Clip(**arguments) for arguments in EXAMPLES["Clip"]]
+    alone = {**HIDDEN, **{_id(stage): stage for stage in clipping}}
+    found = {name: Pipeline(needed(stage)) for name, stage in alone.items()}
+    adaptive = AdaptiveClipping(per_layer=True)
+    private = ClientLevelDP(noise_multiplier=1.0, clipping=adaptive, noise_seed=3)
+    local = LocalGaussian(noise_multiplier=0.5, noise_seed=3)
+    clips = Clip(clipping=adaptive), Clip(norm=0.5, clipping=AdaptiveClipping())
+    for name, several in {
+        "nothing": (),
+        "client-level DP and a clip": (*private.stages(), Clip(norm=0.3)),
+        "local DP, a clip that adapts, feedback": (*local.stages(), clips[0], Sparse()),
+        "two clips that adapt": clips,
+        "memory on both sides": (Predicted(), Sparse(share=0.5)),
+        "one stage twice": (Signed(), Signed(), Sparse()),
+    }.items():
+        found[name] = Pipeline(several)
+    return found
+
+
+def needed(stage: Stage) -> tuple[Stage, ...]:
+    """Return a stage after what it cannot do without: noise goes by a norm."""
+    if not isinstance(stage, _ServerNoise):
+        return (stage,)
+    return Clip(clipping=AdaptiveClipping()) if stage.clipping else Clip(), stage
+
+
 def concrete(family: type[Part]) -> list[type[Part]]:
     """Return fedbench's own members of `family`, however deep in the package they are."""
     for module in pkgutil.walk_packages(fedbench.__path__, "fedbench."):
@@ -150,7 +210,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 ]
                 metafunc.parametrize(("model", "table"), pairs)
                 continue
+            if name == "stage":
+                examples += HIDDEN.values()
             metafunc.parametrize(name, [_readable(each) for each in examples], ids=_id)
+    if "pipeline" in metafunc.fixturenames:
+        metafunc.parametrize("pipeline", pipelines().values(), ids=pipelines())
     if "part_class" in metafunc.fixturenames:
         metafunc.parametrize("part_class", concrete(Part), ids=lambda cls: cls.__name__)
     if "family" in metafunc.fixturenames:

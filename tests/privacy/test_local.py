@@ -136,6 +136,30 @@ def test_a_robust_rule_may_follow_and_data_size_weights_may_not(private: fb.Expe
         local.replace(strategy=fb.FedNova(weighting="uniform"))
 
 
+class TenTimes(fb.FedAvg):
+    """Weights of its own, which say how many samples a client has."""
+
+    def weights(self, samples):
+        return samples * 10
+
+
+@pytest.mark.parametrize("aggregator", [fb.Mean(), fb.GeometricMedian()], ids=["sum", "rule"])
+@pytest.mark.parametrize("engine", [fb.LoopEngine(), fb.StackedEngine(workers=0)])
+@pytest.mark.parametrize("kind", MECHANISMS)
+def test_weights_of_a_strategy_do_not_shrink_the_model(
+    private: fb.Experiment, train, kind: type[LocalDP], engine: Any, aggregator: Any
+) -> None:
+    # the plain sum of updates was divided by the weights: ten times the number of examples
+    experiment = private.replace(
+        privacy=kind(noise_multiplier=0.01, noise_seed=1), engine=engine, aggregator=aggregator
+    )
+    assert experiment.strategy == fb.FedAvg(weighting="uniform")
+    plain, _ = train(experiment, 2)
+    weighted, _ = train(experiment.replace(strategy=TenTimes(weighting="uniform")), 2)
+    for name, leaf in plain.params.items():
+        assert torch.equal(leaf, weighted.params[name])
+
+
 @pytest.mark.parametrize("kind", MECHANISMS)
 def test_one_seed_gives_one_history_with_workers_or_without(
     private: fb.Experiment, train, kind: type[LocalDP]

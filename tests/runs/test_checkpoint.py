@@ -20,6 +20,7 @@ import fedbench as fb
 from fedbench.cli.printed import report
 from fedbench.privacy import accounting
 from fedbench.privacy.events import gaussian
+from fedbench.runs.checkpoint import FORMAT
 from fedbench.runs.store import StoreError
 
 
@@ -49,6 +50,10 @@ def kinds(private: fb.Experiment) -> dict[str, fb.Experiment]:
         "scaffold": private.replace(strategy=fb.Scaffold(weighting="uniform")),
         "personal": private.replace(strategy=fb.FedPer(weighting="uniform"), model=fb.MLP()),
         "adaptive": under(clipping=fb.AdaptiveClipping(per_layer=True), evaluation_share=0.1),
+        "clip": private.replace(
+            privacy=fb.NoPrivacy(),
+            channel=(fb.Clip(norm=0.2, clipping=fb.AdaptiveClipping(rate=0.5)), fb.Clip()),
+        ),
         "shuffled": private.replace(sampling=fb.Shuffled(size=2)),
         "local": private.replace(privacy=fb.LocalLaplace(noise_multiplier=0.1, noise_seed=1)),
         "example": private.replace(privacy=fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=1)),
@@ -56,7 +61,8 @@ def kinds(private: fb.Experiment) -> dict[str, fb.Experiment]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["none", "adam", "scaffold", "personal", "adaptive", "shuffled", "local", "example"]
+    "kind",
+    ["none", "adam", "scaffold", "personal", "adaptive", "clip", "shuffled", "local", "example"],
 )
 def test_six_rounds_are_two_saved_and_four_more(
     private: fb.Experiment, tmp_path: Path, kind: str
@@ -147,6 +153,7 @@ def saved(private: fb.Experiment, tmp_path: Path) -> Path:
         ({"privacy.noise_seed": None}, r"privacy\.noise_seed cannot change"),
         ({"privacy.clip": 0.1}, r"privacy\.clip cannot change"),
         ({"privacy.clipping": fb.PerLayerClipping()}, r"privacy\.clipping cannot change"),
+        ({"channel": (fb.Clip(),)}, "channel cannot change"),
         ({"sampling": fb.FixedCohort(size=2)}, "FixedCohort needs another accounting"),
     ],
 )
@@ -195,8 +202,28 @@ def test_a_ledger_that_holds_less_than_was_spent_is_refused(
         fb.resume(tmp_path)
 
 
-def test_a_checkpoint_of_another_version_is_refused(saved: Path) -> None:
-    rewritten(saved, lambda about: about.update(format=1))
+@pytest.mark.parametrize("read", [fb.load, fb.resume])
+def test_a_run_of_the_former_format_is_refused_with_a_sentence(
+    saved: Path, read: Callable[[Path], Any]
+) -> None:
+    def as_before(about: dict[str, Any]) -> None:
+        assert about["format"] == FORMAT == 3
+        assert about.pop("stages") == 2  # the norms were no state of a stage
+        about |= {"format": 2, "bounds": [1.0]}
+
+    assert read(saved) is not None
+    rewritten(saved, as_before)
+    with pytest.raises(StoreError) as caught:
+        read(saved)
+    assert str(caught.value) == (
+        f"{saved}: the checkpoint was written by another version of fedbench; that version can "
+        "read it"
+    )
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_checkpoint_of_another_version_is_refused(saved: Path, number: int) -> None:
+    rewritten(saved, lambda about: about.update(format=number))
     with pytest.raises(StoreError, match="written by another version of fedbench"):
         fb.resume(saved)
 

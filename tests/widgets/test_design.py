@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fedbench as fb
+from fedbench.channel import Stage
 from fedbench.data.skews import Skew
 from fedbench_widgets.cells import HIDDEN
 from fedbench_widgets.design import MOST, by_hand, why_fixed
@@ -143,6 +144,35 @@ def test_every_skew_is_read_as_it_was_written() -> None:
         shown._fields["skews"].write(skews)
         read = shown._fields["skews"].read()
         assert tuple(Skew.from_dict(each) for each in read) == skews
+
+
+def test_stages_are_added_changed_and_taken_away() -> None:
+    shown = form(WINES)
+    several = shown._fields["channel"]
+    assert isinstance(several, Several)
+    several.choice.value = "Clip"
+    several.add.click()
+    several.add.click()
+    assert shown.experiment is not None
+    assert shown.experiment.channel == (fb.Clip(), fb.Clip())
+    several.widget.children[0].children[-1].click()
+    assert shown.experiment.channel == (fb.Clip(),)
+    first = several._rows[0]
+    first._fields["norm"].control.number.value = "0.25"
+    control(shown, "Clipping", widgets.Dropdown).value = "AdaptiveClipping"
+    assert shown.experiment.channel == (fb.Clip(norm=0.25, clipping=fb.AdaptiveClipping()),)
+    assert 'kind = "Clip"' in shown.experiment.to_toml()
+    for channel in ((fb.Clip(norm=2.0), fb.Clip(clipping=fb.PerLayerClipping())), ()):
+        several.write(channel)
+        assert tuple(Stage.from_dict(each) for each in several.read()) == channel
+
+
+def test_a_stage_that_is_refused_is_so_at_its_place() -> None:
+    shown = form(WINES.replace(channel=(fb.Clip(), fb.Clip())))
+    several = shown._fields["channel"]
+    several._rows[1]._fields["norm"].control.number.value = "0"
+    assert [each.path for each in shown.problems] == ["channel.1.norm"]
+    assert len(reasons(shown)) == 1
 
 
 def test_a_problem_of_a_skew_speaks_at_that_skew() -> None:
