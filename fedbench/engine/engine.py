@@ -55,10 +55,25 @@ def blocks(first: int, last: int) -> list[tuple[int, int]]:
 class Engine(Part, family=True):
     """Trains the clients of one round, and evaluates models.
 
+    An engine says how clients are trained (`train`), which of them together (`chunks`), and where
+    (`arrivals`). What happens to their updates afterwards is `client_round`, the same for all
+    engines. An engine keeps nothing from round to round: the states of clients are given to it, and
+    the new ones returned.
+
     `keeps_privacy` declares that `train` clips each example's gradient and adds the noise that
-    `ExampleLevelDP` asks for in every local step, and that each client of a cohort arrives
-    once, by `client_round`. A class that overrides a method on which
-    the privacy of an experiment depends has to declare it anew, else the experiment is refused.
+    `ExampleLevelDP` asks for in every local step, and that each client of a cohort arrives once, by
+    `client_round`. A class that overrides a method on which the privacy of an experiment depends
+    has to declare it anew, else the experiment is refused.
+
+    Example:
+        class Logged(LoopEngine):
+            '''The reference engine, which says whom it trains.'''
+
+            keeps_privacy: ClassVar[bool] = True
+
+            def train(self, context, broadcast, ids, states):
+                log.info("round %d: clients %s", broadcast.info.round, ids)
+                return super().train(context, broadcast, ids, states)
     """
 
     keeps_privacy: ClassVar[bool] = False

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Broadcast:
-    """What each client of a cohort is sent.
+    """What the clients of a cohort start a round from.
 
     `params` is the global model, `server` the strategy's server state, `channel` the server state
     of each stage of the pipeline, and `fresh` the channel's state of a client that has none yet.
@@ -51,10 +51,10 @@ ClientStates = Mapping[int, ClientState]
 
 @dataclass(frozen=True)
 class LocalUpdates:
-    """What clients `ids` made of a broadcast, before attacks and the channel.
+    """What clients made of a broadcast, in the order of their ids, before attacks and the channel.
 
-    `payloads` are [C, ...], `losses` float64[C], `states` the strategy's states of those clients
-    that have one; `seconds` is the time spent, by phase.
+    `payloads` are [C, ...], `losses` the mean losses of local training, float64[C]. `states` are
+    the strategy's new states of those clients that have one; `seconds` is the time, by phase.
     """
 
     payloads: Tree
@@ -65,7 +65,7 @@ class LocalUpdates:
 
 @dataclass(frozen=True)
 class Message:
-    """What leaves clients `ids`, encoded by the channel.
+    """What leaves clients `ids`, encoded by the channel: all that a server may use.
 
     `payload` is Σ wᵢ·payloadᵢ where the aggregator is a sum, else all payloads [C, ...]. `weights`
     are the clients' weights in the mean, float32[C], `bytes` what they sent together.
@@ -81,8 +81,9 @@ class Message:
 class Telemetry:
     """What the simulation knows of clients and their server would not.
 
-    Training losses, float64[C], norms of the updates before the channel, and who was clipped,
-    bool[C] or None where nobody clips; `seconds` is the time spent, by phase.
+    `losses` are those of training, float64[C], `norms` those of the updates before the channel,
+    [C]. `clipped` marks who was clipped, bool[C], or is None where no stage clips. `seconds` is the
+    time spent, by phase.
     """
 
     losses: Tensor

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -87,6 +90,16 @@ def test_a_line_that_sums_an_experiment_up_names_the_stages() -> None:
     assert "FedAvg · Clip · Clip" in CLIPPED.describe()
     assert SMALL.replace(channel=(Sparse(),)).describe().endswith("· Sparse")
     assert "Clip" not in SMALL.describe()
+
+
+def test_the_example_for_contributors_runs(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n([^`]*class Feedback\(.*?)```", text, re.DOTALL)
+    program = tmp_path / "feedback.py"
+    program.write_text(code + "print(len(history), history.rows[-1].clip)\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["3", "0.5"]
 
 
 def refused(experiment: fb.Experiment, *stages: Stage) -> str:

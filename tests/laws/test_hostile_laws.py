@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import fedbench as fb
+from fedbench.channel import Encoded, Stage
 from fedbench.data import Card, Column, RandomSplit, Raw, Task
 from fedbench.data.skews import Skew
 from fedbench.models import Model
@@ -32,7 +33,7 @@ WORDS = re.compile(
     r"|must match|out of bounds|gufunc|Traceback|truth value|not subscriptable|cannot be multiplied"
     r"|KeyError: \d|Expected |unhashable|has no attribute|object is not|not supported between"
 )
-NAMED = re.compile(r"(data|model|partition|strategy|sampling|skews\.\d): |Hostile")
+NAMED = re.compile(r"(data|model|partition|strategy|sampling|skews\.\d|channel\.\d): |Hostile")
 ROWS = 24
 
 
@@ -310,6 +311,33 @@ class HostileSkew(Skew):
         return (SOUND_SKEWS | HOSTILE_SKEWS)[self.change](x, y)
 
 
+SOUND_SENT: dict[str, Any] = {
+    "as it is": Encoded,
+    "half": lambda p: Encoded({name: leaf / 2 for name, leaf in p.items()}),
+    "rounded": lambda p: Encoded({name: (leaf * 256).round() / 256 for name, leaf in p.items()}),
+}
+HOSTILE_SENT: dict[str, Any] = {
+    "none": lambda p: None,
+    "tree": lambda p: p,
+    "a leaf less": lambda p: Encoded(dict(list(p.items())[1:])),
+    "spoilt": lambda p: Encoded({name: leaf * float("nan") for name, leaf in p.items()}),
+    "flat": lambda p: Encoded({name: leaf.flatten() for name, leaf in p.items()}),
+    "mixed": lambda p: Encoded({name: leaf + leaf.mean(0) for name, leaf in p.items()}),
+    "arrays": lambda p: Encoded({name: leaf.numpy() for name, leaf in p.items()}),
+    "more state": lambda p: Encoded(p, {"own": torch.zeros(len(next(iter(p.values()))))}),
+    "lost key": lambda p: p["nope"],
+}
+
+
+class HostileStage(Stage):
+    """Sends by name."""
+
+    sent: str = "as it is"
+
+    def encode(self, payloads: Any, sending: Any) -> Any:
+        return (SOUND_SENT | HOSTILE_SENT)[self.sent](payloads)
+
+
 # name: the sound choices and the hostile ones, the usual one first
 CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "x": (SOUND_X, HOSTILE_X),
@@ -320,6 +348,7 @@ CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "step": (SOUND_STEPS, HOSTILE_STEPS),
     "cohort": (SOUND_COHORTS, HOSTILE_COHORTS),
     "change": (SOUND_SKEWS, HOSTILE_SKEWS),
+    "sent": (SOUND_SENT, HOSTILE_SENT),
 }
 
 
@@ -343,6 +372,7 @@ def experiment(choice: dict[str, str], engine: Any) -> fb.Experiment:
         model=model,
         training=fb.LocalTraining(batch_size=4, lr=0.01),
         strategy=HostileStrategy(step=choice["step"]),
+        channel=(HostileStage(sent=choice["sent"]),),
         sampling=HostileSampling(cohort=choice["cohort"]),
         engine=engine,
         rounds=1,
