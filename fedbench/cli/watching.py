@@ -15,7 +15,7 @@ def watch(recording: Recording, quiet: bool) -> Interrupt | None:
     """Run the session to the end, and return what interrupted it; a second one goes through."""
     session, warned = recording.session, False
     interrupt: Interrupt | None = None
-    with _bar(session.experiment.rounds, "round", quiet) as show:
+    with bar(session.experiment.rounds, "round", quiet) as show:
         session.start()
         while session.state in ("running", "stopping"):
             try:
@@ -35,7 +35,7 @@ def watch(recording: Recording, quiet: bool) -> Interrupt | None:
 
 def follow(going: Sweep, quiet: bool) -> Interrupt | None:
     """Wait for a sweep's end, and return what cancelled it, if anything did."""
-    with _bar(len(going.points), "run", quiet) as show:
+    with bar(len(going.points), "run", quiet) as show:
         try:
             while going.wait(0.1) == "running":
                 show(going.progress.done)
@@ -47,21 +47,21 @@ def follow(going: Sweep, quiet: bool) -> Interrupt | None:
 
 
 @contextlib.contextmanager
-def _bar(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], None]]:
+def bar(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Draw a progress bar on a terminal; yield what shows how much is done."""
     from tqdm import tqdm
 
     hidden = quiet or sys.stderr is None or not sys.stderr.isatty()
-    bar = tqdm(total=total, unit=unit, disable=hidden, leave=False)
+    drawn = tqdm(total=total, unit=unit, disable=hidden, leave=False)
 
     def show(done: int) -> None:
         try:
-            bar.update(done - bar.n)
+            drawn.update(done - drawn.n)
         except OSError:  # the terminal is gone
-            bar.disable = True
+            drawn.disable = True
 
     try:
         yield show
     finally:
         with contextlib.suppress(OSError):
-            bar.close()
+            drawn.close()

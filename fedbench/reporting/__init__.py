@@ -1,5 +1,5 @@
 """Reports: runs as one page to hand on, which needs nothing but a browser."""
 
-from fedbench.reporting.report import ReportError, report
+from fedbench.reporting.report import ReportError, refuse_others, report
 
-__all__ = ["ReportError", "report"]
+__all__ = ["ReportError", "refuse_others", "report"]

@@ -41,9 +41,9 @@ def report(
     the code that runs each of the experiments again. `names` are those of the runs, by default what
     tells them apart; `frontier` is drawn as well. `baselines`, one for each run, are what its
     clients get without the federation: levels of the figure and, for a run that is given as a
-    Session, who gains. A file at `path` is overwritten if it is a
-    report, or by `force`. Raises ReportError for runs without a round, and for a path that cannot
-    be written.
+    Session or a saved one, who gains; a History does not hold the models. A file at `path` is
+    overwritten if it is a report, or by `force`. Raises ReportError for runs without a round, and
+    for a path that cannot be written.
     """
     given = list(runs) if isinstance(runs, Iterable) else [runs]
     histories = [_history(each) for each in given]
@@ -59,7 +59,7 @@ def report(
     gains = [_gains(run, found) for run, found in zip(given, levels, strict=True)]
     target = None if path is None else Path(path)
     if target is not None:
-        _refuse_others(target, force)
+        refuse_others(target, force)
     text = _page(histories, title, names, frontier, list(zip(levels, gains, strict=True)))
     if target is not None:
         try:
@@ -84,7 +84,7 @@ def _gains(run: History | Session | Saved, levels: Baselines | None) -> Gains | 
     """Return who gains in a run whose model is at hand."""
     from fedbench.study import who_gains
 
-    if levels is None or levels.predictions is None or not isinstance(run, Session):
+    if levels is None or levels.predictions is None or isinstance(run, History):
         return None
     try:
         return who_gains(run.predictions(), levels.predictions)
@@ -111,7 +111,7 @@ def _unwritable(path: Path, error: OSError) -> ReportError:
     return ReportError(f"{path} cannot be written: {why}")
 
 
-def _refuse_others(path: Path, force: bool) -> None:
+def refuse_others(path: Path, force: bool) -> None:
     """Raise ReportError where a file that is no report would be overwritten."""
     try:
         if force or not path.is_file():

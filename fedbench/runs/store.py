@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from fedbench.runs.predictions import Predictions
+
 __all__ = ["Saved", "StoreError", "claimed", "load", "outcome", "prepare", "resume", "save"]
 
 RESULTS = (HISTORY, CLIENTS, SUMMARY, MODEL, CARD, *FILES)
@@ -127,6 +129,21 @@ class Saved:
                 f"that was trained: {error}"
             ) from error
         return module
+
+    def predictions(self) -> Predictions:
+        """Return what the trained models say of each held-out test row, as `Session` does.
+
+        Raises StoreError, too, when the run ended before its first round, and ValueError where its
+        experiment cannot be prepared here.
+        """
+        from fedbench.runs.predictions import predictions
+        from fedbench.runs.rounds import Rounds
+
+        if not self.summary["rounds"]:
+            raise StoreError(f"{self.folder} holds no model: the run ended before its first round")
+        _, start = self._start({})
+        rounds = Rounds(start.experiment, noise_multiplier=start.noise_multiplier)
+        return predictions(rounds, start.progress)
 
     @property
     def _text(self) -> str:

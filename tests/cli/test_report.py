@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 import fedbench as fb
 from fedbench.cli import application as app
 
+baselines = fb.baselines
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=2)
 
 
@@ -38,7 +42,10 @@ def test_saved_runs_become_one_page() -> None:
     one, other = saved("a"), saved("b", WINES.replace(rounds=3))
     result = invoke("a", "b", "--title", "Wines")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout == "Wrote report.html: 2 runs. Open it in any browser.\n"
+    assert result.stdout == (
+        "Wrote report.html: 2 runs. Open it in any browser.\n"
+        "Who gains by the federation is not in it: --baselines trains what that takes.\n"
+    )
     text = Path("report.html").read_text("utf-8")
     assert "<h1>Wines</h1>" in text
     for session in (one, other):
@@ -74,6 +81,65 @@ def test_a_file_that_is_no_report_is_kept() -> None:
     assert Path("mine.html").read_text() == "mine"
     assert invoke("a", "--out", "mine.html", "--force").exit_code == 0
     assert invoke("a", "--out", "mine.html").exit_code == 0  # now it is one
+
+
+@pytest.mark.parametrize("strategy", [fb.FedAvg(), fb.Ditto(lam=0.1)])
+def test_who_gains_is_as_if_the_session_were_still_there(strategy: fb.Strategy) -> None:
+    hospitals = fb.Experiment(
+        data=fb.Hospitals(hospitals=4, patients=800),
+        partition=fb.Natural(),
+        strategy=strategy,
+        training=fb.LocalTraining(lr=0.1),
+        rounds=3,
+    )
+    session = saved("a", hospitals)
+    saved("b", hospitals.replace(rounds=2))
+    found, expected = fb.load("a").predictions(), session.predictions()
+    assert np.array_equal(found.used, expected.used)
+    assert (found.personal is None) == (expected.personal is None)
+    result = invoke("a", "b", "--baselines", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "Wrote report.html: 2 runs. Open it in any browser.\n"
+    page = Path("report.html").read_text("utf-8")
+    assert page.count("<h3>Who gains?</h3>") == 2
+    levels = fb.baselines(hospitals)
+    assert levels is not None and levels.predictions is not None
+    assert escape(str(fb.who_gains(expected, levels.predictions))) in page
+
+
+def test_baselines_go_by_what_a_run_came_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have its last settings, and the rounds that it had; equal ones are trained once."""
+    session = fb.Session(WINES.replace(rounds=50))
+    session.step()
+    session.wait()
+    session.amend(**{"training.lr": 0.5})
+    session.step()
+    session.wait()
+    session.stop()
+    session.wait()
+    fb.save(session, "a")
+    saved("b", WINES.replace(**{"training.lr": 0.5}))
+    asked: list[fb.Experiment] = []
+
+    def noted(experiment: fb.Experiment, **options: Any) -> fb.Baselines | None:
+        asked.append(experiment)
+        return baselines(experiment, **options)
+
+    monkeypatch.setattr("fedbench.cli.report.baselines", noted)
+    result = invoke("a", "b", "--baselines")
+    assert result.exit_code == 0, result.stderr
+    (experiment,) = asked
+    assert (experiment.rounds, experiment.training.lr) == (2, 0.5)
+    assert Path("report.html").read_text("utf-8").count("<h3>Who gains?</h3>") == 2
+
+
+def test_nothing_is_trained_for_a_file_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    saved("a")
+    Path("mine.html").write_text("mine")
+    monkeypatch.setattr("fedbench.cli.report.baselines", lambda *_, **__: pytest.fail("trained"))
+    assert invoke("a", "--baselines", "--out", "mine.html").exit_code == 2
 
 
 def test_a_class_of_ones_own_is_found_in_the_current_folder() -> None:
