@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fedbench.privacy import ExampleLevelDP, Private
 
 if TYPE_CHECKING:
+    from fedbench.data import Source
     from fedbench.experiment import Experiment
 
 GROUP = "by group privacy (kε, k·e^((k−1)ε)·δ)"
@@ -33,6 +34,17 @@ def beyond_the_unit(experiment: Experiment) -> list[str]:
             f"and ε covers one example; a reading is protected only {GROUP}, k = {overlap}"
         )
     return found
+
+
+def computed_from_rows(data: Source) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is computed from training rows before any noise, and what of it shows one row.
+
+    No ε covers it. A table that is not there any more may have had all of it.
+    """
+    try:
+        return data.fitted, data.exposed
+    except (ValueError, OSError):
+        return ("scales, levels and medians",), ()
 
 
 def _holders(experiment: Experiment) -> str:

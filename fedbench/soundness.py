@@ -16,7 +16,7 @@ from fedbench.config.rebuilding import not_rebuilt
 from fedbench.config.spec import refuse_part, specs_in
 from fedbench.data import ByTime, Explicit, Natural
 from fedbench.engine.engine import unproven
-from fedbench.exposure import beyond_the_unit
+from fedbench.exposure import beyond_the_unit, computed_from_rows
 from fedbench.participation.sampling import Everyone, FixedCohort, Poisson, Shuffled, is_independent
 from fedbench.privacy import ClientLevelDP, Clip, ExampleLevelDP, LocalDP, Private
 from fedbench.strategies import Strategy
@@ -288,14 +288,12 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
             "the run ends, which ε does not cover; those rows must be public"
         )
     found += beyond_the_unit(experiment)
-    try:
-        exposed = experiment.data.exposed
-    except (ValueError, OSError):  # the run will say what is wrong with them
-        exposed = ()
-    if exposed:
+    fitted, exposed = computed_from_rows(experiment.data)
+    if fitted:
+        unusual = f"; one unusual row can show in {_listed(exposed)}" if exposed else ""
         found.append(
-            f"data = {experiment.data.kind()}: ε does not cover {_listed(exposed)}, which come "
-            "from the rows and shape the model; one unusual row can show in them"
+            f"data = {experiment.data.kind()}: ε does not cover {_listed(fitted)}, computed from "
+            f"the training rows before any noise{unusual}"
         )
     if privacy.noise_seed is not None:
         found.append(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedbench.experiment import Experiment
-from fedbench.exposure import beyond_the_unit
+from fedbench.exposure import beyond_the_unit, computed_from_rows
 from fedbench.participation.sampling import Poisson, Sampling
 from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
 from fedbench.rounding import rounded_up
@@ -223,11 +223,7 @@ def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
     found += [f"{each}." for each in beyond_the_unit(experiment)]
     if type(experiment.strategy).personal is not Strategy.personal:
         found.append("Personal models that clients keep: they have no noise.")
-    try:
-        fitted = experiment.data.fitted
-    except (ValueError, OSError):  # a table that has moved since
-        fitted = ("scales, levels and medians",)
-    if fitted:
+    if fitted := computed_from_rows(experiment.data)[0]:
         found.append(
             f"What is computed from the training rows before any noise: {', '.join(fitted)}."
         )

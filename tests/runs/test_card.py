@@ -163,9 +163,65 @@ def test_what_a_table_learns_from_its_rows_is_on_the_card(private: fb.Experiment
     for words in ("the levels of each category", "the medians", "the classes"):
         assert words in rest
     said = " ".join(experiment.cautions())
-    assert "ε does not cover the levels of each category" in said
+    assert (
+        "ε does not cover the mean and scale of features, the medians that fill missing numbers, "
+        "the levels of each category, which columns have missing cells and the classes, computed "
+        "from the training rows before any noise; one unusual row can show in the levels of each "
+        "category, which columns have missing cells and the classes"
+    ) in said
+    whole = experiment.replace(data=fb.Table(frame.dropna(), target="ill"))
+    assert "medians" not in card(whole)["rest"] + " ".join(whole.cautions())
     plain = experiment.replace(privacy=fb.NoPrivacy())
     assert "levels of each category" not in " ".join(plain.cautions())
+
+
+class Clinics(fb.Wine):
+    """A source of the user's own, whose preparation is the usual one."""
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (fb.Wine(), "the mean and scale of features"),
+        (Clinics(), "the mean and scale of features"),
+        (fb.HeartDisease(), "the mean and scale of features"),
+        (fb.Ratings(), "the mean and scale of the target"),
+        (fb.Traffic(), "the mean and scale of features and the mean and scale of the target"),
+        (
+            fb.Arriving(data=fb.Traffic()),
+            "the mean and scale of features and the mean and scale of the target",
+        ),
+        (
+            fb.GEFCom2012(),
+            "the mean and scale of features, the mean and scale of the target and the mean of each "
+            "series",
+        ),
+        (fb.Digits(), ""),
+        (fb.Reviews(), ""),
+    ],
+    ids=lambda each: each.kind() if isinstance(each, fb.Source) else "",
+)
+def test_what_is_computed_from_rows_is_said_before_a_run_as_on_the_card(
+    private: fb.Experiment, data: fb.Source, words: str
+) -> None:
+    model = fb.MatrixFactorisation() if isinstance(data, fb.Ratings) else fb.Linear()
+    model = fb.TextClassifier() if isinstance(data, fb.Reviews) else model
+    experiment = private.replace(
+        data=data, partition=fb.Natural() if data.natural else fb.IID(clients=4), model=model
+    )
+    said = [each for each in experiment.cautions() if "before any noise" in each]
+    if words:
+        assert said == [
+            f"data = {data.kind()}: ε does not cover {words}, computed from the training rows "
+            "before any noise"
+        ]
+    else:
+        assert said == []
+    rest = card(experiment)["rest"]
+    assert all(each in rest for each in data.fitted)
+    assert ("before any noise" in rest) == bool(words)
+    plain = experiment.replace(privacy=fb.NoPrivacy())
+    assert "before any noise" not in " ".join(plain.cautions())
 
 
 def test_units_that_occur_several_times_are_cautioned(private: fb.Experiment) -> None:

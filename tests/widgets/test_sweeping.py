@@ -97,7 +97,7 @@ def test_seeds_that_change_nothing_are_said_to(page: Page) -> None:
 
 def test_a_sweep_says_only_what_the_head_does_not_say_already(page: Page) -> None:
     loose = EXPERIMENT.replace(**{"privacy.delta": 0.5})
-    (known,) = loose.cautions()
+    known, _ = loose.cautions()  # the other one is about the data
     assert ask(page, {"privacy.delta": "0.25, 0.5"}, 1, loose) == ""
     (more,) = page.sweeping.shown(loose)["cautions"]
     assert known.startswith("privacy.delta = 0.5 ") and more.startswith("privacy.delta = 0.25 ")

@@ -213,7 +213,8 @@ class Table(RandomSplit, Timed):
     @property
     def fitted(self) -> tuple[str, ...]:
         """Return what is computed from the rows before any noise."""
-        return (*super().fitted, "the medians that fill missing numbers", *self.exposed)
+        medians = ("the medians that fill missing numbers",) if self.facts.lacking else ()
+        return (*super().fitted, *medians, *self.exposed)
 
     @property
     def exposed(self) -> tuple[str, ...]:

@@ -107,6 +107,11 @@ class Relative(TimeSplit, family=True):
 
     relative: ClassVar[int] = 0
 
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Return what is computed from the training rows before any noise."""
+        return (*super().fitted, "the mean of each series")
+
     def prepare(self, raw: Raw, held: NDArray[np.bool_]) -> Features:
         """Return the features, earlier values in units of the series' mean, standardised."""
         refuse_bad_values(raw.card, "raw", raw.x, raw.y)
