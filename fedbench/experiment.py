@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
 from fedbench.channel import Stage
 from fedbench.config.kinds import LOCAL, is_user_class
+from fedbench.config.problems import refuse
 from fedbench.config.spec import Part, Spec, name_in_code, refuse_part
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.engine import Engine, StackedEngine
@@ -150,13 +152,26 @@ class Experiment(Spec):
 
     @model_validator(mode="after")
     def _sound(self) -> Experiment:
-        if refusal := self.data.refuses():
-            error = refuse_part("data", self.data, refusal)
+        try:
+            refusal = self.data.refuses()
             # what else there is to say depends on the data
-            raise ValidationError.from_exception_data("Experiment", [error])
-        if errors := refusals(self):
+            errors = [refuse_part("data", self.data, refusal)] if refusal else refusals(self)
+        except ValidationError:
+            raise
+        except ValueError as error:  # by a source that had to be read
+            errors = [self._refused(str(error))]
+        if errors:
             raise ValidationError.from_exception_data("Experiment", errors)
         return self
+
+    def _refused(self, message: str) -> InitErrorDetails:
+        """Return an error for a message that may begin with the path of a field."""
+        path, _, reason = message.partition(": ")
+        name = path.partition(".")[0]
+        if name not in type(self).model_fields:
+            path, name, reason = "data", "data", message
+        part = getattr(self, name)
+        return refuse(path, reason, _short(part) if isinstance(part, Part) else None)
 
     def cautions(self) -> list[str]:
         """Return what is allowed but should be known before a run."""

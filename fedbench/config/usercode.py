@@ -16,6 +16,7 @@ HERE = str(Path(__file__).parents[1]) + os.sep
 LIBRARIES = tuple(
     sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+COMPILED = (".pyx", ".pxd", ".pxi")
 RAISE = dis.opmap["RAISE_VARARGS"]
 LONGEST = 100  # characters of a source line that a message quotes
 # Their text is a name or a path of the user's, and not a library's description of its arguments.
@@ -34,14 +35,13 @@ def explained(error: BaseException) -> str:
     text, kind = str(error), type(error).__name__
     if not frames:
         return text or kind
-    last, _, instruction = frames[-1]
-    deliberate = last.f_code.co_code[instruction] == RAISE
-    if deliberate and last.f_code.co_filename.startswith(HERE):
+    if _is_deliberate(error, HERE):
         return text or kind
+    last = frames[-1][0]
     place = where(error)
     if not place:
         return text or kind
-    if text and (isinstance(error, PLAIN) or (deliberate and _is_user(last))):
+    if text and (isinstance(error, PLAIN) or (_is_deliberate(error) and _is_user(last))):
         kind = f"{kind}: {text}"
     return f"{kind} ({place})"
 
@@ -66,7 +66,8 @@ def attributed(name: str) -> Iterator[None]:
     except Exception as error:
         if not where(error):  # fedbench's own, such as data that cannot be fetched
             raise
-        raise ValueError(f"{name} raised {explained(error)}") from error
+        said = ":" if _is_deliberate(error, HERE) else " raised"
+        raise ValueError(f"{name}{said} {explained(error)}") from error
 
 
 def remember(error: BaseException) -> None:
@@ -90,6 +91,13 @@ def shown(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
+def _is_deliberate(error: BaseException, under: str = "") -> bool:
+    """Return whether an exception was raised on purpose, by a file under a folder."""
+    *_, (frame, _, instruction) = _frames(error.__traceback__)
+    raised = frame.f_code.co_code[instruction] == RAISE
+    return raised and frame.f_code.co_filename.startswith(under)
+
+
 def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]:
     while trace is not None:
         yield trace.tb_frame, trace.tb_lineno, trace.tb_lasti
@@ -98,7 +106,8 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int, int]]
 
 def _is_user(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
-    return not file.startswith((HERE, *LIBRARIES)) and not file.startswith("<frozen")
+    compiled = file.endswith(COMPILED)  # such a file is named by its place in the library
+    return not compiled and not file.startswith((HERE, *LIBRARIES, "<frozen"))
 
 
 def _named(file: str) -> str:

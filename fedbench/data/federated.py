@@ -262,8 +262,9 @@ def _refuse_empty(partition: Partitioner, deal: Deal) -> None:
     empty = np.flatnonzero(np.diff(deal.offsets) == 0)
     if len(empty):
         who = repr(deal.names[empty[0]]) if deal.names else f"number {empty[0]}"
+        fewer = "clients" in type(partition).model_fields
         raise ValueError(
             f"partition: {partition.describe()} leaves client {who} without a training sample "
-            f"({len(empty)} of {len(deal.offsets) - 1} such clients); choose GroupedNatural or "
-            "fewer clients, so that each has one"
+            f"({len(empty)} of {len(deal.offsets) - 1} such clients); choose "
+            f"{'fewer clients' if fewer else 'GroupedNatural'}, so that each has one"
         )

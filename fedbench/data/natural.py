@@ -57,9 +57,20 @@ class Natural(Split):
         )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
-        """Return the value of the column."""
+        """Return the value of the column. Raises ValueError where a value has no row at all."""
         name = self._column(data.columns)
-        return data.columns[name].codes, data.test_columns[name].codes
+        owners, test_owners = data.columns[name].codes, data.test_columns[name].codes
+        self._refuse_unused(name, data.columns[name].names, np.append(owners, test_owners))
+        return owners, test_owners
+
+    def _refuse_unused(self, column: str, names: tuple[str, ...], codes: Owners) -> None:
+        unused = np.flatnonzero(np.bincount(codes, minlength=len(names)) == 0)
+        if len(unused):
+            raise ValueError(
+                f"partition.column: no row has the value {names[unused[0]]!r} of {column!r} "
+                f"({len(unused)} of {len(names)} such values); choose GroupedNatural, or leave "
+                "such values out of the column, as Column.of does"
+            )
 
     def client_names(self, data: Dataset) -> tuple[str, ...]:
         """Return the values of the column."""
@@ -111,9 +122,8 @@ class GroupedNatural(Natural):
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
         """Return the client that each row's value belongs to."""
-        train, test = super().owners(data, rng)
-        group = self._group(data)
-        return group[train], group[test]
+        name, group = self._column(data.columns), self._group(data)
+        return group[data.columns[name].codes], group[data.test_columns[name].codes]
 
     def client_names(self, data: Dataset) -> tuple[str, ...]:
         """Return each client's number after `noun`, or the values that it groups."""

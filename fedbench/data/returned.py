@@ -5,6 +5,7 @@ A message names the class and the method, the first row at fault, its value and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from fedbench.config.usercode import attributed, what
 from fedbench.data.card import Card
+from fedbench.data.values import LARGEST, SMALLEST
 
 if TYPE_CHECKING:
     from fedbench.data.partition import Partitioner
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from fedbench.data.source import Dataset, Raw, Source
 
 SHOWN = 6  # values that a message lists
+DATES = {
+    "M": "; give seconds, as in {key}.astype('datetime64[s]').astype(float)",
+    "m": "; give seconds, as in {key} / np.timedelta64(1, 's')",
+}
 
 
 def read_table(source: Source) -> Raw:
@@ -44,11 +50,13 @@ def read_table(source: Source) -> Raw:
             "them the same",
         )
     _check_targets(name, raw.card, raw.y, rows)
+    _check_spread(name, raw.card, raw.y)
     for key, column in raw.columns.items():
         if not isinstance(column, Column):
             _fail(name, f"column {key!r} is {what(column)}; give Column.of(values)")
         codes = check_vector(name, f"codes of column {key!r}", column.codes, rows, "iu")
         _in_range(name, f"column {key!r} has code", codes, len(column.names), "names")
+        _refuse_doubled(name, f"column {key!r} has the name", column.names)
     if raw.card.client and raw.card.client not in raw.columns:
         known = ", ".join(map(repr, raw.columns)) or "none"
         _fail(
@@ -61,6 +69,66 @@ def read_table(source: Source) -> Raw:
         if values is not None:
             _finite(name, key, check_vector(name, key, values, rows, kinds))
     return raw
+
+
+def names_of_rows(values: Any) -> NDArray[Any]:
+    """Return `values` [N] as an array that can be sorted.
+
+    Raises ValueError where a value is missing, or some are texts and some are not.
+    """
+    name = "Column.of(values)"
+    if not isinstance(values, np.ndarray):
+        values = values.to_numpy(object) if _is_pandas(values) else np.asarray(values)
+    values = _array(name, "values", values)
+    if values.ndim != 1:
+        _fail(name, f"values has shape {values.shape}; give one value a row")
+    if (gone := _missing(values)).any():
+        row = int(gone.argmax())
+        _fail(
+            name,
+            f"the value of row {row} is missing, {_shown(values[row])} ({int(gone.sum())} such "
+            "rows); say who or what it is, or drop those rows",
+        )
+    if values.dtype.kind == "O":
+        return _alike(name, values)
+    return values
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where a value is none, NaN, or a text without a letter, bool[N]."""
+    gone = np.zeros(len(values), dtype=bool)
+    if values.dtype.kind in "fcmM":
+        gone = values != values  # NaN and NaT alone differ from themselves
+    elif values.dtype.kind == "O":
+        import pandas as pd
+
+        gone = np.asarray(pd.isna(values), dtype=bool)
+    if values.dtype.kind in "OUS":
+        blank = [isinstance(each, str | bytes) and not each.strip() for each in values]
+        gone = gone | np.array(blank, dtype=bool)
+    return gone
+
+
+def _is_pandas(values: Any) -> bool:
+    return type(values).__module__.partition(".")[0] == "pandas"
+
+
+def _alike(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return objects that can be sorted. Raises ValueError where they are of several kinds."""
+    kinds = {type(value): row for row, value in reversed([*enumerate(values)])}
+    try:
+        np.unique(values)
+        mixed = any(issubclass(kind, bool | np.bool) for kind in kinds) and len(kinds) > 1
+    except TypeError:
+        mixed = True
+    if mixed:
+        some = [f"{_shown(values[row])} in row {row}" for row in sorted(kinds.values())[:2]]
+        _fail(
+            name,
+            f"values holds {' and '.join(some)}, of different kinds; write all alike, as in "
+            "[str(value) for value in values]",
+        )
+    return values
 
 
 def check_held_out(source: Source, held: Any, rows: int) -> NDArray[np.bool_]:
@@ -177,6 +245,14 @@ def _check_card(name: str, source: Source, card: Card) -> None:
             )
     if card.task == "classification" and len(card.classes) < 2:
         _fail(name, f"the card has classes {card.classes!r}; name two at least")
+    _refuse_doubled(name, "the card has the class", card.classes)
+    _refuse_doubled(name, "the card has the feature", card.features)
+    if len(card.features) not in (0, card.inputs):
+        _fail(
+            name,
+            f"the card names {len(card.features)} features and an example has {card.inputs} "
+            f"numbers (shape {card.shape}); name each, or leave features out with ()",
+        )
     if card.task == "regression" and card.classes:
         _fail(name, "the card of a regression has classes; leave them out")
 
@@ -192,6 +268,35 @@ def _check_targets(name: str, card: Card, y: Any, rows: int) -> None:
         _finite(name, f"target {card.target!r}", y)
 
 
+def _check_spread(name: str, card: Card, y: NDArray[Any]) -> None:
+    """Raise ValueError where all targets are the same, or single precision does not tell them."""
+    if (y == y[0]).all():
+        one = repr(card.classes[int(y[0])]) if card.task == "classification" else f"{y[0]:g}"
+        _fail(name, f"target {card.target!r} is {one} in every row: there is nothing to learn")
+    if card.task == "classification":
+        return
+    values = y.astype(np.float64)
+    row = int(np.abs(values).argmax())
+    if abs(values[row]) > LARGEST:
+        _fail(
+            name,
+            f"target {card.target!r} is {values[row]:g} in row {row}, and numbers up to "
+            f"{LARGEST:g} can be predicted; correct it, or give the target in a larger unit",
+        )
+    if np.ptp(values) < SMALLEST:
+        _fail(
+            name,
+            f"target {card.target!r} differs by {np.ptp(values):.1g} at most, and differences from "
+            f"{SMALLEST:g} on can be predicted; give it in a smaller unit",
+        )
+
+
+def _refuse_doubled(name: str, what: str, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        twice = next(each for each, count in Counter(names).items() if count > 1)
+        _fail(name, f"{what} {twice!r} {Counter(names)[twice]} times; give each a name of its own")
+
+
 def _check_labels(name: str, card: Card, y: NDArray[Any]) -> None:
     """Raise ValueError for the first label that is not 0 to the number of classes less one."""
     count = len(card.classes)
@@ -200,7 +305,7 @@ def _check_labels(name: str, card: Card, y: NDArray[Any]) -> None:
         "labels by np.unique(labels, return_inverse=True)[1]"
     )
     if y.dtype.kind not in "iufb":
-        _fail(name, f"y holds {_words(y)}, as in row 0: {y[0]!r}; {meant}")
+        _fail(name, f"y holds {_words(y)}, as in row 0: {_shown(y[0])}; {meant}")
     numbers = y.astype(np.float64)
     bad = ~((numbers >= 0) & (numbers < count) & (numbers == np.floor(numbers)))
     if bad.any():
@@ -221,6 +326,15 @@ def _array(name: str, key: str, values: Any) -> NDArray[Any]:
     if not isinstance(values, np.ndarray):
         remedy = "call .to_numpy()" if hasattr(values, "to_numpy") else "give a numpy array"
         _fail(name, f"{key} is {what(values)}; {remedy}")
+    if isinstance(values, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(values)
+        where = ""
+        if masked.any():
+            row = int(np.argwhere(masked)[0][0]) if masked.ndim else 0
+            where = f" with a gap in row {row} ({int(masked.sum())} such values)"
+        _fail(name, f"{key} is a masked array{where}; fill in or drop gaps, and give a plain array")
+    if isinstance(values, np.matrix):
+        _fail(name, f"{key} is a matrix; give a plain array, as np.asarray makes it")
     if values.ndim == 0:
         _fail(name, f"{key} is a single value; give one for each row")
     if key == "x" and values.dtype.kind not in "iufb":
@@ -236,7 +350,10 @@ def check_vector(name: str, key: str, values: Any, rows: int, kinds: str | None)
     if kinds is not None and values.dtype.kind not in kinds:
         wanted = {"b": "true or false", "f": "numbers", "i": "whole numbers"}
         needed = "numbers" if "f" in kinds else wanted[kinds[0]]
-        _fail(name, f"{key} holds {_words(values)} where {needed} are needed")
+        remedy = DATES.get(values.dtype.kind, "").format(key=key) if needed == "numbers" else ""
+        if remedy and (gone := _missing(values)).any():
+            _fail(name, f"{key} is missing in row {int(gone.argmax())}; fill in or drop such rows")
+        _fail(name, f"{key} holds {_words(values)} where {needed} are needed{remedy}")
     return values
 
 
@@ -263,7 +380,12 @@ def _finite(name: str, key: str, values: NDArray[Any]) -> None:
 
 def _words(values: NDArray[Any]) -> str:
     kinds = {"b": "true or false", "i": "whole numbers", "u": "whole numbers", "f": "numbers"}
+    kinds |= {"c": "complex numbers", "M": "dates", "m": "durations"}
     return kinds.get(values.dtype.kind, "texts or objects")
+
+
+def _shown(value: Any) -> str:
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _name(part: object) -> str:

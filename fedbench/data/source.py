@@ -20,8 +20,13 @@ from fedbench.data.card import Card, Task
 from fedbench.data.files import File
 from fedbench.data.holdout import by_time, drawn, held_count, keep_training_rows, proportional
 from fedbench.data.kept import Kept
-from fedbench.data.returned import check_held_out, check_prepared, read_table
-from fedbench.data.values import Features, refuse_bad_values, standardised
+from fedbench.data.returned import check_held_out, check_prepared, names_of_rows, read_table
+from fedbench.data.values import (
+    Features,
+    refuse_bad_values,
+    refuse_lost_values,
+    standardised,
+)
 
 MISSED = 0.25  # of the share that was asked for
 STRATA = 10  # a regression target is split and partitioned by its tenths
@@ -39,8 +44,11 @@ class Column:
 
     @classmethod
     def of(cls, values: NDArray[np.generic]) -> Column:
-        """Return the column of `values` [N], its names in sorted order."""
-        names, codes = np.unique(values, return_inverse=True)
+        """Return the column of `values` [N], its names in sorted order.
+
+        Raises ValueError where a value is missing, or some are texts and some are not.
+        """
+        names, codes = np.unique(names_of_rows(values), return_inverse=True)
         return cls(tuple(str(name) for name in names), codes.astype(np.int64))
 
     def __getitem__(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Column:
@@ -184,11 +192,11 @@ class Source(Part, family=True):
         Here numbers are standardised by the training rows, and ids are left as they are.
         """
         refuse_bad_values(raw.card, "raw", raw.x, raw.y)
-        return (
-            raw.x.astype(np.int64, copy=False)
-            if np.issubdtype(raw.x.dtype, np.integer)
-            else standardised(raw.x, ~held)
-        )
+        if np.issubdtype(raw.x.dtype, np.integer):
+            return raw.x.astype(np.int64, copy=False)
+        x = standardised(raw.x, ~held)
+        refuse_lost_values(raw.card, raw.x, x)
+        return x
 
     def targets(self, raw: Raw, held: NDArray[np.bool_]) -> NDArray[np.generic]:
         """Return all targets in the unit of the card, learning from the rows that are not held.
@@ -398,7 +406,12 @@ def measured(source: Source, raw: Raw, unknown: NDArray[np.bool_]) -> Measured:
     if card.task == "classification":
         return card, x, y.astype(np.int64)
     wanted = y[~unknown].astype(np.float64)
-    mean, std = float(wanted.mean()), float(wanted.std()) or 1.0
+    if np.ptp(wanted) == 0:
+        raise ValueError(
+            f"data: {card.name}: the target {card.target!r} is {wanted[0]:g} in every training "
+            "row, so there is nothing to learn; hold other rows out, or predict something else"
+        )
+    mean, std = float(wanted.mean()), float(wanted.std())
     y = (y.astype(np.float64) - mean) / std
     return replace(card, target_mean=mean, target_std=std), x, y.astype(np.float32)
 

@@ -27,6 +27,8 @@ METRICS: dict[Task, dict[str, bool]] = {
 # Where one of two classes is rare, calling every row the other one is accurate and worth nothing.
 RANKED = {"auc": True, "accuracy": True, "loss": False}
 
+ROOM = 1e15  # a unit of targets up to which errors have squares in single precision
+
 _borrowing = threading.Lock()
 
 
@@ -205,7 +207,7 @@ def scores(
     """Return each metric over all rows, and the first metric per client (NaN without test rows).
 
     `offsets` marks each client's rows; RMSE and MAE are in the target's own unit. The AUC of a
-    client is NaN too where all its test rows are of one class.
+    client is NaN too where all its test rows are of one class, and R² where all targets are equal.
     """
     loss = float(losses.double().mean())
     if card.task == "classification":
@@ -219,16 +221,24 @@ def scores(
         values, positive = ranking.double().numpy(), targets.numpy() == 1
         whole = _auc(values, positive, np.array([0, len(values)]))
         return {"auc": float(whole[0]), **found}, _auc(values, positive, offsets)
-    error = (outputs[:, 0] - targets).double().numpy() * card.target_std
-    spread = targets.double().numpy() * card.target_std
+    unit = card.target_std
+    # squares of the errors of a client are of single precision: they are of the targets' unit
+    # where that has room for them, and else of standard deviations
+    own = 1.0 if 1 / ROOM < unit < ROOM else unit
+    unit /= own
+    error = (outputs[:, 0] - targets).double().numpy() * unit
+    spread = targets.double().numpy() * unit
     squared = error**2
+    constant = len(spread) == 0 or spread.min() == spread.max()
     metrics = {
-        "rmse": float(np.sqrt(squared.mean())),
-        "mae": float(np.abs(error).mean()),
-        "r2": float(1 - squared.sum() / ((spread - spread.mean()) ** 2).sum()),
+        "rmse": float(np.sqrt(squared.mean())) * own,
+        "mae": float(np.abs(error).mean()) * own,
+        "r2": np.nan
+        if constant
+        else float(1 - squared.sum() / ((spread - spread.mean()) ** 2).sum()),
         "loss": loss,
     }
-    return metrics, np.sqrt(_per_client(squared, offsets))
+    return metrics, np.sqrt(_per_client(squared, offsets)) * np.float32(own)
 
 
 def _per_client(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 import fedbench as fb
 from fedbench.data import Card, Column, RandomSplit, Raw, Task
@@ -114,6 +115,59 @@ CASES: dict[str, tuple[Any, str]] = {
     "a time missing": (raw(time=replaced(np.arange(40.0), 7, np.nan)), "time is nan in row 7"),
     "units as texts": (raw(units=np.array(["a"] * 40)), "units holds texts or objects where whole"),
     "held as rows": (raw(held=np.arange(40)), "held holds whole numbers where true or false are"),
+    "x with a mask": (
+        raw(x=np.ma.masked_array(features(), mask=features() > 1.5)),
+        "x is a masked array with a gap in row ",
+    ),
+    "y with a mask": (
+        raw(y=np.ma.masked_array(labels(), mask=np.arange(40) == 7)),
+        "y is a masked array with a gap in row 7 (1 such values); fill in or drop gaps, and give a "
+        "plain array",
+    ),
+    "a time with a mask": (
+        raw(time=np.ma.masked_array(np.arange(40.0), mask=np.arange(40) == 7)),
+        "time is a masked array with a gap in row 7",
+    ),
+    "a mask of nothing": (raw(x=np.ma.masked_array(features())), "x is a masked array; fill in or"),
+    "x as a matrix": (raw(x=features().view(np.matrix)), "x is a matrix; give a plain array, as n"),
+    "times as dates": (
+        raw(time=np.datetime64("2020") + np.arange(40)),
+        "time holds dates where numbers are needed; give seconds, as in "
+        "time.astype('datetime64[s]').astype(float)",
+    ),
+    "a date missing": (
+        raw(time=replaced(np.datetime64("2020") + np.arange(40), 7, np.datetime64("NaT"))),
+        "time is missing in row 7; fill in or drop such rows",
+    ),
+    "times as durations": (
+        raw(time=np.arange(40).astype("timedelta64[h]")),
+        "time holds durations where numbers are needed; give seconds, as in time / np.timedelta64",
+    ),
+    "complex": (raw(x=features() * 1j), "x holds complex numbers; turn them into numbers"),
+    "too few features": (
+        raw(card=Card(**vars(CLASSES) | {"features": ("a", "b")})),
+        "the card names 2 features and an example has 3 numbers (shape (3,)); name each, or leave",
+    ),
+    "too many features": (
+        raw(card=Card(**vars(CLASSES) | {"features": tuple("abcd")})),
+        "the card names 4 features and an example has 3 numbers",
+    ),
+    "equal features": (
+        raw(card=Card(**vars(CLASSES) | {"features": tuple("aba")})),
+        "the card has the feature 'a' 2 times; give each a name of its own",
+    ),
+    "equal classes": (
+        raw(card=Card(**vars(CLASSES) | {"classes": ("no", "yes", "no")})),
+        "the card has the class 'no' 2 times; give each a name of its own",
+    ),
+    "equal names": (
+        raw(columns={"site": Column(("A", "A"), labels())}),
+        "column 'site' has the name 'A' 2 times; give each a name of its own",
+    ),
+    "the same class everywhere": (
+        raw(y=labels() * 0 + 1),
+        "target 'ill' is 'yes' in every row: there is nothing to learn",
+    ),
     "own code": (lambda: {}["rows"], "Own.table() raised KeyError: 'rows' ("),
     "a library": (lambda: np.ones(3) @ np.ones(4), "Own.table() raised ValueError ("),
 }
@@ -136,6 +190,11 @@ def test_a_table_that_cannot_be_is_refused_in_words(
     [
         (replaced(np.ones(40), 3, np.inf), "target 'mmHg' is inf in row 3 (1 such values)"),
         (np.array(["120"] * 40), "y holds texts or objects where numbers are needed"),
+        (np.ones(40), "target 'mmHg' is 1 in every row: there is nothing to learn"),
+        (
+            replaced(np.arange(40.0), 7, 1e200),
+            "target 'mmHg' is 1e+200 in row 7, and numbers up to 1e+30 can be predicted; correct",
+        ),
     ],
 )
 def test_targets_of_a_regression_are_numbers(
@@ -144,6 +203,136 @@ def test_targets_of_a_regression_are_numbers(
     monkeypatch.setattr(Own, "given", raw(card=NUMBERS, y=y))
     with pytest.raises(ValueError, match=re.escape(said)):
         OwnNumbers(case=said).load()
+
+
+MISSING = "the value of row 1 is missing, "
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.array(["a", None, "b"], dtype=object), f"{MISSING}None (1 such rows); say who or what"),
+        (np.array([1.0, np.nan, np.nan]), f"{MISSING}nan (2 such rows)"),
+        (["a", "", " "], f"{MISSING}'' (2 such rows)"),
+        (pd.array(["a", None, "b"], dtype="string"), f"{MISSING}<NA> (1 such rows)"),
+        (pd.Series(["a", None, "b"]), f"{MISSING}nan (1 such rows)"),
+        (pd.array([1, None, 2], dtype="Int64"), f"{MISSING}<NA> (1 such rows)"),
+        (pd.Categorical(["a", None, "b"]), f"{MISSING}nan (1 such rows)"),
+        (np.array(["2020-01-01", "NaT"], dtype="M8[D]"), f"{MISSING}None (1 such rows)"),
+        (np.ma.masked_array(["a", "b"], mask=[False, True]), "values is a masked array with a gap"),
+        (np.array(["a", 1, "b"], dtype=object), "values holds 'a' in row 0 and 1 in row 1, of dif"),
+        (
+            np.array([1, "1"], dtype=object),
+            "values holds 1 in row 0 and '1' in row 1, of different",
+        ),
+        (
+            np.array([1, True, 2], dtype=object),
+            "values holds 1 in row 0 and True in row 1, of diff",
+        ),
+        (np.array([["a"], ["b"]]), "values has shape (2, 1); give one value a row"),
+    ],
+)
+def test_a_column_says_of_each_row_whose_it_is(values: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"Column.of(values): {said}")):
+        Column.of(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (["b", "a", "b"], ("a", "b")),
+        (np.array([10, 2, 10]), ("2", "10")),
+        (np.array([True, False, True]), ("False", "True")),
+        (np.array(["b", "a", "b"], dtype=object), ("a", "b")),
+        (pd.Series(["b", "a", "b"], dtype="category"), ("a", "b")),
+        (pd.array([10, 2, 10], dtype="Int64"), ("2", "10")),
+        (np.array(["2021", "2020", "2021"], dtype="M8[Y]"), ("2020", "2021")),
+        (np.array([10**30, 2, 10**30], dtype=object), ("2", str(10**30))),
+    ],
+)
+def test_a_column_is_made_of_values_of_one_kind(values: Any, names: tuple[str, ...]) -> None:
+    found = Column.of(values)
+    assert found.names == names
+    np.testing.assert_array_equal(found.codes, [1, 0, 1])
+
+
+def test_a_target_that_is_constant_in_training_is_refused() -> None:
+    class Late(fb.GivenSplit):
+        """A pressure that changes only when it is tested."""
+
+        task: ClassVar[Task] = "regression"
+        shape: ClassVar[tuple[int, ...]] = (3,)
+
+        def table(self) -> Raw:
+            y = np.where(np.arange(40) < 30, 0.1, 5.0)
+            return raw(card=NUMBERS, y=y, held=np.arange(40) >= 30)
+
+    said = "the target 'mmHg' is 0.1 in every training row, so there is nothing to learn"
+    with pytest.raises(ValueError, match=said):
+        Late().load()
+
+
+def test_a_name_without_rows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Column(("A", "B", "C"), labels())
+    given = raw(card=Card(**vars(CLASSES) | {"client": "site"}), columns={"site": site})
+    monkeypatch.setattr(Own, "given", given)
+    experiment = fb.Experiment(data=Own(case="unused"), partition=fb.Natural())
+    with pytest.raises(ValueError, match="no row has the value 'C' of 'site'") as caught:
+        experiment.federation()
+    assert "choose GroupedNatural, or leave such values out of the column" in str(caught.value)
+    grouped = fb.Experiment(data=Own(case="unused"), partition=fb.GroupedNatural(clients=2))
+    assert grouped.federation().clients == 2
+
+
+def test_a_client_without_training_rows_is_given_a_remedy_that_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Held(fb.GivenSplit):
+        """Two clients, of whom one has test rows alone."""
+
+        task: ClassVar[Task] = "classification"
+        shape: ClassVar[tuple[int, ...]] = (3,)
+
+        def table(self) -> Raw:
+            site = Column.of(np.where(np.arange(40) < 4, "A", "B"))
+            card = Card(**vars(CLASSES) | {"client": "site"})
+            return raw(card=card, columns={"site": site}, held=np.arange(40) < 8)
+
+    natural = fb.Experiment(data=Held(), partition=fb.Natural())
+    with pytest.raises(ValueError, match=r"'A' without a training sample .*; choose Group"):
+        natural.federation()
+    grouped = fb.Experiment(data=Held(), partition=fb.GroupedNatural(clients=2))
+    with pytest.raises(ValueError, match=r"'A' without a training sample .*; choose fewer"):
+        grouped.federation()
+
+
+def test_a_library_is_not_taken_for_the_users_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled code is named by a path within its library; the line of the user's is wanted."""
+
+    def given() -> Any:
+        return bool(pd.NA)
+
+    monkeypatch.setattr(Own, "given", staticmethod(given))
+    with pytest.raises(
+        ValueError, match=r"raised TypeError \(.*test_returned\.py, line \d+, in gi"
+    ):
+        Own(case="compiled").load()
+
+
+def test_what_is_wrong_with_a_source_is_said_as_of_any_field(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Own, "given", raw(y=labels() + 1))
+    with pytest.raises(ValidationError) as caught:
+        fb.Experiment(data=Own(case="words"), partition=fb.Natural())
+    (error,) = caught.value.errors()
+    assert (error["loc"], error["type"]) == (("data",), "unsound")
+    assert error["msg"].startswith("Own.table(): y is 2 in row 1")
+    text = str(caught.value)
+    assert "Value error" not in text
+    assert "errors.pydantic.dev" not in text
+    assert "input_value={" not in text
+    assert fb.Experiment.__name__ in text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from itertools import pairwise
 
@@ -111,6 +112,32 @@ def test_scores_of_a_regression_are_in_the_targets_own_unit(outputs) -> None:
     oracle = metrics.root_mean_squared_error(truth[10:33], guess[10:33])
     assert clients[2] == pytest.approx(oracle, rel=1e-5)
     assert np.isnan(clients[1])
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.0])
+@pytest.mark.parametrize("rows", [1, 7])
+def test_r2_of_equal_targets_is_unknown_and_no_warning(value: float, rows: int) -> None:
+    card = Card("made", "", "", "regression", (1,), ("x",), "y", target_std=3.0)
+    targets = torch.full((rows,), value)
+    for outputs in (targets[:, None], targets[:, None] + 1):
+        with warnings.catch_warnings(action="error"):
+            found, _ = scores(card, outputs, targets, torch.zeros(rows), np.array([0, rows]))
+        assert np.isnan(found["r2"])
+        assert found["rmse"] == pytest.approx(3.0 * float((outputs[0] - targets[0]).abs()))
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-20, 1e20, 1e30])
+def test_scores_in_units_beyond_the_squares_of_single_precision(unit: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    outputs, targets = torch.randn(50, 1, generator=rng), torch.randn(50, generator=rng)
+    offsets, losses = np.array([0, 20, 50]), torch.zeros(50)
+    card = Card("made", "", "", "regression", (1,), ("x",), "y")
+    plain, clients = scores(card, outputs, targets, losses, offsets)
+    found, own = scores(replace(card, target_std=unit), outputs, targets, losses, offsets)
+    for name in ("rmse", "mae"):
+        assert found[name] / unit == pytest.approx(plain[name])
+    assert found["r2"] == pytest.approx(plain["r2"])
+    np.testing.assert_allclose(own / np.float32(unit), clients, rtol=1e-5)
 
 
 def test_perfect_clients_score_exactly(labels) -> None:
