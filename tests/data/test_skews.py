@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +32,34 @@ def test_feature_noise_grows_from_the_first_client_to_the_last() -> None:
         # 16,000 normal numbers: the spread is right to 5 of its standard errors
         assert (x - X).std() == pytest.approx(0.2 * client, rel=5 / np.sqrt(2 * X.size))
         assert y is Y
+
+
+@pytest.mark.parametrize("value", [1e19, 1e30, 1e300])
+@pytest.mark.parametrize("make", [lambda v: fb.FeatureNoise(std=v), lambda v: fb.Shift(std=v)])
+def test_a_skew_too_strong_for_single_precision_is_named(make: Any, value: float) -> None:
+    experiment = fb.Experiment(
+        data=fb.Wine(), partition=fb.IID(clients=4), skews=(fb.Scaling(), make(value))
+    )
+    with (
+        warnings.catch_warnings(action="error"),
+        pytest.raises(
+            ValueError, match=r"skews\.1: fb\.\w+\(std=1e\+\d+\) makes a feature of"
+        ) as caught,
+    ):
+        experiment.federation()
+    assert "values up to 1e+18 can be computed with; choose a weaker skew" in str(caught.value)
+    session = fb.Session(experiment)
+    session.start()
+    assert session.wait(60) == "failed"
+    assert session.failure is not None
+    assert session.failure.message == str(caught.value)
+
+
+def test_a_strong_skew_is_taken_as_long_as_it_can_be_computed_with() -> None:
+    experiment = fb.Experiment(
+        data=fb.Wine(), partition=fb.IID(clients=4), skews=(fb.Shift(std=1e15),)
+    )
+    assert np.abs(experiment.federation().x).max() > 1e14
 
 
 def test_a_shift_is_one_vector_a_client_for_training_and_test_rows() -> None:

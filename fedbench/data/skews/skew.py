@@ -14,7 +14,7 @@ from fedbench.config.spec import Part
 from fedbench.config.usercode import attributed
 from fedbench.data.card import Card
 from fedbench.data.returned import check_skewed
-from fedbench.data.values import Features
+from fedbench.data.values import FARTHEST, Features
 
 NO_NUMBERS = "its features are ids, not numbers"
 Rows = tuple[Features, NDArray[np.generic]]
@@ -53,6 +53,19 @@ class Skew(Part, family=True):
         return None
 
 
+def _refuse_far(skew: Skew, place: int, client: int, changed: Rows) -> None:
+    """Raise ValueError where a skew makes values that single precision cannot compute with."""
+    for kind, values in zip(("feature", "target"), changed, strict=True):
+        if values.dtype.kind != "f" or not values.size:
+            continue
+        largest = float(np.max(np.abs(values)))
+        if not largest <= FARTHEST:
+            raise ValueError(
+                f"skews.{place}: {skew.code()} makes a {kind} of client {client} {largest:g}, and "
+                f"values up to {FARTHEST:g} can be computed with; choose a weaker skew"
+            )
+
+
 def skewed(
     skews: tuple[Skew, ...],
     card: Card,
@@ -79,9 +92,14 @@ def skewed(
                 training,
             )
             rows = x[first:last], y[first:last]
-            with attributed(f"skews.{place}: {type(skew).__name__}.apply()"):
+            # what is too large is refused below, in words
+            with (
+                attributed(f"skews.{place}: {type(skew).__name__}.apply()"),
+                np.errstate(over="ignore", invalid="ignore"),
+            ):
                 changed = skew.apply(*rows, who)
             if is_user_class(type(skew)):
                 check_skewed(skew, place, client, card, rows, changed)
+            _refuse_far(skew, place, client, changed)
             x[first:last], y[first:last] = changed
     return x, y
