@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +31,8 @@ SIGNED = re.compile(
     r"\s*[^\W\d_]{0,4}[%°$€£¥+*]?"
 )
 ZEROS = re.compile(r"[+-]?0\d+")
+WHOLE = re.compile(r"[+-]?\d+")
+FLOATS = re.compile(r"-?(0|[1-9]\d*)\.0")  # whole numbers, as floats are written
 DATES = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}\.\d{1,2}\.\d{2,4}|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}"
     r"|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4}"
@@ -34,6 +40,8 @@ DATES = re.compile(
 DOTTED = r"^\d{1,2}\.\d{1,2}\.\d{4}"
 SLASHED = r"^(\d{1,2})/(\d{1,2})/\d{4}"
 EXACT = 2**53  # whole numbers from which on floats skip some
+INT64, UINT64 = 2**63, 2**64
+DIGITS = 400  # of a whole number that are read; a float has no more than 309
 LOOKED = 1000  # cells by which dates are known
 
 
@@ -67,67 +75,167 @@ class Notation:
         if self.decimal == "." and not self.thousands:
             plain: Any = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
             return plain.astype(np.float64).to_numpy()
-        pattern, drop = self.number(), {ord(self.decimal): "."}
-        if self.thousands:
-            drop |= {ord(mark): None for mark in self.thousands.replace(" ", " \u00a0\u202f")}
+        pattern = self.number()
         return np.array(
-            [float(t.translate(drop)) if pattern.fullmatch(t) else np.nan for t in texts],
+            [float(self.plain(t)) if pattern.fullmatch(t) else np.nan for t in texts],
             dtype=np.float64,
         )
+
+    def plain(self, text: str) -> str:
+        """Return a number as Python writes it: with a point, and no mark of thousands."""
+        drop: dict[int, str | None] = {ord(self.decimal): "."}
+        if self.thousands:
+            drop |= {ord(mark): None for mark in self.thousands.replace(" ", " \u00a0\u202f")}
+        return text.translate(drop)
+
+    def named(self, word: str) -> float | None:
+        """Return the number that a text names, in this notation or with a point; None for none."""
+        text = self.plain(word) if self.number().fullmatch(word) else word
+        if WHOLE.fullmatch(text):
+            return int(text[:DIGITS])
+        with suppress(ValueError):
+            return None if isnan(value := float(text)) else value
+        return None
+
+    def whole(self, texts: Sequence[str]) -> list[int] | None:
+        """Return texts as whole numbers, exactly; None unless each is written with digits alone."""
+        found = []
+        for text in map(self.plain, texts):
+            if not WHOLE.fullmatch(text):
+                return None
+            found.append(int(text[:DIGITS]))
+        return found
+
+    def are_codes(self, texts: Sequence[str]) -> bool:
+        """Return whether digits are codes: with leading zeros, or more than any number has."""
+        if any(map(ZEROS.fullmatch, texts)):
+            return True
+        return any(inexact(number) for number in self.whole(texts) or ())
 
 
 PLAIN = Notation()
 
 
-def cleaned(frame: pd.DataFrame, notation: Notation) -> tuple[pd.DataFrame, tuple[Doubt, ...]]:
+def inexact(number: int) -> bool:
+    """Return whether a whole number fits neither a float nor 64 bits."""
+    try:
+        return not -INT64 <= number < UINT64 and int(float(number)) != number
+    except OverflowError:
+        return True
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A table whose missing cells are missing and whose numbers are numbers, and what was odd.
+
+    `nested` are columns whose cells hold several values each, which are shown as texts here.
+    """
+
+    frame: pd.DataFrame
+    doubts: tuple[Doubt, ...] = ()
+    nested: tuple[str, ...] = ()
+
+
+def cleaned(frame: pd.DataFrame, notation: Notation, named: Collection[str] = ()) -> Cleaned:
     """Return a table whose missing cells are missing and whose numbers are numbers.
 
-    What was read as missing is said, by column and count. Texts with leading zeros stay texts.
+    What was read as missing is said, by column and count. Codes stay texts: digits with leading
+    zeros, or more of them than a number has. So does each of the `named` columns, which say what
+    something is called, unless its numbers give back the texts.
     """
-    names = [str(name).strip() for name in frame.columns]
+    names, doubts = _names(frame.columns)
     frame = frame.set_axis(names, axis=1).reset_index(drop=True)
     if len(set(names)) < len(names):
-        return frame, ()  # which is refused when the table is looked at
-    doubts, changed = [], {}
+        return Cleaned(frame)  # which is refused when the table is looked at
+    changed, nested = {}, []
     for name in names:
         before = frame[name]
-        column, found = _cleaned(before, name, notation)
+        if holds_several(before):
+            nested.append(name)
+            changed[name] = before.astype(str)
+            continue
+        column, found = _cleaned(before, name, notation, name in named)
         if column is not before:
             changed[name] = column
         if found:
             count, words = sum(found.values()), ", ".join(map(repr, sorted(found)[:5]))
             doubts.append(Doubt(f"{name!r}: {count:,} cells that say {words} are read as missing"))
-    return (frame.assign(**changed) if changed else frame), tuple(doubts)
+        if before.dtype.kind == "m":
+            doubts.append(Doubt(f"{name!r} holds durations, which are read as seconds"))
+    frame = frame.assign(**changed) if changed else frame
+    return Cleaned(frame, tuple(doubts), tuple(nested))
 
 
-def _cleaned(column: Any, name: str, notation: Notation) -> tuple[Any, dict[str, int]]:
+def _names(columns: Any) -> tuple[list[str], list[Doubt]]:
+    """Return what the columns are called; one without a name is called by its place."""
+    import pandas as pd
+
+    absent = [k for k, name in enumerate(columns) if np.ndim(name) == 0 and pd.isna(name)]
+    if len(absent) > 1:
+        raise TableError(
+            "path", f"{len(absent)} columns have no name; every column needs its own name"
+        )
+    names = [str(name).strip() for name in columns]
+    doubts = []
+    for k in absent:
+        names[k] = f"column {k + 1}"
+        doubts.append(Doubt(f"a column without a name is called {names[k]!r}"))
+    return names, doubts
+
+
+def holds_several(column: Any) -> bool:
+    """Return whether a cell holds several values, as a list does."""
+    import pandas as pd
+
+    kind = column.dtype
+    if isinstance(kind, pd.ArrowDtype):
+        return any(word in str(kind) for word in ("list<", "struct<", "map<"))
+    if not isinstance(kind, np.dtype) or kind.kind != "O":
+        return False
+    try:
+        set(column.to_numpy())
+    except TypeError:  # what can change cannot be compared, such as a list
+        return True
+    return False
+
+
+def _cleaned(column: Any, name: str, notation: Notation, named: bool) -> tuple[Any, dict[str, int]]:
     import pandas as pd
 
     own = [each.partition("=")[2].strip() for each in notation.missing if _of(each, name)]
     words = {each.strip() for each in notation.missing if not of_a_column(each)} | {*own}
+    if column.dtype.kind == "m":
+        column = column.dt.total_seconds()
     if is_number(column):
-        wanted = notation.values([*words]) if words else np.empty(0)
-        hit = column.isin(wanted[~np.isnan(wanted)]).to_numpy()
-        if not hit.any() or column.dtype == bool:
-            return column, {}
-        counts = {f"{value:g}": int((column == value).sum()) for value in wanted}
-        return column.astype(np.float64).mask(hit), {k: n for k, n in counts.items() if n}
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+        return _without(column, words, notation)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_complex_dtype(column):
         return column, {}
     codes, uniques = pd.factorize(column)  # missing cells have the code -1
     texts = ["" if each is None else str(each).strip() for each in uniques]
-    gone = np.array([text in MISSING_WORDS or text in words for text in texts], dtype=bool)
+    sought = {notation.named(word) for word in words} - {None}
+    gone = np.array(
+        [
+            text in MISSING_WORDS
+            or text in words
+            # a number is the same however it is written, and a code is not
+            or (bool(sought) and not ZEROS.fullmatch(text) and notation.named(text) in sought)
+            for text in texts
+        ],
+        dtype=bool,
+    )
     counts = np.bincount(codes[codes >= 0], minlength=len(texts))
     found: dict[str, int] = {}
     for k in np.flatnonzero(gone):
         if texts[k]:
             found[texts[k]] = found.get(texts[k], 0) + int(counts[k])
     rest = [text for text, drop in zip(texts, gone, strict=True) if not drop]
-    if rest and not any(map(ZEROS.fullmatch, rest)):
-        values = np.full(len(texts) + 1, np.nan)
-        values[:-1][~gone] = notation.values(rest)
-        if not np.isnan(values[:-1][~gone]).any():
-            return pd.Series(values[codes], index=column.index), found
+    if (values := _as_numbers(rest, notation, named)) is not None:
+        places = np.full(len(texts) + 1, -1)  # the last one is that of missing cells
+        places[:-1][~gone] = np.arange(len(rest))
+        taken = values.take(places[codes], allow_fill=True)
+        return pd.Series(taken, index=column.index), found
     if not gone.any() and all(
         isinstance(each, str) and each == text for each, text in zip(uniques, texts, strict=True)
     ):
@@ -135,6 +243,49 @@ def _cleaned(column: Any, name: str, notation: Notation) -> tuple[Any, dict[str,
     kept: Any = pd.array([*texts, ""], dtype="string")
     kept[np.append(gone, True)] = pd.NA
     return pd.Series(kept.take(codes), index=column.index), found
+
+
+def _as_numbers(rest: list[str], notation: Notation, named: bool) -> Any:
+    """Return different texts as an array of numbers; None where one is none, or they are codes."""
+    import pandas as pd
+
+    if not rest or notation.are_codes(rest):
+        return None
+    values: Any = notation.values(rest)
+    if np.isnan(values).any():
+        return None
+    values = pd.Series(values)
+    whole = notation.whole(rest)
+    if whole is not None and max(map(abs, whole)) >= EXACT:  # a float would round them
+        low, high = min(whole), max(whole)
+        if low >= -INT64 and high < INT64:
+            values = pd.Series(whole, dtype="Int64")
+        elif low >= 0 and high < UINT64:
+            values = pd.Series(whole, dtype="UInt64")
+    if named and texts(values).tolist() != rest and not all(map(FLOATS.fullmatch, rest)):
+        return None
+    return values.array
+
+
+def _without(column: Any, words: set[str], notation: Notation) -> tuple[Any, dict[str, int]]:
+    """Return a column of numbers in which those that `words` name are missing."""
+    named = {notation.named(word) for word in words}
+    sought: list[Any] = sorted(value for value in named if value is not None)
+    if column.dtype.kind in "iu":  # of which a float may be a neighbour
+        near = (value for value in sought if -INT64 <= value < UINT64)
+        sought = [int(value) for value in near if value == int(value)]
+    else:
+        sought = [float(value) for value in sought if abs(value) <= sys.float_info.max]
+    if not sought or column.dtype == bool:
+        return column, {}
+    hit = column.isin(sought).to_numpy(bool)
+    if not hit.any():
+        return column, {}
+    counts = [(value, int((column == value).sum())) for value in sought]
+    found = {written(value): count for value, count in counts if count}
+    if column.dtype.kind in "iu" and (abs(column) >= EXACT).any():  # a float would round them
+        return column.astype("Int64" if column.max() < INT64 else "UInt64").mask(hit), found
+    return column.astype(np.float64).mask(hit), found
 
 
 def of_a_column(word: str) -> bool:
@@ -163,6 +314,11 @@ def shown(value: Any) -> str:
         value = int(value)
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def written(value: float) -> str:
+    """Return a number with all its digits, a whole one without a point."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < EXACT else str(value)
 
 
 def is_number(column: pd.Series) -> bool:

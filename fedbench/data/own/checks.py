@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data.card import Task
-from fedbench.data.own.cells import numbers, shown, texts
+from fedbench.data.own.cells import (
+    DIGITS,
+    WHOLE,
+    Notation,
+    is_number,
+    numbers,
+    shown,
+    texts,
+    written,
+)
 from fedbench.data.own.doubts import Doubt
 
 FAR = 10.0  # standard deviations from the median, those of the middle half
@@ -30,6 +39,10 @@ LEAK = 0.999  # correlation with the target that is too good
 COPY = 1 - 1e-9  # correlation of two columns that say the same
 SAMPLE = 10_000  # rows by which columns are compared
 MISSING = "missing"
+# as spreadsheets write what has many digits; a code has no sign
+SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+\d{2,}")
+ROUNDED = "different ones may have become the same; have the source write them as texts"
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def number_doubts(name: str, values: NDArray[np.float64], whole: bool) -> list[Doubt]:
@@ -75,10 +88,11 @@ def _far(name: str, values: NDArray[np.float64], different: NDArray[np.float64])
         rest = values[~far]
         ends = [f"min {low:g}"] if low < rest.min() else []
         ends += [f"max {high:g}"] if high > rest.max() else []
+        far_off = high if high > rest.max() else low
         yield Doubt(
             f"{name!r} has {np.count_nonzero(far)} values beyond {FAR:g} SD "
             f"({', '.join(ends)}; the others are {rest.min():g} to {rest.max():g}); if they are "
-            f"not real, pass missing_values=('{name}={high if high > rest.max() else low:g}',)"
+            f"not real, pass missing_values=('{name}={written(far_off)}',)"
         )
     for at, beside in ((0, 1), (-1, -2)):
         value, near = different[at], different[beside]
@@ -115,13 +129,66 @@ def same_but_for_case(name: str, values: Sequence[str]) -> list[Doubt]:
     ]
 
 
-def copied_columns(frame: Any, numeric: Sequence[str], rest: Sequence[str]) -> list[Doubt]:
+def same_numbers(name: str, values: Sequence[str]) -> list[Doubt]:
+    """Return a doubt where texts that are different are one number, as 1 and 1.0 are."""
+    alike: dict[float, list[str]] = defaultdict(list)
+    for value in values:
+        if WHOLE.fullmatch(value):
+            alike[int(value[:DIGITS])].append(value)
+        elif NUMBER.fullmatch(value):
+            alike[float(value)].append(value)
+    pairs = [each for each in alike.values() if len(each) > 1]
+    if not pairs:
+        return []
+    cells = tuple(repr(value) for value in pairs[0][:2])
+    return [
+        Doubt(
+            f"{name!r} has values that are the same number ({' and '.join(cells)}), {len(pairs)} "
+            "such groups: they count as different; write them alike if they are not",
+            cells,
+        )
+    ]
+
+
+def rounded_names(name: str, column: Any) -> list[Doubt]:
+    """Return a doubt where names are numbers that were rounded before they came here."""
+    if not (cell := rounded_name(column)):
+        return []
+    return [
+        Doubt(
+            f"{name!r} has names that are rounded numbers, such as {cell}: {ROUNDED}",
+            (cell,),
+        )
+    ]
+
+
+def if_rounded(column: Any) -> str:
+    """Return the end of a message that a column has one value: why this may be so."""
+    cell = rounded_name(column)
+    return f"; it is a rounded number: {ROUNDED}" if cell else ""
+
+
+def rounded_name(column: Any) -> str:
+    """Return a cell with fewer digits than it was meant to have, empty where there is none."""
+    if column.dtype.kind == "f":
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        kind = getattr(column.dtype, "numpy_dtype", column.dtype)
+        large = values[np.abs(values) >= 2 ** (np.finfo(kind).nmant + 1)]
+        return written(large[0]) if len(large) else ""
+    if is_number(column):
+        return ""
+    return next(filter(SCIENTIFIC.fullmatch, texts(column).dropna().unique()), "")
+
+
+def copied_columns(
+    frame: Any, numeric: Sequence[str], rest: Sequence[str], notation: Notation
+) -> list[Doubt]:
     """Return a doubt for each feature that says the same as one before it."""
     found, few = [], frame.iloc[:: max(1, len(frame) // SAMPLE)]
     if len(few) < SOME:
         return []
     if numeric:
-        x = np.column_stack([numbers(few[name]) for name in numeric])
+        x = np.column_stack([numbers(few[name], notation) for name in numeric])
         gap = np.isnan(x)
         x = np.where(gap, 0.0, x - np.where(gap.all(0), 0.0, _mean(x, gap)))
         norm = np.sqrt((x**2).sum(0))
@@ -151,17 +218,23 @@ def _copy(name: str, other: str) -> Doubt:
 
 
 def leaks(
-    frame: Any, numeric: Sequence[str], rest: Sequence[str], target: str, task: Task
+    frame: Any,
+    numeric: Sequence[str],
+    rest: Sequence[str],
+    target: str,
+    task: Task,
+    notation: Notation,
 ) -> list[Doubt]:
     """Return a doubt for each column that gives the target away."""
     codes = texts(frame[target]).factorize()[0] if task == "classification" else None
-    y = numbers(frame[target]) if codes is None else codes.astype(np.float64)
+    y = numbers(frame[target], notation) if codes is None else codes.astype(np.float64)
     found = []
     for name in numeric:
-        x = numbers(frame[name])
+        x = numbers(frame[name], notation)
         known = ~np.isnan(x)
         x, own = x[known], y[known]
-        if len(x) and x.std() > 0 and own.std() > 0 and _tells(x, own, codes is not None):
+        # of large numbers that are all the same a standard deviation may be left by rounding
+        if len(x) and np.ptp(x) > 0 < np.ptp(own) and _tells(x, own, codes is not None):
             found.append(_leak(name, target))
     for name in rest:
         if codes is not None and _sure(texts(frame[name]).fillna(MISSING).factorize()[0], codes):
@@ -211,7 +284,7 @@ def copied_rows(known: Any, telling: list[str]) -> list[Doubt]:
 
 def class_doubts(target: str, counts: dict[str, int]) -> list[Doubt]:
     """Return what is odd about the classes, by how many rows each has."""
-    found = same_but_for_case(target, list(counts))
+    found = [*same_but_for_case(target, list(counts)), *same_numbers(target, list(counts))]
     single = [name for name, count in counts.items() if count == 1]
     if single:
         found.append(

@@ -11,7 +11,7 @@ import numpy as np
 
 from fedbench.data.card import Task
 from fedbench.data.own import checks, targets
-from fedbench.data.own.cells import gaps, is_number, moments, numbers, row_of, texts
+from fedbench.data.own.cells import gaps, is_number, moments, numbers, row_of, shown, texts
 from fedbench.data.own.doubts import Doubt, TableError
 from fedbench.data.own.layout import NUMBER
 from fedbench.data.own.reading import Reading
@@ -95,7 +95,7 @@ class TableFacts:
 
 def understand(reading: Reading, asked: Asked) -> TableFacts:
     """Return what each column is taken for. Raises TableError that names the setting at fault."""
-    frame = _sound(reading.frame, asked)
+    frame = _sound(reading, asked)
     told = ~gaps(frame[asked.target])
     untold = int(np.count_nonzero(~told))
     known: Any = frame.loc[told]  # its columns are Series, which the stubs of pandas do not know
@@ -113,8 +113,9 @@ def understand(reading: Reading, asked: Asked) -> TableFacts:
     rest = [each.name for each in columns if each.role == "category"]
     if not numeric and not rest:
         raise TableError("path", "no column is left to learn from")
-    doubts += checks.leaks(known, numeric, rest, asked.target, task)
-    doubts += checks.copied_columns(known, numeric, rest)
+    notation = asked.reader.notation
+    doubts += checks.leaks(known, numeric, rest, asked.target, task, notation)
+    doubts += checks.copied_columns(known, numeric, rest, notation)
     lacking = [each for each in columns if each.role == "number" and _lacks(known, each, asked)]
     if lacking:
         few = ", ".join(f"{each.name!r} ({_lacks(known, each, asked):,})" for each in lacking[:5])
@@ -142,7 +143,8 @@ def _lacks(known: Any, each: ColumnFacts, asked: Asked) -> int:
     return each.missing
 
 
-def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+def _sound(reading: Reading, asked: Asked) -> pd.DataFrame:
+    frame = reading.frame
     names = [str(name) for name in frame.columns]
     doubled = (
         {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
@@ -172,12 +174,22 @@ def _sound(frame: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     for name in asked.reader.numbers:
         if name in asked.reader.categories:
             raise TableError("numbers", f"{name!r} cannot be a number and a category at once")
+    roles = {role: name for name, role in asked.named.items()}
+    for role, name in roles.items():
+        if role != "not used" and gaps(frame[name]).all():
+            raise TableError(role, f"column {name!r} has no value at all; choose another {role}")
     for name in names:
-        if name not in asked.ignore and gaps(frame[name]).all():
+        if name in asked.ignore:
+            continue
+        if name in reading.nested:
             raise TableError(
-                "ignore" if name not in used else "target",
-                f"column {name!r} has no value at all; add it to ignore",
+                "ignore",
+                f"{name!r} has several values in a cell, such as {shown(frame[name].iloc[0])}; "
+                "give each a column of its own, or add it to ignore",
+                shown(frame[name].iloc[0]),
             )
+        if gaps(frame[name]).all():
+            raise TableError("ignore", f"column {name!r} has no value at all; add it to ignore")
     return frame
 
 
@@ -214,14 +226,19 @@ def _holders(known: Any, asked: Asked) -> Holders:
         _whole(known[asked.client], asked.client, "client", "who holds them")
         clients = tuple(sorted(texts(known[asked.client]).unique(), key=targets.order))
         doubts += checks.same_but_for_case(asked.client, clients)
+        doubts += checks.same_numbers(asked.client, clients)
+        doubts += checks.rounded_names(asked.client, known[asked.client])
         if len(clients) == 1:
             doubts.append(Doubt(f"{asked.client!r} is the same in every row: one client"))
     if asked.unit:
         _whole(known[asked.unit], asked.unit, "unit", "what they belong to")
+        doubts += checks.same_numbers(asked.unit, list(texts(known[asked.unit]).unique()))
+        doubts += checks.rounded_names(asked.unit, known[asked.unit])
         if known[asked.unit].nunique() == 1:
             raise TableError(
                 "unit",
-                f"{asked.unit!r} is the same in every row, so there is nothing to keep together",
+                f"{asked.unit!r} is the same in every row, so there is nothing to keep together"
+                + checks.if_rounded(known[asked.unit]),
             )
     if not asked.time:
         return clients, (), doubts

@@ -9,6 +9,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from fedbench.data.own import encodings
+from fedbench.data.own.cells import EXACT, WHOLE, ZEROS
 from fedbench.data.own.doubts import Doubt, TableError
 from fedbench.data.own.layout import Layout, Separator, layout, looks_like_data, refuse_bad_names
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 GIGABYTE = 1e9
 SAMPLE = 2**17  # bytes by which a text is judged
 SPARE = "\0"  # begins the name of a column that has none
+ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
+CHUNK = 1 << 24  # bytes that are looked through at once
+SURE = 15  # digits that any float has
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,32 @@ class How:
 Found = tuple["pd.DataFrame", tuple[Doubt, ...]]
 
 
-def load(place: Path, how: How) -> Found:
+@dataclass(frozen=True)
+class File:
+    """A table as it stands in a file, and what should be known of how it was read.
+
+    In a text file `texts` reads columns again as they are written, and `signed` says that the sign
+    or zeros at the beginning of a whole number are lost in the columns of numbers.
+    """
+
+    frame: pd.DataFrame
+    doubts: tuple[Doubt, ...] = ()
+    texts: Callable[[Sequence[str]], pd.DataFrame] | None = None
+    signed: bool = False
+
+    def as_written(self, named: Collection[str]) -> pd.DataFrame:
+        """Return the table with the `named` columns as texts where numbers do not tell these."""
+        if self.texts is None:
+            return self.frame
+        lost = [
+            name
+            for name, kind in self.frame.dtypes.items()
+            if name in named and (kind.kind in "fb" or (kind.kind in "iu" and self.signed))
+        ]
+        return self.frame.assign(**self.texts(lost)) if lost else self.frame
+
+
+def load(place: Path, how: How) -> File:
     """Return the table in a file and what should be known of how it was read.
 
     Raises TableError that names the setting at fault, OSError where the file cannot be read.
@@ -51,15 +81,11 @@ def load(place: Path, how: How) -> Found:
     with place.open("rb") as file:
         start = file.read(8)
     if start[:4] == b"PAR1":
-        return _parquet(place), ()
-    if start[:2] == b"\x1f\x8b":
-        return _text(place, _unzipped(place, how), how)
-    if start[:4] == b"PK\x03\x04":
-        with _archive(place) as archive:
-            if "xl/workbook.xml" in archive.namelist():
-                _refuse_large(place, sum(each.file_size for each in archive.infolist()), how)
-                return _excel(place, how)
-            return _text(place, _member(place, archive, how), how)
+        return File(_parquet(place))
+    if start[:4] == ZIP and _is_excel(place, how):
+        return File(*_excel(place, how))
+    if start[:4] == ZIP or start[:2] == GZIP:
+        return _text(place, _unpacked(place, how), how)
     if start == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise TableError(
             "path", f"{place.name!r} is an old Excel file (.xls); save it as .xlsx or CSV"
@@ -68,6 +94,26 @@ def load(place: Path, how: How) -> Found:
         kind = "an Excel" if place.suffix.lower() == ".xlsx" else "a Parquet"
         raise TableError("path", f"{str(place)!r} is not {kind} file")
     return _text(place, None, how)
+
+
+def _is_excel(place: Path, how: How) -> bool:
+    with _archive(place) as archive:
+        if "xl/workbook.xml" not in archive.namelist():
+            return False
+        _refuse_large(place, sum(each.file_size for each in archive.infolist()), how)
+        return True
+
+
+def _unpacked(place: Path, how: How) -> bytes | None:
+    """Return what is packed in a file, None where nothing is."""
+    with place.open("rb") as file:
+        start = file.read(4)
+    if start[:2] == GZIP:
+        return _unzipped(place, how)
+    if start != ZIP:
+        return None
+    with _archive(place) as archive:
+        return _member(place, archive, how)
 
 
 def _parquet(place: Path) -> pd.DataFrame:
@@ -143,7 +189,7 @@ def _cells(sheet: Any) -> list[list[Any]]:
     return rows
 
 
-def _text(place: Path, content: bytes | None, how: How) -> Found:
+def _text(place: Path, content: bytes | None, how: How) -> File:
     """Return the table in a text file, or in `content` if it was packed."""
     start = _start(place, content)
     known = encodings.found(str(place), start) if how.encoding == "auto" else (how.encoding, None)
@@ -177,32 +223,36 @@ def _start(place: Path, content: bytes | None) -> bytes:
 
 def _split(
     place: Path, content: bytes | None, start: bytes, encoding: str, doubt: Doubt | None, how: How
-) -> Found:
+) -> File:
     import pandas as pd
 
     sample = _lines(start, encoding)
     found = layout(str(place), sample, how.separator, how.header)
     refuse_bad_names(name for name in found.names if name)
     names = _spare([*found.names, *[""] * max(0, found.surplus)])
+
+    def cells(content: bytes | None, **more: Any) -> Any:
+        return pd.read_csv(
+            place if content is None else io.BytesIO(content),
+            sep=found.separator,
+            encoding=encoding,
+            compression=None,
+            skipinitialspace=True,
+            skiprows=found.skipped,
+            header=0 if found.header else None,
+            names=names,
+            keep_default_na=False,
+            na_values=[""],
+            low_memory=False,
+            decimal=how.decimal,
+            index_col=False,
+            **more,
+        )
+
     try:
         # pandas would drop what no column stands above, and only warn
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            frame = pd.read_csv(
-                place if content is None else io.BytesIO(content),
-                sep=found.separator,
-                encoding=encoding,
-                compression=None,
-                skipinitialspace=True,
-                skiprows=found.skipped,
-                header=0 if found.header else None,
-                names=names,
-                dtype={names[k]: "string" for k in found.padded},  # numbers would lose their zeros
-                keep_default_na=False,
-                na_values=[""],
-                low_memory=False,
-                decimal=how.decimal,
-                index_col=False,
-            )
+            frame = cells(content)
     except pd.errors.ParserWarning:
         _too_long(place)
     except pd.errors.EmptyDataError:
@@ -216,6 +266,21 @@ def _split(
     ragged = frame.iloc[:, len(found.names) - 1].isna().any()
     line = _short_row(place, content, encoding, found) if ragged else 0
     frame, doubts = _named(frame)
+    rows = len(frame)
+
+    def texts(wanted: Sequence[str]) -> pd.DataFrame:
+        origin = {name: _called(name) for name in names if _called(name) in wanted}
+        read = cells(_unpacked(place, how), usecols=list(origin), dtype="string")
+        if len(read) != rows:
+            raise TableError("path", f"{str(place)!r} changed while it was read; read it again")
+        return read.rename(columns=origin)
+
+    signed = _signed(_chunks(place, content, encoding), found.separator)
+    numbers = [name for name in frame.columns if _may_be_codes(frame[name], signed)]
+    if numbers:
+        read = texts(numbers)
+        codes = [name for name in numbers if _are_codes(read[name].dropna().unique())]
+        frame = frame.assign(**read[codes])
     said = [doubt] if doubt else []
     if line:
         said.append(
@@ -224,7 +289,7 @@ def _split(
                 f"missing; the first such row ends in line {line}"
             )
         )
-    return frame, (*said, *doubts)
+    return File(frame, (*said, *doubts), texts, signed)
 
 
 def _lines(start: bytes, encoding: str) -> str:
@@ -247,7 +312,7 @@ def _named(frame: pd.DataFrame) -> Found:
     empty = [name for name in unnamed if bool(np.all(frame[name].isna()))]
     frame = frame.drop(columns=empty)
     refuse_bad_names("" if str(name).startswith(SPARE) else str(name) for name in frame.columns)
-    left = {name: f"column {int(name[1:]) + 1}" for name in unnamed if name not in empty}
+    left = {name: _called(name) for name in unnamed if name not in empty}
     frame = frame.rename(columns=left)
     doubts = []
     if empty:
@@ -255,6 +320,64 @@ def _named(frame: pd.DataFrame) -> Found:
     for name in left.values():
         doubts.append(Doubt(f"a column without a name is called {name!r}"))
     return frame, tuple(doubts)
+
+
+def _called(name: str) -> str:
+    """Return what a column is called, by its place if it has no name."""
+    return f"column {int(name[1:]) + 1}" if name.startswith(SPARE) else name
+
+
+def _may_be_codes(column: Any, signed: bool) -> bool:
+    """Return whether digits may have been lost of a column that was read as numbers."""
+    if column.dtype.kind in "iu":
+        return signed
+    if column.dtype.kind != "f":
+        return False
+    present = column.to_numpy()
+    present = present[~np.isnan(present)]
+    if not signed and not (np.abs(present) >= EXACT).any():
+        return False
+    return bool((np.isfinite(present) & (present == np.floor(present))).all())
+
+
+def _are_codes(texts: Any) -> bool:
+    """Return whether some texts have leading zeros, or all are whole and some of many digits."""
+    if any(map(ZEROS.fullmatch, texts)):
+        return True
+    return all(map(WHOLE.fullmatch, texts)) and any(len(text) > SURE for text in texts)
+
+
+def _chunks(place: Path, content: bytes | None, encoding: str) -> Iterator[bytes]:
+    """Return the text in parts, in an encoding in which ASCII is what it is."""
+    with place.open("rb") if content is None else io.BytesIO(content) as file:
+        if encoding.startswith(("utf-16", "utf-32")):
+            text = io.TextIOWrapper(file, encoding=encoding, newline="")
+            while letters := text.read(CHUNK):
+                yield letters.encode(errors="replace")
+            return
+        while part := file.read(CHUNK):
+            yield part
+
+
+def _signed(parts: Iterator[bytes], separator: str) -> bool:
+    """Return whether a cell begins with a plus sign or zeros before other digits."""
+    blank, signs = np.frombuffer(b" ", np.uint8), np.frombuffer(b"+-", np.uint8)
+    marks = separator.encode() if len(separator) == 1 else b" \t"
+    ends = np.frombuffer(marks + b'"\n\r', np.uint8)
+    before = b"\n" * 4
+    for part in parts:
+        text = np.frombuffer(before + part, np.uint8)
+        before = text[-4:].tobytes()
+        digit = (text >= ord("0")) & (text <= ord("9"))
+        at = np.flatnonzero(((text[:-1] == ord("0")) | (text[:-1] == ord("+"))) & digit[1:])
+        at = at[at >= 3]
+        at -= np.isin(text[at - 1], signs)
+        if np.isin(text[at - 1], ends).any():
+            return True
+        at = at[np.isin(text[at - 1], blank)] - 1
+        if np.isin(text[at - 1], ends).any():
+            return True
+    return False
 
 
 def _short_row(place: Path, content: bytes | None, encoding: str, found: Layout) -> int:

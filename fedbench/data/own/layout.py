@@ -1,4 +1,4 @@
-"""How the text of a table is laid out: separator, column names, width, numbers with zeros ahead."""
+"""How the text of a table is laid out: separator, column names and width."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ SEPARATORS: dict[str, Separator] = {mark: name for name, mark in MARKS.items()}
 ROWS = 200  # that are looked at
 CONSISTENT = 0.9  # of the rows have the same number of cells
 NUMBER = re.compile(r"[+-]?(\d[\d.,' ]*|[.,]\d+)([eE][+-]?\d+)?%?")
-ZEROS = re.compile(r"0\d+")
 
 
 @dataclass(frozen=True)
 class Layout:
     """How a text is to be split: `names` of all columns, those without one are empty.
 
-    `skipped` lines come before the names, `header` says whether there are any, `surplus` is by how
-    many cells the longest row exceeds the names, and `padded` are columns of numbers with leading
-    zeros.
+    `skipped` lines come before the names, `header` says whether there are any, and `surplus` is by
+    how many cells the longest row exceeds the names.
     """
 
     separator: str
@@ -34,7 +32,6 @@ class Layout:
     header: bool
     skipped: int = 0
     surplus: int = 0
-    padded: tuple[int, ...] = ()
 
 
 def layout(place: str, start: str, separator: Separator, header: bool | None) -> Layout:
@@ -68,14 +65,9 @@ def layout(place: str, start: str, separator: Separator, header: bool | None) ->
         )
     if header is False:
         names = tuple(f"column {k + 1}" for k in range(len(first)))
-        rest = rows
     else:
         names = tuple(cell.strip() for cell in first)
-    columns = zip(*(row[: len(names)] for row in rest if len(row) >= len(names)), strict=True)
-    padded = [k for k, cells in enumerate(columns) if any(ZEROS.fullmatch(c) for c in cells)]
-    return Layout(
-        MARKS[separator], names, header is not False, skipped, width - len(names), tuple(padded)
-    )
+    return Layout(MARKS[separator], names, header is not False, skipped, width - len(names))
 
 
 def looks_like_data(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:

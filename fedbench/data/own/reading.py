@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fedbench.data.own.cells import Notation, cleaned
+from fedbench.data.own.cells import Notation, cleaned, holds_several
 from fedbench.data.own.doubts import Doubt, TableError
-from fedbench.data.own.formats import GIGABYTE, How, load
+from fedbench.data.own.formats import GIGABYTE, File, How, load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,22 +28,30 @@ _frames: dict[str, pd.DataFrame] = {}
 
 @dataclass(frozen=True)
 class Reading:
-    """A table as it was read: numbers as numbers, missing cells as missing, and what is odd."""
+    """A table as it was read: numbers as numbers, missing cells as missing, and what is odd.
+
+    `nested` are columns whose cells hold several values each.
+    """
 
     frame: pd.DataFrame
     doubts: tuple[Doubt, ...] = ()
+    nested: tuple[str, ...] = ()
 
 
 def keep(frame: pd.DataFrame) -> str:
     """Remember a DataFrame and return the path that names it in this process, by its content."""
+    import pandas as pd
     from pandas.core.util.hashing import hash_pandas_object
 
     digest = hashlib.sha256()
     digest.update(repr([(str(name), str(kind)) for name, kind in frame.dtypes.items()]).encode())
     try:
-        digest.update(hash_pandas_object(frame, index=False).to_numpy().tobytes())
-    except TypeError as error:
-        raise TableError("path", f"cells must be numbers, texts or dates: {error}") from error
+        hashed = hash_pandas_object(frame, index=False)
+    except TypeError:  # of lists and the like: whether they matter, the roles of columns tell
+        columns = (frame.iloc[:, k] for k in range(frame.shape[1]))
+        plain = (each.astype(str) if holds_several(each) else each for each in columns)
+        hashed = hash_pandas_object(pd.DataFrame(dict(enumerate(plain))), index=False)
+    digest.update(hashed.to_numpy().tobytes())
     path = f"{FRAME}{digest.hexdigest()[:16]}"
     _frames.setdefault(path, frame.copy())
     return path
@@ -60,11 +68,26 @@ def stamp(path: str) -> Stamp | None:
     return found.st_mtime_ns, found.st_size
 
 
-def read(path: str, how: How, notation: Notation) -> Reading:
+def read(path: str, how: How, notation: Notation, named: tuple[str, ...] = ()) -> Reading:
     """Return the table at `path`; the same table is read once.
 
-    Raises TableError that names the setting at fault.
+    `named` are columns that say what something is called, and stay as they are written. Raises
+    TableError that names the setting at fault.
     """
+    return _read(path, _found(path, how), how, notation, named)
+
+
+def column(path: str, how: How, notation: Notation, name: str) -> Any:
+    """Return one column as its numbers or texts, None where not exactly one has this name."""
+    frame = _loaded(path, _found(path, how), how).frame
+    found = [k for k, each in enumerate(frame.columns) if str(each).strip() == name]
+    if len(found) != 1:
+        return None
+    return cleaned(frame.iloc[:, found], notation).frame[name]
+
+
+def _found(path: str, how: How) -> Stamp | None:
+    """Return when the table at `path` was written. Raises TableError where it cannot be read."""
     if not path:
         raise TableError(
             "path", "no table is chosen; give the path of a CSV, Excel or Parquet file"
@@ -75,7 +98,7 @@ def read(path: str, how: How, notation: Notation) -> Reading:
                 "path",
                 f"{path} was a DataFrame in another process; save it to a file and give its path",
             )
-        return _read(path, None, how, notation)
+        return None
     written = stamp(path)
     if written is None or not Path(path).expanduser().is_file():
         if written is not None and Path(path).expanduser().is_dir():
@@ -88,21 +111,28 @@ def read(path: str, how: How, notation: Notation) -> Reading:
             f"{path!r} has {size:.2f} GB, and reading it takes several times that memory; "
             f"use a sample of its rows, or raise largest from {how.largest:g}",
         )
-    return _read(path, written, how, notation)
+    return written
 
 
 @lru_cache(maxsize=1)
-def _read(path: str, written: Stamp | None, how: How, notation: Notation) -> Reading:
+def _loaded(path: str, written: Stamp | None, how: How) -> File:
     if written is None:
-        frame, doubts = _frames[path], ()
-    else:
-        try:
-            frame, doubts = load(Path(path).expanduser(), how)
-        except OSError as error:
-            raise TableError(
-                "path", f"{path!r} cannot be read: {error.strerror or 'an error of the disk'}"
-            ) from error
-    if not len(frame):
+        return File(_frames[path])
+    try:
+        file = load(Path(path).expanduser(), how)
+    except OSError as error:
+        raise TableError(
+            "path", f"{path!r} cannot be read: {error.strerror or 'an error of the disk'}"
+        ) from error
+    return file
+
+
+@lru_cache(maxsize=1)
+def _read(
+    path: str, written: Stamp | None, how: How, notation: Notation, named: tuple[str, ...]
+) -> Reading:
+    file = _loaded(path, written, how)
+    if not len(file.frame):
         raise TableError("path", f"{path!r} has no rows")
-    frame, marked = cleaned(frame, notation)
-    return Reading(frame, (*doubts, *marked))
+    found = cleaned(file.as_written(named), notation, named)
+    return Reading(found.frame, (*file.doubts, *found.doubts), found.nested)

@@ -24,9 +24,17 @@ from fedbench.data.own.cells import (
     row_of,
     shown,
     texts,
+    written,
 )
-from fedbench.data.own.checks import IDS, number_doubts, same_but_for_case
+from fedbench.data.own.checks import (
+    IDS,
+    number_doubts,
+    rounded_names,
+    same_but_for_case,
+    same_numbers,
+)
 from fedbench.data.own.doubts import Doubt, TableError
+from fedbench.data.values import LARGEST, lost_value, standardised
 
 Role = Literal["target", "client", "time", "unit", "number", "category", "not used"]
 MOST_LEVELS = 50  # of a category; with more the rarest are one
@@ -34,7 +42,6 @@ UNIQUE = 0.9  # different values a row, from which on text is a name and not a c
 FEW_TEXTS = 5  # different texts that may be marks among numbers, however many cells say them
 FEW_LEVELS = 10  # different texts like "10 mg" that may be a category
 SOME = 20
-LARGEST = 1e30  # of a number; squares of larger ones are not finite in float32 sums
 EXAMPLES, FIRST = 3, 1000  # different values of the first rows are shown
 OTHER, MISSING = "other", "missing"
 UNNAMED = re.compile(r"Unnamed: \d+|column \d+|index|row|\s*")
@@ -87,8 +94,8 @@ class Reader:
                     "numbers", f"{name!r} holds no number, such as {cell}; take it away", cell
                 )
             return True
-        if not wrong.any():  # with leading zeros, which are those of codes
-            return False
+        if not wrong.any():
+            return not self.notation.are_codes(list(texts(present).unique()))
         if not wrong.all():
             self._refuse_mixed(present, wrong, name, setting)
         else:
@@ -181,6 +188,8 @@ def column_facts(
 
     Raises TableError where it is neither a number nor a category.
     """
+    import pandas as pd
+
     present = column.dropna()
     distinct = int(present.nunique())
     missing = len(column) - len(present)
@@ -202,11 +211,13 @@ def column_facts(
         return out("it has no value where the target has one")
     if distinct == 1 and not missing:
         return out("it has the same value in every row")
+    if pd.api.types.is_complex_dtype(column):
+        return out("complex numbers are not used; make columns of their parts or their size")
     forced = name in reader.categories or name in reader.numbers
     if not forced and not is_number(column) and is_date(column):
         return out("dates are not used as features; set its role to time, or convert it to numbers")
     if reader.as_number(column, name, "path"):
-        return _number(reader, column, name, whole, facts, out)
+        return _number(reader, column, name, distinct, whole, facts, out)
     if not forced and len(present) >= SOME and distinct > UNIQUE * len(present):
         return out(
             f"looks like an ID: almost every value is different; pass categories=({name!r},) to "
@@ -224,13 +235,15 @@ def column_facts(
     return facts(
         "category",
         why,
-        *_category_doubts(reader, texts(present), name, why if many else ""),
+        *_category_doubts(reader, present, name, why if many else ""),
         levels=[*levels, *rest],
         told=len(levels),
     )
 
 
-def _number(reader: Reader, column: Any, name: str, whole: Any, facts: Any, out: Any) -> Any:
+def _number(
+    reader: Reader, column: Any, name: str, distinct: int, whole: Any, facts: Any, out: Any
+) -> Any:
     values = numbers(column, reader.notation)
     large = np.abs(values) > LARGEST
     if large.any():
@@ -239,6 +252,17 @@ def _number(reader: Reader, column: Any, name: str, whole: Any, facts: Any, out:
             "path", f"{name!r} is {what} in row {row_of(column, large)}; mend or empty that cell"
         )
     known = values[~np.isnan(values)]
+    scaled = standardised(known, np.ones(len(known), dtype=bool))
+    if (found := lost_value(known[:, None], scaled[:, None])) is not None:
+        cell = known[found[0]]
+        where = row_of(column, values == cell)
+        raise TableError("path", far_cell(name, cell, found[2], where), written(cell))
+    different = len(np.unique(known))
+    if different == 1 < distinct:
+        return out(
+            f"its {distinct} different values are one to the 15 digits of a number; pass "
+            f"categories=({name!r},) to read them as texts"
+        )
     integral = bool((known % 1 == 0).all())
     if name not in reader.numbers and integral and _numbers_rows(numbers(whole), name):
         return out("it only numbers the rows")
@@ -253,7 +277,23 @@ def _number(reader: Reader, column: Any, name: str, whole: Any, facts: Any, out:
                 (cell,),
             )
         )
-    return facts("number", f"numbers, {len(np.unique(known))} different", *doubts)
+    if is_number(column) and different < distinct:
+        doubts.append(
+            Doubt(
+                f"{name!r}: {distinct:,} different values are {different:,} numbers, which have 15 "
+                f"digits; pass categories=({name!r},) to read them as texts"
+            )
+        )
+    return facts("number", f"numbers, {different} different", *doubts)
+
+
+def far_cell(name: str, cell: float, why: str, row: int | None = None) -> str:
+    """Return a message about a cell that leaves no room for the others."""
+    where = "" if row is None else f" in row {row}"
+    return (
+        f"{name!r} is {written(cell)}{where}, {why}; correct or empty that cell, or pass "
+        f"missing_values=('{name}={written(cell)}',) if it means missing"
+    )
 
 
 def _numbers_rows(values: Any, name: str) -> bool:
@@ -265,9 +305,11 @@ def _numbers_rows(values: Any, name: str) -> bool:
     return bool(UNNAMED.fullmatch(name)) and len(np.unique(values)) == len(values) >= SOME
 
 
-def _category_doubts(reader: Reader, present: Any, name: str, why: str) -> list[Doubt]:
+def _category_doubts(reader: Reader, column: Any, name: str, why: str) -> list[Doubt]:
+    present: Any = texts(column)
     different = [str(each) for each in present.unique()]
-    found = same_but_for_case(name, different[:FIRST])
+    found = [*same_but_for_case(name, different[:FIRST]), *same_numbers(name, different)]
+    found += rounded_names(name, column)
     if why:
         found.append(Doubt(f"{name!r} has {why}"))
     elif len(present) < SOME and len(different) == len(present) > 2:
@@ -277,11 +319,13 @@ def _category_doubts(reader: Reader, present: Any, name: str, why: str) -> list[
     values = numbers(present, reader.notation)
     some = int(np.count_nonzero(~np.isnan(values)))
     if some == len(present):
-        cell = shown(next(each for each in different if ZEROS.fullmatch(each)))
+        zeros = next((each for each in different if ZEROS.fullmatch(each)), None)
+        cell = shown(different[0] if zeros is None else zeros)
+        what = "more digits than a number has" if zeros is None else "leading zeros"
         found.append(
             Doubt(
-                f"{name!r} holds numbers with leading zeros, such as {cell}, and is read as a "
-                f"code; pass numbers=({name!r},) to read it as numbers",
+                f"{name!r} holds numbers with {what}, such as {cell}, and is read as a code; pass "
+                f"numbers=({name!r},) to read it as numbers",
                 (cell,),
             )
         )

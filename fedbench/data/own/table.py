@@ -19,10 +19,10 @@ from fedbench.data.own.doubts import TableError
 from fedbench.data.own.facts import TableFacts, late_and_early, understand
 from fedbench.data.own.formats import How
 from fedbench.data.own.reading import Stamp
-from fedbench.data.own.roles import Reader
+from fedbench.data.own.roles import Reader, far_cell
 from fedbench.data.own.targets import Asked, likely_task
 from fedbench.data.source import RandomSplit, Raw, Timed
-from fedbench.data.values import Features, standardised
+from fedbench.data.values import Features, lost_value, standardised
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +175,7 @@ class Table(RandomSplit, Timed):
             raise TableError(
                 "path", f"{self.path!r} has changed since it was read; create the Table again"
             )
-        return _facts(self.path, self._written, self._how, self._asked)
+        return _facts(self.path, self._written, self._how, self._asked, self._named)
 
     def head(self, rows: int = 5) -> pd.DataFrame:
         """Return the first rows as they are read. Raises TableError where there is no table."""
@@ -297,6 +297,9 @@ class Table(RandomSplit, Timed):
                 known = column[~held & ~gap]
                 column[gap] = np.median(known) if len(known) else 0.0
             x[:, k] = standardised(column, ~held)
+            if (found := lost_value(column[:, None], x[:, k : k + 1])) is not None:
+                row, _, why = found
+                raise TableError("path", far_cell(raw.card.features[k], column[row], why))
         return x
 
     @property
@@ -314,8 +317,14 @@ class Table(RandomSplit, Timed):
         file = self.encoding, self.separator, self.header, self.sheet
         return How(*file, self.decimal, self.largest)
 
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """Return the columns that say what something is called: their texts count, not numbers."""
+        classes = (self.target,) if self.task == "classification" else ()
+        return (*classes, self.client, self.unit, *self.categories)
+
     def _read(self) -> reading.Reading:
-        return reading.read(self.path, self._how, self._notation)
+        return reading.read(self.path, self._how, self._notation, self._named)
 
     def _targets(self, frame: Any, facts: TableFacts) -> NDArray[np.generic]:
         if facts.task == "regression":
@@ -358,15 +367,14 @@ def _inferred(fields: Mapping[str, Any]) -> Task | None:
         return None
     try:
         table = Table(**fields, task="classification")
-        frame = table._read().frame
+        column = reading.column(table.path, table._how, table._notation, target)
     except ValueError:  # which is said when the table is made, or looked at
         return None
-    if list(frame.columns).count(target) != 1:
-        return None
-    column: Any = frame[target]
-    return likely_task(column, table._asked.reader, target)
+    return None if column is None else likely_task(column, table._asked.reader, target)
 
 
 @lru_cache(maxsize=16)
-def _facts(path: str, written: Stamp | None, how: How, asked: Asked) -> TableFacts:
-    return understand(reading.read(path, how, asked.reader.notation), asked)
+def _facts(
+    path: str, written: Stamp | None, how: How, asked: Asked, named: tuple[str, ...]
+) -> TableFacts:
+    return understand(reading.read(path, how, asked.reader.notation, named), asked)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from fedbench.data.card import Task
 from fedbench.data.own import checks
 from fedbench.data.own.cells import numbers, row_of, shown, texts
 from fedbench.data.own.doubts import Doubt, TableError
-from fedbench.data.own.roles import LARGEST, Reader, Role
+from fedbench.data.own.roles import Reader, Role
+from fedbench.data.values import LARGEST, SMALLEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +58,8 @@ def likely_task(column: pd.Series, reader: Reader, name: str) -> Task:
     values = numbers(column, reader.notation)
     values = np.unique(values[~np.isnan(values)])
     few = len(values) <= min(FEW, len(column) / 2)
-    return "classification" if few and bool((values % 1 == 0).all()) else "regression"
+    whole = np.isfinite(values) & (values == np.floor(values))
+    return "classification" if few and bool(whole.all()) else "regression"
 
 
 def understood(column: Any, asked: Asked) -> Understood:
@@ -70,15 +74,29 @@ def understood(column: Any, asked: Asked) -> Understood:
         bad = ~(np.abs(values) <= LARGEST)
         if bad.any():
             cell = shown(column[bad].iloc[0])
+            where = f"{name!r} is {cell} in row {row_of(column, bad)}"
+            if np.isnan(values[bad][0]):
+                raise TableError(
+                    "task",
+                    f"{where}, which is not a number; a regression predicts numbers: set task = "
+                    "'classification', or correct that cell",
+                    cell,
+                )
             raise TableError(
-                "task",
-                f"{name!r} is {cell} in row {row_of(column, bad)}, which is not "
-                "a number; a regression predicts numbers: set task = 'classification', or correct "
-                "that cell",
+                "target",
+                f"{where}, and numbers up to {LARGEST:g} can be predicted; correct that cell, or "
+                "give the target in a larger unit",
                 cell,
             )
-        if distinct == 1:
-            raise TableError("target", f"{name!r} has the same value in every row")
+        if np.ptp(values) == 0:
+            also = "" if distinct == 1 else " to the 15 digits of a number"
+            raise TableError("target", f"{name!r} has the same value in every row{also}")
+        if np.ptp(values) < SMALLEST:
+            raise TableError(
+                "target",
+                f"{name!r} differs by {np.ptp(values):.1g} at most, and differences from "
+                f"{SMALLEST:g} on can be predicted; give the target in a smaller unit",
+            )
         doubts = checks.number_doubts(name, values, whole=False)
         if distinct <= FEW:
             doubts.append(
@@ -91,17 +109,19 @@ def understood(column: Any, asked: Asked) -> Understood:
     counts = {str(key): int(n) for key, n in texts(column).value_counts().items()}
     found = sorted(counts, key=order)
     if len(found) == 1:
-        raise TableError("target", f"{name!r} is {found[0]!r} in every row: one class only")
-    remedy = "; for numbers set task = 'regression'" if numeric else ""
-    if len(found) > MOST_CLASSES:
-        raise TableError(
-            "target", f"{name!r} has {len(found):,} different values; these are not classes{remedy}"
+        why = f"{name!r} is {found[0]!r} in every row: one class only{checks.if_rounded(column)}"
+        raise TableError("target", why)
+    everywhere = len(found) == len(column) > 2
+    if everywhere or len(found) > MOST_CLASSES:
+        many = (
+            f"{len(found):,} different values"
+            if len(found) > MOST_CLASSES
+            else "another value in every row"
         )
-    if len(found) == len(column) > 2:
-        raise TableError(
-            "target", f"{name!r} has another value in every row; these are not classes{remedy}"
-        )
-    doubts = checks.class_doubts(name, counts)
+        no_numbers = np.isnan(numbers(column, reader.notation)).any()
+        remedy = "" if no_numbers else "; for numbers set task = 'regression'"
+        raise TableError("target", f"{name!r} has {many}; these are not classes{remedy}")
+    doubts = [*checks.class_doubts(name, counts), *checks.rounded_names(name, column)]
     if numeric and len(found) > 2:
         doubts.append(
             Doubt(
@@ -133,7 +153,7 @@ def _ranked(name: str, counts: dict[str, int], asked: bool | None) -> tuple[bool
 
 def order(text: str) -> tuple[int, float, str]:
     """Return a sort key: numbers in their order, then texts in theirs."""
-    try:
-        return 0, float(text), text
-    except ValueError:
-        return 1, 0.0, text
+    with suppress(ValueError):
+        if not isnan(number := float(text)):  # NaN is in no order
+            return 0, number, text
+    return 1, 0.0, text

@@ -398,8 +398,43 @@ def column(name: str, values: Any) -> Bad:
         (
             lambda _: fb.Table(people().assign(ill=None), target="ill"),
             "target",
-            "'ill' has no value at all",
+            "'ill' has no value at all; choose another target",
         ),
+        *(
+            (
+                lambda _, role=role: fb.Table(
+                    people().assign(void=None), target="ill", **{role: "void"}
+                ),
+                role,
+                f"'void' has no value at all; choose another {role}",
+            )
+            for role in ("client", "time", "unit")
+        ),
+        (
+            lambda _: fb.Table(
+                people().assign(n=[10**400 + k for k in range(200)]), target="n", task="regression"
+            ),
+            "target",
+            "and numbers up to 1e+30 can be predicted; correct that cell, or give the target in",
+        ),
+        (
+            lambda _: fb.Table(people().assign(n=[*range(199), 1e31]), target="n"),
+            "target",
+            "'n' is 1e+31 in row 200, and numbers up to 1e+30 can be predicted",
+        ),
+        (
+            lambda _: fb.Table(people().assign(n=np.arange(200) * 1e-300), target="n"),
+            "target",
+            "'n' differs by 2e-298 at most, and differences from 1e-30 on can be predicted",
+        ),
+        (
+            lambda _: fb.Table(
+                people().assign(n=3 * 10**18 + np.arange(200) % 30), target="n", task="regression"
+            ),
+            "target",
+            "'n' has the same value in every row to the 15 digits of a number",
+        ),
+        (column("far", [*range(199), 1e20]), "path", "'far' is 1e+20 in row 200, so far from the"),
         (
             lambda _: fb.Table(
                 people(2000).assign(n=range(2000)), target="n", task="classification"
@@ -539,9 +574,62 @@ def test_what_is_no_table_is_refused_by_its_type(what: object) -> None:
         fb.Table(what)
 
 
-def test_cells_that_are_no_values_are_refused() -> None:
-    with pytest.raises(fb.TableError, match="numbers, texts or dates"):
-        fb.Table(people().assign(many=[[1, 2]] * 200), target="ill")
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, {1, 2}, ([1], 2), np.ones(2)])
+def test_cells_of_several_values_are_refused_by_their_column(cell: Any) -> None:
+    frame = people().assign(many=[cell] * 200)
+    where, why = refusal(fb.Table(frame, target="ill"))
+    assert where == "data.ignore"
+    assert why.startswith("'many' has several values in a cell, such as ")
+    assert why.endswith("; give each a column of its own, or add it to ignore")
+    ignored = fb.Table(frame, target="ill", ignore=("many",))
+    assert roles(ignored)["many"] == "not used"
+    np.testing.assert_array_equal(ignored.table().x, fb.Table(people(), target="ill").table().x)
+    assert ignored != fb.Table(frame.assign(many=[[3]] * 200), target="ill", ignore=("many",))
+
+
+def test_cells_of_several_values_in_a_file_are_refused_too(tmp_path: Path) -> None:
+    people().assign(many=[[1, 2]] * 200).to_parquet(tmp_path / "t.parquet")
+    assert refusal(fb.Table(tmp_path / "t.parquet", target="ill"))[0] == "data.ignore"
+    arrow = pd.read_parquet(tmp_path / "t.parquet", dtype_backend="pyarrow")
+    assert "'many' has several values" in refusal(fb.Table(arrow, target="ill"))[1]
+    table = fb.Table(tmp_path / "t.parquet", target="ill", ignore=("many",))
+    assert table.facts.rows == 200
+
+
+def test_columns_without_a_name_are_called_by_their_place() -> None:
+    frame = people()
+    one = frame.set_axis([None, *frame.columns[1:]], axis=1)
+    table = fb.Table(one, target="ill")
+    assert roles(table)["column 1"] == "number"
+    assert "a column without a name is called 'column 1'" in table.cautions()
+    two = frame.set_axis([None, np.nan, *frame.columns[2:]], axis=1)
+    assert refusal(fb.Table(two, target="ill")) == (
+        "data.path",
+        "2 columns have no name; every column needs its own name",
+    )
+
+
+def test_months_durations_and_complex_numbers_are_what_they_are() -> None:
+    frame = people().assign(
+        month=pd.period_range("2020-01", periods=200, freq="M"),
+        stay=pd.to_timedelta(np.random.default_rng(1).permutation(200), unit="h"),
+        wave=np.arange(200) * 1j,
+    )
+    table = fb.Table(frame, target="ill")
+    found = {each.name: (each.role, each.why) for each in table.facts.columns}
+    assert found["month"][1].startswith("dates are not used as features; set its role to time")
+    assert found["wave"][1].startswith("complex numbers are not used; make columns of their parts")
+    assert found["stay"][0] == "number"
+    assert "'stay' holds durations, which are read as seconds" in table.cautions()
+    raw = table.table()
+    np.testing.assert_array_equal(
+        raw.x[:, raw.card.features.index("stay")], frame["stay"].dt.total_seconds()
+    )
+    assert fb.Table(frame, target="stay").task == "regression"
+    late = fb.Table(frame, target="ill", time="month").load()
+    assert late.test_time is not None
+    assert late.test_time.min() == pd.Timestamp("2033-05-01").timestamp()
+    assert fb.Table(frame, target="ill", time="stay").load().test_time is not None
 
 
 def test_clients_may_have_very_long_numbers() -> None:
