@@ -1,9 +1,9 @@
 """Finds every concrete Part of fedbench, so that a new one is under the laws by itself.
 
 A test that asks for `part`, `source`, `random_split`, `partitioner`, `split`, `class_split`,
-`skew`, `sampling`, `availability`, `model`, `strategy`, `aggregator`, `privacy`, `stage`, `engine`
-or `attack` runs once for every example of every class of that family; `fast_engine` is every engine
-but the one that the others are compared with. `stage` includes those that only privacy uses, and
+`skew`, `sampling`, `availability`, `model`, `strategy`, `aggregator`, `privacy_part`, `stage`,
+`engine` or `attack` runs once for every example of every class of that family; `fast_engine` is
+every engine but the one that the others are compared with. `stage` includes those that only privacy uses, and
 `pipeline` is each stage among those that it needs, and several of them together. With `model`,
 `table` is one after another of the small tables that this model takes.
 """
@@ -55,7 +55,7 @@ FAMILIES: dict[str, type[Part]] = {
     "model": Model,
     "strategy": Strategy,
     "aggregator": Aggregator,
-    "privacy": Privacy,
+    "privacy_part": Privacy,
     "stage": Stage,
     "engine": Engine,
     "attack": Attack,

@@ -163,23 +163,23 @@ def test_a_stage_that_says_so_makes_nothing_longer(stage: Stage) -> None:
                 assert float((leaf - rest[name]).norm()) <= length * (1 + 1e-4) + 1e-6 * size
 
 
-def test_binding_twice_is_binding_once(privacy: Privacy) -> None:
-    once = privacy.bind([(0.5, 3)])
+def test_binding_twice_is_binding_once(privacy_part: Privacy) -> None:
+    once = privacy_part.bind([(0.5, 3)])
     assert once.bind([(0.5, 3)]) == once
     assert once.stages() == once.bind([(0.5, 3)]).stages()
 
 
-def test_a_privacy_says_whether_its_noise_is_the_servers(privacy: Privacy) -> None:
-    stages = privacy.bind([(0.5, 3)]).stages()
+def test_a_privacy_says_whether_its_noise_is_the_servers(privacy_part: Privacy) -> None:
+    stages = privacy_part.bind([(0.5, 3)]).stages()
     assert all(isinstance(stage, Stage) for stage in stages)
     decoding = [stage for stage in stages if type(stage).decode is not Stage.decode]
-    assert privacy.noise_on_server == bool(decoding)
+    assert privacy_part.noise_on_server == bool(decoding)
     # nothing after the noise of a server could be told from something before it
-    assert all(type(stage).contracts for stage in stages) or not privacy.noise_on_server
+    assert all(type(stage).contracts for stage in stages) or not privacy_part.noise_on_server
 
 
-def test_stages_of_a_privacy_travel_in_no_file(privacy: Privacy) -> None:
-    hidden = [type(each) for each in privacy.bind([(0.5, 3)]).stages()]
+def test_stages_of_a_privacy_travel_in_no_file(privacy_part: Privacy) -> None:
+    hidden = [type(each) for each in privacy_part.bind([(0.5, 3)]).stages()]
     assert not {cls.__name__ for cls in hidden if cls.__name__.startswith("_")} & set(
         Stage.choices()
     )
