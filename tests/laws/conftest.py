@@ -3,9 +3,9 @@
 A test that asks for `part`, `source`, `random_split`, `partitioner`, `split`, `class_split`,
 `skew`, `sampling`, `availability`, `model`, `strategy`, `aggregator`, `privacy_part`, `stage`,
 `engine` or `attack` runs once for every example of every class of that family; `fast_engine` is
-every engine but the one that the others are compared with. `stage` includes those that only privacy uses, and
-`pipeline` is each stage among those that it needs, and several of them together. With `model`,
-`table` is one after another of the small tables that this model takes.
+every engine but the one that the others are compared with. `stage` includes those that only privacy
+uses, and `pipeline` is each stage among those that it needs, and several of them together. With
+`model`, `table` is one after another of the small tables that this model takes.
 """
 
 from __future__ import annotations
