@@ -10,6 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 import annotated_types
 from pydantic.fields import FieldInfo
 
+from fedbench.config.problems import bound_shown
+
 WIDTH = 96
 
 
@@ -62,12 +64,12 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
     for bound in field.metadata:
         match bound:
             case annotated_types.Ge(low):
-                words.append(f"{low} or more")
+                words.append(f"{bound_shown(low)} or more")
             case annotated_types.Gt(low):
-                words.append(f"above {low}")
+                words.append(f"above {bound_shown(low)}")
             case annotated_types.Le(high):
-                words.append(f"at most {high}")
+                words.append(f"at most {bound_shown(high)}")
             case annotated_types.Lt(high):
-                words.append(f"below {high}")
+                words.append(f"below {bound_shown(high)}")
     if words:
         yield ", ".join(words)

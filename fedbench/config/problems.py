@@ -55,10 +55,11 @@ def plainly(item: ErrorDetails) -> str:
     context = item.get("ctx", {})
     if item["type"] not in PLAINLY or "message" in context:  # an inner group has put it plainly
         return item["msg"].removeprefix("Value error, ")
-    return PLAINLY[item["type"]].format(**{key: _bound(x) for key, x in context.items()})
+    return PLAINLY[item["type"]].format(**{key: bound_shown(x) for key, x in context.items()})
 
 
-def _bound(value: object) -> str:
+def bound_shown(value: object) -> str:
+    """Return the end of a range as text: 1,000,000 and 1e-06, and 3 for 3.0."""
     if not isinstance(value, int | float):
         return str(value)
     return f"{value:g}" if abs(value) >= 1e15 else f"{value:,}".removesuffix(".0")

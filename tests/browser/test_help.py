@@ -38,7 +38,7 @@ def test_a_field_explains_itself_by_keyboard_and_by_mouse(lab: Lab) -> None:
     clip.focus()
     expect(card).to_contain_text("Clipping norm of one client's update")
     expect(card.locator(".fb-formula")).to_have_text("Δ·min(1, C/‖Δ‖)")
-    expect(card).to_contain_text("above 0; default 1")
+    expect(card).to_contain_text("1e-06 or more, at most 1,000,000; default 1")
     described(clip, card)
     no_violations(lab, "a field's help")
     field, shown = clip.bounding_box(), card.bounding_box()
