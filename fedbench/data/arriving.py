@@ -129,6 +129,11 @@ class Arriving(Source):
         """Return how many values each column of the data has."""
         return self.data.natural
 
+    @property
+    def arrived(self) -> tuple[str, str]:
+        """Return the periods that are trained on, and what chooses them."""
+        return _span(self._oldest + 1, self.seen), "data.seen or data.memory"
+
     def refuses(self) -> tuple[str, str] | None:
         """Return why the data cannot be had, or None."""
         found = self.data.refuses()
@@ -168,12 +173,17 @@ class Arriving(Source):
             self.periods,
             self.first,
         )
-        oldest = 0 if self.memory is None else self.seen - self.memory
-        training, test = (oldest <= period) & (period < self.seen), period == self.seen
-        for rows, which in ((training, f"{oldest + 1} to {self.seen}"), (test, f"{self.seen + 1}")):
+        oldest, seen = self._oldest, self.seen
+        training, test = (oldest <= period) & (period < seen), period == seen
+        for rows, which in ((training, _span(oldest + 1, seen)), (test, _span(seen + 1, seen + 1))):
             if not rows.any():
-                raise ValueError(f"data.seen: {raw.card.name} has no row in period {which}")
+                raise ValueError(f"data.seen: {raw.card.name} has no row in {which}")
         return parted(raw, known, training, test)
+
+    @property
+    def _oldest(self) -> int:
+        """The first period that is trained on, from 0."""
+        return 0 if self.memory is None else max(0, self.seen - self.memory)
 
 
 @lru_cache(maxsize=2)
@@ -201,3 +211,7 @@ def _periods(raw: Raw, periods: int) -> NDArray[np.int64]:
 
 def _words(value: object) -> str:
     return value.code() if isinstance(value, Source) else str(value)
+
+
+def _span(first: int, last: int) -> str:
+    return f"period {first}" if first == last else f"periods {first} to {last}"

@@ -233,7 +233,7 @@ def _build(
         deal = partition.deal(data, seed)
     if is_user_class(type(partition)) or is_user_class(type(source)):
         check_deal(partition, data, deal, partition.count(source))
-    _refuse_empty(partition, deal)
+    _refuse_empty(source, partition, deal)
     x, y = data.x[deal.order], data.y[deal.order]
     x_test, y_test = data.x_test[deal.test_order], data.y_test[deal.test_order]
     many = {"seed": seed, "clients": len(deal.offsets) - 1}
@@ -258,13 +258,22 @@ def _build(
     )
 
 
-def _refuse_empty(partition: Partitioner, deal: Deal) -> None:
+def _refuse_empty(source: Source, partition: Partitioner, deal: Deal) -> None:
     empty = np.flatnonzero(np.diff(deal.offsets) == 0)
-    if len(empty):
-        who = repr(deal.names[empty[0]]) if deal.names else f"number {empty[0]}"
-        fewer = "clients" in type(partition).model_fields
-        raise ValueError(
-            f"partition: {partition.describe()} leaves client {who} without a training sample "
-            f"({len(empty)} of {len(deal.offsets) - 1} such clients); choose "
-            f"{'fewer clients' if fewer else 'GroupedNatural'}, so that each has one"
-        )
+    if not len(empty):
+        return
+    first = empty[0]
+    who = repr(deal.names[first]) if deal.names else f"number {first}"
+    where, remedies = "", ["GroupedNatural"]
+    if "clients" in type(partition).model_fields:
+        remedies = ["fewer clients"]
+    if source.arrived:
+        where, fields = f" in {source.arrived[0]}", source.arrived[1]
+        remedies.insert(0, f"another {fields}")
+    elif is_user_class(type(source)) and not np.diff(deal.test_offsets)[first : first + 1].any():
+        remedies.append("a column without values that no row has, as Column.of makes it")
+    raise ValueError(
+        f"partition: {partition.describe()} leaves client {who} without a training sample{where} "
+        f"({len(empty)} of {len(deal.offsets) - 1} such clients); choose {', or '.join(remedies)}, "
+        "so that each has one"
+    )

@@ -57,20 +57,9 @@ class Natural(Split):
         )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
-        """Return the value of the column. Raises ValueError where a value has no row at all."""
+        """Return the value of the column."""
         name = self._column(data.columns)
-        owners, test_owners = data.columns[name].codes, data.test_columns[name].codes
-        self._refuse_unused(name, data.columns[name].names, np.append(owners, test_owners))
-        return owners, test_owners
-
-    def _refuse_unused(self, column: str, names: tuple[str, ...], codes: Owners) -> None:
-        unused = np.flatnonzero(np.bincount(codes, minlength=len(names)) == 0)
-        if len(unused):
-            raise ValueError(
-                f"partition.column: no row has the value {names[unused[0]]!r} of {column!r} "
-                f"({len(unused)} of {len(names)} such values); choose GroupedNatural, or leave "
-                "such values out of the column, as Column.of does"
-            )
+        return data.columns[name].codes, data.test_columns[name].codes
 
     def client_names(self, data: Dataset) -> tuple[str, ...]:
         """Return the values of the column."""

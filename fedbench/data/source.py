@@ -252,6 +252,11 @@ class Source(Part, family=True):
         return ()
 
     @property
+    def arrived(self) -> tuple[str, str] | None:
+        """Return which rows there are so far and the fields that say so, or None if all are."""
+        return None
+
+    @property
     def missing(self) -> tuple[File, ...]:
         """Return the files that would have to be fetched; looks for them and reads nothing."""
         return tuple(file for file in self.files if file.cached is None)

@@ -225,7 +225,7 @@ class Session:
             experiment = self.experiment.replace(**changes)
             begun = self.state != "idle" or self._checkpoint is not None
             if begun and (reason := refusal(self.experiment, experiment)):
-                raise SessionError(f"{reason}. Reset first")
+                raise SessionError(f"{reason}. Otherwise reset first")
             self.experiment = experiment
             if self.state == "idle" and self._checkpoint is None:
                 self.history = History(self.experiment)

@@ -27,7 +27,7 @@ def refusal(before: Experiment, after: Experiment) -> str | None:
     try:
         old, new = before.federation(), after.federation()
     except ValueError as error:  # a client may be left without a row
-        return f"data: {error}"
+        return str(error)
     for name in (each.name for each in fields(Card)):
         was, now = getattr(old.card, name), getattr(new.card, name)
         if was != now:

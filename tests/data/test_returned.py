@@ -277,9 +277,9 @@ def test_a_name_without_rows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     given = raw(card=Card(**vars(CLASSES) | {"client": "site"}), columns={"site": site})
     monkeypatch.setattr(Own, "given", given)
     experiment = fb.Experiment(data=Own(case="unused"), partition=fb.Natural())
-    with pytest.raises(ValueError, match="no row has the value 'C' of 'site'") as caught:
+    with pytest.raises(ValueError, match=r"leaves client 'C' .*; choose GroupedNatural") as caught:
         experiment.federation()
-    assert "choose GroupedNatural, or leave such values out of the column" in str(caught.value)
+    assert "or a column without values that no row has, as Column.of makes it" in str(caught.value)
     grouped = fb.Experiment(data=Own(case="unused"), partition=fb.GroupedNatural(clients=2))
     assert grouped.federation().clients == 2
 

@@ -111,7 +111,8 @@ def test_a_client_without_a_row_is_named(tmp_path: Path) -> None:
     data = fb.Arriving(data=table, periods=8, first=3, seen=3)
     session = fb.Session(LOAD.replace(data=data))
     stepped(session, 1)
-    with pytest.raises(SessionError, match="client 'q' without a training sample"):
+    words = r"client 'q' without a training sample in period 6 \(1 of 2 .*choose another data\.seen"
+    with pytest.raises(SessionError, match=words):
         session.amend(**{"data.seen": 6, "data.memory": 1})
     session.amend(**{"data.seen": 6})
     stepped(session, 1)
