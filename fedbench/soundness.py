@@ -17,8 +17,16 @@ from fedbench.config.spec import refuse_part, specs_in
 from fedbench.data import ByTime, Explicit, Natural
 from fedbench.engine.engine import unproven
 from fedbench.exposure import beyond_the_unit, computed_from_rows
-from fedbench.participation.sampling import Everyone, FixedCohort, Poisson, Shuffled, is_independent
+from fedbench.participation.sampling import (
+    Everyone,
+    FixedCohort,
+    Poisson,
+    Shuffled,
+    unproven_draws,
+)
 from fedbench.privacy import ClientLevelDP, Clip, ExampleLevelDP, LocalDP, Private
+from fedbench.privacy.clipping import unheld
+from fedbench.privacy.privacy import unfounded
 from fedbench.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -124,8 +132,13 @@ def _algorithm_errors(experiment: Experiment) -> list[InitErrorDetails]:
 def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
     privacy, strategy = experiment.privacy, experiment.strategy
     errors = []
-    if isinstance(privacy, Private) and (reason := unproven(experiment.engine, privacy)):
-        errors.append(refuse("engine.kind", reason, experiment.engine.kind()))
+    if isinstance(privacy, Private):
+        if reason := unfounded(privacy):
+            errors.append(refuse("privacy.kind", reason, privacy.kind()))
+        if reason := unproven(experiment.engine, privacy):
+            errors.append(refuse("engine.kind", reason, experiment.engine.kind()))
+    if isinstance(privacy, ClientLevelDP) and (reason := unheld(privacy.clipping)):
+        errors.append(refuse("privacy.clipping.kind", reason, privacy.clipping.kind()))
     if not isinstance(privacy, ClientLevelDP | LocalDP):
         return errors
     if strategy.weighting != "uniform":
@@ -189,6 +202,9 @@ def _channel_errors(experiment: Experiment) -> list[InitErrorDetails]:
             errors.append(refuse("strategy.kind", reason, experiment.strategy.kind()))
         if privacy.noise_on_server and (reason := unbounded(stage)):
             errors.append(refuse(f"channel.{place}.kind", reason, stage.kind()))
+        elif isinstance(stage, Clip) and privacy.noise_on_server and unheld(stage.clipping):
+            where, kind = f"channel.{place}.clipping.kind", stage.clipping.kind()
+            errors.append(refuse(where, str(unheld(stage.clipping)), kind))
         elif isinstance(stage, Clip) and stage.clipping.spends():
             reason = None
             if privacy.noise_on_server:
@@ -270,11 +286,12 @@ def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
                 "sampling = Everyone: every client spends ε in every round; Poisson sampling "
                 "needs less noise for the same ε"
             )
-        elif not is_independent(sampling):
+        elif reason := unproven_draws(sampling):
+            if not is_user_class(type(sampling)):
+                reason = "Poisson sampling needs less noise for the same ε"
             found.append(
                 f"sampling = {sampling.kind()}: sampling does not amplify privacy, and each "
-                "client spends ε in every round that it takes part in; Poisson sampling needs "
-                "less noise for the same ε"
+                f"client spends ε in every round that it takes part in; {reason}"
             )
     strategy = experiment.strategy
     if type(strategy).personal is not Strategy.personal:

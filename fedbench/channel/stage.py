@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from fedbench.config.declared import undeclared
 from fedbench.config.spec import Part
 from fedbench.tree import Tree
 
@@ -107,7 +108,7 @@ class Stage(Part, family=True):
     # Whether no client can change a leaf of the decoded sum by more than the norm of that leaf as
     # it came to `encode`, in any round, and whether no server state depends on what clients send.
     # Where a server adds noise by the norm of clipped updates, only such stages may follow.
-    contracts: ClassVar[bool] = False
+    keeps_privacy: ClassVar[bool] = False
 
     def init(self, template: Tree) -> tuple[Tree, Tree]:
         """Return a client's and the server's state before the first round.
@@ -145,18 +146,6 @@ class Stage(Part, family=True):
 
 
 def unbounded(stage: Stage) -> str | None:
-    """Return why a client may change a sum by more after `stage` than before it, or None.
-
-    A declaration counts for the methods of its own class and of the classes above it.
-    """
-    for cls in type(stage).__mro__:
-        if vars(cls).get("contracts") or cls is Stage:
-            return None
-        own = [f"{name}() of " for name in ACTING if name in vars(cls)]
-        if own or "contracts" in vars(cls):
-            return (
-                f"{''.join(own[:1])}{cls.__name__} may make an update longer than the norm that it "
-                f"was clipped to, and the noise goes by that norm; set contracts = True in "
-                f"{cls.__name__} if it keeps what Stage.contracts says, or leave it out"
-            )
-    return None
+    """Return why a client may change a sum by more after `stage` than before it, or None."""
+    risk = "make an update longer than the norm that it was clipped to, and the noise goes by that"
+    return undeclared(stage, Stage, ACTING, risk, "leave it out")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.declared import undeclared
 from fedbench.config.spec import Part
 from fedbench.engine.client_round import job_round
 from fedbench.engine.context import TrainingContext
@@ -26,25 +27,10 @@ ROWS = 1000  # test rows that are evaluated at once: a convolution's activations
 
 
 def unproven(engine: Engine, privacy: Privacy) -> str | None:
-    """Return why an engine cannot be trusted to keep `privacy`, or None.
-
-    A declaration counts for the methods of its own class and of the classes above it.
-    """
+    """Return why an engine cannot be trusted to keep `privacy`, or None."""
     needed = (*RELEASING, "train") if isinstance(privacy, ExampleLevelDP) else RELEASING
-    for cls in type(engine).__mro__:
-        declared = vars(cls).get("keeps_privacy")
-        if declared or cls is Engine:
-            return None
-        own = [name for name in needed if name in vars(cls)]
-        if own or declared is not None:
-            what = (
-                f"{own[0]}() of {cls.__name__} may" if own else f"{cls.__name__} says that it may"
-            )
-            return (
-                f"{what} send what {privacy.kind()} does not cover; choose StackedEngine, or set "
-                f"keeps_privacy = True in {cls.__name__} if it keeps what Engine.keeps_privacy says"
-            )
-    return None
+    risk = f"send what {privacy.kind()} does not cover"
+    return undeclared(engine, Engine, needed, risk, "choose StackedEngine")
 
 
 def blocks(first: int, last: int) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.declared import undeclared
 from fedbench.config.spec import Part
 
 Cohort = Annotated[
@@ -22,8 +23,20 @@ Cohort = Annotated[
 ]
 
 
+DRAWING = ("draw", "turns", "among", "needed", "expected")  # what decides who is in a cohort
+
+
 class Sampling(Part, family=True):
-    """Draws the cohort of a round."""
+    """Draws the cohort of a round.
+
+    `keeps_privacy` declares that each client is drawn with the same probability, the expected share
+    of clients, independently of all others and anew in each round: privacy amplification by
+    sampling is proved for that alone. It is not claimed for a class that does not declare it, or
+    that overrides a method without declaring it anew: each client then pays for the rounds that it
+    takes part in, which holds for any draw.
+    """
+
+    keeps_privacy: ClassVar[bool] = False
 
     def turns(self, clients: int) -> int:
         """Return how many rounds go by one draw, each as one turn of it."""
@@ -65,6 +78,7 @@ class Everyone(Sampling):
     """Every client takes part in every round."""
 
     display: ClassVar[str] = "All clients"
+    keeps_privacy: ClassVar[bool] = True
 
     def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
         """Return all ids."""
@@ -136,6 +150,7 @@ class Poisson(Sampling):
     """
 
     display: ClassVar[str] = "Poisson sampling"
+    keeps_privacy: ClassVar[bool] = True
 
     rate: Annotated[
         float,
@@ -177,9 +192,11 @@ class Poisson(Sampling):
 
 
 def is_independent(sampling: Sampling) -> bool:
-    """Return whether each client takes part with the same probability, whatever the others do.
+    """Return whether each client takes part with the same probability, whatever the others do."""
+    return unproven_draws(sampling) is None
 
-    Privacy amplification by sampling is proved for that alone. It is known of the samplers here;
-    no other class, and no subclass of theirs, is believed, as its draws may be anything.
-    """
-    return type(sampling) in (Everyone, Poisson)
+
+def unproven_draws(sampling: Sampling) -> str | None:
+    """Return why no amplification by sampling is claimed, or None."""
+    risk = "draw clients in another way than amplification is proved for"
+    return undeclared(sampling, Sampling, DRAWING, risk, "choose Poisson")

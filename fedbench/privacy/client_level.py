@@ -31,6 +31,7 @@ class ClientLevelDP(Private):
     """
 
     display: ClassVar[str] = "Client-level DP"
+    keeps_privacy: ClassVar[bool] = True
 
     unit: ClassVar[str] = "client"
     level: ClassVar[str] = "client-level"

@@ -27,7 +27,7 @@ class Clip(Stage):
     sent; an adaptive norm is moved by the aggregate of what clients say of theirs.
     """
 
-    contracts: ClassVar[bool] = True
+    keeps_privacy: ClassVar[bool] = True
 
     norm: Annotated[
         float,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from fedbench.config.declared import undeclared
 from fedbench.config.spec import Part
 
 if TYPE_CHECKING:
@@ -22,8 +23,15 @@ NORMS = (1e-6, 1e6)
 LEAST = 1e-30  # factor below which the numbers of a vector leave the range of single precision
 
 
+DECIDING = ("groups", "start", "spends", "move")  # what decides the norms, and what they cost
+
+
 class Clipping(Part, family=True):
     """Clips each group of an update's leaves to its own norm; by default all are one group."""
+
+    # Whether each leaf is in one group, and norms follow updates by noisy shares that `spends` says
+    # the price of, and by nothing else.
+    keeps_privacy: ClassVar[bool] = False
 
     def groups(self, payload: Tree) -> list[list[str]]:
         """Return the names of the leaves that share a norm."""
@@ -52,6 +60,8 @@ class PerLayerClipping(Clipping):
     Source: McMahan et al. 2018 (arXiv:1710.06963). Large layers cannot crowd out small ones.
     """
 
+    keeps_privacy: ClassVar[bool] = True
+
     display: ClassVar[str] = "Per-layer clipping"
 
     def groups(self, payload: Tree) -> list[list[str]]:
@@ -67,6 +77,8 @@ class AdaptiveClipping(Clipping):
     with noise σ on the sum of these bits, updates get noise (z⁻² - (2σ)⁻²)^-½ in place of z. Here
     `share` = z² / (2σ)² says how large that part is.
     """
+
+    keeps_privacy: ClassVar[bool] = True
 
     quantile: Annotated[
         float,
@@ -138,6 +150,12 @@ class AdaptiveClipping(Clipping):
             min(max(norm * step, min(norm, NORMS[0])), max(norm, NORMS[1]))
             for norm, step in zip(norms, steps, strict=True)
         )
+
+
+def unheld(clipping: Clipping) -> str | None:
+    """Return why updates may not be held to norms that noise can go by, or None."""
+    risk = "leave updates longer than the norms that the noise goes by, or norms that reveal them"
+    return undeclared(clipping, Clipping, DECIDING, risk, "choose FlatClipping")
 
 
 def factors(norms: Tensor, bound: float) -> Tensor:

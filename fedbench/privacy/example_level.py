@@ -24,6 +24,7 @@ class ExampleLevelDP(Private):
     """
 
     display: ClassVar[str] = "Example-level DP"
+    keeps_privacy: ClassVar[bool] = True
 
     unit: ClassVar[str] = "example"
     level: ClassVar[str] = "example-level"

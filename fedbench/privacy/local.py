@@ -98,6 +98,7 @@ class LocalGaussian(LocalDP):
     """
 
     display: ClassVar[str] = "Local DP, Gaussian noise"
+    keeps_privacy: ClassVar[bool] = True
 
     noise_multiplier: Annotated[
         float | None,
@@ -121,6 +122,7 @@ class LocalLaplace(LocalDP):
     """
 
     display: ClassVar[str] = "Local DP, Laplace noise"
+    keeps_privacy: ClassVar[bool] = True
 
     kind_of_noise: ClassVar[Kind] = "laplace"
     noise_multiplier: Annotated[

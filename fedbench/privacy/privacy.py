@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from fedbench.channel.stage import Stage
+from fedbench.config.declared import undeclared
+from fedbench.config.kinds import is_user_class
 from fedbench.config.problems import unsound
 from fedbench.config.spec import Part
 from fedbench.privacy import accounting
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 Release = tuple[float, int]  # the rate at which a unit is sampled, and how often
 
+# What decides whether the noise is what ε says: methods and class variables of mechanisms.
+MECHANISM = (
+    *("bind", "solved", "event", "spent", "noises", "stages", "measured", "source", "bits"),
+    *("batches", "perturbation", "shares", "clipped", "norms", "draw"),
+    *("kind_of_noise", "alone", "plain_sum", "noise_on_server"),
+)
 PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ"
 
 
@@ -47,8 +55,14 @@ class Privacy(Part, family=True):
     Where `plain_sum`, the guarantee is proved for an unweighted sum of updates. Where
     `noise_on_server`, the noise is added after the stages that an experiment has beside these have
     decoded, so that what they do to an update counts.
+
+    `keeps_privacy` declares that what a round releases about a unit, by `stages`, `measured` and,
+    for examples, by `batches`, `shares` and `perturbation`, is a mechanism that loses no more than
+    `event` says. A class that overrides a method on which ε depends has to declare it anew, else
+    the experiment is refused.
     """
 
+    keeps_privacy: ClassVar[bool] = False
     plain_sum: ClassVar[bool] = False
     noise_on_server: ClassVar[bool] = False
 
@@ -203,6 +217,14 @@ class Private(Privacy, family=True):
         import numpy as np
 
         return np.random.SFC64(_seed(self.noise_seed, *key))
+
+
+def unfounded(privacy: Private) -> str | None:
+    """Return why the ε of a mechanism may be wrong, or None."""
+    known = next((each for each in type(privacy).__mro__ if not is_user_class(each)), Private)
+    ours = "ClientLevelDP, ExampleLevelDP, LocalGaussian or LocalLaplace"
+    remedy = f"choose {ours if known.family else known.__name__}"
+    return undeclared(privacy, Privacy, MECHANISM, "release what ε does not cover", remedy)
 
 
 def source(noise_seed: int | None, *key: int) -> np.random.Generator:

@@ -18,7 +18,7 @@ class _ServerNoise(Stage):
     that of what clients say of their norms, if anything.
     """
 
-    contracts: ClassVar[bool] = True
+    keeps_privacy: ClassVar[bool] = True
 
     updates: float
     clipping: float | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from fedbench.experiment import Experiment
 from fedbench.exposure import beyond_the_unit, computed_from_rows
-from fedbench.participation.sampling import Poisson, Sampling
+from fedbench.participation.sampling import Everyone, Sampling
 from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
 from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended
@@ -170,13 +170,12 @@ def _sampling(experiment: Experiment, privacy: Private) -> str:
     if isinstance(privacy, ExampleLevelDP):
         return "examples by Poisson sampling, drawn again in each local step"
     sampling: Sampling = experiment.sampling
-    kind = sampling.kind()
-    if isinstance(sampling, Poisson) and not experiment.own_accounts:
-        hidden = "kept secret" if privacy.noise_seed is None else "by a public seed"
-        return f"clients by Poisson sampling at rate {sampling.rate:g}, {hidden}"
     if experiment.own_accounts:
-        return f"{kind}; no amplification is claimed"
-    return f"{kind}; every client in every round"
+        return f"{sampling.kind()}; no amplification is claimed"
+    if isinstance(sampling, Everyone):
+        return f"{sampling.kind()}; every client in every round"
+    hidden = "kept secret" if privacy.noise_seed is None else "by a public seed"
+    return f"clients by Poisson sampling at rate {experiment.sampling_rate:g}, {hidden}"
 
 
 def _accounting(experiment: Experiment, privacy: Private) -> str:

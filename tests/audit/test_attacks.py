@@ -181,6 +181,8 @@ class LowRadii(np.random.SFC64):
 class Crafted(fb.ExampleLevelDP):
     """Noise of the largest numbers that there are."""
 
+    keeps_privacy: ClassVar[bool] = True
+
     def perturbation(self, round: int, client: int) -> np.random.BitGenerator:
         return Lowest(0)
 

@@ -120,7 +120,7 @@ def test_any_stage_goes_where_no_server_adds_noise(privacy: fb.Privacy) -> None:
 class Halved(Stage):
     """Makes updates shorter, and says so."""
 
-    contracts: ClassVar[bool] = True
+    keeps_privacy: ClassVar[bool] = True
 
     def encode(self, payloads: Tree, sending: Sending) -> Encoded:
         return Encoded({name: 0.5 * leaf for name, leaf in payloads.items()})
@@ -139,6 +139,7 @@ class Mine(Private):
     unit: ClassVar[str] = "client"
     level: ClassVar[str] = "mine"
     neighbours: ClassVar[str] = "what I say"
+    keeps_privacy: ClassVar[bool] = True
 
 
 @pytest.mark.parametrize("stage", [Scaled(), Sparse(), Predicted(), Unsaid()], ids=type)
@@ -150,7 +151,7 @@ def test_under_a_servers_noise_a_stage_must_say_that_it_contracts(
     name = type(stage).__name__
     assert words.count("\nchannel.") == 1 and "channel.1.kind\n" in words
     assert f"() of {name} may make an update longer than the norm that it was clipped" in words
-    assert f"set contracts = True in {name} if it keeps what Stage.contracts says" in words
+    assert f"set keeps_privacy = True in {name} if it keeps what Stage.keeps_privacy says" in words
 
 
 def test_what_contracts_may_follow_clipping() -> None:

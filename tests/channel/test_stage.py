@@ -48,13 +48,13 @@ class Rough(fb.Clip):
 class Vouched(Rough):
     """Declares it anew."""
 
-    contracts: ClassVar[bool] = True
+    keeps_privacy: ClassVar[bool] = True
 
 
 class Withdrawn(fb.Clip):
     """Takes the declaration back."""
 
-    contracts: ClassVar[bool] = False
+    keeps_privacy: ClassVar[bool] = False
 
 
 @pytest.mark.parametrize("stage", [fb.Clip(), Gentle(), Vouched(), Plain()], ids=type)
@@ -74,4 +74,4 @@ def test_a_declaration_holds_for_what_stands_under_it(stage: Stage) -> None:
 def test_without_a_declaration_the_class_is_named(stage: Stage, what: str) -> None:
     reason = unbounded(stage)
     assert reason is not None and reason.startswith(what)
-    assert f"set contracts = True in {type(stage).__name__} if it keeps what" in reason
+    assert f"set keeps_privacy = True in {type(stage).__name__} if it keeps what" in reason

@@ -146,7 +146,7 @@ def test_a_stage_holds_updates_to_what_it_says(stage: Stage) -> None:
 
 def test_a_stage_that_says_so_makes_nothing_longer(stage: Stage) -> None:
     """By what one client changes in the decoded sum, leaf by leaf."""
-    assert (unbounded(stage) is None) == type(stage).contracts
+    assert (unbounded(stage) is None) == type(stage).keeps_privacy
     if unbounded(stage):
         return
     before = needed(stage)[:-1]  # what an update has gone through as it comes to the stage
@@ -175,7 +175,7 @@ def test_a_privacy_says_whether_its_noise_is_the_servers(privacy_part: Privacy) 
     decoding = [stage for stage in stages if type(stage).decode is not Stage.decode]
     assert privacy_part.noise_on_server == bool(decoding)
     # nothing after the noise of a server could be told from something before it
-    assert all(type(stage).contracts for stage in stages) or not privacy_part.noise_on_server
+    assert all(type(stage).keeps_privacy for stage in stages) or not privacy_part.noise_on_server
 
 
 def test_stages_of_a_privacy_travel_in_no_file(privacy_part: Privacy) -> None:

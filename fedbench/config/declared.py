@@ -1,0 +1,37 @@
+"""What classes declare about privacy: a proof rests on methods, and who overrides one may break it.
+
+A class of a family says `keeps_privacy: ClassVar[bool] = True` where its methods keep what the base
+class of the family demands. The declaration holds for the methods of its own class and of those
+above it: a subclass that overrides none of them inherits it, any other has to declare it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fedbench.config.kinds import is_user_class
+from fedbench.config.spec import Part
+
+
+def undeclared(
+    part: Part, base: type[Part], members: Sequence[str], risk: str, remedy: str
+) -> str | None:
+    """Return why a part is not known to keep privacy, or None: what it may do, and a remedy.
+
+    `members` are the methods and class variables of the family `base` on which the proof rests.
+    """
+    for cls in type(part).__mro__:
+        if vars(cls).get("keeps_privacy") or cls is base:
+            return None
+        own = [name for name in members if name in vars(cls)]
+        if not own and "keeps_privacy" not in vars(cls):
+            continue
+        name, at_fault = type(part).__name__, type(part)
+        if own and is_user_class(cls):
+            called = "()" if callable(getattr(part, own[0])) else ""
+            name, at_fault = f"{own[0]}{called} of {cls.__name__}", cls
+        return (
+            f"{name} may {risk}; {remedy}, or set keeps_privacy = True in {at_fault.__name__} if "
+            f"it keeps what {base.__name__}.keeps_privacy says"
+        )
+    return None
