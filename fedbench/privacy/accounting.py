@@ -3,14 +3,14 @@
 A release is one of dp-accounting's events: a Gaussian mechanism (or several of them on the same
 units, as one) or a Laplace mechanism, alone or on a Poisson sample of the units. Every ε is an
 upper bound, close to the true one for every δ (see `fedbench.privacy.losses`): within 1e-4
-(relative) in ordinary cases, and where a grid has to hold rare losses that are very much larger
-than all others, within 1e-3. Gaussian mechanisms without sampling are exact (Balle and Wang 2018,
-arXiv:1805.06530).
+(relative) in ordinary cases, and within 1e-3 with noise multipliers below 0.05 and where a grid has
+to hold rare losses that are very much larger than all others. Gaussian mechanisms without sampling
+are exact (Balle and Wang 2018, arXiv:1805.06530).
 
 Between neighbours the contribution of one unit is what it is, or nothing; how many units there are
-is public. The unit (client or example) and the
-clipping norm belong to the caller: the noise has standard deviation `noise_multiplier` times the
-clipping norm, on the sum. All functions are pure, cached and safe to call from several threads.
+is public. The unit (client or example) and the clipping norm belong to the caller: the noise has
+standard deviation `noise_multiplier` times the clipping norm, on the sum. All functions are pure,
+cached and safe to call from several threads.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from fedbench.privacy.events import Mechanism
 Floats = NDArray[np.float64]
 
 ORDER = 16  # Gauss–Legendre nodes of a panel
+LITTLE = 0.05  # noise below which losses are mostly that of log(1 − rate), or near ½ noise⁻²
 MOST_CELLS = 650  # times `cells`: of the grid over the range of one release's loss
 
 
@@ -41,10 +42,25 @@ def _loss(known: Mechanism, place: Floats) -> Floats:
 def nodes_of(known: Mechanism, tail: float, refinement: int, remove: bool) -> Nodes:
     """The loss of one release; what is left out of either distribution has chance exp(tail)."""
     low, high = _ends(known, tail)
+    if known.kind == "gaussian" and known.noise < LITTLE:
+        return _quadrature(known, _graded(known, low, high, refinement), ORDER, remove)
     # log(1 − q + q e^l) has poles π·noise off the axis
     width = min(1.5, 3 * known.noise) if known.kind == "gaussian" else 4.0
     panels = max(1, math.ceil((high - low) / width)) * refinement
     return _quadrature(known, np.linspace(low, high, panels + 1), ORDER, remove)
+
+
+def _graded(known: Mechanism, low: float, high: float, refinement: int) -> Floats:
+    """Edges of panels as wide as the poles of the loss are far; equal ones would be noise⁻²."""
+    rate, noise, _ = known
+    edges = np.linspace(low, high, math.ceil((high - low) / 1.5) * refinement + 1)
+    if rate == 1:
+        return edges
+    # the poles lie above and below the outcome that is as likely without the unit as with it
+    turn = 0.5 / noise + noise * math.log((1 - rate) / rate)
+    most = math.ceil(math.asinh((high - low) / noise))
+    near = turn + noise * np.sinh(np.linspace(-most, most, 2 * most * refinement + 1))
+    return np.unique(np.concatenate([edges, near[(low < near) & (near < high)]]))
 
 
 def _quadrature(known: Mechanism, edges: Floats, order: int, remove: bool) -> Nodes:

@@ -19,6 +19,7 @@ from dp_accounting import (
 from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
 from hypothesis import given, settings, strategies as st
+from scipy.optimize import brentq
 from scipy.stats import norm
 
 from fedbench.privacy import Ledger, accounting, loss_nodes
@@ -114,6 +115,46 @@ def test_lies_in_the_interval_of_the_prv_accountant(entries: list[tuple]) -> Non
     ours = Ledger(tuple((gaussian(q, z), n) for q, z, n in entries)).epsilon(DELTA)
     assert low <= ours <= high
     assert ours == pytest.approx(estimate, rel=2e-4)
+
+
+def log_delta(epsilon: float, rate: float, noise: float) -> float:
+    """log δ(ε) of one sampled Gaussian release, in closed form."""
+    loss = epsilon + math.log1p(-(1 - rate) * math.exp(-epsilon)) - math.log(rate)
+    place = noise * loss + 0.5 / noise
+    with_unit = np.logaddexp(
+        math.log(rate) + norm.logsf(place - 1 / noise), math.log1p(-rate) + norm.logsf(place)
+    )
+    return float(with_unit + math.log1p(-math.exp(epsilon + norm.logsf(place) - with_unit)))
+
+
+LITTLE_NOISE = [0.01, 0.013, 0.03, 0.0499]
+
+
+@pytest.mark.parametrize("noise", LITTLE_NOISE)
+@pytest.mark.parametrize("rate", [1e-4, 0.01, 0.3, 0.99])
+@pytest.mark.parametrize("delta", [1e-12, 1e-5])
+def test_one_release_with_little_noise(rate: float, noise: float, delta: float) -> None:
+    exact = brentq(
+        lambda x: log_delta(x, rate, noise) - math.log(delta), 1.0, 2 * noise**-2, xtol=1e-9
+    )
+    assert exact * (1 - 1e-9) <= epsilon(rate, noise, 1, delta) <= exact * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("noise", LITTLE_NOISE)
+@pytest.mark.parametrize("steps", [1, 10, 300])
+def test_several_rates_with_little_noise(noise: float, steps: int) -> None:
+    parts = tuple((Mechanism(rate, noise), steps) for rate in (0.01, 0.013, 0.05, 0.3))
+    ours = accounting._epsilon(parts, DELTA)
+    finer = accounting._epsilon(parts, DELTA, cells=8 * accounting.FINE)
+    assert finer * (1 - 1e-9) <= ours <= finer * (1 + 1e-3)
+
+
+@pytest.mark.parametrize(("rate", "steps"), [(0.01, 1), (0.01, 1000), (0.3, 30)])
+def test_little_noise_goes_on_where_more_noise_ends(rate: float, steps: int) -> None:
+    """Other nodes and no integral below a noise: ε neither jumps nor falls."""
+    edge = loss_nodes.LITTLE
+    below, above = (epsilon(rate, noise, steps, DELTA) for noise in ((1 - 1e-6) * edge, edge))
+    assert above * (1 - 1e-9) <= below <= above * (1 + 1e-3)
 
 
 @pytest.mark.parametrize("rate", [1e-9, 1e-7, 1e-5, 1e-4])
