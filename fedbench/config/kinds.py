@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import inspect
-import sys
-from collections.abc import Iterable
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 from fedbench.config.problems import nearest
@@ -70,38 +65,3 @@ def _imported(family: type, kind: str) -> Any:
     if not (isinstance(found, type) and issubclass(found, family)) or getattr(found, "family", 0):
         raise KindError("unknown_kind", f"{kind!r} is not a {family.__name__}")
     return found
-
-
-def code_digest(classes: Iterable[type]) -> str:
-    """Return a digest of the source code behind user classes, empty where there are none.
-
-    It covers the whole files of the modules that define the classes and their bases, as methods
-    call helpers there. Code that those modules import is not covered.
-    """
-    found = {base for cls in classes for base in cls.__mro__ if is_user_class(base)}
-    modules = {base.__module__ for base in found if base.__module__ != "builtins"}
-    ours = [name for name in sorted(modules) if not _is_library(name)]
-    if not ours:
-        return ""
-    digest = hashlib.sha256()
-    for name in ours:
-        file = getattr(sys.modules.get(name), "__file__", None)
-        digest.update(name.encode())
-        if file is not None and Path(file).is_file():
-            digest.update(Path(file).read_bytes())
-            continue
-        for base in sorted(found, key=kind_of):  # a notebook, whose cells are its file
-            if base.__module__ == name:
-                digest.update(_source(base).encode())
-    return digest.hexdigest()
-
-
-def _is_library(module: str) -> bool:
-    return module.partition(".")[0] in (*sys.stdlib_module_names, "pydantic", "pydantic_core")
-
-
-def _source(cls: type) -> str:
-    try:
-        return inspect.getsource(cls)
-    except (OSError, TypeError):
-        return kind_of(cls)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-import sysconfig
 from dataclasses import fields
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import cloudpickle
 import numpy as np
 
+from fedbench.config.sources import is_installed
 from fedbench.config.spec import Spec
 from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import Engine
@@ -63,7 +62,6 @@ def _edited(context: TrainingContext, engine: Engine) -> list[ModuleType]:
     They may have been edited and loaded again since a worker last looked: what they are now travels
     with the context.
     """
-    installed = [Path(path) for path in sysconfig.get_paths().values()]
     held = [engine, *(getattr(context, item.name) for item in fields(context))]
     held += context.pipeline.stages
     parts = [part for each in held if isinstance(each, Spec) for part in each.parts()]
@@ -74,6 +72,6 @@ def _edited(context: TrainingContext, engine: Engine) -> list[ModuleType]:
         file = getattr(module, "__file__", None)
         if module is None or file is None or name.partition(".")[0] == "fedbench":
             continue
-        if not any(Path(file).is_relative_to(place) for place in installed):
+        if not is_installed(file):
             found.append(module)
     return found

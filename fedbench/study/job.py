@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fedbench.audit import loss_threshold
-from fedbench.config.kinds import code_digest
+from fedbench.config.sources import code_digest
 from fedbench.config.usercode import explained
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers, Private

@@ -341,6 +341,35 @@ def test_a_folder_serves_later_sweeps(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_point_is_computed_anew_where_a_helper_of_the_users_class_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "slowed.py").write_text(
+        "import fedbench as fb\nfrom slowed_factor import factor\n"
+        "class Slowed(fb.LocalTraining):\n"
+        "    def rate(self, number):\n"
+        "        return factor() * super().rate(number)\n"
+    )
+    helper = tmp_path / "slowed_factor.py"
+    helper.write_text("def factor():\n    return 1.0\n")
+    import slowed
+
+    experiment, axes = PLAIN.replace(training=slowed.Slowed()), {"seed": [0]}
+    losses, computed = [], []
+    for text in (None, None, "def factor():\n    return 0.01\n", None):
+        if text is not None:
+            helper.write_text(text)
+        made, events = idle(experiment, axes, folder=tmp_path / "kept")
+        made.resume()
+        assert made.wait(SOON) == "done"
+        computed.append(begun(events) == [0])
+        losses.append(made.results[0].metrics["loss"])
+    assert computed == [True, False, True, False]
+    assert losses[0] == losses[1] != losses[2] == losses[3]
+
+
 def test_two_processes_share_a_folder_and_compute_each_point_once(tmp_path: Path) -> None:
     """Noise from the system: a point that were computed twice would come to two results."""
     open_noise = PRIVATE.replace(**{"privacy.noise_seed": None, "rounds": 30})
