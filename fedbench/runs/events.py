@@ -47,9 +47,29 @@ class RoundDone:
     simulated: float = math.nan
     profile: Mapping[str, float] = field(default_factory=dict)
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether all numbers of two rounds are the same, NaN as NaN."""
+        return isinstance(other, RoundDone) and same(vars(self), vars(other))
+
+    def __hash__(self) -> int:
+        return hash((self.round, self.seconds))
+
     def __repr__(self) -> str:
         words = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
         return f"<Round {self.round}: {words}, {len(self.cohort)} clients>"
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two values are the same: arrays number by number, and NaN as NaN."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and type(one) is type(other):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    return bool(one == other)
 
 
 @dataclass(frozen=True)

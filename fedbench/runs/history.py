@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fedbench.experiment import Experiment
 from fedbench.privacy import Private
 from fedbench.rounding import rounded_up
-from fedbench.runs.events import Amended, RoundDone
+from fedbench.runs.events import Amended, RoundDone, same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,8 @@ SPENT = {"client": "epsilon", "example": "example_epsilon", "local": "local_epsi
 @dataclass(eq=False)
 class History:
     """The rounds of one run so far; safe to read while the run goes on.
+
+    Two histories are equal if all that is in them is, as with a copy; NaN equals NaN.
 
     `experiment` is the configuration that the run started with, `noise_multiplier` the noise that
     was solved for it; `ended` says why the run ended, empty while it has not. `cautions` are what
@@ -55,6 +57,13 @@ class History:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether experiment, rounds and all notes are the same."""
+        return isinstance(other, History) and same(self.__getstate__(), other.__getstate__())
+
+    def __hash__(self) -> int:
+        return hash(self.experiment)  # the rest grows
 
     def append(self, row: RoundDone) -> None:
         """Add a round."""

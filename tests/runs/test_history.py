@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
 import fedbench as fb
+from fedbench import tree
 from fedbench.runs import RoundDone
 from fedbench.runs.history import summary
 
@@ -103,3 +109,57 @@ def test_a_run_of_each_kind_fills_its_own_columns() -> None:
         assert frame["personal"].isna().all()
     frame = fb.run(WINES.replace(strategy=fb.Ditto(), rounds=2)).frame()
     assert frame["personal"].between(0, 1).all()
+
+
+class Half(fb.Stage):
+    """Sends half of each update, and what is left of it with the next one."""
+
+    def init(self, template):
+        return tree.zeros_like(template), {}
+
+    def encode(self, payloads, sending):
+        whole = tree.add(payloads, sending.clients)
+        sent = tree.scale(whole, 0.5)
+        return fb.Encoded(sent, tree.sub(whole, sent))
+
+
+class Wide(fb.MLP):
+    """A model of the user's own."""
+
+    hidden: tuple[int, ...] = (6,)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))])
+def test_a_copy_of_a_history_is_equal_to_it(copied: Callable[[fb.History], fb.History]) -> None:
+    experiment = WINES.replace(
+        model=Wide(),
+        strategy=fb.Scaffold(),
+        channel=(Half(), fb.Clip()),
+        privacy=fb.ExampleLevelDP(noise_multiplier=1.0, noise_seed=1),
+        rounds=3,
+    )
+    session = fb.Session(experiment)
+    session.step()
+    session.wait()
+    session.amend(rounds=2)
+    session.resume()
+    session.wait()
+    history, again = session.history, copied(session.history)
+    assert again == history and hash(again) == hash(history)
+    assert again.amendments == history.amendments != []
+    pd.testing.assert_frame_equal(again.frame(), history.frame(), check_exact=True)
+    pd.testing.assert_frame_equal(again.clients(), history.clients(), check_exact=True)
+    assert np.isnan(again.rows[0].personal)  # which makes no difference
+    last = history.rows[-1]
+    for changed in (
+        {"loss": math.nextafter(last.metrics["loss"], 9.0)},
+        {"loss": math.nan},
+    ):
+        other = history.copy([*history.rows[:-1], replace(last, metrics=last.metrics | changed)])
+        assert other != history
+    for field in ("clients", "cohort"):
+        edited = replace(last, **{field: getattr(last, field)[::-1].copy()})
+        assert history.copy([*history.rows[:-1], edited]) != history
+    assert history.copy(history.rows[:-1]) != history
+    again.ended = "otherwise"
+    assert again != history
