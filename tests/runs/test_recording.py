@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from fedbench.runs.store import StoreError, claimed
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
 ROOT = Path(__file__).parents[2]
+Starting = Callable[..., subprocess.Popen[str]]
 SOON = 60  # seconds by which anything here has happened
 LONG = """
 rounds = 1000000
@@ -37,26 +38,36 @@ clients = 4
 """
 
 
-def started(
-    folder: Path, *words: str, prepare: Callable[[], Any] | None = None, **options: Any
-) -> subprocess.Popen[str]:
-    """Start the command line in `folder`."""
+@pytest.fixture
+def started() -> Iterator[Starting]:
+    """Return what starts the command line in a folder; it ends with the test, come what may."""
+    processes: list[subprocess.Popen[str]] = []
 
-    def before() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored
-        if prepare is not None:
-            prepare()
+    def start(
+        folder: Path, *words: str, prepare: Callable[[], Any] | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
+        def before() -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored
+            if prepare is not None:
+                prepare()
 
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(
-        [sys.executable, "-m", "fedbench", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
-        text=True,
-        preexec_fn=before,
-        **streams,
-    )
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fedbench", *words],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
+            text=True,
+            preexec_fn=before,
+            **streams,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        with process:  # which closes its pipes and waits for it
+            process.kill()
 
 
 def until(found: Callable[[], object]) -> None:
@@ -87,7 +98,9 @@ def assert_as_it_ran(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGHUP"])
-def test_a_signal_leaves_the_rounds_that_were_done(tmp_path: Path, name: str) -> None:
+def test_a_signal_leaves_the_rounds_that_were_done(
+    tmp_path: Path, name: str, started: Starting
+) -> None:
     (tmp_path / "e.toml").write_text(LONG)
     going = started(tmp_path, "run", "e.toml", "--out", "o")
     until((tmp_path / "o/summary.json").exists)
@@ -107,7 +120,7 @@ def test_a_signal_leaves_the_rounds_that_were_done(tmp_path: Path, name: str) ->
     assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "o").iterdir())
 
 
-def test_a_folder_is_claimed_by_one_run(tmp_path: Path) -> None:
+def test_a_folder_is_claimed_by_one_run(tmp_path: Path, started: Starting) -> None:
     (tmp_path / "e.toml").write_text(LONG)
     one = started(tmp_path, "run", "e.toml", "--out", "both")
     until((tmp_path / "both/summary.json").exists)
@@ -151,7 +164,7 @@ def limited() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 
 
-def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_what_was_written(tmp_path: Path, started: Starting) -> None:
     (tmp_path / "e.toml").write_text(LONG.replace("1000000", "400"))
     going = started(tmp_path, "run", "e.toml", "--out", "o", prepare=limited)
     _, errors = going.communicate(timeout=SOON)
@@ -161,7 +174,7 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     assert 1 <= assert_as_it_ran(tmp_path / "o") < 400
 
 
-def test_a_folder_that_is_deleted_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_deleted_is_said(tmp_path: Path, started: Starting) -> None:
     (tmp_path / "e.toml").write_text(LONG)
     going = started(tmp_path, "run", "e.toml", "--out", "o")
     until((tmp_path / "o/summary.json").exists)
@@ -174,7 +187,7 @@ def test_a_folder_that_is_deleted_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
-def test_output_that_cannot_be_written_costs_no_results(tmp_path: Path) -> None:
+def test_output_that_cannot_be_written_costs_no_results(tmp_path: Path, started: Starting) -> None:
     (tmp_path / "e.toml").write_text(LONG.replace("1000000", "3"))
     with open("/dev/full", "w") as full:
         going = started(tmp_path, "run", "e.toml", "--out", "o", stdout=full)
