@@ -37,6 +37,21 @@ def code_digest(classes: Iterable[type]) -> str:
     has no file, it covers the methods and what they use. Python, fedbench, installed packages and
     data files are not covered.
     """
+    texts = _reached(classes)
+    digest = hashlib.sha256()
+    for name, text in sorted(texts.items()):
+        digest.update(name.encode() + text)
+    return digest.hexdigest() if texts else ""
+
+
+def users_modules(classes: Iterable[type]) -> list[ModuleType]:
+    """Return the loaded modules behind user classes that are files of the user's own."""
+    found = (sys.modules.get(name) for name in sorted(_reached(classes)) if _is_users(name))
+    return [module for module in found if module is not None and module.__name__ != "__main__"]
+
+
+def _reached(classes: Iterable[type]) -> dict[str, bytes]:
+    """The code behind user classes, by module; see `code_digest`."""
     bases = {base for cls in classes for base in cls.__mro__ if is_user_class(base)}
     waiting = {base.__module__ for base in bases if not _is_python(base.__module__)}
     texts: dict[str, bytes] = {}
@@ -50,10 +65,7 @@ def code_digest(classes: Iterable[type]) -> str:
             texts[name] = file.read_bytes()
             used = set() if is_installed(file) else _imports(texts[name], _package(name, file))
         waiting |= {each for each in used if _is_users(each)} - set(texts)
-    digest = hashlib.sha256()
-    for name, text in sorted(texts.items()):
-        digest.update(name.encode() + text)
-    return digest.hexdigest() if texts else ""
+    return texts
 
 
 def _is_python(module: str) -> bool:

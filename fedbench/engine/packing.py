@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from dataclasses import fields
 from types import ModuleType
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from fedbench.config.sources import is_installed
+from fedbench.config.sources import users_modules
 from fedbench.config.spec import Spec
 from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import Engine
@@ -22,13 +21,19 @@ SHARED = 1 << 16  # bytes from which an array travels as a file
 
 def packed(context: TrainingContext, engine: Engine, arrays: Arrays) -> bytes:
     """Return a context and its engine as bytes for a worker; arrays of data go to files."""
-    modules = _edited(context, engine)
-    try:
-        return _pickled((context, engine), arrays, modules)
-    except Exception:  # something beside the classes does not travel: they go by name then
-        if not modules:
-            raise
-        return _pickled((context, engine), arrays, [])
+    classes = [type(part) for part in _parts(context, engine)]
+    own = {base.__module__ for cls in classes for base in cls.__mro__}
+    modules = users_modules(classes)
+    # Modules may have been edited and loaded again since a worker last looked: what they are now
+    # travels, but for what holds something that does not, and goes by name.
+    fewer = [module for module in modules if module.__name__ in own]
+    for by_value in (modules, fewer):
+        try:
+            return _pickled((context, engine), arrays, by_value)
+        except Exception:
+            if not by_value:
+                raise
+    return _pickled((context, engine), arrays, [])
 
 
 def _pickled(parts: Any, arrays: Arrays, by_value: list[ModuleType]) -> bytes:
@@ -56,22 +61,8 @@ class _Pickler(cloudpickle.Pickler):
         return None
 
 
-def _edited(context: TrainingContext, engine: Engine) -> list[ModuleType]:
-    """Return the modules of classes that are no installed package's.
-
-    They may have been edited and loaded again since a worker last looked: what they are now travels
-    with the context.
-    """
+def _parts(context: TrainingContext, engine: Engine) -> list[Spec]:
+    """Return all parts that a worker will use."""
     held = [engine, *(getattr(context, item.name) for item in fields(context))]
     held += context.pipeline.stages
-    parts = [part for each in held if isinstance(each, Spec) for part in each.parts()]
-    names = {cls.__module__ for part in parts for cls in type(part).__mro__}
-    found = []
-    for name in sorted(names - {"__main__"}):
-        module = sys.modules.get(name)
-        file = getattr(module, "__file__", None)
-        if module is None or file is None or name.partition(".")[0] == "fedbench":
-            continue
-        if not is_installed(file):
-            found.append(module)
-    return found
+    return [part for each in held if isinstance(each, Spec) for part in each.parts()]

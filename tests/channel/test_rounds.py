@@ -325,23 +325,29 @@ def test_what_a_channel_keeps_is_counted_before_a_run() -> None:
     assert shares(Sparse())[1] == shares()[1] + weights
 
 
+@pytest.mark.parametrize("edited", ["damping", "damping_factor"], ids=["class", "helper"])
 def test_an_edited_stage_travels_as_it_is_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str
 ) -> None:
     import importlib
 
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    source = (
-        "import fedbench as fb\nfrom fedbench import tree\n"
-        "class Damped(fb.Stage):\n"
-        "    def encode(self, payloads, sending):\n"
-        "        return fb.Encoded(tree.scale(payloads, FACTOR))\n"
-    )
+    sources = {
+        "damping_factor": "FACTOR = {}\ndef factor():\n    return FACTOR\n",
+        "damping": (
+            "import damping_factor\nimport fedbench as fb\nfrom fedbench import tree\n"
+            "class Damped(fb.Stage):\n"
+            "    def encode(self, payloads, sending):\n"
+            "        return fb.Encoded(tree.scale(payloads, {} * damping_factor.factor()))\n"
+        ),
+    }
     found = []
-    for factor in (0.5, 0.25):
-        (tmp_path / "damping.py").write_text(f"{source}FACTOR = {factor}\n")
-        module = importlib.reload(importlib.import_module("damping"))
+    for number in (0.5, 0.25):
+        for name, source in sources.items():
+            (tmp_path / f"{name}.py").write_text(source.format(number if name == edited else 1.0))
+        for name in sources:
+            module = importlib.reload(importlib.import_module(name))
         experiment = EXPERIMENT.replace(channel=(module.Damped(),))
         (start, here), _ = trained(experiment.replace(engine=ENGINES["here"]), 1)
         (*_, workers), _ = trained(experiment.replace(engine=ENGINES["two workers"]), 1)
