@@ -12,8 +12,8 @@ from fedbench import tree
 from fedbench.data import Plan
 from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.engine.dense import Layer, Trained
+from fedbench.engine.losses import is_standard, loss_and_slope
 from fedbench.engine.messages import Broadcast, LocalUpdates
-from fedbench.models import Model
 from fedbench.privacy import ExampleLevelDP
 from fedbench.privacy.noise import normal
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Trace = tuple[Trained, Tensor, Tensor]  # a layer, its input and the slope at its output
 
 ALIGNED = 16  # numbers of single precision in a line of a processor's cache
+EXTREME = 1e25  # norm from which on what it is multiplied by may be no normal number
 LARGE = 1e5  # norm below which no square leaves single precision, and no product of two
 FETCH = 32 << 20  # bytes of examples that are fetched together: few calls, bounded memory
 
@@ -158,10 +159,33 @@ class _Private:
                 traces = [(layer, given.clone(), slope.clone()) for layer, given, slope in traces]
                 for _, given, slope in traces:  # 0 · ∞ is no zero
                     given[~counts], slope[~counts] = 0, 0
+                extreme = ~(sizes.max(0) <= EXTREME) & (shares > 0)
+                if extreme.any():
+                    self._add_apart(traces, extreme, shares)
             factors = torch.from_numpy(shares / self.widths).to(losses.device).unsqueeze(2)
         for _, _, slope in traces:
             slope.mul_(factors)
         return traces, counts
+
+    def _add_apart(
+        self, traces: list[Trace], extreme: NDArray[np.bool_], shares: NDArray[np.float32]
+    ) -> None:
+        """Add the gradients of `extreme` examples [C, B] to the noise, and take them from `traces`.
+
+        A slope that is multiplied by its share may be too small for single precision to tell apart,
+        and yet count for much beside such numbers. Their clients' sums alone may show it.
+        """
+        import torch
+
+        clients = np.nonzero(extreme)[0]
+        factors = torch.from_numpy(shares[extreme].astype(np.float64) / self.widths[clients, 0])
+        for layer, given, slope in traces:
+            there, rows = (torch.from_numpy(a).to(slope.device) for a in (extreme, clients))
+            some = given[there].double() if given.is_floating_point() else given[there]
+            own = slope[there].double() * factors.to(slope.device).unsqueeze(1)
+            for name, grad in layer.gradients(some.unsqueeze(1), own.unsqueeze(1)).items():
+                self.grads[name].index_add_(0, rows, grad.to(slope.dtype))
+            given[there], slope[there] = 0, 0
 
     def noise(self, step: int) -> dict[str, Tensor]:
         """Return noise / expected batch [C, ...], zeros for clients whose batches are used up.
@@ -237,11 +261,9 @@ class _Descent:
         """Train `local` in place; return mean losses, float64[C]."""
         import torch
 
-        model = type(self.context.model)
         adjusts = type(strategy).adjust is not Strategy.adjust
-        standard = model.loss is Model.loss and model.loss_and_slope is Model.loss_and_slope
         # Autograd's records slow every operation, and only code of the user's may need them.
-        with torch.inference_mode(standard and not adjusts):
+        with torch.inference_mode(is_standard(self.context.model) and not adjusts):
             losses = self._run(strategy, local, state, privacy, adjusts)
         return losses.clone()  # outside, and so an ordinary tensor
 
@@ -349,7 +371,8 @@ class _Descent:
         for layer in self.layers:
             given.append(layer.forward(local, given[-1]))
         outputs = given[-1]
-        losses, each = self.context.model.loss_and_slope(outputs.flatten(0, 1), y.flatten())
+        flat = outputs.flatten(0, 1), y.flatten()
+        losses, each = loss_and_slope(self.context.model, *flat)
         losses, slope = losses.view(y.shape), each.view_as(outputs)
         # A slope in memory of its own: one of the user's loss may not be written to.
         slope = slope.clone() if share is None else slope * share.unsqueeze(2)

@@ -18,8 +18,14 @@ from fedbench.attacks import Attack, NoAttack
 from fedbench.channel import Pipeline
 from fedbench.data import FederatedDataset, Plan
 from fedbench.engine.dense import Layer, layers
-from fedbench.engine.trial import check_module, eval_mode, train_mode, try_module
-from fedbench.models import Model, borrowed
+from fedbench.engine.trial import (
+    check_module,
+    eval_mode,
+    has_separable_loss,
+    train_mode,
+    try_module,
+)
+from fedbench.models import Model, borrowed, call
 from fedbench.privacy import ExampleLevelDP, NoPrivacy, Privacy
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.training import LocalTraining
@@ -67,7 +73,8 @@ class TrainingContext:
     @cached_property
     def layers(self) -> list[Layer] | None:
         """Return the layers of a model that can be stacked, else None."""
-        return layers(self.model.template(self.data.card), self.data.card.shape)
+        found = layers(self.model.template(self.data.card), self.data.card.shape)
+        return found if found is None or has_separable_loss(self) else None
 
     @cached_property
     def _table(self) -> tuple[Tensor, Tensor]:
@@ -131,12 +138,11 @@ class TrainingContext:
     def outputs(self, params: Tree, first: int, last: int) -> Tensor:
         """Return what the model gives for test rows `first` to `last`."""
         import torch
-        from torch.func import functional_call
 
         with eval_mode(self.module), torch.no_grad():
             x = torch.from_numpy(self.data.x_test[first:last]).to(self.device)
             here = {name: leaf.to(self.device) for name, leaf in params.items()}
-            return functional_call(self.module, here, (x,)).cpu()
+            return call(self.module, here, x).cpu()
 
     @cached_property
     def uses_rng(self) -> bool:

@@ -243,14 +243,16 @@ def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
     """
     from torch import nn
 
-    if type(module) is not nn.Sequential:
+    if type(module) is not nn.Sequential or not _is_untouched(module):
+        return None
+    if module._parameters or module._buffers:  # beside those of its layers, for whatever use
         return None
     found: list[Layer] = []
     flat = len(shape) == 1
     # named_children() leaves out a layer's second place, as of one activation used throughout.
     for name, child in zip(module._modules, module, strict=True):
         layer = _layer(name, child, flat=flat, below=found[-1] if found else None)
-        if layer is None or not _as_it_came(child):
+        if layer is None or not _is_plain(child):
             return None
         flat = True
         found.append(layer)
@@ -260,11 +262,21 @@ def layers(module: nn.Module, shape: tuple[int, ...]) -> list[Layer] | None:
     return None if tied else found
 
 
-def _as_it_came(child: nn.Module) -> bool:
-    """Return whether nothing was added to a layer: buffers, frozen or other parameters, hooks."""
-    hooks = (child._forward_hooks, child._forward_pre_hooks, child._backward_hooks)
+def _is_untouched(module: nn.Module) -> bool:
+    """Return whether a module runs the code of its class and no other: no hook, no own forward."""
+    hooks = (
+        module._forward_pre_hooks,
+        module._forward_hooks,
+        module._backward_pre_hooks,
+        module._backward_hooks,
+    )
+    return not any(hooks) and "forward" not in vars(module)
+
+
+def _is_plain(child: nn.Module) -> bool:
+    """Return whether nothing was added to a layer: hooks, buffers, frozen or other parameters."""
     return (
-        not any(hooks)
+        _is_untouched(child)
         and not any(True for _ in child.buffers())
         and {name for name, _ in child.named_parameters()} <= {"weight", "bias"}
         and all(leaf.requires_grad for leaf in child.parameters())

@@ -15,6 +15,8 @@ from fedbench import tree
 from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.engine.loop import perturb
 from fedbench.engine.messages import Broadcast, LocalUpdates
+from fedbench.engine.returned import same_leaves
+from fedbench.models import call
 from fedbench.privacy import ExampleLevelDP
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.tree import Tree
@@ -64,6 +66,7 @@ def train(
             steps = torch.tensor(len(batches), device=context.device)
             payload, state = strategy.finish(delta, params, state, server, steps, info)
             if number == 0:
+                same_leaves(context.strategy, payload, sent)
                 losses[k] = loss
                 for name, leaf in payload.items():
                     sent[name][k] = leaf
@@ -180,12 +183,12 @@ class _Descent:
 
     def _each(self, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return each example's own gradient [B, ...] and loss [B]."""
-        from torch.func import functional_call, grad_and_value, vmap
+        from torch.func import grad_and_value, vmap
 
         context = self.context
 
         def loss(params: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            outputs = functional_call(context.module, params, (x.unsqueeze(0),))
+            outputs = call(context.module, params, x.unsqueeze(0))
             return context.model.loss(outputs, y.unsqueeze(0)).mean()
 
         return vmap(grad_and_value(loss), in_dims=(None, 0, 0), randomness="different")(

@@ -12,6 +12,8 @@ from fedbench import tree
 from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import Engine
 from fedbench.engine.messages import Broadcast, LocalUpdates
+from fedbench.engine.returned import same_leaves
+from fedbench.models import call
 from fedbench.privacy.noise import normal
 from fedbench.strategies import LocalWork
 from fedbench.tree import Tree
@@ -51,6 +53,7 @@ class LoopEngine(Engine):
                     delta, params, state, server, torch.tensor(steps), info
                 )
                 if number == 0:
+                    same_leaves(context.strategy, payload, sent[0] if sent else payload)
                     sent.append(payload)
                     losses.append(loss)
             if state:
@@ -127,10 +130,9 @@ def _gradient(
 ) -> tuple[dict[str, Tensor], float]:
     """Return the gradient of the mean loss, and that loss."""
     import torch
-    from torch.func import functional_call
 
     leaves = {name: leaf.detach().requires_grad_() for name, leaf in params.items()}
-    loss = context.model.loss(functional_call(context.module, leaves, (x,)), y).mean()
+    loss = context.model.loss(call(context.module, leaves, x), y).mean()
     grads = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
     return dict(zip(leaves, grads, strict=True)), float(loss.detach())
 

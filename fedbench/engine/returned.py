@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from fedbench.config.spec import Spec
 from fedbench.config.usercode import what
 from fedbench.tree import Tree
 
@@ -43,6 +44,17 @@ def check_tree(
             )
         if found[key].is_floating_point() != leaf.is_floating_point():
             fail(name, f"leaf {key!r} of {part} is not of the type that it was")
+
+
+def same_leaves(strategy: Spec, payload: Tree, other: Tree) -> None:
+    """Raise ValueError unless the payloads of two clients have the same leaves."""
+    if payload.keys() != other.keys():
+        odd = min(payload.keys() ^ other.keys())
+        fail(
+            f"strategy: {strategy.kind()}.finish()",
+            f"returned leaf {odd!r} for some clients and not for others; all payloads must have "
+            "the same leaves",
+        )
 
 
 def pair(name: str, found: Any, part: str) -> tuple[Any, Any]:

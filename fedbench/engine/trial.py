@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from fedbench.config.kinds import is_user_class
 from fedbench.config.usercode import attributed, explained, what
 from fedbench.data.values import Features
-from fedbench.models import Model, borrowed
+from fedbench.engine.losses import is_separable, is_standard
+from fedbench.engine.returned import apart
+from fedbench.models import Model, borrowed, call
 from fedbench.privacy import Private
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from fedbench.engine.context import TrainingContext
 
 FEW, MORE = 2, 32  # examples that a module of ours and one of the user's are tried on
+ALONE = 4  # of which so many are tried one by one
 
 
 def check_module(context: TrainingContext) -> None:
@@ -44,6 +47,12 @@ def check_module(context: TrainingContext) -> None:
                 f"parameter {key!r} is {_dtype(leaf)}; updates are exchanged as float32, so build "
                 "the module in float32",
             )
+        if leaf._backward_hooks or leaf._post_accumulate_grad_hooks:  # type: ignore[attr-defined]
+            _fail(
+                name,
+                f"parameter {key!r} has a hook, which would not run: parameters are replaced by "
+                "those of each client; change gradients in a strategy's adjust, or in a forward",
+            )
     for key, layer in module.named_modules():
         if isinstance(layer, _BatchNorm) and layer.training:
             raise ValueError(
@@ -61,6 +70,21 @@ def check_module(context: TrainingContext) -> None:
             f"the forward of its module takes ({needed}), and it is called with a batch of "
             "examples alone; give every other argument a default",
         )
+
+
+def has_separable_loss(context: TrainingContext) -> bool:
+    """Return whether the model's loss can be computed for each example alone, of many clients."""
+    import torch
+
+    if is_standard(context.model):
+        return True
+    module = context.module
+    x, y = (torch.from_numpy(each).to(context.device) for each in examples(context, FEW))
+    try:
+        with borrowed(0), torch.no_grad():
+            return is_separable(context.model, module(x), y)
+    except Exception:  # of module or loss: `try_module` tells the user about it
+        return False
 
 
 def train_mode(module: nn.Module) -> nn.Module:
@@ -95,16 +119,17 @@ def try_module(context: TrainingContext) -> bool:
 
     module, user = context.module, is_user_class(type(context.model))
     before = {name: leaf.clone() for name, leaf in module.named_buffers()}
-    rows = MORE if user else FEW
+    rows, stacked = MORE if user else FEW, context.layers is not None
     x, y = (torch.from_numpy(each).to(context.device) for each in examples(context, rows))
     with borrowed(0):
         state = torch.random.get_rng_state()
         outputs = _outputs(context, module, x)
+        losses = _losses(context, outputs, y) if user else None
         draws = not torch.equal(state, torch.random.get_rng_state())
-        if user:  # the last batch of a client may hold a single example
-            _outputs(context, module, x[:1])
+        if user:
+            _check_alone(context, module, x, y)
             with eval_mode(module):
-                _outputs(context, module, x)
+                _check_alone(context, module, x, y)
         for name, leaf in module.named_buffers():
             if not torch.equal(leaf, before[name]):
                 layer = name.rpartition(".")[0]
@@ -113,10 +138,9 @@ def try_module(context: TrainingContext) -> bool:
                     "would carry one client's data to the next; use a layer without, such as "
                     "GroupNorm for a norm that tracks statistics"
                 )
-        if user:
-            losses = _losses(context, outputs, y)
+        if losses is not None:
             _check_gradients(context, module, losses)
-            if context.example_privacy is not None and context.layers is None:
+            if context.example_privacy is not None and not stacked:
                 _check_single_gradients(context, module, x[:FEW], y[:FEW])
     return draws
 
@@ -213,6 +237,52 @@ def _losses(context: TrainingContext, outputs: Tensor, y: Tensor) -> Tensor:
     return losses
 
 
+def _check_alone(context: TrainingContext, module: nn.Module, x: Tensor, y: Tensor) -> None:
+    """Raise ValueError unless an example's outputs and loss depend on nothing but the example.
+
+    The last batch of a client may hold a single example, what clients trained before must not
+    show, and there is no privacy for an example that is part of all others' gradients. Where random
+    numbers are drawn, examples cannot be compared across batches.
+    """
+    import torch
+
+    name = f"model: {_name(context)}"
+
+    def results(rows: slice) -> tuple[Tensor, Tensor]:
+        torch.manual_seed(0)
+        outputs = _outputs(context, module, x[rows])
+        return outputs.detach(), _losses(context, outputs, y[rows]).detach()
+
+    torch.manual_seed(0)
+    state = torch.random.get_rng_state()
+    together = results(slice(None))
+    draws = not torch.equal(state, torch.random.get_rng_state())
+    alone = [results(slice(k, k + 1)) for k in range(ALONE)]
+    again = results(slice(None))  # after other examples, whose traces it would show
+    if apart(together[0], again[0]) or apart(together[1], again[1]):
+        _fail(
+            name,
+            "it gives other values for the same examples when it is called again: it keeps "
+            "something from call to call, which would carry one client's data to the next; keep "
+            "nothing outside the function",
+        )
+    if draws:
+        return
+    outputs, losses = (torch.cat(each) for each in zip(*alone, strict=True))
+    if apart(together[0][:ALONE], outputs):
+        _fail(
+            name,
+            "its module gives an example other outputs alone than beside others: it mixes the "
+            "examples of a batch; use layers that look at one example at a time, such as LayerNorm",
+        )
+    if apart(together[1][:ALONE], losses):
+        _fail(
+            f"{name}.loss()",
+            "gives an example another loss alone than beside others; the loss of an example may "
+            "depend on its own outputs and target alone",
+        )
+
+
 def _check_gradients(context: TrainingContext, module: nn.Module, losses: Tensor) -> None:
     import torch
 
@@ -235,12 +305,12 @@ def _check_gradients(context: TrainingContext, module: nn.Module, losses: Tensor
 def _check_single_gradients(
     context: TrainingContext, module: nn.Module, x: Tensor, y: Tensor
 ) -> None:
-    from torch.func import functional_call, grad, vmap
+    from torch.func import grad, vmap
 
     named = {key: leaf.detach() for key, leaf in module.named_parameters() if leaf.requires_grad}
 
     def loss(params: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        outputs = functional_call(module, params, (x.unsqueeze(0),))
+        outputs = call(module, params, x.unsqueeze(0))
         return context.model.loss(outputs, y.unsqueeze(0)).mean()
 
     try:
@@ -249,7 +319,8 @@ def _check_single_gradients(
         raise ValueError(
             f"model: {_name(context)}: the gradient of each example, which example-level privacy "
             "needs, cannot be computed for it; its forward and loss may not branch on values, "
-            "call item() or write in place"
+            "call item() or write in place, and an autograd.Function needs setup_context and "
+            "generate_vmap_rule = True"
         ) from error
 
 

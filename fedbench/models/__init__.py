@@ -1,5 +1,6 @@
 """Models: one family per file, each gives a torch module and a loss."""
 
+from fedbench.models.call import call
 from fedbench.models.cnn import CNN
 from fedbench.models.factorisation import MatrixFactorisation
 from fedbench.models.gru import GRU
@@ -19,6 +20,7 @@ __all__ = [
     "Model",
     "TextClassifier",
     "borrowed",
+    "call",
     "metrics_of",
     "scores",
 ]

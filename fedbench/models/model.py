@@ -83,28 +83,6 @@ class Model(Part, family=True):
             )
         return functional.cross_entropy(outputs, targets, reduction="none")
 
-    def loss_and_slope(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss per example, [B], and its derivative by the outputs, [B, outputs].
-
-        Neither remembers how it was computed. The standard loss has its derivative in closed form,
-        as a small model's step takes less time than autograd's preparations for it.
-        """
-        import torch
-
-        if type(self).loss is not Model.loss:
-            given = outputs.detach().requires_grad_()
-            losses = self.loss(given, targets)
-            (slope,) = torch.autograd.grad(losses, given, torch.ones_like(losses))
-            return losses.detach(), slope
-        losses = self.loss(outputs, targets)
-        if targets.is_floating_point():
-            return losses, 2 * (outputs - targets.unsqueeze(1))
-        if outputs.shape[1] == 1:
-            return losses, outputs.sigmoid() - targets.unsqueeze(1)
-        slope = outputs.softmax(1)  # less 1 for the class, in one operation
-        minus = slope.new_full((1, 1), -1.0).expand(len(slope), 1)
-        return losses, slope.scatter_add_(1, targets.unsqueeze(1), minus)
-
     def refuses(
         self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
     ) -> str | None:

@@ -242,3 +242,33 @@ def test_updates_too_large_for_single_precision_count_as_nothing_and_others_are_
     norms = tree.norms(sent)
     assert norms[:3].tolist() == pytest.approx([1e-3 * 300**0.5, 0.5, 0.5], rel=1e-5)
     assert norms[3:].tolist() == [0, 0, 0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    x=st.floats(25, 38.4).map(lambda power: float(np.float32(10**power))),
+    y=st.floats(-44, 5).map(lambda power: float(np.float32(10**power))),
+    clip=st.sampled_from([1e-6, 1e-5, 1e-3, 1.0]),
+)
+def test_an_example_counts_for_its_clipped_gradient_at_any_scale(
+    x: float, y: float, clip: float
+) -> None:
+    # slope times share once fell below what single precision tells apart: up to 1.97 C
+    rate = 1e9  # at which weights of 0 hold the step to the last digit
+    private = fb.ExampleLevelDP(noise_multiplier=0.01, clip=clip, noise_seed=1)
+    training = fb.LocalTraining(steps=1, batch_size=None, lr=1.0)
+    found = []
+    for engine in (LoopEngine(), StackedEngine(workers=0)):
+        sent = []
+        for target in (y, np.inf):  # the second one counts as nothing
+            data = with_row(0, x, target, DATA)
+            work = TrainingContext(
+                data, fb.Linear(), training, fb.FedAvg(), seed=3, privacy=private
+            )
+            params = tree.zeros_like(work.model.initial(data.card, 3))
+            info = replace(INFO, lr=rate)
+            sent.append(engine.train(work, Broadcast(info, params), np.array([0]), {}).payloads)
+        width = int(work.plan(np.array([0]), info).expected[0])
+        found.append(float(tree.norms(tree.sub(*sent))) * width / rate / clip)
+    assert max(found) <= 1 + 1e-4
+    assert found[0] == pytest.approx(found[1], abs=1e-4)

@@ -69,6 +69,41 @@ class Two(nn.Module):
         return self.layer(x * mask)
 
 
+class Remembering(nn.Module):
+    """A linear module that adds the mean of what it was given before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.last = nn.Linear(13, 3), torch.zeros(13)
+
+    def forward(self, x: Tensor) -> Tensor:
+        before, self.last = self.last, x.detach().mean(0)
+        return self.layer(x + before)
+
+
+class Counting(Remembering):
+    """A linear module whose outputs fade from call to call."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last += 1
+        return self.layer(x) / self.last[0]
+
+
+def ranked(out: Tensor, y: Tensor) -> Tensor:
+    """Return losses of which the larger half counts double."""
+    losses = functional.cross_entropy(out, y, reduction="none")
+    return losses * (1 + (losses >= losses.median()).float())
+
+
+def growing(out: Tensor, y: Tensor) -> Tensor:
+    growing.calls += 1
+    losses = functional.cross_entropy(out, y, reduction="none")
+    return losses * growing.calls  # type: ignore[attr-defined]
+
+
+growing.calls = 0  # type: ignore[attr-defined]
+
+
 def frozen_norm(card: Card) -> nn.Module:
     norm = nn.BatchNorm1d(8)
     norm.requires_grad_(False)
@@ -131,6 +166,22 @@ MODULES: dict[str, tuple[Callable[[Card], Any], str]] = {
     "double out": (forward(lambda out: out.double()), "outputs are float64, and float32 is needed"),
     "not finite": (forward(lambda out: out / 0), "outputs are not finite before any training"),
     "detached": (forward(lambda out: out.detach()), "does not depend on the outputs, so there is"),
+    "centred": (
+        forward(lambda out: out - out.mean(0)),
+        "gives an example other outputs alone than beside others: it mixes the examples of a",
+    ),
+    "by the largest": (
+        forward(lambda out: out / out.abs().max()),
+        "gives an example other outputs alone than beside others: it mixes the examples of a",
+    ),
+    "remembers": (
+        lambda card: Remembering(),
+        "gives other values for the same examples when it is called again: it keeps something",
+    ),
+    "counts": (
+        lambda card: Counting(),
+        "gives other values for the same examples when it is called again: it keeps something",
+    ),
     "in place": (
         forward(lambda out: out.exp().mul(out.exp().add_(1)).sigmoid_().add_(1)),
         "the gradient of its loss cannot be computed; its forward may not write into",
@@ -149,6 +200,12 @@ LOSSES: dict[str, tuple[Callable[[Tensor, Tensor], Any], str]] = {
         lambda out, y: functional.mse_loss(out, out.detach() * 2, reduction="none"),
         "returned shape (32, 3) for 32 examples, and (32,) is needed; one per example",
     ),
+    "normed": (
+        lambda out, y: functional.cross_entropy(out, y, reduction="none") / len(y),
+        "gives an example another loss alone than beside others; the loss of an example may",
+    ),
+    "ranked": (ranked, "gives an example another loss alone than beside others"),
+    "grows": (growing, "gives other values for the same examples when it is called again"),
     "a number": (lambda out, y: 3.0, "returned a float; return a tensor [B], the loss of each ex"),
     "None": (lambda out, y: None, "returned None; return a tensor [B], the loss of each example"),
     "whole": (lambda out, y: (out.argmax(1) != y).long(), "returned int64 values, and float32"),
@@ -224,7 +281,7 @@ def test_a_frozen_norm_mixes_no_examples(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_module_that_branches_on_values_has_no_gradient_of_each_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    branching = forward(lambda out: out if out.sum().item() > 0 else 2 * out)
+    branching = forward(lambda out: out if out.abs().sum().item() >= 0 else 2 * out)
     monkeypatch.setattr(Built, "make", staticmethod(branching), raising=False)
     Rounds(SMALL.replace(model=Built()))
     private = SMALL.replace(

@@ -52,29 +52,6 @@ def test_the_loss_of_a_regression_is_the_squared_error(outputs) -> None:
     torch.testing.assert_close(loss, (outputs[:, 0] - targets) ** 2)
 
 
-class Cubed(fb.Linear):
-    """A model with a loss of its own."""
-
-    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return (outputs[:, 0] - targets).abs() ** 3
-
-
-@pytest.mark.parametrize("model", [fb.Linear(), Cubed()])
-@pytest.mark.parametrize("kind", ["classes", "two classes", "regression"])
-def test_the_slope_of_a_loss_is_what_autograd_finds(model, kind, outputs, labels) -> None:
-    given, targets = {
-        "classes": (20 * outputs, labels),  # some of them sure, and some wrong
-        "two classes": (20 * outputs[:, :1], labels % 2),
-        "regression": (outputs[:, :1], outputs[:, 2]),
-    }[kind]
-    losses, slope = model.loss_and_slope(given, targets)
-    asked = given.clone().requires_grad_()
-    model.loss(asked, targets).sum().backward()
-    torch.testing.assert_close(slope, asked.grad, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(losses, model.loss(given, targets), rtol=0, atol=0)
-    assert not (losses.requires_grad or slope.requires_grad)
-
-
 def test_scores_of_classes(outputs, labels) -> None:
     losses = functional.cross_entropy(outputs, labels, reduction="none")
     found, clients = scores(CLASSES, outputs, labels, losses, OFFSETS)
