@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import InitErrorDetails
 
+from fedbench.aggregators.aggregator import unweighed
 from fedbench.channel import unbounded
 from fedbench.config.kinds import is_user_class
 from fedbench.config.problems import refuse
@@ -27,7 +28,7 @@ from fedbench.participation.sampling import (
 from fedbench.privacy import ClientLevelDP, Clip, ExampleLevelDP, LocalDP, Private
 from fedbench.privacy.clipping import unheld
 from fedbench.privacy.privacy import unfounded
-from fedbench.strategies import Strategy
+from fedbench.strategies.strategy import Strategy, revealing
 
 if TYPE_CHECKING:
     from fedbench.experiment import Experiment
@@ -137,6 +138,8 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
             errors.append(refuse("privacy.kind", reason, privacy.kind()))
         if reason := unproven(experiment.engine, privacy):
             errors.append(refuse("engine.kind", reason, experiment.engine.kind()))
+    if isinstance(privacy, ExampleLevelDP) and (reason := revealing(strategy)):
+        errors.append(refuse("strategy.kind", reason, strategy.kind()))
     if isinstance(privacy, ClientLevelDP) and (reason := unheld(privacy.clipping)):
         errors.append(refuse("privacy.clipping.kind", reason, privacy.clipping.kind()))
     if not isinstance(privacy, ClientLevelDP | LocalDP):
@@ -162,6 +165,8 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
                 experiment.aggregator.kind(),
             )
         )
+    elif reason := unweighed(experiment.aggregator):
+        errors.append(refuse("aggregator.kind", reason, experiment.aggregator.kind()))
     if privacy.evaluation_share and experiment.data.task != "classification":
         errors.append(
             refuse(

@@ -15,6 +15,7 @@ class Mean(Aggregator):
     """Weighted mean of the payloads; zero for an empty cohort."""
 
     is_sum: ClassVar[bool] = True
+    keeps_privacy: ClassVar[bool] = True
 
     def combine(self, payloads: Tree, weights: Tensor, total: float | None = None) -> Tree:
         """Return Σ wᵢ·payloadᵢ / Σ wᵢ, or / `total` if given."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class Ditto(Strategy):
     steps as the training of θ. Small λ trusts the client's data, large λ the federation. v does not
     affect θ: the global model is FedAvg's for every λ.
     """
+
+    keeps_privacy: ClassVar[bool] = True  # what is sent knows nothing of v
 
     lam: Annotated[
         float,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
+from fedbench.config.declared import undeclared
 from fedbench.config.spec import Part
 from fedbench.training import LocalTraining
 from fedbench.tree import Tree
@@ -70,11 +71,21 @@ def server_rate(
     )
 
 
+TRAINING = ("companion", "init_client", "start", "adjust", "finish")
+
+
 class Strategy(Part, family=True):
     """A federated algorithm as pure functions of trees; state is returned, never stored.
 
     Client hooks accept both single trees and trees stacked over clients.
+
+    `keeps_privacy` concerns strategies with a companion, whose local steps have no noise: it
+    declares that nothing that the companion learns, such as the state that its `finish` returns,
+    has any influence on what is sent. A class that overrides a hook of local training has to
+    declare it anew, else example-level privacy is refused.
     """
+
+    keeps_privacy: ClassVar[bool] = False
 
     # Why a payload means nothing once it is scaled down as a whole, if so.
     unclippable: ClassVar[str | None] = None
@@ -154,3 +165,11 @@ class Strategy(Part, family=True):
     ) -> tuple[Tree, Tree]:
         """Return the new global model and server state from the aggregate of the payloads."""
         return {name: leaf + payload[name] for name, leaf in params.items()}, server
+
+
+def revealing(strategy: Strategy) -> str | None:
+    """Return why a strategy is not known to send nothing of what its companion learns, or None."""
+    if strategy.companion() is None:
+        return None
+    risk = "send what its companion learns without noise"
+    return undeclared(strategy, Strategy, TRAINING, risk, "choose Ditto")

@@ -253,6 +253,64 @@ def test_sweeps_and_amended_runs_refuse_it_too() -> None:
         fb.sweep(UNIFORM, over, workers=1)
 
 
+class Doubled(fb.Mean):
+    """Counts each payload twice."""
+
+    def combine(self, payloads: Tree, weights: Any, total: float | None = None) -> Tree:
+        return super().combine(payloads, weights * 2, total)
+
+
+class Sworn(Doubled):
+    """The same, whose author takes it upon herself."""
+
+    keeps_privacy: ClassVar[bool] = True
+
+
+class Telling(fb.Ditto):
+    """Sends what its companion learnt."""
+
+    def finish(self, delta: Any, anchor: Any, client: Any, server: Any, steps: Any, info: Any):
+        return {name: leaf + client[name] - anchor[name] for name, leaf in delta.items()}, client
+
+
+class Renamed(fb.Ditto):
+    """Overrides nothing."""
+
+
+class Straight(fb.FedAvg):
+    """Overrides much, and has no companion."""
+
+    def adjust(self, grads: Any, params: Any, anchor: Any, server: Any, client: Any) -> Tree:
+        return grads
+
+
+def test_noise_is_calibrated_for_a_mean_that_is_one() -> None:
+    central = UNIFORM.replace(privacy=fb.ClientLevelDP(**KNOWN))
+    with pytest.raises(ValidationError) as caught:
+        central.replace(aggregator=Doubled())
+    (found,) = problems(caught.value)
+    assert found.path == "aggregator.kind"
+    assert found.message.startswith(
+        "combine() of Doubled may weigh a client by more than noise is calibrated for; choose "
+    )
+    central.replace(aggregator=Sworn())
+    UNIFORM.replace(aggregator=Doubled(), privacy=fb.ExampleLevelDP(**KNOWN))
+
+
+def test_what_a_companion_learns_without_noise_is_not_sent() -> None:
+    private = UNIFORM.replace(privacy=fb.ExampleLevelDP(**KNOWN))
+    with pytest.raises(ValidationError) as caught:
+        private.replace(strategy=Telling())
+    (found,) = problems(caught.value)
+    assert found.path == "strategy.kind"
+    assert found.message.startswith(
+        "finish() of Telling may send what its companion learns without noise; choose Ditto, or"
+    )
+    for strategy in (fb.Ditto(), Renamed(), Straight()):
+        private.replace(strategy=strategy)
+    UNIFORM.replace(strategy=Telling())
+
+
 DESCRIBING = {"unit", "level", "neighbours", "display", "family", "defined", "keeps_privacy"}
 
 
