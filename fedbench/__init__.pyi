@@ -158,6 +158,11 @@ from .runs.store import (
     resume as resume,
     save as save,
 )
+from .schedules import (
+    Cyclic as Cyclic,
+    Schedule as Schedule,
+    Synchronous as Synchronous,
+)
 from .strategies import (
     Ditto as Ditto,
     FedAdagrad as FedAdagrad,

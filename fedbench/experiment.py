@@ -22,6 +22,7 @@ from fedbench.participation import Devices
 from fedbench.participation.cohorts import cohort, most_drawn
 from fedbench.participation.sampling import Everyone, Poisson, Sampling, is_independent
 from fedbench.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
+from fedbench.schedules import Schedule, Synchronous
 from fedbench.soundness import cautions, refusals
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
@@ -104,6 +105,13 @@ class Experiment(Spec):
             description="what clients run on; none makes all clients reachable and instant",
         ),
     ] = None
+    schedule: Annotated[
+        Schedule,
+        Field(
+            title="Schedule",
+            description="order of a round: whether its clients train together or in turn",
+        ),
+    ] = Synchronous()
     rounds: Annotated[
         int,
         Field(
@@ -302,6 +310,8 @@ class Experiment(Spec):
         words = [f"{self.clients} clients", self.partition.describe(), _short(self.strategy)]
         if self.aggregator != type(self).model_fields["aggregator"].default:
             words.append(_short(self.aggregator))
+        if self.schedule != type(self).model_fields["schedule"].default:
+            words.append(_short(self.schedule))
         words[2:2] = [skew.describe() for skew in self.skews]
         words += [stage.describe() for stage in self.channel]
         if isinstance(self.privacy, Private):

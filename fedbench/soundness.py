@@ -38,6 +38,7 @@ MANY = 10_000  # clients from which on a round with all of them is hardly meant
 
 def refusals(experiment: Experiment) -> list[InitErrorDetails]:
     """Return what is unsound: the field, the reason and a remedy."""
+    schedule = experiment.schedule
     if errors := _not_rebuilt(experiment):
         return errors  # what else there is to say may depend on them
     return [
@@ -46,6 +47,7 @@ def refusals(experiment: Experiment) -> list[InitErrorDetails]:
         *_algorithm_errors(experiment),
         *_privacy_errors(experiment),
         *_channel_errors(experiment),
+        *(refuse(each.path, each.message, each.value) for each in schedule.check(experiment)),
     ]
 
 

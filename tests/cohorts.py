@@ -11,7 +11,8 @@ from torch import Tensor
 
 from fedbench.engine import Arrival, Broadcast, Engine, TrainingContext
 from fedbench.engine.client_round import job_round
-from fedbench.runs.rounds import Progress, Rounds
+from fedbench.runs.rounds import Rounds
+from fedbench.schedules import Progress
 from fedbench.tree import Tree
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import settings
 
 import fedbench as fb
-from fedbench.runs.events import RoundDone
-from fedbench.runs.rounds import Progress, Rounds
+from fedbench.runs.rounds import Rounds
+from fedbench.schedules import Progress, RoundDone
 
 # The same examples on every machine; data sets are read within the first example, so no deadline.
 settings.register_profile("fedbench", deadline=None, derandomize=True, max_examples=50)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fedbench.config.spec import Part
 from fedbench.data.card import Card
+from fedbench.randomness import Stream, generator
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class NoAttack(Attack):
 def _corrupt(clients: int, share: float, seed: int) -> NDArray[np.bool_]:
     chosen = np.zeros(clients, dtype=bool)
     count = round(share * clients)
-    rng = np.random.default_rng([seed, 5])
+    rng = generator(seed, Stream.CORRUPT)
     chosen[rng.choice(clients, size=count, replace=False, shuffle=False)] = True
     chosen.setflags(write=False)
     return chosen

@@ -19,6 +19,7 @@ from fedbench.data.returned import check_deal
 from fedbench.data.skews import Skew, skewed
 from fedbench.data.source import Column, Source
 from fedbench.data.values import Features
+from fedbench.randomness import Stream, generator
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -184,7 +185,8 @@ class FederatedDataset:
             if poisson is not None:
                 own = _poisson(count, width, total, poisson(client))
             else:
-                own = _passes(count, width, total, np.random.default_rng([seed, 3, round, client]))
+                rng = generator(seed, Stream.BATCHES, round, client)
+                own = _passes(count, width, total, rng)
             drawn.append(self.rows(client, own))
         depth = max((rows.shape[0] for rows in drawn), default=0)
         width = max((rows.shape[1] for rows in drawn), default=0)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.randomness import Stream, generator
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -96,7 +98,7 @@ def heterogeneity(data: FederatedDataset, seed: int = 0) -> Heterogeneity:
     )
     features = np.full((data.clients, len(MEASURES)), np.nan)
     if not data.card.vocabulary:
-        features = _features(data, np.random.default_rng([seed, 11]))
+        features = _features(data, generator(seed, Stream.FEATURES))
     names = tuple(data.name(client) for client in range(data.clients))
     return Heterogeneity(names, data.sizes, labels, features)
 

@@ -14,6 +14,7 @@ from fedbench.config.kinds import is_user_class
 from fedbench.config.spec import Part
 from fedbench.data.returned import check_owners
 from fedbench.data.source import Dataset, Source
+from fedbench.randomness import Stream, generator
 
 Owners = NDArray[np.int64]
 
@@ -112,7 +113,7 @@ class Split(Partitioner, family=True):
 
     def deal(self, data: Dataset, seed: int) -> Deal:
         """Return the rows in the order of their owners."""
-        found = self.owners(data, np.random.default_rng([seed, 2]))
+        found = self.owners(data, generator(seed, Stream.PARTITION))
         if is_user_class(type(self)):
             check_owners(self, found, (len(data.y), len(data.y_test)))
         owners, test_owners = found

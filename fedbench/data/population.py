@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fedbench.data.partition import Deal, Partitioner, positions
 from fedbench.data.source import Dataset, Source
+from fedbench.randomness import Stream, generator
 
 TESTED = 1000  # clients that hold test rows
 
@@ -75,7 +76,7 @@ class Population(Partitioner):
     def deal(self, data: Dataset, seed: int) -> Deal:
         """Return every row where it lies, and the rule by which clients choose among them."""
         train, test = data.strata()
-        rng, tested = np.random.default_rng([seed, 2]), min(self.clients, TESTED)
+        rng, tested = generator(seed, Stream.PARTITION), min(self.clients, TESTED)
         order = np.argsort(train, kind="stable")
         owners = np.empty(len(test), dtype=np.int64)
         owners[rng.permutation(len(test))] = np.arange(len(test)) % tested
@@ -100,7 +101,7 @@ class Choice:
 
     def rows(self, client: int) -> NDArray[np.int64]:
         """Return the client's rows, none twice, a pure function of (seed, client)."""
-        rng = np.random.default_rng([self.seed, 8, client])
+        rng = generator(self.seed, Stream.POPULATION, client)
         sizes = np.diff(self.bounds)
         wish = rng.dirichlet(np.full(len(sizes), self.alpha)) * (sizes > 0)
         if wish.sum() < 1e-12:  # the only classes that were wished for have no rows

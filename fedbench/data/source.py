@@ -27,6 +27,7 @@ from fedbench.data.values import (
     refuse_lost_values,
     standardised,
 )
+from fedbench.randomness import Stream, generator
 
 MISSED = 0.25  # of the share that was asked for
 STRATA = 10  # a regression target is split and partitioned by its tenths
@@ -339,7 +340,7 @@ class RandomSplit(Source, family=True):
 
         A unit is drawn by the stratum of its first row.
         """
-        rng = np.random.default_rng([self.split_seed, 1])
+        rng = generator(self.split_seed, Stream.TEST_ROWS)
         if units is None:
             return draw(strata, self.test_fraction, rng)
         _, first, unit = np.unique(units, return_index=True, return_inverse=True)

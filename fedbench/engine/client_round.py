@@ -20,6 +20,7 @@ from fedbench.engine.messages import (
     Message,
     Telemetry,
 )
+from fedbench.randomness import Stream, generator
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _forged(
         return updates.payloads
     payloads = tree.map(torch.clone, updates.payloads)
     for k in np.flatnonzero(corrupt).tolist():
-        rng = np.random.default_rng([context.seed, 6, broadcast.info.round, int(ids[k])])
+        rng = generator(context.seed, Stream.FORGERY, broadcast.info.round, int(ids[k]))
         own = {name: leaf[k : k + 1] for name, leaf in payloads.items()}
         for name, leaf in context.attack.forge(own, rng).items():
             payloads[name][k] = leaf[0]

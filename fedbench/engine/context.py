@@ -27,6 +27,7 @@ from fedbench.engine.trial import (
 )
 from fedbench.models import Model, borrowed, call
 from fedbench.privacy import ExampleLevelDP, NoPrivacy, Privacy
+from fedbench.randomness import Stream, seeds
 from fedbench.strategies import LocalWork, RoundInfo, Strategy
 from fedbench.training import LocalTraining
 from fedbench.tree import Tree
@@ -158,7 +159,7 @@ class TrainingContext:
         if not self.uses_rng:
             yield
             return
-        key = np.random.SeedSequence([self.seed, 7, info.round, client])
+        key = seeds(self.seed, Stream.LAYERS, info.round, client)
         with borrowed(int(key.generate_state(1, np.uint64)[0])):
             yield
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench.config.spec import Part
+from fedbench.randomness import Stream, generator
 
 Mask = NDArray[np.bool_]
 
@@ -60,7 +61,7 @@ class Bernoulli(Availability):
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return whose coin came up."""
-        return np.random.default_rng([seed, 12, round]).random(clients) < self.probability
+        return generator(seed, Stream.AVAILABILITY, round).random(clients) < self.probability
 
     @property
     def expected(self) -> float:
@@ -136,11 +137,11 @@ class Diurnal(Availability):
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return whose coin came up, with the probability of its hour."""
-        zone = np.random.default_rng([seed, 13]).integers(self.zones, size=clients)
+        zone = generator(seed, Stream.TIME_ZONES).integers(self.zones, size=clients)
         hour = round / self.period + zone / self.zones
         middle, swing = (self.peak + self.trough) / 2, (self.peak - self.trough) / 2
         chance = middle + swing * np.sin(2 * np.pi * hour)
-        return np.random.default_rng([seed, 12, round]).random(clients) < chance
+        return generator(seed, Stream.AVAILABILITY, round).random(clients) < chance
 
     @property
     def expected(self) -> float:

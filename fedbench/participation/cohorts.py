@@ -12,6 +12,7 @@ from fedbench.config.usercode import attributed
 from fedbench.data.returned import check_ids, check_vector
 from fedbench.participation import Devices
 from fedbench.participation.sampling import Everyone, Sampling
+from fedbench.randomness import Stream, generator
 
 LEAST = 64  # rounds that are looked at together: a slider that moves finds most of it known
 
@@ -40,7 +41,8 @@ def _asked(
     sampling: Sampling, devices: Devices | None, clients: int, seed: int, number: int, secret: bool
 ) -> NDArray[np.int64]:
     turn = (number - 1) % sampling.turns(clients)
-    rng = np.random.default_rng(None if secret else [seed, 4, number - turn])
+    first = number - turn
+    rng = np.random.default_rng() if secret else generator(seed, Stream.COHORTS, first)
     if devices is None:
         return sampling.draw(clients, rng, turn)
     reached = devices.availability.there(clients, seed, number)

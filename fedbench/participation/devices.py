@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fedbench.config.spec import Spec
 from fedbench.participation.availability import Always, Availability
+from fedbench.randomness import Stream, generator
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -121,10 +122,22 @@ class Devices(Spec):
         """Return the share of sampled clients that is expected to answer, deadlines apart."""
         return self.availability.expected * (1 - self.dropout)
 
-    def answer(self, asked: Ids, load: Load, *, clients: int, seed: int, round: int) -> Answers:
-        """Return who of the `asked` clients answers, and how long the round takes."""
+    def answer(
+        self,
+        asked: Ids,
+        load: Load,
+        *,
+        clients: int,
+        seed: int,
+        round: int,
+        in_turn: bool = False,
+    ) -> Answers:
+        """Return who of the `asked` clients answers, and how long the round takes.
+
+        Clients that train `in_turn` take as long as all of them together.
+        """
         taken = self.seconds(asked, load, clients=clients, seed=seed)
-        silent = np.random.default_rng([seed, 14, round]).random(clients)[asked] < self.dropout
+        silent = generator(seed, Stream.DROPOUT, round).random(clients)[asked] < self.dropout
         late = np.zeros(len(asked), bool) if self.deadline is None else taken > self.deadline
         there = ~silent & ~late
         if load.needed is not None and there.sum() > load.needed:
@@ -134,6 +147,8 @@ class Devices(Spec):
             enough = True
         else:
             enough = bool(there.all()) or there.sum() == load.needed
+        if in_turn:
+            return Answers(asked, asked[there], float(taken[there].sum()))
         slowest = float(taken[there].max(initial=0.0))
         if self.deadline is not None and not enough:
             slowest = self.deadline  # who waits for somebody silent waits to the end
@@ -171,7 +186,7 @@ class Answers:
 
 @lru_cache(maxsize=8)
 def _rates(devices: Devices, clients: int, seed: int) -> tuple[Floats, Floats, Floats]:
-    rng = np.random.default_rng([seed, 15])
+    rng = generator(seed, Stream.DEVICES)
     rates = (devices.speed, devices.uplink, devices.downlink)
     speed, uplink, downlink = (rate.draw(rng, clients) for rate in rates)
     return speed, uplink, downlink

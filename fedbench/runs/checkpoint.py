@@ -23,13 +23,13 @@ from fedbench.engine import ClientState
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers, Private
 from fedbench.runs.charges import CHARGES, charges, extended, ledger_of
-from fedbench.runs.events import RoundDone
 from fedbench.runs.files import write
 from fedbench.runs.outcome import number
+from fedbench.schedules import RoundDone
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
-    from fedbench.runs.rounds import Progress
+    from fedbench.schedules import Progress
 
 STATE, ROUNDS = "checkpoint.safetensors", "rounds.jsonl"
 FILES = (STATE, ROUNDS, CHARGES)
@@ -199,7 +199,7 @@ def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[Roun
     """
     from safetensors import SafetensorError, safe_open
 
-    from fedbench.runs.rounds import Progress
+    from fedbench.schedules import Progress
 
     try:
         begun = charges(folder)  # before the checkpoint, which a run that goes on may replace

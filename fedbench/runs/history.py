@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from fedbench.experiment import Experiment
 from fedbench.privacy import Private
 from fedbench.rounding import rounded_up
-from fedbench.runs.events import Amended, RoundDone, same
+from fedbench.runs.events import Amended
+from fedbench.schedules import RoundDone
+from fedbench.schedules.record import same
 
 if TYPE_CHECKING:
     import pandas as pd

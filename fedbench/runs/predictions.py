@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedbench.data import FederatedDataset
-from fedbench.runs.rounds import Progress, Rounds
+from fedbench.runs.rounds import Rounds
+from fedbench.schedules import Progress
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs.charges import Charges
 from fedbench.runs.checkpoint import Checkpoint, Writer
-from fedbench.runs.events import RoundDone
 from fedbench.runs.files import write
 from fedbench.runs.history import History
 from fedbench.runs.outcome import outcome
 from fedbench.runs.pace import Pace
 from fedbench.runs.session import Session
+from fedbench.schedules import RoundDone
 
 if TYPE_CHECKING:
     from fedbench.runs.events import Event

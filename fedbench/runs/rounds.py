@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from fedbench.channel import Pipeline, ServerStates
 from fedbench.data import FederatedDataset
 from fedbench.engine import (
     Broadcast,
-    ClientState,
     ClientStates,
     PhaseTimer,
     TrainingContext,
@@ -28,36 +27,14 @@ from fedbench.experiment import Experiment
 from fedbench.models import scores
 from fedbench.participation import Answers, Load
 from fedbench.privacy import ClientLevelDP, Ledger, Ledgers, Private
+from fedbench.randomness import Stream, generator
 from fedbench.rounding import rounded_up
-from fedbench.runs.accumulator import Accumulator
 from fedbench.runs.divergence import Diverged
-from fedbench.runs.events import RoundDone
+from fedbench.schedules import Accumulator, Progress, RoundDone, Selection, Totals
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 
 FLOAT = 4  # bytes of a parameter on the wire
-
-
-@dataclass(frozen=True)
-class Progress:
-    """All that a round hands to the next: model, states of server and clients, privacy spent.
-
-    `channel` is the server state of each stage of the pipeline.
-    `unfinished` rounds were charged and gave no result, as they failed or their process was killed.
-    """
-
-    round: int
-    params: Tree
-    server: Tree
-    clients: dict[int, ClientState] = field(default_factory=dict)
-    ledger: Ledger | Ledgers = field(default_factory=Ledger)
-    channel: ServerStates = ()
-    unfinished: int = 0
-
-    @property
-    def charged(self) -> int:
-        """Return how many rounds the ledger holds."""
-        return self.round + self.unfinished
 
 
 class Rounds:
@@ -103,6 +80,8 @@ class Rounds:
         _ = self.context.uses_rng  # tries the module, and says what is wrong with it
         try_training(self.context, experiment.engine, self._info(1))
         self.ledger: Ledger | Ledgers | None = None  # with the round that was begun last
+        self._charge: Callable[[int, Ledger | Ledgers], None] | None = None
+        self._started = 0.0
         self._fresh: Tree | None = None  # the channel's state of a client that has none yet
         self._sent: int | None = None  # bytes of what a client sends, once they are known
         self._drawn: tuple[int, NDArray[np.int64]] | None = None
@@ -168,85 +147,52 @@ class Rounds:
         are given to `charge`, so that they can be kept; what it raises ends the round. Raises
         Diverged when a parameter is not finite, and without privacy when a loss is not.
         """
-        clock, started = PhaseTimer(), time.perf_counter()
-        number = progress.round + 1
-        broadcast = self._broadcast(progress, number)
-        answers = self._answers(progress, broadcast)
-        # whoever was asked trains, and answers or not, its examples are seen
-        if charge is not None and isinstance(self.privacy, Private):
-            cost = self._spend(type(progress.ledger)(), number, answers.asked)
-            charge(progress.charged + 1, cost)
-        self.ledger = ledger = self._spend(progress.ledger, number, answers.asked)
-        ids = answers.ids
-        clock.lap("sampling")
-        gathered = self._collect(broadcast, ids, progress.clients, clock)
-        params, server, channel = self._aggregate(progress, broadcast, gathered)
-        clock.lap("aggregation")
-        states = {**progress.clients, **gathered.states}
-        metrics, clients, personal = self.evaluate(params, states)
-        losses = self._finite_losses(params, gathered.losses, metrics["loss"], number)
-        clock.lap("evaluation")
-        spent = math.nan
-        if isinstance(self.privacy, Private):
-            spent = ledger.epsilon(self.privacy.delta)
-        clock.lap("accounting")
-        row = RoundDone(
-            round=number,
-            metrics=metrics,
-            clients=clients,
-            cohort=ids,
-            train_loss=_mean(losses),
-            update_norm=float(gathered.norms.median()) if len(ids) else math.nan,
-            clip=self.context.pipeline.norm(progress.channel),
-            clipped=_mean(gathered.clipped) if gathered.clipped is not None else math.nan,
-            epsilon=spent,
-            personal=personal,
-            released=self._released(clients, ids, number),
-            bytes_up=gathered.bytes,
-            bytes_down=len(answers.asked) * self._down(progress),
-            seconds=time.perf_counter() - started,
-            asked=len(answers.asked),
-            simulated=answers.seconds,
-            profile=gathered.split(clock.seconds),
-        )
-        after = replace(
-            progress,
-            round=number,
-            params=params,
-            server=server,
-            clients=states,
-            ledger=ledger,
-            channel=channel,
-        )
-        return after, row
+        self._charge, self._started = charge, time.perf_counter()
+        return self.experiment.schedule.step(self, progress)
 
-    def _broadcast(self, progress: Progress, number: int) -> Broadcast:
-        """Return what the clients of round `number` are sent."""
+    # The steps of a round, in whatever order a schedule has them; see `Federation` ---------------
+
+    def select(self, progress: Progress) -> Selection:
+        """Return who takes part in the next round, and charge it; see `Federation`."""
+        timer, number = PhaseTimer(), progress.round + 1
+        answers = self._answers(progress, self.dispatch(progress))
+        # whoever was asked trains, and answers or not, its examples are seen
+        if self._charge is not None and isinstance(self.privacy, Private):
+            cost = self._spend(type(progress.ledger)(), number, answers.asked)
+            self._charge(progress.charged + 1, cost)
+        self.ledger = ledger = self._spend(progress.ledger, number, answers.asked)
+        timer.lap("sampling")
+        return Selection(number, answers, ledger, timer)
+
+    def dispatch(self, progress: Progress, cohort: float | None = None) -> Broadcast:
+        """Return what clients are sent in the next round; see `Federation`."""
         if self._fresh is None:
             self._fresh, _ = self._channel(progress.params, progress.server)
-        info = self._info(number)
+        info = self._info(progress.round + 1)
+        if cohort is not None:
+            info = replace(info, expected_cohort=cohort)
         return Broadcast(info, progress.params, progress.server, progress.channel, self._fresh)
 
-    def _collect(
+    def collect(
         self,
         broadcast: Broadcast,
         ids: NDArray[np.int64],
         states: ClientStates,
-        clock: PhaseTimer,
+        timer: PhaseTimer,
     ) -> Accumulator:
-        """Return what came back from clients `ids`, which are sent `broadcast`."""
+        """Return what came back from clients `ids`; see `Federation`."""
         experiment = self.experiment
         gathered = Accumulator(ids, experiment.aggregator.is_sum)
         for arrival in experiment.engine.arrivals(self.context, broadcast, ids, states):
-            clock.lap("training")
+            timer.lap("training")
             gathered.add(arrival)
-            clock.lap("aggregation")
+            timer.lap("aggregation")
         return gathered
 
-    def _aggregate(
+    def aggregate(
         self, progress: Progress, broadcast: Broadcast, gathered: Accumulator
-    ) -> tuple[Tree, Tree, ServerStates]:
-        """Return the next model, and the next states of strategy and channel."""
+    ) -> Progress:
+        """Return the progress with a new model and new states; see `Federation`."""
         experiment, info, context = self.experiment, broadcast.info, self.context
         divisor = float(gathered.weights.sum())
         if isinstance(self.privacy, ClientLevelDP):
@@ -261,7 +207,56 @@ class Rounds:
         params, server = experiment.strategy.update(
             progress.params, aggregate, progress.server, info
         )
-        return {name: leaf.detach() for name, leaf in params.items()}, server, channel
+        return replace(
+            progress,
+            params={name: leaf.detach() for name, leaf in params.items()},
+            server=server,
+            channel=channel,
+            clients={**progress.clients, **gathered.states},
+        )
+
+    def generator(self, stream: Stream, number: int) -> np.random.Generator:
+        """Return the random numbers of a stream in round `number`; see `Federation`."""
+        return generator(self.experiment.seed, stream, number)
+
+    def finish(
+        self,
+        before: Progress,
+        after: Progress,
+        selection: Selection,
+        collected: Sequence[Accumulator],
+    ) -> tuple[Progress, RoundDone]:
+        """Evaluate the model; return the progress and the row of the round; see `Federation`."""
+        timer, number, answers = selection.timer, selection.number, selection.answers
+        after = replace(after, round=number, ledger=selection.ledger)
+        metrics, clients, personal = self.evaluate(after.params, after.clients)
+        whole = Totals.of(collected)
+        losses = self._finite_losses(after.params, whole.losses, metrics["loss"], number)
+        timer.lap("evaluation")
+        spent = math.nan
+        if isinstance(self.privacy, Private):
+            spent = after.ledger.epsilon(self.privacy.delta)
+        timer.lap("accounting")
+        row = RoundDone(
+            round=number,
+            metrics=metrics,
+            clients=clients,
+            cohort=answers.ids,
+            train_loss=_mean(losses),
+            update_norm=float(whole.norms.median()) if len(whole.norms) else math.nan,
+            clip=self.context.pipeline.norm(before.channel),
+            clipped=_mean(whole.clipped) if whole.clipped is not None else math.nan,
+            epsilon=spent,
+            personal=personal,
+            released=self._released(clients, answers.ids, number),
+            bytes_up=whole.bytes,
+            bytes_down=len(answers.asked) * self._down(before),
+            seconds=time.perf_counter() - self._started,
+            asked=len(answers.asked),
+            simulated=answers.seconds,
+            profile=whole.split(timer.seconds),
+        )
+        return after, row
 
     def _finite_losses(self, params: Tree, losses: Tensor, loss: float, number: int) -> Tensor:
         """Return the losses that count. Raises Diverged where the run cannot go on."""
@@ -371,7 +366,12 @@ class Rounds:
             needed=experiment.sampling.needed,
         )
         return devices.answer(
-            asked, load, clients=self.data.clients, seed=experiment.seed, round=number
+            asked,
+            load,
+            clients=self.data.clients,
+            seed=experiment.seed,
+            round=number,
+            in_turn=experiment.schedule.in_turn,
         )
 
     def _cohort(self, number: int) -> NDArray[np.int64]:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import torch
 
     from fedbench.runs.predictions import Predictions
-    from fedbench.runs.rounds import Progress, Rounds
+    from fedbench.runs.rounds import Rounds
+    from fedbench.schedules import Progress
 
 LIVE = ("rounds", "target", "training.lr")  # what may change between two rounds of a run
 ARRIVALS = "data"  # and this, where more of the same data came in

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data import FederatedDataset
-from fedbench.runs.events import RoundDone
+from fedbench.schedules import RoundDone
 
 TIMES = 2  # the loss of the first round: a model that has more is getting worse
 FAR = 10  # standard deviations

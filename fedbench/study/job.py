@@ -22,7 +22,8 @@ from fedbench.study.baselines import alternative, baselines
 from fedbench.study.grid import REPEATS, Point
 
 if TYPE_CHECKING:
-    from fedbench.runs.rounds import Progress, Rounds
+    from fedbench.runs.rounds import Rounds
+    from fedbench.schedules import Progress
 
 Result = dict[str, Any]  # plain JSON data
 Advanced = Callable[[int, float], None]  # is told the rounds done and the first metric

@@ -25,7 +25,8 @@ from fedbench.engine import (
     pool,
 )
 from fedbench.privacy.clip import NORMS
-from fedbench.runs.rounds import Progress, Rounds
+from fedbench.runs.rounds import Rounds
+from fedbench.schedules import Progress
 from fedbench.tree import Tree
 from tests.channel.toys import Predicted, Scaled, Signed, Sparse
 from tests.channels import encoded

@@ -27,7 +27,8 @@ from fedbench.engine import pool as pools, stacked
 from fedbench.engine.client_round import job_round
 from fedbench.engine.pool import Pool
 from fedbench.engine.shared import Arrays
-from fedbench.runs.rounds import Progress, Rounds
+from fedbench.runs.rounds import Rounds
+from fedbench.schedules import Progress
 from tests.cohorts import arrivals_of, broadcast_of
 
 EXPERIMENT = fb.Experiment(

@@ -21,8 +21,8 @@ import fedbench as fb
 from fedbench import tree
 from fedbench.aggregators import Aggregator
 from fedbench.engine import Arrival, ClientState, Message, Telemetry
-from fedbench.runs.accumulator import Accumulator
 from fedbench.runs.rounds import Rounds
+from fedbench.schedules import Accumulator
 from fedbench.tree import Tree
 from tests.cohorts import arrivals_of, broadcast_of, weights_of
 

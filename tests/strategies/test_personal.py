@@ -11,8 +11,8 @@ from fedbench import tree
 from fedbench.data import FederatedDataset
 from fedbench.engine import Broadcast, Engine
 from fedbench.models import Model
-from fedbench.runs.events import RoundDone
-from fedbench.runs.rounds import Progress, Rounds
+from fedbench.runs.rounds import Rounds
+from fedbench.schedules import Progress, RoundDone
 from fedbench.strategies import Strategy
 from fedbench.tree import Tree
 from tests.batches import stacked_batches

@@ -15,6 +15,7 @@ from fedbench.config.usercode import attributed
 from fedbench.data.card import Card
 from fedbench.data.returned import check_skewed
 from fedbench.data.values import FARTHEST, Features
+from fedbench.randomness import Stream, generator
 
 NO_NUMBERS = "its features are ids, not numbers"
 Rows = tuple[Features, NDArray[np.generic]]
@@ -87,8 +88,8 @@ def skewed(
                 card,
                 client,
                 clients,
-                np.random.default_rng([seed, 9, place, client]),
-                np.random.default_rng([seed, 10, place, client, int(training)]),
+                generator(seed, Stream.SKEW_CLIENTS, place, client),
+                generator(seed, Stream.SKEW_ROWS, place, client, int(training)),
                 training,
             )
             rows = x[first:last], y[first:last]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -65,6 +66,37 @@ class Accumulator:
         if self._is_sum:
             return tree.scale(self._payload, 1 / max(divisor, 1e-12))
         return aggregator.combine(self._payload, self.weights)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What came back in all legs of a round: `losses`, `norms` and `clipped` of clients, [C].
+
+    `bytes` is what all clients sent, `seconds` the time that they trained, by phase.
+    """
+
+    losses: Tensor
+    norms: Tensor
+    clipped: Tensor | None
+    bytes: int
+    seconds: Mapping[str, float]
+
+    @classmethod
+    def of(cls, collected: Sequence[Accumulator]) -> Totals:
+        """Return the totals of some legs; of none, where nobody answered."""
+        seconds: dict[str, float] = {}
+        for each in collected:
+            for phase, spent in each.seconds.items():
+                seconds[phase] = seconds.get(phase, 0.0) + spent
+        clipped = [each.clipped for each in collected if each.clipped is not None]
+        empty = torch.zeros(0, dtype=torch.float64)
+        return cls(
+            torch.cat([empty, *(each.losses for each in collected)]),
+            torch.cat([empty, *(each.norms for each in collected)]),
+            torch.cat(clipped) if clipped else None,
+            sum(each.bytes for each in collected),
+            seconds,
+        )
 
     def split(self, seconds: Mapping[str, float]) -> dict[str, float]:
         """Return a round's seconds with the training parted by what the clients spent it on."""
