@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 
@@ -48,18 +50,30 @@ def metadata_folder(wheel: zipfile.ZipFile) -> str:
     return folder
 
 
-def test_wheel_holds_every_source_and_asset(wheel: zipfile.ZipFile) -> None:
-    sources = {
+def test_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> None:
+    files = {
         f"{name}/{path.relative_to(folder).as_posix()}"
         for name, folder in PACKAGES.items()
         for path in folder.rglob("*")
-        if path.suffix in {".py", ".js", ".css"} or path.name == "py.typed"
+        if path.is_file() and path.suffix != ".pyc"
     }
-    assert {f"{name}/py.typed" for name in PACKAGES} <= sources
-    sources -= {f"{name}/py.typed" for name in PACKAGES}
-    assert {f"{name}/py.typed" for name in PACKAGES} <= set(wheel.namelist())
-    assert {Path(source).suffix for source in sources} == {".py", ".js", ".css"}
-    assert sources <= set(wheel.namelist())
+    kinds = {".py", ".pyi", ".js", ".css", ".j2", ".json", ".typed"}
+    assert {Path(file).suffix for file in files} == kinds
+    assert {f"{name}/py.typed" for name in PACKAGES} <= files
+    assert files <= set(wheel.namelist())
+
+
+def test_source_archive_builds_the_same_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    (archive,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(archive) as files:
+        files.extractall(tmp_path, filter="data")
+    folder = tmp_path / f"fedbench_workbench-{PROJECT['version']}"
+    builder = WheelBuilder(str(folder))
+    (path,) = builder.build(directory=str(tmp_path / "dist"), versions=["standard"])
+    with zipfile.ZipFile(path) as again:
+        names = set(wheel.namelist())
+        assert set(again.namelist()) == names
+        assert [name for name in sorted(names) if again.read(name) != wheel.read(name)] == []
 
 
 def test_wheel_holds_nothing_but_the_two_packages(wheel: zipfile.ZipFile) -> None:
