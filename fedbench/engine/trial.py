@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -97,7 +97,7 @@ def train_mode(module: nn.Module) -> nn.Module:
 
 
 @contextlib.contextmanager
-def eval_mode(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Generator[None]:
     """Set a module to evaluation, and its layers back to what they were."""
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()

@@ -49,7 +49,7 @@ class Progress:
     round: int
     params: Tree
     server: Tree
-    clients: dict[int, ClientState] = field(default_factory=dict)
+    clients: dict[int, ClientState] = field(default_factory=dict[int, ClientState])
     ledger: Ledger | Ledgers = field(default_factory=Ledger)
     channel: ServerStates = ()
     unfinished: int = 0
@@ -74,7 +74,7 @@ class Rounds:
         data: FederatedDataset | None = None,
         noise_multiplier: float | None = None,
     ) -> None:
-        self.experiment = experiment
+        self.experiment: Experiment = experiment
         self.data = data or experiment.federation()
         self.privacy = experiment.privacy
         if isinstance(self.privacy, Private) and noise_multiplier is not None:
