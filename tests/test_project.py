@@ -28,7 +28,8 @@ PROJECT = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
-FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml"))
+FOLDER = ROOT / ".github/ISSUE_TEMPLATE"
+FORMS = sorted(set(FOLDER.glob("*.yml")) - {FOLDER / "config.yml"})
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 # What a module is called where its distribution has another name.
