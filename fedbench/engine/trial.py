@@ -47,7 +47,7 @@ def check_module(context: TrainingContext) -> None:
                 f"parameter {key!r} is {_dtype(leaf)}; updates are exchanged as float32, so build "
                 "the module in float32",
             )
-        if leaf._backward_hooks or leaf._post_accumulate_grad_hooks:  # type: ignore[attr-defined]
+        if leaf._backward_hooks or leaf._post_accumulate_grad_hooks:
             _fail(
                 name,
                 f"parameter {key!r} has a hook, which would not run: parameters are replaced by "
