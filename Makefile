@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+LAB := $(VENV)/.lab
 INSTALLED := $(VENV)/.installed
 NODE_MODULES := widgets/node_modules
 TYPESCRIPT := $(NODE_MODULES)/.package-lock.json
@@ -15,16 +17,17 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # The browser tests drive the system's Chromium; playwright must never fetch one of its own.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help lab test lint bench clean
+.PHONY: help lab test lint bench dist clean
 
 help:
 	@echo "make lab    open JupyterLab on the workbench notebook"
 	@echo "make test   run every check: lint, types, floors, unit, notebook and browser tests"
 	@echo "make lint   the static checks alone"
 	@echo "make bench  published figures beside ours, and how quick rounds and workbench are"
+	@echo "make dist   build the wheel and the source archive, and try the wheel in an empty environment"
 	@echo "make clean  remove everything that these commands made"
 
-lab: $(INSTALLED)
+lab: $(LAB)
 	JUPYTER_CONFIG_PATH=$(CURDIR)/fedbench/cli/jupyter \
 	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/notebooks/workbench.ipynb $(LAB_FLAGS)
 
@@ -48,14 +51,25 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.growth
 
+dist: $(INSTALLED)
+	PYTHON=$(BIN)/python bash .ci/dist
+
 clean:
 	rm -rf $(VENV) $(NODE_MODULES) build dist .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
+
+# What the workbench and the notebooks need; the checks need more, and bring this with them.
+$(LAB): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[lab,excel,pictures]'
+	@echo "Installed in $(VENV): $$(du -sh $(VENV) | cut -f1) on disk"
 	touch $@
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[dev]'
+	touch $(LAB) $@
 
 $(TYPESCRIPT): widgets/package.json widgets/package-lock.json | $(INSTALLED)
 	$(BIN)/npm ci --prefix widgets --ignore-scripts --no-audit --no-fund

@@ -18,9 +18,10 @@ def beyond_the_unit(experiment: Experiment) -> list[str]:
 
     ε then covers one of its occurrences. Looks at the data only if they need not be fetched.
     """
-    privacy, found = experiment.privacy, []
+    privacy = experiment.privacy
     if not isinstance(privacy, Private):
-        return found
+        return []
+    found: list[str] = []
     if experiment.partition.shares_rows:
         who = "one example of one client" if isinstance(privacy, ExampleLevelDP) else "one client"
         found.append(

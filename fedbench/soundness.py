@@ -53,7 +53,7 @@ def refusals(experiment: Experiment) -> list[InitErrorDetails]:
 
 def _not_rebuilt(experiment: Experiment) -> list[InitErrorDetails]:
     """Refuse parts that sweeps, saved files and resumed runs could not carry as they are."""
-    errors = []
+    errors: list[InitErrorDetails] = []
     for name in type(experiment).model_fields:
         for part in specs_in(getattr(experiment, name)):
             for each in part.parts():
@@ -63,7 +63,7 @@ def _not_rebuilt(experiment: Experiment) -> list[InitErrorDetails]:
 
 
 def _data_errors(experiment: Experiment) -> list[InitErrorDetails]:
-    errors = []
+    errors: list[InitErrorDetails] = []
     if refusal := experiment.partition.refuses(experiment.data):
         return [refuse_part("partition", experiment.partition, refusal)]
     clients, shape = experiment.clients, getattr(experiment.data, "shape", None)
@@ -110,7 +110,7 @@ def _device_errors(experiment: Experiment) -> list[InitErrorDetails]:
 
 
 def _algorithm_errors(experiment: Experiment) -> list[InitErrorDetails]:
-    errors = []
+    errors: list[InitErrorDetails] = []
     data, model, target = experiment.data, experiment.model, experiment.target
     shape = getattr(data, "shape", None)  # a source of one's own may know it only later
     if shape is not None and (reason := model.refuses(shape, data.vocabulary, data.task)):
@@ -134,7 +134,7 @@ def _algorithm_errors(experiment: Experiment) -> list[InitErrorDetails]:
 
 def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
     privacy, strategy = experiment.privacy, experiment.strategy
-    errors = []
+    errors: list[InitErrorDetails] = []
     if isinstance(privacy, Private):
         if reason := unfounded(privacy):
             errors.append(refuse("privacy.kind", reason, privacy.kind()))
@@ -202,7 +202,8 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
 
 
 def _channel_errors(experiment: Experiment) -> list[InitErrorDetails]:
-    errors, privacy = [], experiment.privacy
+    privacy = experiment.privacy
+    errors: list[InitErrorDetails] = []
     for place, stage in enumerate(experiment.channel):
         reason = experiment.strategy.unclippable
         if isinstance(stage, Clip) and reason and not privacy.plain_sum:  # which said so already
@@ -267,7 +268,7 @@ def _holders_left_out(experiment: Experiment) -> list[str]:
 
 
 def _privacy_cautions(experiment: Experiment, privacy: Private) -> list[str]:
-    found = []
+    found: list[str] = []
     delta, clients, sampling = privacy.delta, experiment.clients, experiment.sampling
     if isinstance(privacy, ExampleLevelDP):
         limit = 1 / _examples(experiment)

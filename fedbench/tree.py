@@ -7,7 +7,7 @@ alike; a factor of shape [C] scales each client by its own number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +18,12 @@ RUN = 256  # scalars that are summed in single precision
 BLOCK = 1 << 22  # scalars of a block of columns
 
 
+@overload
+def map(function: Callable[[Tensor], Tensor], a: Tree, /) -> dict[str, Tensor]: ...
+@overload
+def map(function: Callable[[Tensor, Tensor], Tensor], a: Tree, b: Tree, /) -> dict[str, Tensor]: ...
+@overload
+def map(function: Callable[..., Tensor], *trees: Tree) -> dict[str, Tensor]: ...
 def map(function: Callable[..., Tensor], *trees: Tree) -> dict[str, Tensor]:
     """Apply `function` leaf by leaf."""
     return {name: function(*(tree[name] for tree in trees)) for name in trees[0]}
@@ -92,7 +98,7 @@ def by_columns(function: Callable[[Tensor], Tensor], a: Tree) -> dict[str, Tenso
 
     For rules that look at each coordinate alone: beside payloads and result there is one block.
     """
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, leaf in a.items():
         rows = _rows(leaf)
         found[name] = rows.new_empty(rows.shape[1])

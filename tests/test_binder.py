@@ -1,6 +1,7 @@
 """The Binder image: the Dockerfile that repo2docker writes, and pins that say what CI tested."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -52,9 +53,12 @@ def test_every_pin_is_the_tested_one(
     }
 
 
-def test_every_core_dependency_is_pinned(binder: dict[str, Requirement]) -> None:
+def test_every_dependency_of_library_and_workbench_is_pinned(
+    binder: dict[str, Requirement],
+) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    core = [Requirement(line) for line in project["dependencies"]]
+    lines = project["dependencies"] + project["optional-dependencies"]["lab"]
+    core = [Requirement(line) for line in lines]
     assert {canonicalize_name(r.name) for r in core} <= binder.keys()
     for requirement in core:
         (pin,) = binder[canonicalize_name(requirement.name)].specifier
@@ -81,6 +85,6 @@ def test_post_build_installs_the_project_at_the_tested_versions() -> None:
     script = ROOT / "binder/postBuild"
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", str(script)], check=True)
-    command = script.read_text().splitlines()[-1].split()
+    command = shlex.split(script.read_text().splitlines()[-1])
     assert command[:4] == ["python", "-m", "pip", "install"]
-    assert command[-4:] == ["--constraint", "constraints.txt", "--editable", "."]
+    assert command[-4:] == ["--constraint", "constraints.txt", "--editable", ".[lab]"]

@@ -5,32 +5,76 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 APP = "from fedbench.cli import main; sys.argv[1:] = ['app', '--no-browser']; main()"
+LAB = "from fedbench.cli import main; sys.argv[1:] = ['lab', '--no-browser']; main()"
 PARQUET = "import fedbench as fb; fb.Table('rows.parquet', target='y').table()"
+EXCEL = "import fedbench as fb; fb.Table('rows.xlsx', target='y').table()"
+WORKBENCH = "from fedbench_widgets import Workbench"
+FIGURE = "import plotly.graph_objects as go; from fedbench.figures import show; show(go.Figure({}))"
+LIBRARY = """
+import fedbench as fb
+from fedbench.cli import main
+history = fb.run(fb.Experiment(data=fb.Wine(), rounds=2), progress=False)
+history.figure()
+fb.report(history, "report.html")
+sys.argv[1:] = ["new", "experiment.toml"]
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+sys.argv[1:] = ["run", "experiment.toml", "--set", "rounds=2", "--out", "run"]
+main()
+"""
+
+
+def without(modules: Iterable[str], code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `code` in `folder`, where none of `modules` can be imported."""
+    absent = f"import sys; sys.modules.update(dict.fromkeys({sorted(modules)!r}))"
+    return subprocess.run(
+        [sys.executable, "-c", f"{absent}\n{code}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_library_needs_nothing_of_an_extra(tmp_path: Path) -> None:
+    extras = ["IPython", "anywidget", "ipykernel", "ipywidgets", "jupyterlab", "nbformat"]
+    extras += ["traitlets", "voila", "zmq", "openpyxl", "pyarrow", "kaleido", "pytest"]
+    done = without(extras, LIBRARY, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").exists() and (tmp_path / "run").is_dir()
 
 
 @pytest.mark.parametrize(
-    ("module", "extra", "code"), [("voila", "app", APP), ("pyarrow", "parquet", PARQUET)]
+    ("module", "extra", "code"),
+    [
+        ("voila", "app", APP),
+        ("jupyterlab", "lab", LAB),
+        ("anywidget", "lab", WORKBENCH),
+        ("IPython", "lab", FIGURE),
+        ("pyarrow", "parquet", PARQUET),
+        ("openpyxl", "excel", EXCEL),
+    ],
 )
 def test_an_absent_extra_is_named_with_its_install_line(
     module: str, extra: str, code: str, tmp_path: Path
 ) -> None:
     (tmp_path / "rows.parquet").write_bytes(b"PAR1")
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.modules[{module!r}] = None; {code}"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "widgets")])},
-        capture_output=True,
-        text=True,
-    )
+    with zipfile.ZipFile(tmp_path / "rows.xlsx", "w") as book:
+        book.writestr("xl/workbook.xml", "<workbook/>")
+    done = without([module], code, tmp_path)
     assert done.returncode == 1
     said = done.stderr.splitlines()[-1]
-    assert module in said.lower()
+    assert module.lower() in said.lower()
     assert f"pip install 'fedbench-workbench[{extra}]'" in said
 
 

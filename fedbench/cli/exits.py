@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, NoReturn
 
 import typer
@@ -43,7 +43,7 @@ def name_of(interrupt: Interrupt) -> str:
 
 
 @contextlib.contextmanager
-def signals_raised() -> Iterator[None]:
+def signals_raised() -> Generator[None]:
     """Let TERM and HUP raise `Signalled`, as Ctrl-C raises KeyboardInterrupt.
 
     A signal that is ignored, as HUP is under nohup, stays ignored.
@@ -54,7 +54,7 @@ def signals_raised() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def first_held() -> Iterator[list[Interrupt]]:
+def first_held() -> Generator[list[Interrupt]]:
     """Do something short that should be whole: the first signal waits, a second one goes through.
 
     Yields a list, which the first is put into. Of use in the main thread alone, which hears them.
@@ -101,7 +101,7 @@ def _numbers(*names: str) -> list[int]:
 
 
 @contextlib.contextmanager
-def _handled(numbers: Iterable[int], handler: Callable[[int, Any], Any]) -> Iterator[None]:
+def _handled(numbers: Iterable[int], handler: Callable[[int, Any], Any]) -> Generator[None]:
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

@@ -31,7 +31,7 @@ def lab(
 ) -> None:
     """Open JupyterLab on the workbench notebook."""
     if importlib.util.find_spec("jupyterlab") is None:
-        stop("JupyterLab is not installed; get it with: python -m pip install jupyterlab")
+        stop("JupyterLab is not installed; get it with: pip install 'fedbench-workbench[lab]'")
     notebook = _workbench()
     # What was trained stays in the saved notebook: by default Jupyter leaves widgets out of it.
     folders = [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH")]

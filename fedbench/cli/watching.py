@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from fedbench.cli.exits import Interrupt, Signalled, first_held, name_of, tell
 from fedbench.runs.recording import Recording
@@ -47,7 +47,7 @@ def follow(going: Sweep, quiet: bool) -> Interrupt | None:
 
 
 @contextlib.contextmanager
-def bar(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int], None]]:
+def bar(total: int, unit: str, quiet: bool) -> Generator[Callable[[int], None]]:
     """Draw a progress bar on a terminal; yield what shows how much is done."""
     from tqdm import tqdm
 

@@ -60,7 +60,7 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
     for kind in kinds(field):
         if get_origin(kind) is Literal:
             yield f"one of {', '.join(map(str, get_args(kind)))}"
-    words = []
+    words: list[str] = []
     for bound in field.metadata:
         match bound:
             case annotated_types.Ge(low):
@@ -71,5 +71,7 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
                 words.append(f"at most {bound_shown(high)}")
             case annotated_types.Lt(high):
                 words.append(f"below {bound_shown(high)}")
+            case _:
+                pass  # no bound
     if words:
         yield ", ".join(words)

@@ -8,7 +8,7 @@ import linecache
 import os
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -59,7 +59,7 @@ def where(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def attributed(name: str) -> Iterator[None]:
+def attributed(name: str) -> Generator[None]:
     """Turn an exception that user code raises inside into a ValueError that begins with `name`."""
     try:
         yield

@@ -169,7 +169,7 @@ class Arriving(Source):
         """Return the rows of the periods that are over, and of the next one as the test set."""
         # frozen specs are hashable, which pyright cannot see through pydantic
         raw, known, period = _whole(
-            self.data,  # pyright: ignore[reportArgumentType]
+            self.data,
             self.periods,
             self.first,
         )

@@ -75,7 +75,7 @@ class FederatedDataset:
         Raises ValueError when a client would be left without a training sample.
         """
         # a frozen spec is hashable, which pyright cannot see through pydantic
-        return _build(source, partition, seed, skews)  # pyright: ignore[reportArgumentType]
+        return _build(source, partition, seed, skews)
 
     def __repr__(self) -> str:
         rows = f"{len(self.y)} training and {len(self.y_test)} test rows"

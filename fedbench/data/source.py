@@ -270,7 +270,7 @@ class Source(Part, family=True):
     def load(self) -> Dataset:
         """Return the data, read once per process: split, then prepared by training rows."""
         # a frozen spec is hashable, which pyright cannot see through pydantic
-        return _load(self)  # pyright: ignore[reportArgumentType]
+        return _load(self)
 
 
 TestShare = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -154,7 +154,7 @@ class TrainingContext:
         return try_module(self)
 
     @contextmanager
-    def seeded(self, client: int, info: RoundInfo) -> Iterator[None]:
+    def seeded(self, client: int, info: RoundInfo) -> Generator[None]:
         """Seed torch's own generator, which layers such as dropout draw from, for one client."""
         if not self.uses_rng:
             yield

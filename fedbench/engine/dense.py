@@ -299,7 +299,12 @@ def _layer(name: str, child: nn.Module, *, flat: bool, below: Layer | None) -> L
     if type(child) is nn.LayerNorm and len(child.normalized_shape) == 1:
         affine = child.elementwise_affine and child.bias is not None
         return LayerNorm(name, child.eps) if affine else None
-    activation = {nn.ReLU: ReLU, nn.Tanh: Tanh, nn.Sigmoid: Sigmoid}.get(type(child))
+    activations: dict[type[nn.Module], type[ReLU | Tanh | Sigmoid]] = {
+        nn.ReLU: ReLU,
+        nn.Tanh: Tanh,
+        nn.Sigmoid: Sigmoid,
+    }
+    activation = activations.get(type(child))
     if activation is None:
         return None
     return activation(name, spare=isinstance(below, Linear | LayerNorm))

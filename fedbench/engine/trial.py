@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -47,7 +47,7 @@ def check_module(context: TrainingContext) -> None:
                 f"parameter {key!r} is {_dtype(leaf)}; updates are exchanged as float32, so build "
                 "the module in float32",
             )
-        if leaf._backward_hooks or leaf._post_accumulate_grad_hooks:  # type: ignore[attr-defined]
+        if leaf._backward_hooks or leaf._post_accumulate_grad_hooks:
             _fail(
                 name,
                 f"parameter {key!r} has a hook, which would not run: parameters are replaced by "
@@ -97,7 +97,7 @@ def train_mode(module: nn.Module) -> nn.Module:
 
 
 @contextlib.contextmanager
-def eval_mode(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Generator[None]:
     """Set a module to evaluation, and its layers back to what they were."""
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()

@@ -5,6 +5,7 @@ Only the process that started it ever writes there, so what is unpickled is its 
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import pickle
@@ -37,7 +38,7 @@ def main() -> None:
     os.dup2(2, 1)  # what user code prints must not end up among the answers
     import torch
 
-    import fedbench.engine  # noqa: F401  (what jobs need, before the first one waits for it)
+    importlib.import_module("fedbench.engine")  # before the first job waits for it
 
     torch.set_num_threads(1)
     (torch.zeros(2, 8, 8) @ torch.zeros(2, 8, 8)).sum()

@@ -119,7 +119,7 @@ def map_figure(
     """
     share = metric in SHARES
     number = ".1%" if share else ".3~g"
-    colors = [[0, "#f3f6f9"], [1, BLUE]]
+    colors = [(0, "#f3f6f9"), (1, BLUE)]
     figure = go.Figure(
         go.Heatmap(
             x=[plain(each) for each in table.columns],
@@ -127,7 +127,7 @@ def map_figure(
             z=table.to_numpy(dtype=np.float64),
             colorscale=colors
             if higher_is_better
-            else [[1 - at, color] for at, color in colors][::-1],
+            else [(1 - at, color) for at, color in colors][::-1],
             xgap=2,
             ygap=2,
             texttemplate=f"%{{z:{number}}}",

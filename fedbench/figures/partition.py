@@ -53,8 +53,7 @@ def partition_figure(
         hovermode="closest", bargap=0.08, height=max(300, 150 + 24 * len(classes)), width=880
     )
     if few:
-        ticks = {"tickmode": "array", "tickvals": at, "ticktext": labels}
-        figure.update_xaxes(**ticks, row=2, col=1)
+        figure.update_xaxes(tickmode="array", tickvals=at, ticktext=labels, row=2, col=1)
     else:
         figure.update_xaxes(title_text=f"{clients} clients", row=2, col=1)
     figure.update_xaxes(range=[-0.5, clients - 0.5])

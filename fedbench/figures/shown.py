@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 
 import plotly.graph_objects as go
 
@@ -12,7 +13,15 @@ def show(figure: go.Figure) -> None:
 
     A page of a repository shows the picture, JupyterLab the figure. Pictures are made by kaleido
     and Chromium; where one of them is missing a warning says so, and the figure comes without.
+
+    Raises ModuleNotFoundError where IPython or nbformat is missing, which every notebook has.
     """
+    for module in ("IPython", "nbformat"):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(
+                f"a figure in a notebook needs {module}: pip install 'fedbench-workbench[lab]'",
+                name=module,
+            )
     with warnings.catch_warnings():
         # plotly passes options that kaleido's server was to be started with
         warnings.filterwarnings("ignore", message="The kopts argument")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ def metrics_of(data: Card | Source) -> dict[str, bool]:
 
 
 @contextmanager
-def borrowed(seed: int) -> Iterator[None]:
+def borrowed(seed: int) -> Generator[None]:
     """Seed torch's own generator for a while and give it back as it was.
 
     There is one for the whole process: whoever draws from it for a run must be alone meanwhile.

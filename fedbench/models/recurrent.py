@@ -49,7 +49,7 @@ class Gates(nn.Module):
     def forward(self, x: Tensor, real: Tensor | None) -> Tensor:
         """Return the states [B, T, H] for x[B, T, F]; where `real` [B, T] is False none is made."""
         h = x.new_zeros((x.shape[0], self.hidden))
-        states = []
+        states: list[Tensor] = []
         for step, given in enumerate(self.input(x).unbind(1)):
             x_rz, x_n = given.split((2 * self.hidden, self.hidden), dim=1)
             h_rz, h_n = self.state(h).split((2 * self.hidden, self.hidden), dim=1)

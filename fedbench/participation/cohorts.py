@@ -61,7 +61,7 @@ def most_drawn(
         return rounds
     ahead = 1 << (max(rounds, LEAST) - 1).bit_length()
     # frozen specs have a hash, which type checkers do not see
-    return int(_most(sampling, devices, clients, seed, ahead)[rounds])  # pyright: ignore[reportArgumentType]
+    return int(_most(sampling, devices, clients, seed, ahead)[rounds])
 
 
 @lru_cache(maxsize=32)

@@ -157,7 +157,7 @@ class Devices(Spec):
     def seconds(self, ids: Ids, load: Load, *, clients: int, seed: int) -> Floats:
         """Return how long each of `ids` takes for a round, float64[C]."""
         # a frozen spec is hashable, which pyright cannot see through pydantic
-        speed, uplink, downlink = _rates(self, clients, seed)  # pyright: ignore[reportArgumentType]
+        speed, uplink, downlink = _rates(self, clients, seed)
         sent = load.down / (1e6 * downlink[ids]) + load.up / (1e6 * uplink[ids])
         return sent + load.examples / speed[ids]
 

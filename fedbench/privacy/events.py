@@ -92,6 +92,8 @@ def mechanism(event: DpEvent) -> Mechanism:
             return Mechanism(rate, noise, "laplace")
         case ComposedDpEvent(events=events) if all(isinstance(e, GaussianDpEvent) for e in events):
             return Mechanism(rate, joint(e.noise_multiplier for e in events))  # pyright: ignore[reportAttributeAccessIssue]
+        case _:
+            pass
     raise ValueError(
         f"event = {event!r} has no accounting here; release a Gaussian or Laplace mechanism, alone "
         "or on a Poisson sample"

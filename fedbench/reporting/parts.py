@@ -74,7 +74,7 @@ def together_drawn(
 def frontier(found: Frontier, figures: list[go.Figure]) -> Html:
     """Return the frontier of a sweep as a figure."""
     figure = found.figure()
-    title = html.unescape(figure.to_dict()["layout"]["title"]["text"])
+    title = html.unescape(figure.layout.title.text)
     figure.update_layout(title_text="", margin_t=48)  # as words of the page it wraps
     drawn = _figure(figure, f"{_called(found.metric)} of a sweep", figures)
     return tag("section", tag("h2", "Sweep"), tag("p", title, class_="quiet"), drawn)
@@ -211,7 +211,7 @@ def _gains(levels: Baselines | None, gains: Gains | None) -> list[Html]:
         metric = gains.metric
         share = 100 if metric == "accuracy" else 1
         listed = frame.head(LISTED)
-        records: list[dict[str, Any]] = listed.to_dict("records")  # pyright: ignore[reportAssignmentType]
+        records: list[dict[str, Any]] = listed.to_dict("records")
         rows = [
             (
                 client,

@@ -47,7 +47,7 @@ ABOUT = {
     "metrics": dict,
     "stages": int,
     "summary": dict,
-    "data": dict | None,
+    "data": (dict, type(None)),
     "went_on_from": list,
 }
 CLOSE = 1e-2  # relative; the same ledger, by the accounting of another version

@@ -14,8 +14,12 @@ from fedbench.data import FederatedDataset, Source, Table
 from fedbench.data.own.reading import FRAME
 
 SHOWN = 12  # hexadecimal digits of a hash in a message
-PARTS = {"names": "columns or classes", "features": "features", "targets": "targets"}
-PARTS |= {"clients": "rows of each client"}
+PARTS = {
+    "names": "columns or classes",
+    "features": "features",
+    "targets": "targets",
+    "clients": "rows of each client",
+}
 
 _known: WeakKeyDictionary[FederatedDataset, dict[str, Any]] = WeakKeyDictionary()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 
 class Pace:
@@ -22,7 +22,7 @@ class Pace:
         return time.monotonic() >= self._next
 
     @contextlib.contextmanager
-    def measured(self) -> Iterator[None]:
+    def measured(self) -> Generator[None]:
         """Set when it is due again, by how long it took."""
         began = time.monotonic()
         try:

@@ -51,7 +51,7 @@ class Rounds:
         data: FederatedDataset | None = None,
         noise_multiplier: float | None = None,
     ) -> None:
-        self.experiment = experiment
+        self.experiment: Experiment = experiment
         self.data = data or experiment.federation()
         self.privacy = experiment.privacy
         if isinstance(self.privacy, Private) and noise_multiplier is not None:

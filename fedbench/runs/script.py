@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from typing import TYPE_CHECKING, Any
 
 from fedbench.experiment import Experiment
 from fedbench.runs.history import History
 from fedbench.runs.session import Session
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class RunFailed(RuntimeError):
@@ -60,7 +64,7 @@ def _is_watched() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def _show(bar, history: History) -> None:
+def _show(bar: tqdm[Any], history: History) -> None:
     rows = history.snapshot()
     bar.update(len(rows) - bar.n)
     if rows:

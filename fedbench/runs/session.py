@@ -322,6 +322,10 @@ class Session:
             if self._stop:
                 self._finish("stopped")
                 return False
+            if self.state == "paused":  # nothing is decided before a command
+                if not self._listeners.waiting:
+                    self._changed.wait(0.5)
+                return True
             self._apply_changes()
             rounds, progress, rows = self._rounds, self._progress, self.history.rows
             assert rounds is not None and progress is not None
@@ -330,10 +334,7 @@ class Session:
                 self._finish(reason)
                 return False
             if self._budget == 0:
-                if self.state == "running":
-                    self._become("paused")
-                elif not self._listeners.waiting:
-                    self._changed.wait(0.5)
+                self._become("paused")
                 return True
         progress, row = rounds.next(progress, self.charge)
         with self._changed:

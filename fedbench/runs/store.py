@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -198,7 +198,7 @@ def prepare(folder: str | Path, experiment: Experiment) -> Path:
 @contextlib.contextmanager
 def claimed(
     folder: str | Path, experiment: Experiment, *, numbered: bool = False
-) -> Iterator[Path]:
+) -> Generator[Path]:
     """Prepare a folder as `prepare` does, and keep other processes out of it meanwhile.
 
     Where `numbered`, the folder is a new one: `folder`, or the first of folder-2, folder-3 and so

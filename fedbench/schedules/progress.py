@@ -22,7 +22,7 @@ class Progress:
     round: int
     params: Tree
     server: Tree
-    clients: dict[int, ClientState] = field(default_factory=dict)
+    clients: dict[int, ClientState] = field(default_factory=dict[int, ClientState])
     ledger: Ledger | Ledgers = field(default_factory=Ledger)
     channel: ServerStates = ()
     unfinished: int = 0

@@ -467,7 +467,7 @@ def test_lab_without_jupyterlab_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "jupyterlab", None)
     done = call("lab")
     assert done.exit_code == 1
-    assert "python -m pip install jupyterlab" in done.stderr
+    assert "pip install 'fedbench-workbench[lab]'" in done.stderr
     assert not Path("workbench.ipynb").exists()
 
 

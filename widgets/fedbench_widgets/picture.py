@@ -278,7 +278,7 @@ def line_of(experiment: Experiment) -> str:
     The chart of privacy against utility joins runs of one line, and no others.
     """
     # a frozen spec is hashable, which pyright cannot see through pydantic
-    return _line_of(experiment)  # pyright: ignore[reportArgumentType]
+    return _line_of(experiment)
 
 
 @lru_cache(maxsize=512)

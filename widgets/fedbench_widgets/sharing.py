@@ -60,7 +60,8 @@ class Shared(NamedTuple):
                 called = self.comparing.names(runs)
                 histories = [run.history for run in runs]
                 return File("runs-report.html", "text/html", self.report(histories, called))
-        raise ValueError(f"there is nothing called {what!r} to save")
+            case _:
+                raise ValueError(f"there is nothing called {what!r} to save")
 
     def report(self, histories: list[History], names: list[str] | None = None) -> bytes:
         """Return a report of some runs, with the frontier of the last sweep, as bytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import threading
 import weakref
 from collections.abc import Callable
@@ -47,9 +48,8 @@ def _load() -> None:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        import dp_accounting  # noqa: F401
-
-        import fedbench.runs.rounds  # noqa: F401
+        importlib.import_module("dp_accounting")
+        importlib.import_module("fedbench.runs.rounds")
     finally:
         if collecting:
             gc.enable()

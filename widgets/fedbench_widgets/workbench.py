@@ -20,6 +20,7 @@ from fedbench.runs import (
     Event,
     Failed,
     History,
+    RoundDone,
     Session,
     SessionError,
     State,
@@ -325,6 +326,8 @@ class Workbench(widgets.VBox):
                 self._note("info", f"From round {round} on: {words}")
             case Failed(message, detail):
                 self._note("error", message, detail)
+            case RoundDone():
+                pass  # the history has it
         self._publisher.touch()
 
     def _ended(self, state: State, reason: str) -> None:
