@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ def weights_of(context: TrainingContext, ids: NDArray[np.int64] | None = None) -
 
 def broadcast_of(rounds: Rounds, progress: Progress, number: int = 1) -> Broadcast:
     """Return what the clients of round `number` are sent."""
-    return rounds._broadcast(progress, number)
+    return rounds.dispatch(replace(progress, round=number - 1))
 
 
 def arrivals_of(

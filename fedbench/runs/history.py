@@ -61,7 +61,7 @@ class History:
         vars(self).update(state, _lock=threading.Lock())
 
     def __eq__(self, other: object) -> bool:
-        """Return whether experiment, rounds and all notes are the same."""
+        """Return whether experiment, rounds and notes are the same, however long they took."""
         return isinstance(other, History) and same(self.__getstate__(), other.__getstate__())
 
     def __hash__(self) -> int:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fedbench import tree
 from fedbench.aggregators import Aggregator
 from fedbench.engine import Arrival, ClientState
 from fedbench.tree import Tree
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Accumulator:
@@ -24,6 +26,8 @@ class Accumulator:
     """
 
     def __init__(self, ids: NDArray[np.int64], is_sum: bool) -> None:
+        import torch
+
         self.ids, self._is_sum = ids, is_sum
         count = len(ids)
         self.weights = torch.zeros(count)
@@ -37,6 +41,8 @@ class Accumulator:
 
     def add(self, arrival: Arrival) -> None:
         """Take in one arrival; its tensors may be overwritten afterwards."""
+        import torch
+
         message, telemetry = arrival.message, arrival.telemetry
         places = torch.from_numpy(np.searchsorted(self.ids, message.ids))
         self.weights[places] = message.weights
@@ -84,6 +90,8 @@ class Totals:
     @classmethod
     def of(cls, collected: Sequence[Accumulator]) -> Totals:
         """Return the totals of some legs; of none, where nobody answered."""
+        import torch
+
         seconds: dict[str, float] = {}
         for each in collected:
             for phase, spent in each.seconds.items():

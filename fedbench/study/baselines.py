@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from fedbench.runs.predictions import Predictions
 
 # What a federation adds to training; an alternative to it goes by the default, which is none of it.
-FEDERAL = ("strategy", "aggregator", "attack", "privacy", "sampling", "devices", "target")
+FEDERAL = (
+    *("strategy", "schedule", "aggregator", "attack", "privacy", "sampling", "devices", "target"),
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ from fedbench.engine.pool import Pool
 from fedbench.engine.shared import Arrays
 from fedbench.runs.rounds import Rounds
 from fedbench.schedules import Progress
+from fedbench.tree import Tree
 from tests.cohorts import arrivals_of, broadcast_of
 
 EXPERIMENT = fb.Experiment(
@@ -164,22 +165,20 @@ def test_killed_from_outside_between_rounds_nothing_is_lost() -> None:
     assert_identical(progress, trained(EXPERIMENT, 0))
 
 
-class Wrong(fb.MLP):
+class Wrong(fb.FedAvg):
     """Fails in a worker, and prints on the way."""
 
-    hidden: tuple[int, ...] = (16,)
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def adjust(self, grads: Tree, params: Tree, anchor: Tree, server: Tree, client: Tree) -> Tree:
         """Raise in a worker."""
         print("noise on the standard output")
         if os.getpid() != MAIN:
             raise ZeroDivisionError("seventeen")
-        return super().loss(outputs, targets)
+        return grads
 
 
 def test_an_error_in_a_worker_comes_back_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError, match="seventeen") as caught:
-        trained(EXPERIMENT.replace(model=Wrong()), 2)
+        trained(EXPERIMENT.replace(strategy=Wrong()), 2)
     assert any("In a worker process" in note for note in caught.value.__notes__)
     assert_identical(trained(EXPERIMENT, 2), trained(EXPERIMENT, 0))  # the workers go on
 

@@ -32,7 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Privacy": ("privacy",),
     "Model": ("model",),
     "Training": ("training",),
-    "Aggregation": ("strategy", "channel", "aggregator"),
+    "Aggregation": ("strategy", "schedule", "channel", "aggregator"),
     "Run": ("rounds", "target", "seed", "engine"),
 }
 OPEN = ("Scenario", "Clients", "Privacy")

@@ -22,7 +22,7 @@ from fedbench import tree
 from fedbench.aggregators import Aggregator
 from fedbench.engine import Arrival, ClientState, Message, Telemetry
 from fedbench.runs.rounds import Rounds
-from fedbench.schedules import Accumulator
+from fedbench.schedules import Accumulator, Totals
 from fedbench.tree import Tree
 from tests.cohorts import arrivals_of, broadcast_of, weights_of
 
@@ -180,7 +180,7 @@ def test_nobody_sends_zeros(rule: Aggregator) -> None:
     assert gathered.aggregate(rule, 0.0) is None
     assert len(gathered.weights) == len(gathered.losses) == len(gathered.norms) == 0
     assert gathered.clipped is None and gathered.states == {} and gathered.bytes == 0
-    assert gathered.split({"sampling": 1.0, "aggregation": 2.0}) == {
+    assert Totals.of([gathered]).split({"sampling": 1.0, "aggregation": 2.0}) == {
         "sampling": 1.0,
         "aggregation": 2.0,
     }
@@ -196,7 +196,7 @@ def test_training_is_parted_by_what_the_clients_did() -> None:
         arrival = part(whole, places, is_sum=True)
         gathered.add(replace(arrival, telemetry=replace(arrival.telemetry, seconds=seconds)))
     # two processes: twenty seconds of work within ten of the round
-    parted = gathered.split({"sampling": 0.5, "training": 10.0, "aggregation": 2.0})
+    parted = Totals.of([gathered]).split({"sampling": 0.5, "training": 10.0, "aggregation": 2.0})
     assert parted == pytest.approx(
         {"sampling": 0.5, "data": 0.5, "gradients": 8.0, "aggregation": 2.0 + 1.5}
     )
