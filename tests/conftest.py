@@ -10,6 +10,7 @@ from hypothesis import settings
 import fedbench as fb
 from fedbench.runs.rounds import Rounds
 from fedbench.schedules import Progress, RoundDone
+from tests.processes import started as started
 
 # The same examples on every machine; data sets are read within the first example, so no deadline.
 settings.register_profile("fedbench", deadline=None, derandomize=True, max_examples=50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from fedbench import tree
 from fedbench.channel import Encoded
+from fedbench.config.kinds import is_user_class
 from fedbench.engine.context import PhaseTimer, TrainingContext
 from fedbench.engine.messages import (
     Arrival,
@@ -20,6 +22,7 @@ from fedbench.engine.messages import (
     Message,
     Telemetry,
 )
+from fedbench.engine.returned import Unwritten
 from fedbench.randomness import Stream, generator
 from fedbench.tree import Tree
 
@@ -41,7 +44,17 @@ def client_round(
     import torch
 
     known = {k: states[k].strategy for k in ids.tolist() if k in states}
+    if is_user_class(type(context.strategy)):
+        # copies: a hook that writes into them all the same must not reach the run's own
+        params, server = (tree.map(torch.clone, a) for a in (broadcast.params, broadcast.server))
+        broadcast = replace(broadcast, params=params, server=server)
+    given = Unwritten(
+        f"strategy: a hook of {context.strategy.kind()}",
+        {"the global model": broadcast.params, "the server's state": broadcast.server}
+        | {f"the state of client {k}": state for k, state in known.items()},
+    )
     updates = engine.train(context, broadcast, ids, known)
+    given.check()
     timer = PhaseTimer()
     payloads = _forged(context, broadcast, ids, updates)
     encoded = _encoded(context, broadcast, ids, states, payloads)

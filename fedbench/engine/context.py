@@ -134,14 +134,14 @@ class TrainingContext:
         import torch
 
         with torch.no_grad():
-            return self.model.loss(outputs, self.y_test)
+            return self.model.loss(outputs.clone(), self.y_test.clone())  # it may write into them
 
     def outputs(self, params: Tree, first: int, last: int) -> Tensor:
         """Return what the model gives for test rows `first` to `last`."""
         import torch
 
         with eval_mode(self.module), torch.no_grad():
-            x = torch.from_numpy(self.data.x_test[first:last]).to(self.device)
+            x = torch.tensor(self.data.x_test[first:last], device=self.device)  # a copy: see losses
             here = {name: leaf.to(self.device) for name, leaf in params.items()}
             return call(self.module, here, x).cpu()
 

@@ -17,7 +17,7 @@ from fedbench.attacks import NoAttack
 from fedbench.config.kinds import is_user_class
 from fedbench.config.usercode import attributed, what
 from fedbench.engine.messages import Broadcast
-from fedbench.engine.returned import CLOSE, apart, check_tree, fail, pair, small_tree
+from fedbench.engine.returned import CLOSE, apart, check_tree, fail, pair, small_tree, unwritten
 from fedbench.engine.stage_trial import try_channel
 from fedbench.engine.trial import examples
 from fedbench.privacy import NoPrivacy
@@ -81,14 +81,18 @@ def _try_strategy(context: TrainingContext, params: Tree, info: RoundInfo) -> No
         if work is None:
             continue
         own = f"strategy: {type(work).__name__}"
-        with attributed(f"{own}.start()"):
+        shared = {"the global model": params, "the client's state": client}
+        with attributed(f"{own}.start()"), unwritten(f"{own}.start()", shared):
             start = work.start(params, client)
         check_tree(f"{own}.start()", start, params)
-        with attributed(f"{own}.adjust()"):
-            direction = work.adjust(dict(small), dict(params), params, server, client)
+        shared["the server's state"] = server
+        with attributed(f"{own}.adjust()"), unwritten(f"{own}.adjust()", shared):
+            local = tree.add(params, small)
+            direction = work.adjust(tree.map(torch.clone, small), local, params, server, client)
         check_tree(f"{own}.adjust()", direction, params)
-        with attributed(f"{own}.finish()"):
-            finished = work.finish(dict(small), params, client, server, torch.tensor(2), info)
+        with attributed(f"{own}.finish()"), unwritten(f"{own}.finish()", shared):
+            delta = tree.map(torch.clone, small)
+            finished = work.finish(delta, params, client, server, torch.tensor(2), info)
         payload, state = pair(f"{own}.finish()", finished, "the payload and the client's state")
         check_tree(f"{own}.finish()", payload, None, "the payload")
         check_tree(f"{own}.finish()", state, client, "the client's state")
@@ -101,12 +105,23 @@ def _try_strategy(context: TrainingContext, params: Tree, info: RoundInfo) -> No
         fail(f"{name}.weights()", f"returned {what(weights)}; return one number a client, [C]")
     if not bool((weights.isfinite() & (weights >= 0)).all()) or not float(weights.sum()) > 0:
         fail(f"{name}.weights()", f"returned {weights.tolist()}; weights are 0 or more, not all 0")
+    for k in range(len(samples)):
+        with attributed(f"{name}.weights()"):
+            alone = strategy.weights(samples[k : k + 1])
+        if apart(alone, weights[k : k + 1]):
+            fail(
+                f"{name}.weights()",
+                f"gives a client of {int(samples[k])} samples {float(weights[k]):g} beside another "
+                f"and {float(alone):g} alone; a client's weight follows from its own samples, and "
+                "the mean divides by the sum of weights",
+            )
     with attributed(f"{name}.update()"):
         updated = strategy.update(params, payload, server, info)
     model, after = pair(f"{name}.update()", updated, "the model and the server's state")
     check_tree(f"{name}.update()", model, params, "the model")
     check_tree(f"{name}.update()", after, server, "the server's state")
-    with attributed(f"{name}.personal()"):
+    shared = {"the global model": params, "the client's state": client}
+    with attributed(f"{name}.personal()"), unwritten(f"{name}.personal()", shared):
         personal = strategy.personal(params, client)
     if personal is not None:
         check_tree(f"{name}.personal()", personal, params)
@@ -127,17 +142,17 @@ def _try_aggregator(context: TrainingContext, params: Tree) -> None:
     check_tree(name, whole, params)
     if not aggregator.is_sum:
         return
-    with attributed(name):
-        found = aggregator.combine(tree.map(torch.clone, payloads), weights.clone(), total=1.0)
-    check_tree(name, found, params)
-    for key, leaf in payloads.items():
-        summed = torch.tensordot(weights, leaf, dims=1)
-        if apart(found[key], summed):
-            fail(
-                name,
-                f"with total=1 it does not give Σ wᵢ·payloadᵢ in leaf {key!r}, and the class says "
-                "is_sum = True; set it to False",
-            )
+    for each in (weights, torch.logspace(0, 4, count), 1e-3 * weights):
+        with attributed(name):
+            found = aggregator.combine(tree.map(torch.clone, payloads), each.clone(), total=1.0)
+        check_tree(name, found, params)
+        for key, leaf in payloads.items():
+            if apart(found[key], torch.tensordot(each, leaf, dims=1)):
+                fail(
+                    name,
+                    f"with total=1 it does not give Σ wᵢ·payloadᵢ in leaf {key!r}, and the class "
+                    "says is_sum = True; set it to False",
+                )
 
 
 def _try_attack(context: TrainingContext, params: Tree) -> None:
@@ -161,6 +176,15 @@ def _try_attack(context: TrainingContext, params: Tree) -> None:
             )
     elif not bool(poisoned.isfinite().all()):
         fail(name, "returned targets that are not finite")
+    for k in range(len(y)):
+        with attributed(name):
+            alone = attack.poison(y[k : k + 1].clone(), card)
+        if apart(alone, poisoned[k : k + 1]):
+            fail(
+                name,
+                f"turns target {float(y[k]):g} into {float(poisoned[k]):g} beside others and into "
+                f"{float(alone):g} alone; each target is to be changed by itself",
+            )
     name = f"attack: {type(attack).__name__}.forge()"
     one = {key: leaf[None] for key, leaf in small_tree(params).items()}
     with attributed(name):

@@ -29,7 +29,8 @@ def loss_and_slope(model: Model, outputs: Tensor, targets: Tensor) -> tuple[Tens
         def alone(outputs: Tensor, target: Tensor) -> Tensor:
             return model.loss(outputs.unsqueeze(0), target.unsqueeze(0)).squeeze(0)
 
-        slope, losses = vmap(grad_and_value(alone), randomness="error")(outputs.detach(), targets)
+        given = outputs.detach().clone(), targets.clone()  # which the loss may write into
+        slope, losses = vmap(grad_and_value(alone), randomness="error")(*given)
         return losses, slope
     losses = model.loss(outputs, targets)
     if targets.is_floating_point():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fedbench.config.spec import Spec
@@ -55,6 +56,38 @@ def same_leaves(strategy: Spec, payload: Tree, other: Tree) -> None:
             f"returned leaf {odd!r} for some clients and not for others; all payloads must have "
             "the same leaves",
         )
+
+
+class Unwritten:
+    """Notices writes into tensors that hooks of the user's are given to read.
+
+    They belong to all clients of a round, or to the run: what one client writes into them reaches
+    the others, past all clipping and noise. torch counts the writes into each tensor, so that
+    looking costs nothing.
+    """
+
+    def __init__(self, name: str, arguments: Mapping[str, Tree]) -> None:
+        self.name = name
+        self.seen = {
+            key: [(leaf, leaf._version) for leaf in a.values()] for key, a in arguments.items()
+        }
+
+    def check(self) -> None:
+        """Raise ValueError if one of the tensors was written to."""
+        for key, leaves in self.seen.items():
+            if any(leaf._version != version for leaf, version in leaves):
+                fail(
+                    self.name,
+                    f"writes into {key}, which it is only given to read; return new tensors",
+                )
+
+
+@contextmanager
+def unwritten(name: str, arguments: Mapping[str, Tree]) -> Generator[None]:
+    """Raise ValueError, of the hook `name`, if it writes into an argument; see `Unwritten`."""
+    given = Unwritten(name, arguments)
+    yield
+    given.check()
 
 
 def pair(name: str, found: Any, part: str) -> tuple[Any, Any]:

@@ -82,7 +82,7 @@ def has_separable_loss(context: TrainingContext) -> bool:
     x, y = (torch.from_numpy(each).to(context.device) for each in examples(context, FEW))
     try:
         with borrowed(0), torch.no_grad():
-            return is_separable(context.model, module(x), y)
+            return is_separable(context.model, module(x.clone()), y)
     except Exception:  # of module or loss: `try_module` tells the user about it
         return False
 
@@ -169,7 +169,7 @@ def _outputs(context: TrainingContext, module: nn.Module, x: Tensor) -> Tensor:
 
     name, card = f"model: {_name(context)}", context.data.card
     try:
-        outputs = module(x)
+        outputs = module(x.clone())  # it may write into them
     except Exception as error:
         shape = " × ".join(map(str, x.shape[1:])) or "single"
         kind = "ids" if card.vocabulary else "numbers"
@@ -210,7 +210,7 @@ def _losses(context: TrainingContext, outputs: Tensor, y: Tensor) -> Tensor:
 
     name = f"model: {_name(context)}.loss()"
     with attributed(name):
-        losses = context.model.loss(outputs, y)
+        losses = context.model.loss(outputs, y.clone())
     if not isinstance(losses, torch.Tensor):
         _fail(name, f"returned {what(losses)}; return a tensor [B], the loss of each example")
     if losses.shape != y.shape:
@@ -251,7 +251,7 @@ def _check_alone(context: TrainingContext, module: nn.Module, x: Tensor, y: Tens
     def results(rows: slice) -> tuple[Tensor, Tensor]:
         torch.manual_seed(0)
         outputs = _outputs(context, module, x[rows])
-        return outputs.detach(), _losses(context, outputs, y[rows]).detach()
+        return outputs.detach().clone(), _losses(context, outputs, y[rows]).detach()
 
     torch.manual_seed(0)
     state = torch.random.get_rng_state()
@@ -351,7 +351,7 @@ def _culprit(module: nn.Module, x: Tensor) -> str:
     ]
     try:
         with torch.no_grad():
-            module(x)
+            module(x.clone())
     except Exception:  # the one that `_outputs` reports: only the layer that it leaves is wanted
         pass
     finally:

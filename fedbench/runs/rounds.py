@@ -187,6 +187,12 @@ class Rounds:
             timer.lap("training")
             gathered.add(arrival)
             timer.lap("aggregation")
+        if bool((gathered.met != 1).any()):
+            k = int((gathered.met != 1).nonzero()[0])
+            raise ValueError(
+                f"engine: {experiment.engine.kind()}: client {int(ids[k])} of the cohort came back "
+                f"{int(gathered.met[k])} times; jobs() and chunks() must hold each client once"
+            )
         return gathered
 
     def aggregate(

@@ -33,6 +33,7 @@ class Accumulator:
         self.weights = torch.zeros(count)
         self.losses = torch.zeros(count, dtype=torch.float64)
         self.norms = torch.zeros(count, dtype=torch.float64)
+        self.met = torch.zeros(count, dtype=torch.int64)  # how often each client came back
         self.clipped: Tensor | None = None
         self.bytes = 0
         self.states: dict[int, ClientState] = {}
@@ -52,6 +53,7 @@ class Accumulator:
             if self.clipped is None:
                 self.clipped = torch.zeros(len(self.ids), dtype=torch.bool)
             self.clipped[places] = telemetry.clipped
+        self.met[places] += 1
         self.bytes += message.bytes
         self.states |= arrival.states
         for phase, seconds in telemetry.seconds.items():

@@ -14,7 +14,7 @@ import pytest
 
 import fedbench as fb
 from fedbench.cli.exits import Signalled, code_of, first_held, name_of, signals_raised
-from tests.runs.test_recording import SOON, started, until
+from tests.processes import SOON, Starting, until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
@@ -42,14 +42,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def running(folder: Path) -> subprocess.Popen[str]:
+def running(started: Starting, folder: Path) -> subprocess.Popen[str]:
     """Start a run, and return once it is in its slow round."""
     going = started(folder, "run", "slow.toml", "--allow-imports", "--out", "o")
     until((folder / "o/summary.json").exists)
     return going
 
 
-def sweeping(folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+def sweeping(started: Starting, folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
     """Start a sweep, and return it and its workers once one of its runs is done."""
     words = ("--over", "rounds=1,9", "--allow-imports", "--folder", "o", "--workers", "2")
     going = started(folder, "sweep", "slow.toml", *words)
@@ -69,9 +69,9 @@ def signal_until_it_ends(going: subprocess.Popen[str], name: str) -> tuple[int, 
 
 @pytest.mark.parametrize(("name", "called"), [("SIGTERM", "SIGTERM"), ("SIGINT", "Ctrl-C")])
 def test_a_run_is_left_at_once_however_often_it_is_told(
-    folder: Path, name: str, called: str
+    started: Starting, folder: Path, name: str, called: str
 ) -> None:
-    code, lines = signal_until_it_ends(running(folder), name)
+    code, lines = signal_until_it_ends(running(started, folder), name)
     assert (code, lines) == (
         128 + getattr(signal, name),
         [
@@ -90,9 +90,9 @@ def kept(folder: Path) -> str:
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_sweep_and_its_workers_and_keeps_what_is_done(
-    folder: Path, name: str
+    started: Starting, folder: Path, name: str
 ) -> None:
-    going, workers = sweeping(folder)
+    going, workers = sweeping(started, folder)
     going.send_signal(getattr(signal, name))
     output, errors = going.communicate(timeout=SOON)
     assert going.returncode == 128 + getattr(signal, name)
@@ -103,8 +103,10 @@ def test_a_signal_ends_a_sweep_and_its_workers_and_keeps_what_is_done(
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_sweep_is_left_at_once_however_often_it_is_told(folder: Path, name: str) -> None:
-    going, workers = sweeping(folder)
+def test_a_sweep_is_left_at_once_however_often_it_is_told(
+    started: Starting, folder: Path, name: str
+) -> None:
+    going, workers = sweeping(started, folder)
     code, lines = signal_until_it_ends(going, name)
     assert code == 128 + getattr(signal, name)
     assert len(lines) == 1 and "1 of 2 runs are done and saved in o" in lines[0]
@@ -113,7 +115,9 @@ def test_a_sweep_is_left_at_once_however_often_it_is_told(folder: Path, name: st
 
 
 @pytest.mark.parametrize("words", [("run", "--out"), ("sweep", "--over", "seed=0..1", "--folder")])
-def test_output_that_nobody_reads_costs_no_results(folder: Path, words: tuple[str, ...]) -> None:
+def test_output_that_nobody_reads_costs_no_results(
+    started: Starting, folder: Path, words: tuple[str, ...]
+) -> None:
     reader, writer = os.pipe()
     command, *options = words
     going = started(folder, command, "fast.toml", *options, "o", stdout=writer)
@@ -129,7 +133,9 @@ def test_output_that_nobody_reads_costs_no_results(folder: Path, words: tuple[st
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_a_run_needs_nobody_to_read_its_output(folder: Path, closed: bool) -> None:
+def test_a_run_needs_nobody_to_read_its_output(
+    started: Starting, folder: Path, closed: bool
+) -> None:
     private = fb.ClientLevelDP(noise_multiplier=1.0, noise_seed=1, delta=1e-2)
     text = WINES.replace(privacy=private, strategy=fb.FedAvg(weighting="uniform")).to_toml()
     (folder / "e.toml").write_text(text)  # of which there is something to caution
