@@ -126,10 +126,6 @@ def try_module(context: TrainingContext) -> bool:
         outputs = _outputs(context, module, x)
         losses = _losses(context, outputs, y) if user else None
         draws = not torch.equal(state, torch.random.get_rng_state())
-        if user:
-            _check_alone(context, module, x, y)
-            with eval_mode(module):
-                _check_alone(context, module, x, y)
         for name, leaf in module.named_buffers():
             if not torch.equal(leaf, before[name]):
                 layer = name.rpartition(".")[0]
@@ -138,6 +134,10 @@ def try_module(context: TrainingContext) -> bool:
                     "would carry one client's data to the next; use a layer without, such as "
                     "GroupNorm for a norm that tracks statistics"
                 )
+        if user:
+            _check_alone(context, module, x, y)
+            with eval_mode(module):
+                _check_alone(context, module, x, y)
         if losses is not None:
             _check_gradients(context, module, losses)
             if context.example_privacy is not None and not stacked:

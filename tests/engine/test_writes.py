@@ -199,7 +199,7 @@ def test_a_hook_that_writes_later_ends_the_run_and_reaches_nothing(engine: fb.En
     rounds = Rounds(SMALL.replace(strategy=Later(), engine=engine))
     first, _ = rounds.next(rounds.begin())
     kept = {name: leaf.clone() for name, leaf in first.params.items()}
-    with pytest.raises(ValueError, match="a hook of .*Later: writes into the global model"):
+    with pytest.raises(ValueError, match=r"a hook of .*Later: writes into the global model"):
         rounds.next(first)
     assert all(torch.equal(leaf, kept[name]) for name, leaf in first.params.items())
 
