@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self, get_args
 
 import tomlkit
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -29,6 +30,8 @@ from fedbench.config.kinds import LOCAL, KindError, find, is_user_class, kind_of
 from fedbench.config.problems import error_line, nearest, plainly, refuse, unheard
 
 NONE = "none"
+NUMBERS = {int, float, type(None)}
+BOUNDS = (Gt, Ge, Lt, Le)
 _definitions = itertools.count(1)
 WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where a word begins
 
@@ -45,6 +48,8 @@ class _Meta(type(BaseModel)):
                 found: Any = super().__new__(cls, name, bases, namespace, **kwargs)
             if not found.__pydantic_complete__:  # names of the function that defines the class
                 found.model_rebuild(raise_errors=False, _parent_namespace_depth=3)
+            if _hold_bounds(found):
+                found.model_rebuild(force=True, raise_errors=False, _parent_namespace_depth=3)
             return found
         except PydanticUserError as error:
             raise TypeError(_in_a_class(name, namespace, error)) from None
@@ -90,6 +95,27 @@ def _refuse_hiding(cls: type[BaseModel]) -> None:
                 f"{cls.__name__}.{name}: a field cannot have the name of a method of "
                 f"{holders[0].__name__}; rename it"
             )
+
+
+def _hold_bounds(cls: type[BaseModel]) -> bool:
+    """Give numbers the bounds of the fields that they override; return whether any were missing.
+
+    The methods that a class inherits were written for values within them.
+    """
+    lost = False
+    for name, field in cls.model_fields.items():
+        if not set(get_args(field.annotation) or (field.annotation,)) <= NUMBERS:
+            continue
+        for base in cls.__bases__:
+            inherited = getattr(base, "model_fields", {}).get(name)
+            own = {type(each) for each in field.metadata}
+            bounds = inherited.metadata if inherited else []
+            missing = [
+                each for each in bounds if isinstance(each, BOUNDS) and type(each) not in own
+            ]
+            field.metadata = [*field.metadata, *missing]
+            lost = lost or bool(missing)
+    return lost
 
 
 class Spec(BaseModel, metaclass=_Meta):

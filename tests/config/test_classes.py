@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from torch import nn
 
 import fedbench as fb
@@ -98,6 +98,48 @@ def test_a_class_variable_may_be_given_anew_and_one_without_a_value_be_a_field()
 
     assert "noise_on_server" not in Mine.model_fields
     assert "task" in fb.Table.model_fields
+
+
+class Delta(fb.ClientLevelDP):
+    """Another default, which is none."""
+
+    delta: float = 1.5
+
+
+class Titled(fb.ClientLevelDP):
+    """Another title, and an end of its own."""
+
+    delta: Annotated[float, Field(ge=1e-3, title="Chance")] = 1e-2
+
+
+class Below(Titled):
+    """Overrides what overrides."""
+
+    delta: float = 1e-2
+
+
+class Quiet(fb.LocalLaplace):
+    """Another default of a field that may be none."""
+
+    noise_multiplier: float | None = 0.0
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "words"),
+    [
+        (Delta, {}, r"delta\n  must be less than 1 .*1\.5"),
+        (Titled, {"delta": 1.0}, r"delta\n  must be less than 1 "),
+        (Titled, {"delta": 1e-4}, r"delta\n  must be at least 0\.001 "),
+        (Below, {"delta": 1e-4}, r"delta\n  must be at least 0\.001 "),
+        (Quiet, {}, r"noise_multiplier\n  must be at least 0\.01 "),
+    ],
+)
+def test_a_field_stays_within_the_bounds_of_the_one_that_it_overrides(
+    cls: type[Spec], given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=words):
+        cls(**given)
+    assert cls(delta=0.5, noise_multiplier=1.0).replace(delta=0.25).to_dict()["delta"] == 0.25
 
 
 @pytest.mark.parametrize(
