@@ -1,8 +1,10 @@
 """What classes declare about privacy: a proof rests on methods, and who overrides one may break it.
 
 A class of a family says `keeps_privacy: ClassVar[bool] = True` where its methods keep what the base
-class of the family demands. The declaration holds for the methods of its own class and of those
-above it: a subclass that overrides none of them inherits it, any other has to declare it anew.
+class of the family demands. The declaration holds for the methods of its own class and of the
+classes that it inherits from, which its author knew. A subclass that overrides none of them
+inherits it, any other has to declare it anew; so does one that mixes in another class with such
+methods, in whatever order, and one below a class that took it back by `keeps_privacy = False`.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ def undeclared(
 
     `members` are the methods and class variables of the family `base` on which the proof rests.
     """
-    for cls in type(part).__mro__:
-        if vars(cls).get("keeps_privacy") or cls is base:
-            return None
+    classes = type(part).__mro__
+    declaring = [cls for cls in classes if vars(cls).get("keeps_privacy")]
+    for cls in classes:
+        if issubclass(base, cls) or any(issubclass(each, cls) for each in declaring):
+            continue
         own = [name for name in members if name in vars(cls)]
         if not own and "keeps_privacy" not in vars(cls):
             continue

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self, get_args
 
 import tomlkit
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -29,6 +30,8 @@ from fedbench.config.kinds import LOCAL, KindError, find, is_user_class, kind_of
 from fedbench.config.problems import error_line, nearest, plainly, refuse, unheard
 
 NONE = "none"
+NUMBERS = {int, float, type(None)}
+BOUNDS = (Gt, Ge, Lt, Le)
 _definitions = itertools.count(1)
 WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where a word begins
 
@@ -39,17 +42,14 @@ class _Meta(type(BaseModel)):
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
     ) -> type:
-        for key in namespace.get("__annotations__", {}):
-            for base in bases:
-                if callable(getattr(base, key, None)) and not key.startswith("__"):
-                    raise TypeError(
-                        f"{name}.{key}: a field cannot have the name of a method of "
-                        f"{base.__name__}; rename it"
-                    )
         try:
-            found: Any = super().__new__(cls, name, bases, namespace, **kwargs)
+            with warnings.catch_warnings():  # `_refuse_hiding` says it as an error
+                warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
+                found: Any = super().__new__(cls, name, bases, namespace, **kwargs)
             if not found.__pydantic_complete__:  # names of the function that defines the class
                 found.model_rebuild(raise_errors=False, _parent_namespace_depth=3)
+            if _hold_bounds(found):
+                found.model_rebuild(force=True, raise_errors=False, _parent_namespace_depth=3)
             return found
         except PydanticUserError as error:
             raise TypeError(_in_a_class(name, namespace, error)) from None
@@ -79,6 +79,45 @@ def _in_a_class(name: str, namespace: Mapping[str, Any], error: PydanticUserErro
     return f"{name}: {error.message.splitlines()[0]}"
 
 
+def _refuse_hiding(cls: type[BaseModel]) -> None:
+    """Raise TypeError where a field hides a method or the value of a class variable, or they it."""
+    for name, field in cls.model_fields.items():
+        holders = [base for base in cls.__mro__ if name in vars(base)]
+        if holders and name in cls.__class_vars__:
+            kind = getattr(field.annotation, "__name__", str(field.annotation))
+            value = "..." if field.is_required() else repr(field.default)
+            raise TypeError(
+                f"{cls.__name__}.{name}: a field cannot have the name of a class variable of "
+                f"{holders[-1].__name__}; write {name}: ClassVar[{kind}] = {value}"
+            )
+        if hasattr(inspect.getattr_static(cls, name, None), "__get__"):
+            raise TypeError(
+                f"{cls.__name__}.{name}: a field cannot have the name of a method of "
+                f"{holders[0].__name__}; rename it"
+            )
+
+
+def _hold_bounds(cls: type[BaseModel]) -> bool:
+    """Give numbers the bounds of the fields that they override; return whether any were missing.
+
+    The methods that a class inherits were written for values within them.
+    """
+    lost = False
+    for name, field in cls.model_fields.items():
+        if not set(get_args(field.annotation) or (field.annotation,)) <= NUMBERS:
+            continue
+        for base in cls.__bases__:
+            inherited = getattr(base, "model_fields", {}).get(name)
+            own = {type(each) for each in field.metadata}
+            bounds = inherited.metadata if inherited else []
+            missing = [
+                each for each in bounds if isinstance(each, BOUNDS) and type(each) not in own
+            ]
+            field.metadata = [*field.metadata, *missing]
+            lost = lost or bool(missing)
+    return lost
+
+
 class Spec(BaseModel, metaclass=_Meta):
     """A frozen, validated group of settings; a misspelt key gets the nearest right one.
 
@@ -99,6 +138,7 @@ class Spec(BaseModel, metaclass=_Meta):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Give each field a title, and the class's docstring a section made from its fields."""
+        _refuse_hiding(cls)
         cls.defined = next(_definitions)
         for name, field in cls.model_fields.items():
             field.title = field.title or name.replace("_", " ").capitalize()
@@ -164,7 +204,8 @@ class Spec(BaseModel, metaclass=_Meta):
 
     @classmethod
     def _members(cls) -> Iterator[type[Self]]:
-        if not (cls.family or cls.__name__.startswith("_")):
+        refused = "defined" not in vars(cls)  # when it was written; it may still be in memory
+        if not (cls.family or cls.__name__.startswith("_") or refused):
             yield cls
         for sub in cls.__subclasses__():
             yield from sub._members()

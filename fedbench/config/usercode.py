@@ -32,7 +32,7 @@ def explained(error: BaseException) -> str:
     if known := getattr(error, "_explained", None):  # by the worker process that it comes from
         return known
     frames = list(_frames(error.__traceback__))
-    text, kind = str(error), type(error).__name__
+    text, kind = _text(error), type(error).__name__
     if not frames:
         return text or kind
     if _is_deliberate(error, HERE):
@@ -44,6 +44,13 @@ def explained(error: BaseException) -> str:
     if text and (isinstance(error, PLAIN) or (_is_deliberate(error) and _is_user(last))):
         kind = f"{kind}: {text}"
     return f"{kind} ({place})"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a class of the user's, which must not hide what happened
+        return ""
 
 
 def where(error: BaseException) -> str:

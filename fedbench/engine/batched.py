@@ -123,9 +123,12 @@ class _Private:
             for (name, leaf), part in zip(local.items(), parts, strict=True)
         }
         self.clip = np.float32(privacy.clip)
+        self.asks = type(privacy).shares is not ExampleLevelDP.shares
         self.widths = plan.expected.astype(np.float32)[:, None]
 
-    def clipped(self, traces: list[Trace], losses: Tensor) -> tuple[list[Trace], Tensor | None]:
+    def clipped(
+        self, traces: list[Trace], losses: Tensor, padding: Tensor | None
+    ) -> tuple[list[Trace], Tensor | None]:
         """Return slopes that give Σ clipped gradients / expected batch, and who counts, bool[C, B].
 
         No example's gradient is ever formed; this is known as ghost clipping (Li et al. 2022,
@@ -146,15 +149,18 @@ class _Private:
             norms = _norms(traces, quick)
             shares = np.minimum(np.float32(1) / norms * self.clip, np.float32(1))
             sizes, counts = np.abs(found), None
-            if not sizes.max() <= LARGE:
+            if self.asks or not sizes.max() <= LARGE:
                 # Squares may have left single precision, or a number is not finite: in double then.
                 unsure = ~(sizes.max(0) <= LARGE)
+                if self.asks:
+                    unsure[:] = True if padding is None else ~padding.cpu().numpy()
                 there = torch.from_numpy(unsure).to(losses.device)
                 some = [(layer, given[there], slope[there]) for layer, given, slope in traces]
                 some = [(layer, given[None], slope[None]) for layer, given, slope in some]
                 (exact,) = _norms(some, lambda a: a.double().square().sum(2).cpu().numpy())
                 held = self.privacy.shares(torch.from_numpy(exact), losses[there].cpu())
                 shares[unsure] = held.numpy()
+                shares[~(shares > 0)] = 0
                 counts = torch.from_numpy(shares > 0).to(losses.device)
                 traces = [(layer, given.clone(), slope.clone()) for layer, given, slope in traces]
                 for _, given, slope in traces:  # 0 · ∞ is no zero
@@ -300,7 +306,7 @@ class _Descent:
             padding = None if self.full[step] else self.padding[step][:, :width]
             traces, losses = self._slopes(local, x, y, share, padding)
             if private is not None:
-                traces, counts = private.clipped(traces, losses)
+                traces, counts = private.clipped(traces, losses, padding)
                 if counts is not None:
                     losses = losses.where(counts, 0.0)
                     seen -= (~counts if padding is None else ~(counts | padding)).sum(1)

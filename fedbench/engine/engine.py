@@ -15,22 +15,21 @@ from fedbench.config.spec import Part
 from fedbench.engine.client_round import job_round
 from fedbench.engine.context import TrainingContext
 from fedbench.engine.messages import Arrival, Broadcast, ClientStates, LocalUpdates
-from fedbench.privacy import ExampleLevelDP, Privacy
+from fedbench.privacy import Private
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 JOBS = 16  # arrivals of a round at most, where they are sums
-RELEASING = ("arrivals", "chunks", "jobs")  # what decides what is sent, and how often
+RELEASING = ("train", "arrivals", "chunks", "jobs")  # what decides what is sent, and how often
 ROWS = 1000  # test rows that are evaluated at once: a convolution's activations take memory
 
 
-def unproven(engine: Engine, privacy: Privacy) -> str | None:
+def unproven(engine: Engine, privacy: Private) -> str | None:
     """Return why an engine cannot be trusted to keep `privacy`, or None."""
-    needed = (*RELEASING, "train") if isinstance(privacy, ExampleLevelDP) else RELEASING
     risk = f"send what {privacy.kind()} does not cover"
-    return undeclared(engine, Engine, needed, risk, "choose StackedEngine")
+    return undeclared(engine, Engine, RELEASING, risk, "choose StackedEngine")
 
 
 def blocks(first: int, last: int) -> list[tuple[int, int]]:
@@ -46,10 +45,11 @@ class Engine(Part, family=True):
     engines. An engine keeps nothing from round to round: the states of clients are given to it, and
     the new ones returned.
 
-    `keeps_privacy` declares that `train` clips each example's gradient and adds the noise that
-    `ExampleLevelDP` asks for in every local step, and that each client of a cohort arrives once, by
-    `client_round`. A class that overrides a method on which the privacy of an experiment depends
-    has to declare it anew, else the experiment is refused.
+    `keeps_privacy` declares that what `train` returns for a client depends on the broadcast, the
+    data and the state of that client alone, not on who else trains; that it clips each example's
+    gradient and adds the noise that `ExampleLevelDP` asks for in every local step; and that each
+    client of a cohort arrives once, by `client_round`. A class that overrides a method on which
+    the privacy of an experiment depends has to declare it anew, else any privacy is refused.
 
     Example:
         class Logged(LoopEngine):

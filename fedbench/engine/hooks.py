@@ -22,6 +22,7 @@ from fedbench.engine.stage_trial import try_channel
 from fedbench.engine.trial import examples
 from fedbench.privacy import NoPrivacy
 from fedbench.strategies import LocalWork, RoundInfo
+from fedbench.training import LocalTraining
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def try_hooks(context: TrainingContext, info: RoundInfo) -> None:
     if not any(is_user_class(type(part)) for part in parts):
         return
     params = context.model.initial(context.data.card, context.seed)
-    _try_rates(context)
+    for number in (1, 2, 100):
+        rate_of(context.training, number)
     if is_user_class(type(context.strategy)):
         _try_strategy(context, params, info)
     if is_user_class(type(context.aggregator)):
@@ -50,15 +52,14 @@ def try_hooks(context: TrainingContext, info: RoundInfo) -> None:
         try_channel(context, params, info)
 
 
-def _try_rates(context: TrainingContext) -> None:
-    if not is_user_class(type(context.training)):
-        return
-    name = f"training: {type(context.training).__name__}.rate()"
-    for number in (1, 2, 100):
-        with attributed(name):
-            rate = context.training.rate(number)
-        if not isinstance(rate, int | float) or not 0 <= rate < np.inf:
-            fail(name, f"returned {rate!r} for round {number}; return a number of 0 or more")
+def rate_of(training: LocalTraining, number: int) -> float:
+    """Return the learning rate of round `number`. Raises ValueError where it is none."""
+    name = f"training: {type(training).__name__}.rate()"
+    with attributed(name):
+        rate: Any = training.rate(number)
+    if not isinstance(rate, int | float) or not 0 <= rate < np.inf:
+        fail(name, f"returned {rate!r} for round {number}; return a number of 0 or more")
+    return rate
 
 
 def _try_strategy(context: TrainingContext, params: Tree, info: RoundInfo) -> None:

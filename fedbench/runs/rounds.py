@@ -22,7 +22,7 @@ from fedbench.engine import (
     TrainingContext,
     memory,
 )
-from fedbench.engine.hooks import try_hooks, try_training
+from fedbench.engine.hooks import rate_of, try_hooks, try_training
 from fedbench.experiment import Experiment
 from fedbench.models import scores
 from fedbench.participation import Answers, Load
@@ -327,8 +327,8 @@ class Rounds:
 
     def _info(self, number: int) -> RoundInfo:
         training, clients = self.experiment.training, self.data.clients
-        expected = self.experiment.expected_cohort
-        return RoundInfo(number, training.rate(number), clients, expected, training.momentum)
+        expected, rate = self.experiment.expected_cohort, rate_of(training, number)
+        return RoundInfo(number, rate, clients, expected, training.momentum)
 
     def _up(self, broadcast: Broadcast) -> int:
         """Return the bytes that a client will send in a round, as far as they are known before."""

@@ -367,8 +367,12 @@ class Session:
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
-            self.failure = Failed(explained(error), shown(error), error)
-            self._charge()
+            message = explained(error)
+            try:
+                self._charge()
+            except Exception as second:
+                message += f"; what the round spent could not be recorded: {explained(second)}"
+            self.failure = Failed(message, shown(error), error)
             self.history.ended = f"failed: {self.failure.message}"
             self._listeners.add(self.failure)
             self._become("failed", self.failure.message)

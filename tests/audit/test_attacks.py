@@ -310,18 +310,29 @@ class Silent(LoopEngine):
         return super().arrivals(replace(context, pipeline=Pipeline()), *rest)
 
 
+class Twofold(Engine):
+    """Trains each client twice."""
+
+    def jobs(self, *args: Any) -> list[list[Any]]:
+        return super().jobs(*args) * 2
+
+
+class Blended(LoopEngine, Twofold):
+    """The reference engine, whose jobs are another's."""
+
+
 def test_an_engine_that_does_not_declare_that_it_keeps_privacy_is_refused() -> None:
-    examples = fb.ExampleLevelDP(noise_multiplier=1.0)
-    with pytest.raises(ValidationError, match=r"train\(\) of Careless.*keeps_privacy = True"):
-        fb.Experiment(privacy=examples, engine=Careless())
-    assert fb.Experiment(privacy=examples, engine=Declared()).engine == Declared()
+    known, uniform = {"noise_multiplier": 1.0}, fb.FedAvg(weighting="uniform")
     assert fb.Experiment(engine=Careless()).engine == Careless()
-    clients = fb.ClientLevelDP(noise_multiplier=1.0)
-    uniform = fb.FedAvg(weighting="uniform")
-    assert fb.Experiment(privacy=clients, strategy=uniform, engine=Careless())
-    for privacy in (clients, examples, fb.LocalGaussian(noise_multiplier=1.0)):
+    for kind in (fb.ClientLevelDP, fb.ExampleLevelDP, fb.LocalGaussian):
+        private = fb.Experiment(privacy=kind(**known), strategy=uniform)
+        with pytest.raises(ValidationError, match=r"train\(\) of Careless.*keeps_privacy = True"):
+            private.replace(engine=Careless())
         with pytest.raises(ValidationError, match=r"arrivals\(\) of Silent"):
-            fb.Experiment(privacy=privacy, strategy=uniform, engine=Silent())
+            private.replace(engine=Silent())
+        with pytest.raises(ValidationError, match=r"jobs\(\) of Twofold.*set .* in Twofold"):
+            private.replace(engine=Blended())
+        assert private.replace(engine=Declared()).engine == Declared()
 
 
 # A7: samplers of one's own -----------------------------------------------------------------------

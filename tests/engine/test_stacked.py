@@ -101,6 +101,45 @@ def test_a_gradient_that_belongs_to_a_loss_is_not_written_to(
     assert torch.equal(WEIGHTS, kept)
 
 
+class Automatic(fb.ExampleLevelDP):
+    """Automatic clipping (Bu et al. 2023, arXiv:2206.07136)."""
+
+    keeps_privacy: ClassVar[bool] = True
+
+    def shares(self, norms: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
+        return self.clip / (norms + self.clip)
+
+
+class Dropping(fb.ExampleLevelDP):
+    """Scales every gradient to norm C, and leaves out those that are long; infinite at 0."""
+
+    keeps_privacy: ClassVar[bool] = True
+
+    def shares(self, norms: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
+        return torch.where(norms < 2, self.clip / norms, torch.zeros_like(norms))
+
+
+@pytest.mark.parametrize("kind", [Automatic, Dropping])
+def test_a_rule_of_ones_own_says_what_examples_count_for(kind: type[fb.ExampleLevelDP]) -> None:
+    privacy = kind(noise_multiplier=1.0, clip=0.5, noise_seed=3)
+    training = fb.LocalTraining(batch_size=7)  # drawn at random, so that batches have padding
+    work = replace(context_of(fb.MLP(hidden=(5,))), privacy=privacy, training=training)
+    params = work.model.initial(work.data.card, 0)
+    ids = np.arange(6)
+    found, loop, plain = (
+        engine.train(each, Broadcast(INFO, params), ids, {})
+        for engine, each in (
+            (fb.StackedEngine(), work),
+            (fb.LoopEngine(), work),
+            (fb.LoopEngine(), replace(work, privacy=PRIVATE)),
+        )
+    )
+    torch.testing.assert_close(found.losses, loop.losses, check_dtype=False, rtol=1e-5, atol=1e-6)
+    for name, leaf in loop.payloads.items():
+        torch.testing.assert_close(found.payloads[name], leaf, rtol=1e-4, atol=1e-6)
+        assert not torch.allclose(plain.payloads[name], leaf, rtol=1e-2)
+
+
 @pytest.mark.parametrize("privacy", [fb.NoPrivacy(), PRIVATE], ids=["none", "examples"])
 @pytest.mark.parametrize("strategy", [fb.FedAvg(), fb.Ditto()], ids=["alone", "with a companion"])
 def test_what_comes_out_is_fit_for_autograd(privacy: fb.Privacy, strategy: fb.Strategy) -> None:

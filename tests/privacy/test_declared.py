@@ -81,6 +81,25 @@ class Taken(fb.ClientLevelDP):
     keeps_privacy: ClassVar[bool] = False
 
 
+class Frugal(Private):
+    """Solves a noise of its own."""
+
+    def solved(self) -> float:
+        return 1000.0
+
+
+class Diamond(fb.ClientLevelDP, Frugal):
+    """Declares nothing, and its first base did not know the second."""
+
+
+class Sideways(fb.ClientLevelDP, Quiet):
+    """Has the mixin last, whose methods count where a base calls on."""
+
+
+class Retaken(Taken, fb.ClientLevelDP):
+    """Does not give back what was taken."""
+
+
 class Bare(Private):
     """Has no mechanism at all."""
 
@@ -99,6 +118,9 @@ class Bare(Private):
         (Mixed, "stages() of Quiet", "ClientLevelDP"),
         (Heir, "event() of Cheaper", "ClientLevelDP"),
         (Taken, "Taken", "ClientLevelDP"),
+        (Diamond, "solved() of Frugal", "ClientLevelDP"),
+        (Sideways, "stages() of Quiet", "ClientLevelDP"),
+        (Retaken, "Retaken", "ClientLevelDP"),
         (Bare, "Bare", "ClientLevelDP, ExampleLevelDP, LocalGaussian or LocalLaplace"),
     ],
 )
@@ -135,7 +157,19 @@ class Under(Doubled):
     """Inherits what was declared."""
 
 
-@pytest.mark.parametrize("cls", [Renamed, Doubled, Under])
+class Vouched(fb.ClientLevelDP, Frugal):
+    """Knows both bases."""
+
+    keeps_privacy: ClassVar[bool] = True
+
+
+class Given(Retaken):
+    """Declares what a base took back."""
+
+    keeps_privacy: ClassVar[bool] = True
+
+
+@pytest.mark.parametrize("cls", [Renamed, Doubled, Under, Vouched, Given])
 def test_a_mechanism_that_overrides_nothing_or_declares_is_taken(cls: type[Private]) -> None:
     assert isinstance(UNIFORM.replace(privacy=cls(**KNOWN)).privacy, cls)
 
@@ -220,10 +254,23 @@ class Named(fb.Poisson):
     """Poisson sampling under another name."""
 
 
+class All(Sampling):
+    """Asks whoever can be reached."""
+
+    def among(
+        self, there: NDArray[np.int64], clients: int, rng: Any, over: float, turn: int = 0
+    ) -> NDArray[np.int64]:
+        return there
+
+
+class Reached(fb.Poisson, All):
+    """Poisson's draw, and a choice that it knows nothing of."""
+
+
 @pytest.mark.parametrize(
     ("sampling", "rate"),
-    [(Same(), 1.0), (Rarely(), 1.0), (Coins(), 0.5), (Named(), 0.5)],
-    ids=["draw", "expected", "declared", "named"],
+    [(Same(), 1.0), (Rarely(), 1.0), (Reached(), 1.0), (Coins(), 0.5), (Named(), 0.5)],
+    ids=["draw", "expected", "mixed", "declared", "named"],
 )
 def test_a_sampler_amplifies_if_it_overrides_nothing_or_declares(
     sampling: Sampling, rate: float
@@ -237,7 +284,8 @@ def test_a_sampler_amplifies_if_it_overrides_nothing_or_declares(
         rounds = int(np.bincount(cohorts).max())
     assert history.rows[-1].epsilon == accounting.epsilon(rate, 2.0, rounds, 1e-3)
     said = [each for each in experiment.cautions() if "does not amplify" in each]
-    words = f"set keeps_privacy = True in {type(sampling).__name__} if it keeps what Sampling"
+    at_fault = All if isinstance(sampling, All) else type(sampling)
+    words = f"set keeps_privacy = True in {at_fault.__name__} if it keeps what Sampling"
     assert [words in each for each in said] == [True] * (rate == 1.0)
     card = str(dict(history.privacy_card().lines)["Sampling"])
     assert ("no amplification is claimed" in card) == (rate == 1.0)
@@ -277,6 +325,17 @@ class Renamed(fb.Ditto):
     """Overrides nothing."""
 
 
+class Peeking(fb.Strategy):
+    """Pulls a local step towards what the client keeps."""
+
+    def adjust(self, grads: Any, params: Any, anchor: Any, server: Any, client: Any) -> Tree:
+        return {name: leaf + client.get(name, 0) for name, leaf in grads.items()}
+
+
+class Blended(fb.Ditto, Peeking):
+    """Ditto, by whose companion another class sends."""
+
+
 class Straight(fb.FedAvg):
     """Overrides much, and has no companion."""
 
@@ -306,6 +365,8 @@ def test_what_a_companion_learns_without_noise_is_not_sent() -> None:
     assert found.message.startswith(
         "finish() of Telling may send what its companion learns without noise; choose Ditto, or"
     )
+    with pytest.raises(ValidationError, match=r"strategy\.kind\n.*adjust\(\) of Peeking may send"):
+        private.replace(strategy=Blended())
     for strategy in (fb.Ditto(), Renamed(), Straight()):
         private.replace(strategy=strategy)
     UNIFORM.replace(strategy=Telling())

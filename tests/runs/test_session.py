@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 from torch import nn
 
 import fedbench as fb
@@ -96,6 +99,59 @@ def test_divergence_fails_with_the_round_and_the_remedy_and_keeps_the_history() 
     assert session.wait(30) == "failed"
     assert session.failure is not None
     assert "Traceback" in session.failure.detail
+
+
+class Unaccountable(fb.ClientLevelDP):
+    """A δ beyond what ε is defined for, which the class allows in so many words."""
+
+    delta: Annotated[float, Field(lt=2)] = 1.5
+
+
+class Mute(Exception):
+    """An exception without a text."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class Failing(fb.LocalTraining):
+    """Fails in the third round, beyond those that are tried."""
+
+    def rate(self, round: int) -> float:
+        if round == 3:
+            raise Mute
+        return 0.1
+
+
+def test_a_run_fails_in_words_even_where_its_privacy_cannot_be_accounted_for() -> None:
+    session = fb.Session(PRIVATE.replace(privacy=Unaccountable(noise_multiplier=1.0)))
+    session.start()
+    assert session.wait(30) == "failed"
+    found = (
+        r"^failed: delta = 1\.5 is not .*; what the round spent could not be recorded: delta = 1"
+    )
+    assert session.history.ended is not None and re.match(found, session.history.ended)
+
+
+def test_a_run_fails_by_an_exception_that_cannot_be_printed() -> None:
+    session = fb.Session(SMALL.replace(training=Failing()))
+    session.start()
+    assert session.wait(30) == "failed"
+    assert session.failure is not None and "raised Mute (" in session.failure.message
+
+
+@pytest.mark.parametrize("rate", [-0.1, float("nan"), None])
+def test_a_rate_of_ones_own_is_checked_in_every_round(rate: Any) -> None:
+    class Rated(fb.LocalTraining):
+        """Goes wrong in the third round."""
+
+        def rate(self, round: int) -> Any:
+            return rate if round == 3 else 0.1
+
+    told = rf"Rated\.rate\(\): returned {rate} for round 3; return a number of 0 or more"
+    with pytest.raises(RunFailed, match=told) as caught:
+        fb.run(SMALL.replace(training=Rated()))
+    assert len(caught.value.history) == 2
 
 
 def test_settings_may_change_in_the_middle_and_the_history_says_so() -> None:
