@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,13 +24,16 @@ MISSING_WORDS = frozenset(
     ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NULL", "null", "?")
 )
 MOSTLY = 0.5  # of the cells, from which on a notation is that of the column
-# Numbers with other marks than those that were named, a sign of unit or currency, or a bound.
+# Numbers with other marks than those that were named, a unit, a currency, a bound or a divisor.
 COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 GROUPED = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f])\d{3}(\1\d{3})*([.,]\d+)?")
+BESIDE = r"(USD|EUR|GBP|CHF|Rs\.?|[$€£¥₹])?"
+NUMERAL = r"[+-]?\d[\d.,' \u00a0\u202f]*([eE][+-]?\d+)?"
 SIGNED = re.compile(
-    r"[<>≤≥~≈]?=?\s*[$€£¥]?\s*[+-]?\d[\d.,' \u00a0\u202f]*([eE][+-]?\d+)?"
-    r"\s*[^\W\d_]{0,4}[%°$€£¥+*]?"
+    rf"[<>≤≥~≈±]?=?\s*\(?{BESIDE}\s*{NUMERAL}\s*[%°]?[^\W\d_]{{0,4}}[%°$€£¥₹+*-]?\)?"
 )
+RATIO = re.compile(r"\d+([.,]\d+)?(\s*[/:]\s*\d+([.,]\d+)?){1,2}\s*[^\W\d_]{0,4}")
+MEASURED = re.compile(rf"{NUMERAL}(?P<unit>[^\d\s].{{0,19}})")
 ZEROS = re.compile(r"[+-]?0\d+")
 WHOLE = re.compile(r"[+-]?\d+")
 FLOATS = re.compile(r"-?(0|[1-9]\d*)\.0")  # whole numbers, as floats are written
@@ -114,6 +118,20 @@ class Notation:
 
 
 PLAIN = Notation()
+
+
+def marked(cells: Sequence[str]) -> list[str]:
+    """Return those of some different texts that are numbers with something beside them.
+
+    That is a short unit or sign, a divisor, or any words that come with several numbers.
+    """
+    found = [MEASURED.fullmatch(cell) for cell in cells]
+    units = Counter(match["unit"] for match in found if match)
+    return [
+        cell
+        for cell, match in zip(cells, found, strict=True)
+        if SIGNED.fullmatch(cell) or RATIO.fullmatch(cell) or (match and units[match["unit"]] > 1)
+    ]
 
 
 def inexact(number: int) -> bool:

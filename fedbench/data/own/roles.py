@@ -14,12 +14,12 @@ from fedbench.data.own.cells import (
     GROUPED,
     MOSTLY,
     PLAIN,
-    SIGNED,
     ZEROS,
     Notation,
     gaps,
     is_date,
     is_number,
+    marked,
     numbers,
     row_of,
     shown,
@@ -106,7 +106,7 @@ class Reader:
         odd = present[wrong]
         self._refuse_marks(texts(odd), name, setting)
         few = odd.nunique() <= FEW_TEXTS
-        if wrong.mean() > MOSTLY and not few and not _signed(texts(present), MOSTLY):
+        if wrong.mean() > MOSTLY and not few and not most_marked(texts(present)):
             return
         cell = shown(odd.iloc[0])
         mark = (
@@ -166,19 +166,39 @@ class Reader:
                 cell,
             )
         many = len(cells) > FEW_LEVELS or any(each.endswith("%") for each in cells)
-        if many and _signed(different, MOSTLY):
+        if many and (odd := most_marked(present)):
             raise TableError(
                 setting,
-                f"{name!r} holds numbers that are written as in {cell}; write them as in 1234.5, "
-                f"without a unit or sign, or pass categories=({name!r},) or ignore=({name!r},)",
-                cell,
+                f"{name!r} holds {odd[0]:,} numbers that are written as in {odd[1]}; write them "
+                "as in 1234.5, without a unit, a sign or a second number, or pass "
+                f"categories=({name!r},) or ignore=({name!r},)",
+                odd[1],
             )
 
+    def mark_doubts(self, column: Any, name: str) -> list[Doubt]:
+        """Return a doubt where texts are numbers with a unit or sign, and were not asked for."""
+        if name in self.categories or not (odd := most_marked(texts(column).dropna())):
+            return []
+        count, cell = odd
+        return [
+            Doubt(
+                f"{name!r}: {count:,} cells are numbers with a unit, a sign or a second number, "
+                f"such as {cell}, and are read as texts; write them as in 1234.5 to have numbers, "
+                f"or pass categories=({name!r},) if they are names",
+                (cell,),
+            )
+        ]
 
-def _signed(present: Any, share: float) -> bool:
-    """Return whether most texts are numbers with a unit, a sign or other marks."""
-    cells = [str(each) for each in present[:FIRST]]
-    return sum(bool(SIGNED.fullmatch(each)) for each in cells) > share * len(cells)
+
+def most_marked(present: Any) -> tuple[int, str] | None:
+    """Return how many texts are numbers with marks, and one of them; None unless most are."""
+    different = [str(each) for each in present.unique()]
+    first = different[:FIRST]
+    some = marked(first)
+    among = present[present.isin(first)]
+    if len(some) <= MOSTLY * len(first) and among.isin(some).sum() <= MOSTLY * len(among):
+        return None
+    return int(present.isin(marked(different)).sum()), shown(some[0])
 
 
 def column_facts(
@@ -338,4 +358,6 @@ def _category_doubts(reader: Reader, column: Any, name: str, why: str) -> list[D
                 (cell,),
             )
         )
+    else:
+        found += reader.mark_doubts(present, name)
     return found

@@ -1,0 +1,75 @@
+"""What looks wrong in a table is said with its count and an example, whatever its share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fedbench as fb
+
+ROWS = 200
+
+
+def table(**columns: Any) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, ROWS)).round(3)
+    frame = pd.DataFrame({"a": a, "b": b, "y": np.where(a + b > 0, "ill", "well")})
+    return frame.assign(**columns)
+
+
+def said(frame: pd.DataFrame, **fields: Any) -> str:
+    """Return all that is said of a table, be it in a refusal or in cautions."""
+    try:
+        facts = fb.Table(frame, **{"target": "y", **fields}).facts
+    except fb.TableError as error:
+        return str(error)
+    return "\n".join(facts.cautions)
+
+
+# Numbers with something beside them
+
+UNITS = (
+    *("{} mg", "{}%", "${}", "{}°C", "<{}", ">{}", "~{}", "{}+", "{}k", "{}/10", "{} years"),
+    *("{} mg/dl", "12{}/80", "EUR {}", "({} kg)", "7:{}", "{}-"),
+)
+
+
+@pytest.mark.parametrize("many", [3, 6, 10, 30, 150])
+@pytest.mark.parametrize("unit", UNITS)
+def test_numbers_with_a_unit_or_sign_are_pointed_out_however_many_there_are(
+    unit: str, many: int
+) -> None:
+    dose = [unit.format(k % many + 10) for k in range(ROWS)]
+    found = said(table(dose=dose))
+    assert "'dose'" in found
+    assert str(ROWS) in found
+    assert repr(dose[0]) in found
+    assert "write them as in 1234.5" in found
+    assert "pass categories=('dose',)" in found
+    kept = said(table(dose=dose), categories=("dose",))
+    assert "write them as" not in kept
+    assert fb.Table(table(dose=dose), target="y", categories=("dose",)).facts.columns[3].levels
+
+
+@pytest.mark.parametrize("many", [6, 30])
+def test_other_words_between_numbers_with_a_unit_change_nothing(many: int) -> None:
+    dose = [f"{k % many} mg" if k % 5 else f"{'abcdefgh'[k % 8]} or so" for k in range(ROWS)]
+    found = said(table(dose=dose))
+    assert "160 " in found
+    assert "as '1 mg'" in found or "as in '1 mg'" in found
+
+
+@pytest.mark.parametrize("name", ["ward {}", "P{}x", "{}-{}", "t{}", "{} to {}"])
+def test_names_that_have_numbers_in_them_are_names(name: str) -> None:
+    texts = [name.format(k % 9, k % 9 + 5) for k in range(ROWS)]
+    assert "write them as" not in said(table(group=texts))
+
+
+def test_classes_that_are_numbers_with_a_sign_are_pointed_out_and_can_be_kept() -> None:
+    frame = table(y=np.where(table()["a"] > 0, ">50K", "<=50K"))
+    assert "'y': 200 cells are numbers with a unit" in said(frame)
+    assert "write them as" not in said(frame, categories=("y",))
+    assert fb.Table(frame, target="y").facts.classes == ("<=50K", ">50K")
