@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 MISSING_WORDS = frozenset(
     ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NULL", "null", "?")
 )
+# Texts, in lower case, that may mean one: a class, a holder or a category can be called so too.
+DOUBTFUL_WORDS = frozenset(
+    (
+        *("-", "--", "---", "–", "—", "_", ".", "..", "...", "…", "*", "??", "???", "#", "()"),
+        *("na", "n/a", "n.a.", "n.a", "n. a.", "n/d", "n.d.", "n.d", "nd", "nan", "null", "nil"),
+        *("none", "unk", "unknown", "not known", "missing", "blank", "(blank)", "empty"),
+        *("undefined", "undetermined", "unspecified", "not available", "not applicable"),
+        *("not recorded", "not specified", "not stated", "not given", "not reported", "no data"),
+        *("no answer", "no value", "#ref!", "#value!", "#div/0!", "#null!", "#name?", "#num!"),
+        *("k.a.", "k. a.", "keine angabe", "unbekannt", "fehlt", "inconnu", "desconocido"),
+    )
+)
 MOSTLY = 0.5  # of the cells, from which on a notation is that of the column
 # Numbers with other marks than those that were named, a unit, a currency, a bound or a divisor.
 COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fedbench.data.card import Task
 from fedbench.data.own.cells import (
     DIGITS,
+    DOUBTFUL_WORDS,
     WHOLE,
     Notation,
     is_number,
@@ -109,6 +110,24 @@ def _spread(values: NDArray[np.float64]) -> float:
     """Return the standard deviation of the middle half, or of all where that has none."""
     low, high = np.quantile(values, [0.25, 0.75])
     return float(high - low) / NORMAL_IQR or float(values.std()) or 1.0
+
+
+def doubtful_words(column: Any) -> dict[str, int]:
+    """Return which texts of a column may mean a missing cell, and how many cells say each."""
+    counts = texts(column).value_counts()
+    return {str(k): int(n) for k, n in counts.items() if str(k).casefold() in DOUBTFUL_WORDS}
+
+
+def word_doubts(name: str, column: Any, kept: Sequence[str]) -> list[Doubt]:
+    """Return a doubt for each text that may mean a missing cell, unless the column is `kept`."""
+    found = {} if name in kept else doubtful_words(column)
+    return [
+        Doubt(
+            f"{name!r}: {count:,} cells say {word!r}, which counts as a value; if that means "
+            f"missing, pass missing_values=('{name}={word}',), else categories=({name!r},)"
+        )
+        for word, count in found.items()
+    ]
 
 
 def same_but_for_case(name: str, values: Sequence[str]) -> list[Doubt]:

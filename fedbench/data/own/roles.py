@@ -32,6 +32,7 @@ from fedbench.data.own.checks import (
     rounded_names,
     same_but_for_case,
     same_numbers,
+    word_doubts,
 )
 from fedbench.data.own.doubts import Doubt, TableError
 from fedbench.data.values import LARGEST, lost_value, standardised
@@ -334,6 +335,7 @@ def _category_doubts(reader: Reader, column: Any, name: str, why: str) -> list[D
         found.append(Doubt(f"{name!r} has {why}"))
     elif len(present) < SOME and len(different) == len(present) > 2:
         found.append(Doubt(f"{name!r} has another text in each row, as an ID has"))
+    found += word_doubts(name, present, reader.categories)
     if name in reader.categories:
         return found
     values = numbers(present, reader.notation)

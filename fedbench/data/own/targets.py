@@ -122,6 +122,7 @@ def understood(column: Any, asked: Asked) -> Understood:
         remedy = "" if no_numbers else "; for numbers set task = 'regression'"
         raise TableError("target", f"{name!r} has {many}; these are not classes{remedy}")
     doubts = [*checks.class_doubts(name, counts), *checks.rounded_names(name, column)]
+    doubts += checks.word_doubts(name, column, reader.categories)
     if not numeric:
         doubts += reader.mark_doubts(column, name)
     elif len(found) > 2:

@@ -73,3 +73,50 @@ def test_classes_that_are_numbers_with_a_sign_are_pointed_out_and_can_be_kept() 
     assert "'y': 200 cells are numbers with a unit" in said(frame)
     assert "write them as" not in said(frame, categories=("y",))
     assert fb.Table(frame, target="y").facts.classes == ("<=50K", ">50K")
+
+
+# Words that may mean a missing cell
+
+WORDS = ("-", "--", ".", "none", "None", "n.a.", "unknown", "Not known", "missing", "Null", "na")
+
+
+def marked(word: str, every: int) -> list[str]:
+    return [word if k % every == 1 else "pqr"[k // 2 % 3] for k in range(ROWS)]
+
+
+@pytest.mark.parametrize("every", [2, 12, 100])
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_for_missing_is_seen_in_every_role(word: str, every: int) -> None:
+    column = marked(word, every)
+    count, remedy = column.count(word), (f"site={word}",)
+    frame = table(site=column)
+
+    found = said(frame)
+    assert f"'site': {count} cells say {word!r}, which counts as a value" in found
+    assert f"missing_values=('site={word}',)" in found
+    assert f"{count} cells that say {word!r} are read as missing" in said(
+        frame, missing_values=remedy
+    )
+
+    found = said(frame, target="site")
+    assert f"'site': {count} cells say {word!r}, which counts as a value" in found
+    gone = fb.Table(frame, target="site", missing_values=remedy)
+    assert gone.facts.classes == ("p", "q", "r")
+    assert gone.facts.untold == count
+
+    for role, what in (("client", "who holds them"), ("unit", "what they belong to")):
+        with pytest.raises(fb.TableError) as caught:
+            _ = fb.Table(frame, target="y", **{role: "site"}).facts
+        assert caught.value.field == role
+        assert f"'site' is {word!r} in row 2 ({count} such rows)" in str(caught.value)
+        assert what in str(caught.value)
+        assert "is missing in row 2" in said(frame, missing_values=remedy, **{role: "site"})
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_for_missing_is_kept_where_the_column_is_named(word: str) -> None:
+    frame, named = table(site=marked(word, 12)), ("site",)
+    for fields in ({}, {"target": "site"}, {"client": "site"}, {"unit": "site"}):
+        assert "missing" not in said(frame, categories=named, **fields)
+    assert word in fb.Table(frame, target="y", client="site", categories=named).facts.clients
+    assert word in fb.Table(frame, target="site", categories=named).facts.classes
