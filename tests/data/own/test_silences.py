@@ -120,3 +120,70 @@ def test_a_word_for_missing_is_kept_where_the_column_is_named(word: str) -> None
         assert "missing" not in said(frame, categories=named, **fields)
     assert word in fb.Table(frame, target="y", client="site", categories=named).facts.clients
     assert word in fb.Table(frame, target="site", categories=named).facts.classes
+
+
+# Negative numbers
+
+VALUES = np.random.default_rng(1).normal(0, 2000, ROWS).round(1)
+MINUS = ("−{}", "–{}", "({})", "( {} )", "-{}")
+
+
+def negative(how: str, number: str = "{:.1f}") -> list[str]:
+    return [how.format(number.format(-v)) if v < 0 else number.format(v) for v in VALUES.tolist()]
+
+
+@pytest.mark.parametrize("how", MINUS)
+@pytest.mark.parametrize(
+    ("number", "fields"),
+    [
+        ("{:.1f}", {}),
+        ("{:,.1f}", {"thousands": ","}),
+        ("{:,.1f}", {"thousands": ",", "numbers": ("pay",)}),
+    ],
+)
+def test_negative_numbers_are_read_however_the_minus_is_written(
+    how: str, number: str, fields: dict[str, Any]
+) -> None:
+    data = fb.Table(table(pay=negative(how, number)), target="y", **fields)
+    raw = data.table()
+    np.testing.assert_allclose(raw.x[:, raw.card.features.index("pay")], VALUES)
+    doubts = [each for each in data.facts.cautions if "are read as negative" in each]
+    losses = np.count_nonzero(VALUES < 0)
+    assert len(doubts) == ("(" in how)
+    assert all(f"'pay': {losses} numbers in brackets, such as '(" in each for each in doubts)
+    target = fb.Table(table(pay=negative(how, number)), target="pay", **fields)
+    assert target.task == "regression"
+
+
+@pytest.mark.parametrize("mark", [" ", "\u00a0", "\u2007", "\u2009", "\u202f"])
+@pytest.mark.parametrize("how", MINUS)
+def test_a_group_of_digits_is_refused_with_the_remedy_that_reads_it(how: str, mark: str) -> None:
+    frame = table(pay=[each.replace(",", mark) for each in negative(how, "{:,.1f}")])
+    frame = frame[np.abs(VALUES) >= 1000].reset_index(drop=True)
+    assert "pass thousands=' '" in said(frame)
+    raw = fb.Table(frame, target="y", thousands=" ").table()
+    values = VALUES[np.abs(VALUES) >= 1000]
+    np.testing.assert_allclose(raw.x[:, raw.card.features.index("pay")], values)
+
+
+def test_what_is_called_by_a_number_in_brackets_keeps_its_name() -> None:
+    site = [["(1)", "−1", "1"][k % 3] for k in range(ROWS)]
+    frame = table(site=site)
+    assert set(fb.Table(frame, target="y", client="site").facts.clients) == set(site)
+    named = fb.Table(frame, target="y", categories=("site",)).facts
+    assert set(named.columns[3].levels) == set(site)
+    assert set(fb.Table(frame, target="site", task="classification").facts.classes) == set(site)
+
+
+@pytest.mark.parametrize("odd", ["<5", "(-1.4)", "3 mg", "- 3.5", "2.5-", "€ 7"])
+def test_a_number_with_a_mark_among_numbers_is_no_missing_cell(odd: str) -> None:
+    found = said(table(n=[odd if k % 9 == 0 else f"{k / 7:.1f}" for k in range(ROWS)]))
+    assert f"'n' holds 23 numbers that are written as in {odd!r}; write them as in 1234.5" in found
+    assert "numbers=('n',), which takes all 23 of 200 cells for missing" in found
+
+
+def test_how_many_cells_would_become_missing_is_said() -> None:
+    mixed = [f"{k}" if k % 3 else f"about {k}" for k in range(ROWS)]
+    assert "numbers=('n',), which takes all 67 of 200 cells for missing" in said(table(n=mixed))
+    mixed = [f"{k % 7}" if k % 3 == 0 else f"about {k % 30}" for k in range(ROWS)]
+    assert "numbers=('n',) to read the other 133 as missing" in said(table(n=mixed))
