@@ -243,7 +243,7 @@ def _holders(known: Any, asked: Asked) -> Holders:
     if not asked.time:
         return clients, (), doubts
     when = moments(known[asked.time], asked.time)
-    doubts += checks.time_doubts(asked.time, when)
+    doubts += checks.time_doubts(asked.time, when, known[asked.time])
     if not clients:
         return clients, (), doubts
     rank = np.searchsorted(np.sort(when), when) / len(when)

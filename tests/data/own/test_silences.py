@@ -187,3 +187,64 @@ def test_how_many_cells_would_become_missing_is_said() -> None:
     assert "numbers=('n',), which takes all 67 of 200 cells for missing" in said(table(n=mixed))
     mixed = [f"{k % 7}" if k % 3 == 0 else f"about {k % 30}" for k in range(ROWS)]
     assert "numbers=('n',) to read the other 133 as missing" in said(table(n=mixed))
+
+
+# Times that are none
+
+DAYS = [f"2024-{1 + k // 28:02}-{1 + k % 28:02}" for k in range(ROWS)]
+YEARS = [1980 + k % 40 for k in range(ROWS)]
+SECONDS = [1_700_000_000 + 1000 * k for k in range(ROWS)]
+
+
+@pytest.mark.parametrize("every", [2, 6, 200])
+@pytest.mark.parametrize(
+    ("times", "odd"),
+    [
+        *((DAYS, day) for day in ("9999-12-31", "1900-01-01", "2099-12-31", "1970-01-01")),
+        (DAYS, "1990-05-05"),
+        ([f"{year}-02-03" for year in YEARS], "1900-01-01"),
+        ([pd.Timestamp(day) for day in DAYS], pd.Timestamp("1900-01-01")),
+        *((YEARS, year) for year in (9999, 0, -1, 1900, 2999)),
+        ([int(day.replace("-", "")) for day in DAYS], 0),
+        ([int(day.replace("-", "")) for day in DAYS], 99991231),
+        (SECONDS, 0),
+    ],
+)
+def test_a_time_that_stands_for_none_is_said(times: list[Any], odd: Any, every: int) -> None:
+    when = [odd if k % every == 1 else time for k, time in enumerate(times)]
+    found = said(table(t=when), time="t")
+    assert f"'t' is {str(odd)!r} in {when.count(odd)} of 200 rows, far from the others (" in found
+    assert "correct those cells or delete the rows" in found
+    hidden = "".join(fb.Table(table(t=when), target="y", time="t").cautions())
+    assert "'t' is … in" in hidden
+    assert repr(str(odd)) not in hidden
+
+
+@pytest.mark.parametrize("every", [2, 10])
+def test_seconds_among_milliseconds_are_said(every: int) -> None:
+    when = [time * 1000 if k % every == 1 else time for k, time in enumerate(SECONDS)]
+    found = said(table(t=when), time="t")
+    count = ROWS // every
+    assert f"in {count} of 200 rows, far from the others (" in found
+    assert "written in another unit" in found
+
+
+def test_two_times_that_stand_for_none_are_both_said() -> None:
+    when = [{1: "1900-01-01", 2: "9999-12-31"}.get(k % 9, day) for k, day in enumerate(DAYS)]
+    found = said(table(t=when), time="t")
+    assert found.count("far from the others") == 2
+    assert found.count("('2024-01-01' to '2024-08-03')") == 1
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        *(DAYS, YEARS, SECONDS, [k % 7 for k in range(ROWS)], [k % 100 for k in range(ROWS)]),
+        [k % 3 - 1 for k in range(ROWS)],
+        [2020 + k % 2 for k in range(ROWS)],
+        [f"1970-01-{1 + k % 28:02}" for k in range(ROWS)],
+        [(k * 7919 % 200) ** 2 for k in range(ROWS)],
+    ],
+)
+def test_times_that_are_near_each_other_are_not_far(times: list[Any]) -> None:
+    assert "far from the others" not in said(table(t=times), time="t")
