@@ -16,6 +16,7 @@ from fedbench.config.problems import refuse
 from fedbench.config.rebuilding import not_rebuilt
 from fedbench.config.spec import refuse_part, specs_in
 from fedbench.data import ByTime, Explicit, Natural
+from fedbench.data.skews import mixing
 from fedbench.engine.engine import unproven
 from fedbench.exposure import beyond_the_unit, computed_from_rows
 from fedbench.participation.sampling import (
@@ -140,8 +141,12 @@ def _privacy_errors(experiment: Experiment) -> list[InitErrorDetails]:
             errors.append(refuse("privacy.kind", reason, privacy.kind()))
         if reason := unproven(experiment.engine, privacy):
             errors.append(refuse("engine.kind", reason, experiment.engine.kind()))
-    if isinstance(privacy, ExampleLevelDP) and (reason := revealing(strategy)):
-        errors.append(refuse("strategy.kind", reason, strategy.kind()))
+    if isinstance(privacy, ExampleLevelDP):
+        if reason := revealing(strategy):
+            errors.append(refuse("strategy.kind", reason, strategy.kind()))
+        for place, skew in enumerate(experiment.skews):
+            if reason := mixing(skew):
+                errors.append(refuse(f"skews.{place}.kind", reason, skew.kind()))
     if isinstance(privacy, ClientLevelDP) and (reason := unheld(privacy.clipping)):
         errors.append(refuse("privacy.clipping.kind", reason, privacy.clipping.kind()))
     if not isinstance(privacy, ClientLevelDP | LocalDP):

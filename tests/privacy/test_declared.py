@@ -16,6 +16,9 @@ from fedbench.channel.stage import ACTING
 from fedbench.config.kinds import is_user_class
 from fedbench.config.problems import problems
 from fedbench.config.spec import Part
+from fedbench.data.skews import Holder, Skew
+from fedbench.data.skews.skew import Rows
+from fedbench.data.values import Features
 from fedbench.participation.sampling import DRAWING, Sampling
 from fedbench.privacy import Clipping, Privacy, Private, accounting
 from fedbench.privacy.clipping import DECIDING
@@ -370,6 +373,55 @@ def test_what_a_companion_learns_without_noise_is_not_sent() -> None:
     for strategy in (fb.Ditto(), Renamed(), Straight()):
         private.replace(strategy=strategy)
     UNIFORM.replace(strategy=Telling())
+
+
+class Centred(Skew):
+    """Subtracts the mean of the client's rows."""
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        return (x - x.mean(0)).astype(x.dtype), y
+
+
+class Turned(fb.Shift):
+    """Overrides what the class above declares."""
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        return x[::-1].copy(), y
+
+
+class Halved(Skew):
+    """Changes each row by itself, and says so."""
+
+    keeps_privacy: ClassVar[bool] = True
+
+    def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
+        return x / 2, y
+
+
+class Moved(fb.Shift):
+    """A shift under another name."""
+
+
+@pytest.mark.parametrize("skew", [Centred(), Turned()])
+def test_rows_that_change_each_other_are_refused_where_each_is_protected(skew: Skew) -> None:
+    name = type(skew).__name__
+    with pytest.raises(ValidationError) as caught:
+        UNIFORM.replace(privacy=fb.ExampleLevelDP(**KNOWN), skews=(fb.Shift(), skew))
+    (found,) = problems(caught.value)
+    assert found.path == "skews.1.kind"
+    assert found.message == (
+        f"apply() of {name} may change a row by other rows of its client, and ε holds where each "
+        f"changes only itself; leave it out, or set keeps_privacy = True in {name} if it keeps "
+        "what Skew.keeps_privacy says"
+    )
+    for privacy in (fb.ClientLevelDP(**KNOWN), fb.NoPrivacy()):
+        UNIFORM.replace(privacy=privacy, skews=(skew,))
+
+
+def test_rows_that_change_by_themselves_are_allowed_where_each_is_protected() -> None:
+    known = (fb.Shift(), fb.FeatureNoise(), fb.LabelNoise(), fb.Scaling(), fb.MissingFeatures())
+    for skew in (*known, fb.LabelPermutation(), Halved(), Moved()):
+        UNIFORM.replace(privacy=fb.ExampleLevelDP(**KNOWN), skews=(skew,))
 
 
 DESCRIBING = {"unit", "level", "neighbours", "display", "family", "defined", "keeps_privacy"}

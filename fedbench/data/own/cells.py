@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,14 +23,32 @@ if TYPE_CHECKING:
 MISSING_WORDS = frozenset(
     ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NULL", "null", "?")
 )
-MOSTLY = 0.5  # of the cells, from which on a notation is that of the column
-# Numbers with other marks than those that were named, a sign of unit or currency, or a bound.
-COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
-GROUPED = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f])\d{3}(\1\d{3})*([.,]\d+)?")
-SIGNED = re.compile(
-    r"[<>≤≥~≈]?=?\s*[$€£¥]?\s*[+-]?\d[\d.,' \u00a0\u202f]*([eE][+-]?\d+)?"
-    r"\s*[^\W\d_]{0,4}[%°$€£¥+*]?"
+# Texts, in lower case, that may mean one: a class, a holder or a category can be called so too.
+DOUBTFUL_WORDS = frozenset(
+    (
+        *("-", "--", "---", "–", "—", "_", ".", "..", "...", "…", "*", "??", "???", "#", "()"),
+        *("na", "n/a", "n.a.", "n.a", "n. a.", "n/d", "n.d.", "n.d", "nd", "nan", "null", "nil"),
+        *("none", "unk", "unknown", "not known", "missing", "blank", "(blank)", "empty"),
+        *("undefined", "undetermined", "unspecified", "not available", "not applicable"),
+        *("not recorded", "not specified", "not stated", "not given", "not reported", "no data"),
+        *("no answer", "no value", "#ref!", "#value!", "#div/0!", "#null!", "#name?", "#num!"),
+        *("k.a.", "k. a.", "keine angabe", "unbekannt", "fehlt", "inconnu", "desconocido"),
+    )
 )
+MOSTLY = 0.5  # of the cells, from which on a notation is that of the column
+# Numbers with other marks than those that were named, a unit, a currency, a bound or a divisor.
+COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+SPACES = " \u00a0\u2007\u2009\u202f"
+GROUPED = re.compile(rf"[+-]?\d{{1,3}}([,.'{SPACES}])\d{{3}}(\1\d{{3}})*([.,]\d+)?")
+BESIDE = r"(USD|EUR|GBP|CHF|Rs\.?|[$€£¥₹])?"
+NUMERAL = rf"[+-]?\s*\d[\d.,'{SPACES}]*([eE][+-]?\d+)?"
+SIGNED = re.compile(
+    rf"[<>≤≥~≈±]?=?\s*\(?{BESIDE}\s*{NUMERAL}\s*[%°]?[^\W\d_]{{0,4}}[%°$€£¥₹+*-]?\)?"
+)
+RATIO = re.compile(r"\d+([.,]\d+)?(\s*[/:]\s*\d+([.,]\d+)?){1,2}\s*[^\W\d_]{0,4}")
+MEASURED = re.compile(rf"{NUMERAL}(?P<unit>[^\d\s].{{0,19}})")
+DASHES = dict.fromkeys(map(ord, "−‒–﹣－"), "-")  # before a number, they are a minus
+BRACKETED = re.compile(rf"\(\s*((\d[\d.,'{SPACES}]*)?[\d.])\s*\)")  # a loss, in accounts
 ZEROS = re.compile(r"[+-]?0\d+")
 WHOLE = re.compile(r"[+-]?\d+")
 FLOATS = re.compile(r"-?(0|[1-9]\d*)\.0")  # whole numbers, as floats are written
@@ -64,7 +83,7 @@ class Notation:
     def number(self) -> re.Pattern[str]:
         """Return what a number looks like; groups of digits are whole or not there."""
         mark, point = self.thousands, re.escape(self.decimal)
-        group = "[ \u00a0\u202f]" if mark == " " else re.escape(mark)
+        group = f"[{SPACES}]" if mark == " " else re.escape(mark)
         whole = rf"(\d+|\d{{1,3}}({group}\d{{3}})+)" if mark else r"\d+"
         return re.compile(rf"[+-]?({whole}({point}\d*)?|{point}\d+)([eE][+-]?\d+)?")
 
@@ -72,6 +91,7 @@ class Notation:
         """Return texts as numbers, NaN where one is none."""
         import pandas as pd
 
+        texts = list(map(signed, texts))
         if self.decimal == "." and not self.thousands:
             plain: Any = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
             return plain.astype(np.float64).to_numpy()
@@ -85,11 +105,12 @@ class Notation:
         """Return a number as Python writes it: with a point, and no mark of thousands."""
         drop: dict[int, str | None] = {ord(self.decimal): "."}
         if self.thousands:
-            drop |= {ord(mark): None for mark in self.thousands.replace(" ", " \u00a0\u202f")}
+            drop |= {ord(mark): None for mark in self.thousands.replace(" ", SPACES)}
         return text.translate(drop)
 
     def named(self, word: str) -> float | None:
         """Return the number that a text names, in this notation or with a point; None for none."""
+        word = signed(word)
         text = self.plain(word) if self.number().fullmatch(word) else word
         if WHOLE.fullmatch(text):
             return int(text[:DIGITS])
@@ -100,7 +121,7 @@ class Notation:
     def whole(self, texts: Sequence[str]) -> list[int] | None:
         """Return texts as whole numbers, exactly; None unless each is written with digits alone."""
         found = []
-        for text in map(self.plain, texts):
+        for text in map(self.plain, map(signed, texts)):
             if not WHOLE.fullmatch(text):
                 return None
             found.append(int(text[:DIGITS]))
@@ -108,12 +129,36 @@ class Notation:
 
     def are_codes(self, texts: Sequence[str]) -> bool:
         """Return whether digits are codes: with leading zeros, or more than any number has."""
-        if any(map(ZEROS.fullmatch, texts)):
+        if any(map(ZEROS.fullmatch, map(signed, texts))):
             return True
         return any(inexact(number) for number in self.whole(texts) or ())
 
 
 PLAIN = Notation()
+
+
+def signed(text: str) -> str:
+    """Return a text with a minus as it is typed, be it a dash or the brackets of accounts."""
+    if text.isascii() and not text.startswith("("):
+        return text
+    if match := BRACKETED.fullmatch(text):
+        return f"-{match[1]}"
+    return text.translate(DASHES)
+
+
+def marked(cells: Sequence[str]) -> list[str]:
+    """Return those of some different texts that are numbers with something beside them.
+
+    That is a short unit or sign, a divisor, or any words that come with several numbers.
+    """
+    plain = list(map(signed, cells))
+    found = list(map(MEASURED.fullmatch, plain))
+    units = Counter(match["unit"] for match in found if match)
+    return [
+        cell
+        for cell, text, match in zip(cells, plain, found, strict=True)
+        if SIGNED.fullmatch(text) or RATIO.fullmatch(text) or (match and units[match["unit"]] > 1)
+    ]
 
 
 def inexact(number: int) -> bool:
@@ -157,6 +202,8 @@ def cleaned(frame: pd.DataFrame, notation: Notation, named: Collection[str] = ()
         column, found = _cleaned(before, name, notation, name in named)
         if column is not before:
             changed[name] = column
+            if is_number(column) and not is_number(before):
+                doubts += negatives(name, before)
         if found:
             count, words = sum(found.values()), ", ".join(map(repr, sorted(found)[:5]))
             doubts.append(Doubt(f"{name!r}: {count:,} cells that say {words} are read as missing"))
@@ -164,6 +211,22 @@ def cleaned(frame: pd.DataFrame, notation: Notation, named: Collection[str] = ()
             doubts.append(Doubt(f"{name!r} holds durations, which are read as seconds"))
     frame = frame.assign(**changed) if changed else frame
     return Cleaned(frame, tuple(doubts), tuple(nested))
+
+
+def negatives(name: str, column: Any) -> list[Doubt]:
+    """Return a doubt where numbers in brackets are read as negative."""
+    present = texts(column).dropna()
+    losses = present[present.str.fullmatch(BRACKETED.pattern)]
+    if not len(losses):
+        return []
+    cell = shown(losses.iloc[0])
+    return [
+        Doubt(
+            f"{name!r}: {len(losses):,} numbers in brackets, such as {cell}, are read as negative, "
+            f"as in accounts; pass categories=({name!r},) to read the column as texts",
+            (cell,),
+        )
+    ]
 
 
 def _names(columns: Any) -> tuple[list[str], list[Doubt]]:

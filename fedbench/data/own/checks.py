@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from fedbench.data.card import Task
 from fedbench.data.own.cells import (
     DIGITS,
+    DOUBTFUL_WORDS,
     WHOLE,
     Notation,
     is_number,
@@ -26,6 +28,18 @@ from fedbench.data.own.doubts import Doubt
 FAR = 10.0  # standard deviations from the median, those of the middle half
 FAR_LOGS = 6.0  # the same of logarithms, for columns that are never negative
 STAND_INS = (0, -1, -9, -99, -999, -9999, 99, 999, 9999, 99999)  # written for a missing number
+# Times that are written for a missing one: numbers and days, these as days since 1970.
+TIME_STAND_INS = {*STAND_INS, 1900, 2099, 2999, 19000101, 19700101, 20991231, 29991231, 99991231}
+DATE_STAND_INS = {
+    date.fromisoformat(each).toordinal() - date(1970, 1, 1).toordinal()
+    for each in (
+        *("0001-01-01", "1111-11-11", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01"),
+        *("1901-01-01", "1970-01-01", "2099-12-31", "2100-01-01", "2222-02-22", "2999-12-31"),
+        *("3000-01-01", "9999-01-01", "9999-09-09", "9999-12-31"),
+    )
+}
+DAY = 86_400  # seconds
+LONE_TIMES = 3.0  # spans of all others, from which on a gap between times is said
 APART = 0.5  # standard deviations between such a number and the nearest other
 NORMAL_IQR = 1.349  # quartile range of a normal distribution, in standard deviations
 SOME = 20  # different values, or rows, from which on a column is judged by them
@@ -109,6 +123,24 @@ def _spread(values: NDArray[np.float64]) -> float:
     """Return the standard deviation of the middle half, or of all where that has none."""
     low, high = np.quantile(values, [0.25, 0.75])
     return float(high - low) / NORMAL_IQR or float(values.std()) or 1.0
+
+
+def doubtful_words(column: Any) -> dict[str, int]:
+    """Return which texts of a column may mean a missing cell, and how many cells say each."""
+    counts = texts(column).value_counts()
+    return {str(k): int(n) for k, n in counts.items() if str(k).casefold() in DOUBTFUL_WORDS}
+
+
+def word_doubts(name: str, column: Any, kept: Sequence[str]) -> list[Doubt]:
+    """Return a doubt for each text that may mean a missing cell, unless the column is `kept`."""
+    found = {} if name in kept else doubtful_words(column)
+    return [
+        Doubt(
+            f"{name!r}: {count:,} cells say {word!r}, which counts as a value; if that means "
+            f"missing, pass missing_values=('{name}={word}',), else categories=({name!r},)"
+        )
+        for word, count in found.items()
+    ]
 
 
 def same_but_for_case(name: str, values: Sequence[str]) -> list[Doubt]:
@@ -303,18 +335,51 @@ def class_doubts(target: str, counts: dict[str, int]) -> list[Doubt]:
     return found
 
 
-def time_doubts(name: str, when: NDArray[np.float64]) -> list[Doubt]:
-    """Return a doubt where many rows have the same time."""
+def time_doubts(name: str, when: NDArray[np.float64], column: Any) -> list[Doubt]:
+    """Return what is odd about times: some far from all others, or many rows of the same one."""
+    found = list(_far_times(name, when, column))
     different, counts = np.unique(when, return_counts=True)
     if len(when) < SOME or counts.max() <= 0.05 * len(when):
-        return []
+        return found
     return [
+        *found,
         Doubt(
             f"{name!r} is coarse: {len(different)} different times, the commonest in "
             f"{counts.max():,} of {len(when):,} rows; rows of one time stay together, so the test "
             "share may differ from the one asked for"
-        )
+        ),
     ]
+
+
+def _far_times(name: str, when: NDArray[np.float64], column: Any) -> Iterator[Doubt]:
+    """Return a doubt for the times on either side of a gap that is wider than all others."""
+    different, counts = np.unique(when, return_counts=True)
+    stand_ins = TIME_STAND_INS if is_number(column) else DATE_STAND_INS
+    unit = 1 if is_number(column) else DAY
+    while len(different) > 2:
+        widths = np.diff(different)
+        at = int(widths.argmax()) + 1
+        first = (at, counts[:at].sum()) <= (len(different) - at, counts[at:].sum())
+        few, rest = (slice(at), slice(at, None)) if first else (slice(at, None), slice(at))
+        far, near = different[few], different[rest]
+        second, widest = np.sort(widths)[-2:]
+        usual = len(far) == 1 and far[0] // unit in stand_ins and widest > second
+        if not usual and widest <= LONE_TIMES * (np.ptp(near) or np.inf):
+            return
+        cells = [_time_cell(column, when, time) for time in (far[0], far[-1], near[0], near[-1])]
+        lone = cells[0] if len(far) == 1 else f"{cells[0]} to {cells[1]}"
+        yield Doubt(
+            f"{name!r} is {lone} in {counts[few].sum():,} of {len(when):,} rows, far from the "
+            f"others ({cells[2]} to {cells[3]}), and the latest rows are the test set: if that "
+            "means missing, or was written in another unit, correct those cells or delete the rows",
+            tuple(dict.fromkeys(sorted(cells, key=len, reverse=True))),
+        )
+        different, counts = near, counts[rest]
+
+
+def _time_cell(column: Any, when: NDArray[np.float64], time: float) -> str:
+    cell = column.iloc[int(np.flatnonzero(when == time)[0])]
+    return repr(shown(cell) if is_number(column) else str(cell))
 
 
 def example(column: Any) -> str:

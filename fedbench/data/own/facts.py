@@ -223,7 +223,7 @@ def _holders(known: Any, asked: Asked) -> Holders:
     clients: tuple[str, ...] = ()
     doubts: list[Doubt] = []
     if asked.client:
-        _whole(known[asked.client], asked.client, "client", "who holds them")
+        _whole(known[asked.client], asked, "client", "who holds them")
         clients = tuple(sorted(texts(known[asked.client]).unique(), key=targets.order))
         doubts += checks.same_but_for_case(asked.client, clients)
         doubts += checks.same_numbers(asked.client, clients)
@@ -231,7 +231,7 @@ def _holders(known: Any, asked: Asked) -> Holders:
         if len(clients) == 1:
             doubts.append(Doubt(f"{asked.client!r} is the same in every row: one client"))
     if asked.unit:
-        _whole(known[asked.unit], asked.unit, "unit", "what they belong to")
+        _whole(known[asked.unit], asked, "unit", "what they belong to")
         doubts += checks.same_numbers(asked.unit, list(texts(known[asked.unit]).unique()))
         doubts += checks.rounded_names(asked.unit, known[asked.unit])
         if known[asked.unit].nunique() == 1:
@@ -243,7 +243,7 @@ def _holders(known: Any, asked: Asked) -> Holders:
     if not asked.time:
         return clients, (), doubts
     when = moments(known[asked.time], asked.time)
-    doubts += checks.time_doubts(asked.time, when)
+    doubts += checks.time_doubts(asked.time, when, known[asked.time])
     if not clients:
         return clients, (), doubts
     rank = np.searchsorted(np.sort(when), when) / len(when)
@@ -284,15 +284,26 @@ def late_and_early(facts: TableFacts, fraction: float) -> tuple[Doubt, ...]:
     return tuple(found)
 
 
-def _whole(column: pd.Series, name: str, setting: str, what: str) -> None:
+def _whole(column: Any, asked: Asked, setting: str, what: str) -> None:
     """Raise TableError where a row says nothing of who holds it or what it belongs to."""
-    missing = gaps(column)
+    name, missing = column.name, gaps(column)
     if missing.any():
         raise TableError(
             setting,
             f"{name!r} is missing in row {row_of(column, missing)} "
             f"({np.count_nonzero(missing)} such rows); give {what}: fill in those cells, or delete "
             "those rows",
+        )
+    words = {} if name in asked.reader.categories else checks.doubtful_words(column)
+    if words:
+        word, count = next(iter(words.items()))
+        where = row_of(column, (texts(column) == word).to_numpy(bool))
+        raise TableError(
+            setting,
+            f"{name!r} is {word!r} in row {where} ({count:,} such rows), which may mean that it is "
+            f"missing; give {what}: fill in those cells, or delete those rows; if {word!r} is one "
+            f"like the others, pass categories=({name!r},)",
+            repr(word),
         )
 
 

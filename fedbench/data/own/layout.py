@@ -16,7 +16,7 @@ MARKS: dict[Separator, str] = {",": ",", ";": ";", "tab": "\t", "|": "|", "blank
 SEPARATORS: dict[str, Separator] = {mark: name for name, mark in MARKS.items()}
 ROWS = 200  # that are looked at
 CONSISTENT = 0.9  # of the rows have the same number of cells
-NUMBER = re.compile(r"[+-]?(\d[\d.,' ]*|[.,]\d+)([eE][+-]?\d+)?%?")
+NUMBER = re.compile(r"[+−-]?(\d[\d.,' ]*|[.,]\d+)([eE][+-]?\d+)?%?")
 
 
 @dataclass(frozen=True)

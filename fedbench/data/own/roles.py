@@ -14,15 +14,17 @@ from fedbench.data.own.cells import (
     GROUPED,
     MOSTLY,
     PLAIN,
-    SIGNED,
     ZEROS,
     Notation,
     gaps,
     is_date,
     is_number,
+    marked,
+    negatives,
     numbers,
     row_of,
     shown,
+    signed,
     texts,
     written,
 )
@@ -32,6 +34,7 @@ from fedbench.data.own.checks import (
     rounded_names,
     same_but_for_case,
     same_numbers,
+    word_doubts,
 )
 from fedbench.data.own.doubts import Doubt, TableError
 from fedbench.data.values import LARGEST, lost_value, standardised
@@ -40,7 +43,7 @@ Role = Literal["target", "client", "time", "unit", "number", "category", "not us
 MOST_LEVELS = 50  # of a category; with more the rarest are one
 UNIQUE = 0.9  # different values a row, from which on text is a name and not a category
 FEW_TEXTS = 5  # different texts that may be marks among numbers, however many cells say them
-FEW_LEVELS = 10  # different texts like "10 mg" that may be a category
+FEW_LEVELS = 10  # different texts like "10 mg" up to which they may be names
 SOME = 20
 EXAMPLES, FIRST = 3, 1000  # different values of the first rows are shown
 OTHER, MISSING = "other", "missing"
@@ -104,9 +107,11 @@ class Reader:
 
     def _refuse_mixed(self, present: Any, wrong: Any, name: str, setting: str) -> None:
         odd = present[wrong]
-        self._refuse_marks(texts(odd), name, setting)
+        lost = f"numbers=({name!r},), which takes all {len(odd):,} of {len(present):,} cells for"
+        lost += " missing"
+        self._refuse_marks(texts(odd), name, setting, lost)
         few = odd.nunique() <= FEW_TEXTS
-        if wrong.mean() > MOSTLY and not few and not _signed(texts(present), MOSTLY):
+        if wrong.mean() > MOSTLY and not few and not most_marked(texts(present)):
             return
         cell = shown(odd.iloc[0])
         mark = (
@@ -118,23 +123,22 @@ class Reader:
             setting,
             f"{name!r} holds numbers but {cell} in row {row_of(present, wrong)} "
             f"({np.count_nonzero(wrong)} such cells); if that means missing, pass {mark} or "
-            f"numbers=({name!r},), which takes all such cells for missing; if the column is no "
-            f"number, pass categories=({name!r},) or ignore=({name!r},); or mend the cells",
+            f"{lost}; if the column is no number, pass categories=({name!r},) or "
+            f"ignore=({name!r},); or mend the cells",
             mark,
             cell,
         )
 
-    def _refuse_marks(self, present: Any, name: str, setting: str) -> None:
+    def _refuse_marks(self, present: Any, name: str, setting: str, lost: str = "") -> None:
         different = present.unique()
-        cells = [str(each) for each in different[:FIRST]]
+        cells = [signed(str(each)) for each in different[:FIRST]]
         if not cells:
             return
         comma = sum(bool(COMMA.fullmatch(each)) for each in cells) / len(cells)
         grouped = [m for each in cells if (m := GROUPED.fullmatch(each))]
         dotted = sum(each.count(".") == 1 and each.replace(".", "").isdigit() for each in cells)
-        cell = shown(
-            next((e for e in cells if COMMA.fullmatch(e) or GROUPED.fullmatch(e)), cells[0])
-        )
+        k = next((k for k, e in enumerate(cells) if COMMA.fullmatch(e) or GROUPED.fullmatch(e)), 0)
+        cell = shown(different[k])
         if self.notation.decimal == "," and dotted > MOSTLY * len(cells):
             raise TableError(
                 "decimal",
@@ -165,20 +169,40 @@ class Reader:
                 "write them as in 1234.5, or add the column to ignore",
                 cell,
             )
-        many = len(cells) > FEW_LEVELS or any(each.endswith("%") for each in cells)
-        if many and _signed(different, MOSTLY):
+        names = not lost and len(cells) <= FEW_LEVELS and not any(e.endswith("%") for e in cells)
+        if not names and (odd := most_marked(present)):
             raise TableError(
                 setting,
-                f"{name!r} holds numbers that are written as in {cell}; write them as in 1234.5, "
-                f"without a unit or sign, or pass categories=({name!r},) or ignore=({name!r},)",
-                cell,
+                f"{name!r} holds {odd[0]:,} numbers that are written as in {odd[1]}; write them "
+                "as in 1234.5, without a unit, a sign or a second number, or pass "
+                f"categories=({name!r},) or ignore=({name!r},)" + (f", or {lost}" if lost else ""),
+                odd[1],
             )
 
+    def mark_doubts(self, column: Any, name: str) -> list[Doubt]:
+        """Return a doubt where texts are numbers with a unit or sign, and were not asked for."""
+        if name in self.categories or not (odd := most_marked(texts(column).dropna())):
+            return []
+        count, cell = odd
+        return [
+            Doubt(
+                f"{name!r}: {count:,} cells are numbers with a unit, a sign or a second number, "
+                f"such as {cell}, and are read as texts; write them as in 1234.5 to have numbers, "
+                f"or pass categories=({name!r},) if they are names",
+                (cell,),
+            )
+        ]
 
-def _signed(present: Any, share: float) -> bool:
-    """Return whether most texts are numbers with a unit, a sign or other marks."""
-    cells = [str(each) for each in present[:FIRST]]
-    return sum(bool(SIGNED.fullmatch(each)) for each in cells) > share * len(cells)
+
+def most_marked(present: Any) -> tuple[int, str] | None:
+    """Return how many texts are numbers with marks, and one of them; None unless most are."""
+    different = [str(each) for each in present.unique()]
+    first = different[:FIRST]
+    some = marked(first)
+    among = present[present.isin(first)]
+    if len(some) <= MOSTLY * len(first) and among.isin(some).sum() <= MOSTLY * len(among):
+        return None
+    return int(present.isin(marked(different)).sum()), shown(some[0])
 
 
 def column_facts(
@@ -267,6 +291,8 @@ def _number(
     if name not in reader.numbers and integral and _numbers_rows(numbers(whole), name):
         return out("it only numbers the rows")
     doubts = number_doubts(name, values, integral)
+    if not is_number(column):
+        doubts += negatives(name, column)
     lost = ~gaps(column) & np.isnan(values)
     if lost.any():
         cell = shown(column[lost].iloc[0])
@@ -314,6 +340,7 @@ def _category_doubts(reader: Reader, column: Any, name: str, why: str) -> list[D
         found.append(Doubt(f"{name!r} has {why}"))
     elif len(present) < SOME and len(different) == len(present) > 2:
         found.append(Doubt(f"{name!r} has another text in each row, as an ID has"))
+    found += word_doubts(name, present, reader.categories)
     if name in reader.categories:
         return found
     values = numbers(present, reader.notation)
@@ -334,8 +361,11 @@ def _category_doubts(reader: Reader, column: Any, name: str, why: str) -> list[D
         found.append(
             Doubt(
                 f"{name!r} is read as a category, and {some:,} of its cells are numbers, such as "
-                f"{cell}; pass numbers=({name!r},) to read the others as missing",
+                f"{cell}; pass numbers=({name!r},) to read the other {len(present) - some:,} as "
+                "missing",
                 (cell,),
             )
         )
+    else:
+        found += reader.mark_doubts(present, name)
     return found

@@ -122,7 +122,10 @@ def understood(column: Any, asked: Asked) -> Understood:
         remedy = "" if no_numbers else "; for numbers set task = 'regression'"
         raise TableError("target", f"{name!r} has {many}; these are not classes{remedy}")
     doubts = [*checks.class_doubts(name, counts), *checks.rounded_names(name, column)]
-    if numeric and len(found) > 2:
+    doubts += checks.word_doubts(name, column, reader.categories)
+    if not numeric:
+        doubts += reader.mark_doubts(column, name)
+    elif len(found) > 2:
         doubts.append(
             Doubt(
                 f"{name!r} holds {len(found)} different numbers, which are taken for classes; pass "

@@ -7,7 +7,7 @@ from fedbench.data.skews.missing_features import MissingFeatures
 from fedbench.data.skews.rotation import Rotation
 from fedbench.data.skews.scaling import Scaling
 from fedbench.data.skews.shift import Shift
-from fedbench.data.skews.skew import Holder, Skew, skewed
+from fedbench.data.skews.skew import Holder, Skew, mixing, skewed
 
 __all__ = [
     "FeatureNoise",
@@ -19,5 +19,6 @@ __all__ = [
     "Scaling",
     "Shift",
     "Skew",
+    "mixing",
     "skewed",
 ]

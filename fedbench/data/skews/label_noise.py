@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ class LabelNoise(Skew):
     any other class; a number gets Gaussian noise as wide as all targets. Test targets are
     unchanged.
     """
+
+    keeps_privacy: ClassVar[bool] = True
 
     rate: Annotated[
         float,

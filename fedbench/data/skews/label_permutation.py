@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ class LabelPermutation(Skew):
     (arXiv:1910.01991).
     """
 
+    keeps_privacy: ClassVar[bool] = True
     share: Annotated[
         float,
         Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ class MissingFeatures(Skew):
     A blank is 0, which is the mean of a standardised feature.
     """
 
+    keeps_privacy: ClassVar[bool] = True
     share: Annotated[
         float,
         Field(

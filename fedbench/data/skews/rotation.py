@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ class Rotation(Skew):
     Uncovered corners are black (0), and the size is unchanged. Source: Ghosh et al. 2020
     (arXiv:2006.04088), who rotate MNIST by multiples of 90 degrees.
     """
+
+    keeps_privacy: ClassVar[bool] = True
 
     degrees: Annotated[
         float,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from fedbench.data.values import Features
 
 class Scaling(Skew):
     """Multiply each feature by a factor drawn per client, log-normal with median 1."""
+
+    keeps_privacy: ClassVar[bool] = True
 
     spread: Annotated[
         float,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ class Shift(Skew):
     shift of Kairouz et al. 2021 (arXiv:1912.04977), section 3.1.
     """
 
+    keeps_privacy: ClassVar[bool] = True
     std: Annotated[
         float,
         Field(

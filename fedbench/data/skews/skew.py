@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.declared import undeclared
 from fedbench.config.kinds import is_user_class
 from fedbench.config.spec import Part
 from fedbench.config.usercode import attributed
@@ -39,7 +41,13 @@ class Holder:
 
 
 class Skew(Part, family=True):
-    """A change to each client's rows: a pure function of the rows and the client."""
+    """A change to each client's rows: a pure function of the rows and the client.
+
+    `keeps_privacy` declares that each row is changed by itself, whatever the other rows of its
+    client are. Example-level privacy rests on that and refuses a class that does not declare it.
+    """
+
+    keeps_privacy: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
@@ -52,6 +60,12 @@ class Skew(Part, family=True):
     def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Return why data of this task and shape cannot be changed like this, or None."""
         return None
+
+
+def mixing(skew: Skew) -> str | None:
+    """Return why one row may change others of its client, which ε of examples forbids, or None."""
+    risk = "change a row by other rows of its client, and ε holds where each changes only itself"
+    return undeclared(skew, Skew, ("apply",), risk, "leave it out")
 
 
 def _refuse_far(skew: Skew, place: int, client: int, changed: Rows) -> None:
