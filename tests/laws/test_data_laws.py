@@ -265,6 +265,16 @@ def test_a_client_is_skewed_alike_whoever_else_there_is(skew: Skew) -> None:
     assert np.array_equal(alone[0], whole[0][:first]) and np.array_equal(alone[1], whole[1][:first])
 
 
+def test_a_row_changes_no_other_where_a_skew_keeps_privacy(skew: Skew) -> None:
+    plain = FederatedDataset.build(Sited(), Natural(), 4)
+    before = skewed_by(skew, plain, 4)
+    x, y = plain.x.copy(), plain.y.copy()
+    x[0], y[0] = x[0] + 1, (y[0] + 1) % 4
+    after = skewed((skew,), plain.card, x, y, plain.offsets, seed=4, clients=4, training=True)
+    same = all(np.array_equal(a[1:], b[1:]) for a, b in zip(before, after, strict=True))
+    assert same or not type(skew).keeps_privacy
+
+
 def skewed_by(skew: Skew, data: FederatedDataset, seed: int):
     return skewed(
         (skew,), data.card, data.x, data.y, data.offsets, seed=seed, clients=4, training=True

@@ -194,7 +194,7 @@ def cleaned(frame: pd.DataFrame, notation: Notation, named: Collection[str] = ()
         return Cleaned(frame)  # which is refused when the table is looked at
     changed, nested = {}, []
     for name in names:
-        before = frame[name]
+        before: Any = frame[name]
         if holds_several(before):
             nested.append(name)
             changed[name] = before.astype(str)
@@ -216,7 +216,7 @@ def cleaned(frame: pd.DataFrame, notation: Notation, named: Collection[str] = ()
 def negatives(name: str, column: Any) -> list[Doubt]:
     """Return a doubt where numbers in brackets are read as negative."""
     present = texts(column).dropna()
-    losses = present[present.str.fullmatch(BRACKETED.pattern)]
+    losses: Any = present[present.str.fullmatch(BRACKETED.pattern)]
     if not len(losses):
         return []
     cell = shown(losses.iloc[0])
