@@ -1,4 +1,4 @@
-"""The source code behind user classes: their modules, and what these import of the user's own."""
+"""What a result depends on beside its settings: the code of user classes, and files of data."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
 from fedbench.config.kinds import is_user_class
+from fedbench.config.spec import Spec
 
 INSTALLED = tuple(Path(place) for place in sysconfig.get_paths().values())
 LIBRARIES = ("site-packages", "dist-packages")
@@ -42,6 +43,27 @@ def code_digest(classes: Iterable[type]) -> str:
     for name, text in sorted(texts.items()):
         digest.update(name.encode() + text)
     return digest.hexdigest() if texts else ""
+
+
+def files_digest(parts: Iterable[Spec]) -> str:
+    """Return a digest of the files that fields called `path` name, empty where there are none."""
+    found: list[str] = []
+    for part in parts:
+        try:
+            path = Path(getattr(part, "path", "")).expanduser()
+            stat = path.stat()
+            if path.is_file():
+                found.append(_content(path, stat.st_mtime_ns, stat.st_size))
+        except (OSError, TypeError, ValueError, RuntimeError):
+            continue  # no file that can be read, which the run itself says
+    return hashlib.sha256("\n".join(found).encode()).hexdigest() if found else ""
+
+
+@lru_cache(maxsize=64)
+def _content(path: Path, written: int, size: int) -> str:
+    """The digest of a file, which is read again where it was written since."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def users_modules(classes: Iterable[type]) -> list[ModuleType]:

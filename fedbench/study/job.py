@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from fedbench.audit import loss_threshold
-from fedbench.config.sources import code_digest
+from fedbench.config.sources import code_digest, files_digest
 from fedbench.config.usercode import explained
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers, Private
@@ -52,11 +52,13 @@ class Job:
     def key(self) -> str:
         """The name of the file that the result is kept in.
 
-        It depends on all that decides the result: the settings, and the code of user classes.
+        It depends on all that decides the result: the settings, the code of user classes, and what
+        is in the files that fields called `path` name.
         """
-        text = f"{self.kind}\n{self.toml}"
-        if code := code_digest(type(part) for part in self.experiment.parts()):
-            text += f"\n{code}"
+        text, parts = f"{self.kind}\n{self.toml}", list(self.experiment.parts())
+        for digest in (code_digest(map(type, parts)), files_digest(parts)):
+            if digest:
+                text += f"\n{digest}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def compute(self, advanced: Advanced, go_on: Callable[[], bool]) -> Result:

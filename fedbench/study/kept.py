@@ -23,8 +23,9 @@ class Kept:
     """A folder with a JSON file for each result, named by a hash of its experiment.
 
     Sweeps may share it, also at the same time: each result is computed by the one that holds its
-    claim. The hash covers the settings, the source files of user classes and what of the user's own
-    they import. It does not cover data files: where these have changed, use a new folder.
+    claim. The hash covers the settings, the source files of user classes, what of the user's own
+    they import, and the files that fields called `path` name. It does not cover other data files:
+    where these have changed, use a new folder.
     """
 
     def __init__(self, folder: str | Path) -> None:

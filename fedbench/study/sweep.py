@@ -58,12 +58,11 @@ class Sweep:
         self.state: SweepState = "cancelled"
         self.reason = ""  # why it was cancelled, where something failed
         self._kept, self._workers = kept, workers
-        self._runs = [Job("run", point.experiment) for point in points]
+        self._with_levels = levels
+        self._runs: list[Job] = []
+        self._levels: list[Job] = []
         self._places: dict[str, list[int]] = {}  # points by what is computed: some share a run
-        for index, job in enumerate(self._runs):
-            self._places.setdefault(job.key, []).append(index)
         self._outcomes: dict[str, Outcome] = {}
-        self._levels = levels_of(points) if levels else []
         self._heights: dict[str, dict[str, float]] = {}  # of the levels, each by its job
         self._waiting: deque[Job] = deque()
         self._stuck: deque[Job] = deque()  # what this process alone can compute
@@ -146,13 +145,17 @@ class Sweep:
     def resume(self) -> None:
         """Go on with what is missing, or failed; does nothing while it is running.
 
+        What was computed by code or from files that have changed since is missing.
         Raises SweepError for a file in the folder that cannot be used.
         """
         with self._changed:
             if self.state == "running":
                 return
+            self._plan()
             jobs = {job.key: job for job in (*self._runs, *self._levels)}
-            sound = {key: each for key, each in self._outcomes.items() if not each.error}
+            self._heights = {key: each for key, each in self._heights.items() if key in jobs}
+            known = {key: each for key, each in self._outcomes.items() if key in jobs}
+            sound = {key: each for key, each in known.items() if not each.error}
             wanted = [job for key, job in jobs.items() if key not in sound | self._heights]
             held = [(job, self._kept and self._kept.find(job)) for job in wanted]
             missing = [job for job, result in held if result is None]
@@ -169,6 +172,14 @@ class Sweep:
                 target=_manage, args=(reference, crew), name="fedbench-sweep", daemon=True
             ).start()
         self._tell()
+
+    def _plan(self) -> None:
+        """Say what is to be computed, by keys that hold for code and files as they are now."""
+        self._levels = levels_of(self.points) if self._with_levels else []
+        self._runs = [Job("run", point.experiment) for point in self.points]
+        self._places = {}
+        for index, job in enumerate(self._runs):
+            self._places.setdefault(job.key, []).append(index)
 
     def cancel(self) -> None:
         """End what is being computed at once; what is finished stays."""

@@ -341,6 +341,36 @@ def test_a_folder_serves_later_sweeps(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_point_is_computed_anew_where_its_table_has_changed(tmp_path: Path) -> None:
+    path, rng = tmp_path / "rows.csv", np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"])
+
+    def written(scale: float) -> None:
+        frame.assign(y=scale * (frame["a"] - frame["b"])).to_csv(path, index=False)
+
+    def fresh() -> tuple[Sweep, list[Any]]:
+        table = fb.Table(str(path), target="y", task="regression")
+        experiment = PLAIN.replace(data=table, partition=fb.IID(clients=3), model=fb.Linear())
+        return idle(experiment, {"seed": [0]}, folder=tmp_path / "kept")
+
+    written(1)
+    made, events = fresh()
+    losses, computed = [], []
+    for scale in (1, 3, 9, 9):
+        if scale == 3:  # the same sweep goes on, and then others
+            written(scale)
+            events.clear()
+        elif losses:
+            written(scale)
+            made, events = fresh()
+        made.resume()
+        assert made.wait(SOON) == "done"
+        computed.append(begun(events) == [0])
+        losses.append(made.results[0].metrics["rmse"])
+    assert computed == [True, True, True, False]
+    assert losses[0] < losses[1] < losses[2] == losses[3]
+
+
 def test_a_point_is_computed_anew_where_a_helper_of_the_users_class_was_edited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,10 +388,13 @@ def test_a_point_is_computed_anew_where_a_helper_of_the_users_class_was_edited(
 
     experiment, axes = PLAIN.replace(training=slowed.Slowed()), {"seed": [0]}
     losses, computed = [], []
+    made, events = idle(experiment, axes, folder=tmp_path / "kept")
     for text in (None, None, "def factor():\n    return 0.01\n", None):
-        if text is not None:
+        if text is not None:  # the same sweep goes on
             helper.write_text(text)
-        made, events = idle(experiment, axes, folder=tmp_path / "kept")
+            events.clear()
+        else:
+            made, events = idle(experiment, axes, folder=tmp_path / "kept")
         made.resume()
         assert made.wait(SOON) == "done"
         computed.append(begun(events) == [0])
