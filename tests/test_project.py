@@ -39,7 +39,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "zmq": "pyzmq",
 }
-# Modules of the library that belong to an extra; each says so when that is missing.
+# Modules that need an extra; without it each raises an error that names the extra.
 OPTIONAL = {
     "fedbench/cli/lab.py": "lab",
     "fedbench/cli/page/__init__.py": "app",

@@ -24,13 +24,13 @@ def packed(context: TrainingContext, engine: Engine, arrays: Arrays) -> bytes:
     classes = [type(part) for part in _parts(context, engine)]
     own = {base.__module__ for cls in classes for base in cls.__mro__}
     modules = users_modules(classes)
-    # Modules may have been edited and loaded again since a worker last looked: what they are now
-    # travels, but for what holds something that does not, and goes by name.
+    # Modules may have been edited and reloaded since a worker last imported them, so they are sent
+    # by value. A module that holds something that cannot be pickled is sent by name instead.
     fewer = [module for module in modules if module.__name__ in own]
     for by_value in (modules, fewer):
         try:
             return _pickled((context, engine), arrays, by_value)
-        except Exception:
+        except Exception:  # pickling user code can raise anything; the next attempt sends less
             if not by_value:
                 raise
     return _pickled((context, engine), arrays, [])

@@ -390,7 +390,7 @@ class Turned(fb.Shift):
 
 
 class Halved(Skew):
-    """Changes each row by itself, and says so."""
+    """Changes each row independently of the others, and declares it."""
 
     keeps_privacy: ClassVar[bool] = True
 
@@ -421,7 +421,8 @@ def test_rows_that_change_each_other_are_refused_where_each_is_protected(skew: S
 def test_rows_that_change_by_themselves_are_allowed_where_each_is_protected() -> None:
     known = (fb.Shift(), fb.FeatureNoise(), fb.LabelNoise(), fb.Scaling(), fb.MissingFeatures())
     for skew in (*known, fb.LabelPermutation(), Halved(), Moved()):
-        UNIFORM.replace(privacy=fb.ExampleLevelDP(**KNOWN), skews=(skew,))
+        taken = UNIFORM.replace(privacy=fb.ExampleLevelDP(**KNOWN), skews=(skew,))
+        assert taken.skews == (skew,)
 
 
 DESCRIBING = {"unit", "level", "neighbours", "display", "family", "defined", "keeps_privacy"}
