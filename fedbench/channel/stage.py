@@ -147,5 +147,5 @@ class Stage(Part, family=True):
 
 def unbounded(stage: Stage) -> str | None:
     """Return why a client may change a sum by more after `stage` than before it, or None."""
-    risk = "make an update longer than the norm that it was clipped to, and the noise goes by that"
+    risk = "make an update longer than its clipping norm, for which the noise is calibrated"
     return undeclared(stage, Stage, ACTING, risk, "leave it out")

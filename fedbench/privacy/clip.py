@@ -71,7 +71,7 @@ class Clip(Stage):
             norms.append(tree.norms(group))
             sent |= held(group, norms[-1], bound)
             within.append(norms[-1] <= bound)
-        # in the order of the leaves, which the noise goes by
+        # in the order of the leaves, in which the noise is drawn
         sent = {name: sent.get(name, leaf) for name, leaf in payloads.items()}
         inside = torch.stack(within, dim=1)
         if self.clipping.spends():

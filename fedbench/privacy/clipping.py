@@ -153,8 +153,8 @@ class AdaptiveClipping(Clipping):
 
 
 def unheld(clipping: Clipping) -> str | None:
-    """Return why updates may not be held to norms that noise can go by, or None."""
-    risk = "leave updates longer than the norms that the noise goes by, or norms that reveal them"
+    """Return why a clipping is not known to bound updates as the noise assumes, or None."""
+    risk = "leave updates longer than their clipping norm, or choose norms that reveal data"
     return undeclared(clipping, Clipping, DECIDING, risk, "choose FlatClipping")
 
 

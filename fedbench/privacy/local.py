@@ -41,7 +41,7 @@ class LocalDP(Private, family=True):
 
     @abstractmethod
     def norms(self, payloads: Tree) -> Tensor:
-        """Return the norm of each client's payload that the noise goes by, float64[C]."""
+        """Return the norm of each client's payload, which the noise is scaled by, float64[C]."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

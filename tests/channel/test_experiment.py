@@ -150,7 +150,7 @@ def test_under_a_servers_noise_a_stage_must_say_that_it_contracts(
     words = refused(UNIFORM.replace(privacy=privacy), fb.Clip(), stage)
     name = type(stage).__name__
     assert words.count("\nchannel.") == 1 and "channel.1.kind\n" in words
-    assert f"() of {name} may make an update longer than the norm that it was clipped" in words
+    assert f"() of {name} may make an update longer than its clipping norm, for which" in words
     assert f"set keeps_privacy = True in {name} if it keeps what Stage.keeps_privacy says" in words
 
 
