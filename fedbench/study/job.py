@@ -61,6 +61,15 @@ class Job:
                 text += f"\n{digest}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
+    def alone(self) -> Job:
+        """Return the same without workers of its own: the other cores have jobs of their own.
+
+        The result is the same, but its key is another.
+        """
+        if "workers" not in type(self.experiment.engine).model_fields:
+            return self
+        return Job(self.kind, self.experiment.replace(**{"engine.workers": 0}))
+
     def compute(self, advanced: Advanced, go_on: Callable[[], bool]) -> Result:
         """Return the result; an error is one too.
 
