@@ -115,7 +115,7 @@ def forecast(
     `fedbench.sweep` takes it. Raises ValueError for no seeds, and RuntimeError where every run
     fails.
     """
-    from fedbench.study.sweep import sweep
+    from fedbench.study.start import sweep
 
     expect(experiment, Experiment, "experiment")
     if seeds < 1:

@@ -134,6 +134,12 @@ class Outcome:
         return _plain(members | {"ledger": ledger})
 
     @classmethod
+    def of_lost(cls, experiment: Experiment, error: str) -> Outcome:
+        """Return that of a run of which nobody knows which rounds it came to, and so what it spent."""
+        spent = math.inf if isinstance(experiment.privacy, Private) else math.nan
+        return cls(error=error, ended=f"failed: {error}", epsilon=spent)
+
+    @classmethod
     def from_dict(cls, data: Result) -> Outcome:
         """Restore `to_dict`'s data. Raises ValueError for what is not."""
         try:

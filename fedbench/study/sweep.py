@@ -8,21 +8,16 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedbench.config.problems import expect
-from fedbench.engine.processes import cores
-from fedbench.experiment import Experiment
-from fedbench.privacy import Private
 from fedbench.runs import Cautioned
 from fedbench.runs.listeners import Listeners
-from fedbench.soundness import MANY
 from fedbench.study.dispatch import Dispatcher, Message
 from fedbench.study.frontier import Frontier
-from fedbench.study.grid import Axes, Point, axes_of, cautions, grid
+from fedbench.study.grid import Axes, Point, cautions
 from fedbench.study.job import Job, Outcome, Result, levels_of
 from fedbench.study.kept import Kept
 from fedbench.study.result import SweepResult, table
@@ -292,12 +287,7 @@ class Sweep:
             self._waiting.appendleft(job)
             return
         error = f"{message['lost']} twice ({message['why']})"
-        # nobody knows which rounds it came to, and so what they spent
-        private = isinstance(job.experiment.privacy, Private)
-        outcome = Outcome(
-            error=error, ended=f"failed: {error}", epsilon=math.inf if private else math.nan
-        )
-        self._note(job, outcome.to_dict())
+        self._note(job, Outcome.of_lost(job.experiment, error).to_dict())
 
     def _note(self, job: Job, result: Result) -> None:
         if job.kind == "run":
@@ -341,54 +331,6 @@ class Sweep:
         done, total, eta = self.progress
         left = f", about {eta:.0f} s left" if self.state == "running" and eta is not None else ""
         return f"<Sweep {self.state}, {done} of {total} points{left}>"
-
-
-def sweep(
-    experiment: Experiment,
-    axes: Mapping[str, Iterable[Any]],
-    *,
-    folder: str | Path | None = None,
-    workers: int | None = None,
-    levels: bool | None = None,
-    executor: Executor | None = None,
-) -> Sweep:
-    """Run `experiment` with every combination of the values of some settings, in the background.
-
-    `axes` gives the values by path, as in `{"privacy.epsilon": [1, 8, math.inf], "seed": range(5)}`
-    where an infinite budget is no privacy. Results are kept in `folder`, if there is one, and not
-    computed again. `workers` processes, one a core if left out, take whole runs; what lives in this
-    process only (a class of a notebook's, a DataFrame) is run in it. `levels` to compare with are
-    computed at the end, if left out where privacy is swept.
-
-    In place of worker processes an `executor` takes the runs, such as a `ProcessPoolExecutor` that
-    spawns its processes (forked ones may hang) or Dask's `client.get_executor()`. Classes and
-    DataFrames of this process travel with their runs. Where processors and versions are the same
-    so are the bits of results. The executor is never shut down, and says less: a point begins when
-    it is submitted, its rounds are not heard of, and `cancel` and Ctrl-C in `wait` withdraw what
-    has not begun without ending what has. A run that it loses is submitted once more, and fails if
-    it is lost again.
-
-    Raises ValueError for axes and points that cannot be, before anything starts, TypeError for an
-    `executor` that is none, and SweepError for a folder that cannot be used.
-    """
-    expect(experiment, Experiment, "experiment")
-    if executor is not None:
-        expect(executor, Executor, "executor")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers = {workers}: give at least one")
-    if workers is not None and executor is not None:
-        raise ValueError(
-            f"workers = {workers}: leave it out, as the executor has workers of its own"
-        )
-    found = axes_of(axes)
-    points = grid(experiment, found)
-    if levels is None:
-        private = any(path.partition(".")[0] == "privacy" for path in found)
-        levels = private and points[0].experiment.clients <= MANY
-    kept = None if folder is None else Kept(folder)
-    made = Sweep(points, found, kept, workers or cores() if executor is None else executor, levels)
-    made.resume()
-    return made
 
 
 def _manage(reference: weakref.ref[Sweep], dispatcher: Dispatcher) -> None:
