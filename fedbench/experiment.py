@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
 
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
 from fedbench.channel import Stage
 from fedbench.config.kinds import LOCAL, is_user_class
-from fedbench.config.problems import refuse
-from fedbench.config.spec import Part, Spec, name_in_code, refuse_part
+from fedbench.config.problems import Problem, refuse
+from fedbench.config.rebuilding import not_rebuilt
+from fedbench.config.setup import Setup, located
+from fedbench.config.spec import Part, Spec, name_in_code, specs_in
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import Linear, Model, metrics_of
 from fedbench.participation import Devices
 from fedbench.participation.cohorts import cohort, most_drawn
 from fedbench.participation.sampling import Everyone, Poisson, Sampling, is_independent
-from fedbench.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
+from fedbench.privacy import NoPrivacy, Privacy
+from fedbench.privacy.proof import unproven
 from fedbench.schedules import Schedule, Synchronous
-from fedbench.soundness import cautions, refusals
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
+
+# The order in which the parts tell what is wrong: what others depend on comes first.
+ASKED = (
+    *("skews", "sampling", "devices", "model", "training", "target", "strategy", "attack"),
+    *("aggregator", "privacy", "channel", "schedule", "engine"),
+)
 
 
 class Target(Spec):
@@ -43,6 +51,16 @@ class Target(Spec):
             json_schema_extra={"slider": [0, 1, 0.01], "live": True},
         ),
     ] = 0.95
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse a metric that a run does not have."""
+        data, known = setup.data, setup.metrics
+        if self.metric not in known:
+            yield Problem(
+                ".metric",
+                f"{data.kind()} is a {data.task} set; choose {', '.join(known)}",
+                self.metric,
+            )
 
     def reached(self, value: float, higher_is_better: bool) -> bool:
         """Return whether `value` is as good as the target."""
@@ -154,36 +172,69 @@ class Experiment(Spec):
         if not isinstance(data, dict) or "sampling" in data:
             return data
         privacy = data.get("privacy")
-        named = isinstance(privacy, dict) and privacy.get("kind") == ClientLevelDP.kind()
-        private = named or isinstance(privacy, ClientLevelDP)
-        return data | {"sampling": Poisson()} if private else data
+        if isinstance(privacy, dict):
+            privacy = Privacy.choices().get(str(privacy.get("kind")))
+        server = getattr(privacy, "noise_on_server", False)
+        return data | {"sampling": Poisson()} if server else data
 
     @model_validator(mode="after")
     def _sound(self) -> Experiment:
         try:
-            refusal = self.data.refuses()
-            # what else there is to say depends on the data
-            errors = [refuse_part("data", self.data, refusal)] if refusal else refusals(self)
+            found = list(self._problems())
         except ValidationError:
             raise
         except ValueError as error:  # by a source that had to be read
-            errors = [self._refused(str(error))]
-        if errors:
+            found = [self._refused(str(error))]
+        if found:
+            errors = [refuse(each.path, each.message, each.value) for each in found]
             raise ValidationError.from_exception_data("Experiment", errors)
         return self
 
-    def _refused(self, message: str) -> InitErrorDetails:
-        """Return an error for a message that may begin with the path of a field."""
+    def _refused(self, message: str) -> Problem:
+        """Return the problem of a message that may begin with the path of a field."""
         path, _, reason = message.partition(": ")
         name = path.partition(".")[0]
         if name not in type(self).model_fields:
             path, name, reason = "data", "data", message
         part = getattr(self, name)
-        return refuse(path, reason, _short(part) if isinstance(part, Part) else None)
+        return Problem(path, reason, _short(part) if isinstance(part, Part) else None)
+
+    def _problems(self) -> Iterator[Problem]:
+        """Yield what each part refuses, as far as that can be told while others are wrong."""
+        found = list(self._asked("data"))
+        found = found or [
+            Problem(name, reason, part.kind())
+            for name in type(self).model_fields
+            for group in specs_in(getattr(self, name))
+            for part in group.parts()
+            if is_user_class(type(part)) and (reason := not_rebuilt(part))
+        ]
+        yield from found
+        if found:  # what else there is to say may depend on them
+            return
+        dealt = list(self._asked("partition"))
+        yield from dealt
+        for name in ASKED:
+            if not (dealt and name in ("skews", "sampling")):
+                yield from self._asked(name)
+
+    def _asked(self, name: str) -> Iterator[Problem]:
+        for path, part in self._placed(name):
+            yield from located(unproven(part, self), path)
+            yield from located(part.check(self), path)
+
+    def _placed(self, name: str) -> Iterator[tuple[str, Spec]]:
+        """Yield the groups of settings in a field with their paths."""
+        value = getattr(self, name)
+        for place, part in enumerate(specs_in(value)):
+            yield (f"{name}.{place}" if isinstance(value, tuple) else name), part
 
     def cautions(self) -> list[str]:
         """Return what is allowed but should be known before a run."""
-        return cautions(self)
+        names = dict.fromkeys(("data", "partition", "privacy", *ASKED))
+        return [
+            text for name in names for _, part in self._placed(name) for text in part.warn(self)
+        ]
 
     @property
     def metrics(self) -> dict[str, bool]:
@@ -224,8 +275,8 @@ class Experiment(Spec):
     @property
     def replays(self) -> bool:
         """Return whether running this again gives the same history, to the bit."""
-        privacy = self.privacy
-        return not isinstance(privacy, Private) or privacy.noise_seed is not None
+        guarantee = self.privacy.guarantee
+        return guarantee is None or guarantee.noise_seed is not None
 
     def bound_privacy(self) -> Privacy:
         """Return the privacy with its noise known, as given or solved for the whole plan.
@@ -237,10 +288,10 @@ class Experiment(Spec):
     @property
     def own_accounts(self) -> bool:
         """Return whether each client has a ledger of its own: not all are told about alike."""
-        privacy = self.privacy
-        if not isinstance(privacy, Private):
+        guarantee = self.privacy.guarantee
+        if guarantee is None:
             return False
-        return privacy.alone or not is_independent(self.sampling)
+        return guarantee.alone or not is_independent(self.sampling)
 
     def releases(self, *rounds: int) -> list[list[tuple[float, int]]]:
         """Return for each number of rounds the rate and the releases of each kind of unit.
@@ -248,7 +299,7 @@ class Experiment(Spec):
         A client's examples may be seen in every round, whoever else takes part. Where sampling
         hides nobody, the client that is drawn most often counts.
         """
-        if isinstance(self.privacy, ExampleLevelDP):
+        if self.privacy.of_examples is not None:
             data = self.federation()
             rates, steps = self.own_releases(data, np.arange(data.clients))
             pairs = np.unique(np.stack([rates, steps], axis=1), axis=0)
@@ -266,7 +317,7 @@ class Experiment(Spec):
 
         For example-level DP these are the rate of an example in a batch, and local steps.
         """
-        if not isinstance(self.privacy, ExampleLevelDP):
+        if self.privacy.of_examples is None:
             return np.ones(len(ids)), np.ones(len(ids), dtype=np.int64)
         return self._steps(data, ids)
 
@@ -288,9 +339,7 @@ class Experiment(Spec):
         They follow from the seed, but where privacy is amplified by sampling: that takes cohorts
         that nobody can predict.
         """
-        privacy = self.privacy
-        secret = isinstance(privacy, ClientLevelDP) and privacy.noise_seed is None
-        secret = secret and not self.own_accounts
+        secret = not self.replays and not self.own_accounts
         count = self.clients if clients is None else clients
         return cohort(self.sampling, self.devices, count, self.seed, number, secret)
 
@@ -314,10 +363,8 @@ class Experiment(Spec):
             words.append(_short(self.schedule))
         words[2:2] = [skew.describe() for skew in self.skews]
         words += [stage.describe() for stage in self.channel]
-        if isinstance(self.privacy, Private):
-            epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
-            level = self.privacy.level
-            words.append(f"{level} ε ≤ {epsilon:g}" if epsilon else f"{level} noise z = {noise:g}")
+        if self.privacy.describe():
+            words.append(self.privacy.describe())
         if self.attack.share():
             words.append(f"{_short(self.attack)} by {self.attack.share():.0%}")
         return " · ".join(words)
