@@ -32,7 +32,8 @@ Release = tuple[float, int]  # the rate at which a unit is sampled, and how ofte
 MECHANISM = (
     *("bind", "solved", "event", "spent", "noises", "stages", "measured", "source", "bits"),
     *("batches", "perturbation", "shares", "clipped", "norms", "draw"),
-    *("kind_of_noise", "alone", "plain_sum", "noise_on_server", "guarantee", "of_examples"),
+    *("kind_of_noise", "alone", "plain_sum", "noise_on_server"),
+    *("guarantee", "of_examples", "measures"),
 )
 PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ"
 
