@@ -14,9 +14,8 @@ from fedbench.attacks import Attack, NoAttack
 from fedbench.channel import Stage
 from fedbench.config.kinds import LOCAL, is_user_class
 from fedbench.config.problems import Problem, refuse
-from fedbench.config.rebuilding import not_rebuilt
-from fedbench.config.setup import Setup, located
-from fedbench.config.spec import Part, Spec, name_in_code, specs_in
+from fedbench.config.setup import Setup
+from fedbench.config.spec import Part, Spec, name_in_code
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import Linear, Model, metrics_of
@@ -24,16 +23,10 @@ from fedbench.participation import Devices
 from fedbench.participation.cohorts import cohort, most_drawn
 from fedbench.participation.sampling import Everyone, Poisson, Sampling, is_independent
 from fedbench.privacy import NoPrivacy, Privacy
-from fedbench.privacy.proof import unproven
 from fedbench.schedules import Schedule, Synchronous
+from fedbench.soundness import cautions, refusals
 from fedbench.strategies import FedAvg, Strategy
 from fedbench.training import LocalTraining
-
-# The order in which the parts tell what is wrong: what others depend on comes first.
-ASKED = (
-    *("skews", "sampling", "devices", "model", "training", "target", "strategy", "attack"),
-    *("aggregator", "privacy", "channel", "schedule", "engine"),
-)
 
 
 class Target(Spec):
@@ -180,7 +173,7 @@ class Experiment(Spec):
     @model_validator(mode="after")
     def _sound(self) -> Experiment:
         try:
-            found = list(self._problems())
+            found = list(refusals(self))
         except ValidationError:
             raise
         except ValueError as error:  # by a source that had to be read
@@ -199,42 +192,9 @@ class Experiment(Spec):
         part = getattr(self, name)
         return Problem(path, reason, _short(part) if isinstance(part, Part) else None)
 
-    def _problems(self) -> Iterator[Problem]:
-        """Yield what each part refuses, as far as that can be told while others are wrong."""
-        found = list(self._asked("data"))
-        found = found or [
-            Problem(name, reason, part.kind())
-            for name in type(self).model_fields
-            for group in specs_in(getattr(self, name))
-            for part in group.parts()
-            if is_user_class(type(part)) and (reason := not_rebuilt(part))
-        ]
-        yield from found
-        if found:  # what else there is to say may depend on them
-            return
-        dealt = list(self._asked("partition"))
-        yield from dealt
-        for name in ASKED:
-            if not (dealt and name in ("skews", "sampling")):
-                yield from self._asked(name)
-
-    def _asked(self, name: str) -> Iterator[Problem]:
-        for path, part in self._placed(name):
-            yield from located(unproven(part, self), path)
-            yield from located(part.check(self), path)
-
-    def _placed(self, name: str) -> Iterator[tuple[str, Spec]]:
-        """Yield the groups of settings in a field with their paths."""
-        value = getattr(self, name)
-        for place, part in enumerate(specs_in(value)):
-            yield (f"{name}.{place}" if isinstance(value, tuple) else name), part
-
     def cautions(self) -> list[str]:
         """Return what is allowed but should be known before a run."""
-        names = dict.fromkeys(("data", "partition", "privacy", *ASKED))
-        return [
-            text for name in names for _, part in self._placed(name) for text in part.warn(self)
-        ]
+        return cautions(self)
 
     @property
     def metrics(self) -> dict[str, bool]:

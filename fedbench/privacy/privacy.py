@@ -278,8 +278,8 @@ class Private(Privacy, family=True):
 
     def warn_of_delta(self, setup: Setup) -> Iterator[str]:
         """Say where δ is so large that one unit could be published."""
-        limit = 1 / setup.clients
-        yield from exposure.large_delta(self.delta, limit, "clients", "all data of one client")
+        what = "all data of one client"
+        yield from exposure.large_delta(self.delta, 1 / setup.clients, "clients", what)
 
     def warn_of_sampling(self, setup: Setup) -> Iterator[str]:
         """Say what noise the sampling of clients costs, if any, or what it reveals."""
@@ -287,10 +287,7 @@ class Private(Privacy, family=True):
             yield from exposure.sampled(setup)
 
     def beyond(self, setup: Setup) -> Iterator[str]:
-        """Say why one row or reading counts several times, of which ε covers one.
-
-        Looks at the data only if they need not be fetched.
-        """
+        """Say why one row counts several times, of which ε covers one; fetches no data."""
         yield from exposure.shared_rows(setup, self.covered)
 
     def on_update(self, rate: float) -> ClientLevelDP | LocalDP:
