@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from fedbench.config.problems import expect
 from fedbench.engine.pool import cores
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
+from fedbench.participation.sampling import MANY
 from fedbench.runs import Cautioned
 from fedbench.runs.listeners import Listeners
-from fedbench.soundness import MANY
 from fedbench.study.crew import Crew, Hand, Here, Process
 from fedbench.study.frontier import Frontier
 from fedbench.study.grid import Axes, Point, axes_of, cautions, grid
@@ -286,7 +285,7 @@ class Sweep:
         likely = ", as happens when memory runs out" if code == -9 else ""
         error = f"its worker process ended twice (exit code {code}{likely})"
         # nobody knows which rounds it came to, and so what they spent
-        private = isinstance(job.experiment.privacy, Private)
+        private = job.experiment.privacy.guarantee is not None
         outcome = Outcome(
             error=error, ended=f"failed: {error}", epsilon=math.inf if private else math.nan
         )
