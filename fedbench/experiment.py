@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
 
 from fedbench.aggregators import Aggregator, Mean
 from fedbench.attacks import Attack, NoAttack
 from fedbench.channel import Stage
 from fedbench.config.kinds import LOCAL, is_user_class
-from fedbench.config.problems import refuse
-from fedbench.config.spec import Part, Spec, name_in_code, refuse_part
+from fedbench.config.problems import Problem, refuse
+from fedbench.config.setup import Setup
+from fedbench.config.spec import Part, Spec, name_in_code
 from fedbench.data import Digits, Dirichlet, FederatedDataset, Partitioner, Skew, Source
 from fedbench.engine import Engine, StackedEngine
 from fedbench.models import Linear, Model, metrics_of
 from fedbench.participation import Devices
 from fedbench.participation.cohorts import cohort, most_drawn
 from fedbench.participation.sampling import Everyone, Poisson, Sampling, is_independent
-from fedbench.privacy import ClientLevelDP, ExampleLevelDP, NoPrivacy, Privacy, Private
+from fedbench.privacy import NoPrivacy, Privacy
 from fedbench.schedules import Schedule, Synchronous
 from fedbench.soundness import cautions, refusals
 from fedbench.strategies import FedAvg, Strategy
@@ -43,6 +44,16 @@ class Target(Spec):
             json_schema_extra={"slider": [0, 1, 0.01], "live": True},
         ),
     ] = 0.95
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse a metric that a run does not have."""
+        data, known = setup.data, setup.metrics
+        if self.metric not in known:
+            yield Problem(
+                ".metric",
+                f"{data.kind()} is a {data.task} set; choose {', '.join(known)}",
+                self.metric,
+            )
 
     def reached(self, value: float, higher_is_better: bool) -> bool:
         """Return whether `value` is as good as the target."""
@@ -154,32 +165,32 @@ class Experiment(Spec):
         if not isinstance(data, dict) or "sampling" in data:
             return data
         privacy = data.get("privacy")
-        named = isinstance(privacy, dict) and privacy.get("kind") == ClientLevelDP.kind()
-        private = named or isinstance(privacy, ClientLevelDP)
-        return data | {"sampling": Poisson()} if private else data
+        if isinstance(privacy, dict):
+            privacy = Privacy.choices().get(str(privacy.get("kind")))
+        server = getattr(privacy, "noise_on_server", False)
+        return data | {"sampling": Poisson()} if server else data
 
     @model_validator(mode="after")
     def _sound(self) -> Experiment:
         try:
-            refusal = self.data.refuses()
-            # what else there is to say depends on the data
-            errors = [refuse_part("data", self.data, refusal)] if refusal else refusals(self)
+            found = list(refusals(self))
         except ValidationError:
             raise
         except ValueError as error:  # by a source that had to be read
-            errors = [self._refused(str(error))]
-        if errors:
+            found = [self._refused(str(error))]
+        if found:
+            errors = [refuse(each.path, each.message, each.value) for each in found]
             raise ValidationError.from_exception_data("Experiment", errors)
         return self
 
-    def _refused(self, message: str) -> InitErrorDetails:
-        """Return an error for a message that may begin with the path of a field."""
+    def _refused(self, message: str) -> Problem:
+        """Return the problem of a message that may begin with the path of a field."""
         path, _, reason = message.partition(": ")
         name = path.partition(".")[0]
         if name not in type(self).model_fields:
             path, name, reason = "data", "data", message
         part = getattr(self, name)
-        return refuse(path, reason, _short(part) if isinstance(part, Part) else None)
+        return Problem(path, reason, _short(part) if isinstance(part, Part) else None)
 
     def cautions(self) -> list[str]:
         """Return what is allowed but should be known before a run."""
@@ -224,8 +235,8 @@ class Experiment(Spec):
     @property
     def replays(self) -> bool:
         """Return whether running this again gives the same history, to the bit."""
-        privacy = self.privacy
-        return not isinstance(privacy, Private) or privacy.noise_seed is not None
+        guarantee = self.privacy.guarantee
+        return guarantee is None or guarantee.noise_seed is not None
 
     def bound_privacy(self) -> Privacy:
         """Return the privacy with its noise known, as given or solved for the whole plan.
@@ -237,10 +248,10 @@ class Experiment(Spec):
     @property
     def own_accounts(self) -> bool:
         """Return whether each client has a ledger of its own: not all are told about alike."""
-        privacy = self.privacy
-        if not isinstance(privacy, Private):
+        guarantee = self.privacy.guarantee
+        if guarantee is None:
             return False
-        return privacy.alone or not is_independent(self.sampling)
+        return guarantee.alone or not is_independent(self.sampling)
 
     def releases(self, *rounds: int) -> list[list[tuple[float, int]]]:
         """Return for each number of rounds the rate and the releases of each kind of unit.
@@ -248,7 +259,7 @@ class Experiment(Spec):
         A client's examples may be seen in every round, whoever else takes part. Where sampling
         hides nobody, the client that is drawn most often counts.
         """
-        if isinstance(self.privacy, ExampleLevelDP):
+        if self.privacy.of_examples is not None:
             data = self.federation()
             rates, steps = self.own_releases(data, np.arange(data.clients))
             pairs = np.unique(np.stack([rates, steps], axis=1), axis=0)
@@ -266,7 +277,7 @@ class Experiment(Spec):
 
         For example-level DP these are the rate of an example in a batch, and local steps.
         """
-        if not isinstance(self.privacy, ExampleLevelDP):
+        if self.privacy.of_examples is None:
             return np.ones(len(ids)), np.ones(len(ids), dtype=np.int64)
         return self._steps(data, ids)
 
@@ -288,9 +299,7 @@ class Experiment(Spec):
         They follow from the seed, but where privacy is amplified by sampling: that takes cohorts
         that nobody can predict.
         """
-        privacy = self.privacy
-        secret = isinstance(privacy, ClientLevelDP) and privacy.noise_seed is None
-        secret = secret and not self.own_accounts
+        secret = not self.replays and not self.own_accounts
         count = self.clients if clients is None else clients
         return cohort(self.sampling, self.devices, count, self.seed, number, secret)
 
@@ -314,10 +323,8 @@ class Experiment(Spec):
             words.append(_short(self.schedule))
         words[2:2] = [skew.describe() for skew in self.skews]
         words += [stage.describe() for stage in self.channel]
-        if isinstance(self.privacy, Private):
-            epsilon, noise = self.privacy.epsilon, self.privacy.noise_multiplier
-            level = self.privacy.level
-            words.append(f"{level} ε ≤ {epsilon:g}" if epsilon else f"{level} noise z = {noise:g}")
+        if self.privacy.describe():
+            words.append(self.privacy.describe())
         if self.attack.share():
             words.append(f"{_short(self.attack)} by {self.attack.share():.0%}")
         return " · ".join(words)

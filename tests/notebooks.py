@@ -18,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
+IGNORED, REAL = "nbval-ignore-output", "real-data"  # tags of cells
 # Sums of floats depend on the order that the instruction set of a processor suggests, and training
 # carries the last digit into the first. Stored outputs are made and compared with the instructions
 # that all processors of the last ten years share. MKL promises equal bits on processors of Intel
@@ -58,10 +59,15 @@ def execute(path: Path) -> list[str]:
     return changed
 
 
+def pictures(cell: Any) -> int:
+    """Return how many outputs of a cell are shown as a picture."""
+    return sum("image/png" in output.get("data", {}) for output in cell["outputs"])
+
+
 def _compared(cell: Any) -> bool:
     """Live cells end differently each time, and the workbench waits for whoever opens it."""
     tags = cell.metadata.get("tags", [])
-    live = "nbval-ignore-output" in tags and "real-data" not in tags
+    live = IGNORED in tags and REAL not in tags
     return cell.cell_type == "code" and cell.execution_count is not None and not live
 
 

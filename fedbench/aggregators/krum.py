@@ -39,8 +39,13 @@ class Krum(Aggregator):
 
     byzantine: Byzantine = 1
 
-    def refuses(self, cohort: int) -> str | None:
-        """Refuse a cohort of 2f + 2 clients or fewer."""
+    @property
+    def least(self) -> int:
+        """Return 2f + 3."""
+        return least(self.byzantine)
+
+    def too_few(self, cohort: int) -> str:
+        """Return that Krum has no guarantee with so few clients."""
         return too_few(self.byzantine, cohort)
 
     def tolerates(self, cohort: int) -> int | None:
@@ -64,8 +69,13 @@ class MultiKrum(Aggregator):
 
     byzantine: Byzantine = 1
 
-    def refuses(self, cohort: int) -> str | None:
-        """Refuse a cohort of 2f + 2 clients or fewer."""
+    @property
+    def least(self) -> int:
+        """Return 2f + 3."""
+        return least(self.byzantine)
+
+    def too_few(self, cohort: int) -> str:
+        """Return that Krum has no guarantee with so few clients."""
         return too_few(self.byzantine, cohort)
 
     def tolerates(self, cohort: int) -> int | None:
@@ -80,14 +90,16 @@ class MultiKrum(Aggregator):
         return tree.map(lambda leaf: leaf[chosen].mean(0), payloads)
 
 
-def too_few(byzantine: int, cohort: int) -> str | None:
-    """Return why Krum has no guarantee with so few clients, or None."""
-    least = 2 * byzantine + 3
-    if cohort >= least:
-        return None
+def least(byzantine: int) -> int:
+    """Return with how many clients Krum has a guarantee."""
+    return 2 * byzantine + 3
+
+
+def too_few(byzantine: int, cohort: int) -> str:
+    """Return why Krum has no guarantee with so few clients."""
     return (
-        f"with f = {byzantine} corrupt clients Krum needs at least {least} clients in a round, "
-        f"and gets {cohort}; lower byzantine or use a larger cohort"
+        f"with f = {byzantine} corrupt clients Krum needs at least {least(byzantine)} clients in a "
+        f"round, and gets {cohort}; lower byzantine or use a larger cohort"
     )
 
 
@@ -100,8 +112,8 @@ def ranking(payloads: Tree, byzantine: int) -> list[int]:
     import torch
 
     clients = len(next(iter(payloads.values())))
-    if reason := too_few(byzantine, clients):
-        raise ValueError(f"aggregator.byzantine: {reason}")
+    if clients < least(byzantine):
+        raise ValueError(f"aggregator.byzantine: {too_few(byzantine, clients)}")
     apart = torch.zeros((clients, clients), dtype=torch.float64)
     for block in tree.columns(payloads):
         rows = block.double()

@@ -17,7 +17,7 @@ from fedbench.data.card import Card
 from fedbench.engine import Broadcast, LoopEngine, TrainingContext
 from fedbench.experiment import Experiment
 from fedbench.models import Model
-from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, Private
+from fedbench.privacy import ClientLevelDP, LocalDP, Private
 from fedbench.strategies import FedAvg, RoundInfo
 from fedbench.training import LocalTraining
 from fedbench.tree import Tree
@@ -109,7 +109,7 @@ def gradient_inversion(
     layer = _first_layer(model, data.card)
     rate = experiment.training.rate(1)
     update = _update(experiment, data, row, rate)
-    stage = _on_updates(privacy, rate)
+    stage = privacy.on_update(rate)
     sent = {"clear": tree.row(update, 0), **_under(stage, update)}
     if not bool(sent["clear"][f"{layer}.weight"].any()):
         raise ValueError(
@@ -128,7 +128,7 @@ def gradient_inversion(
         {name: _correlation(original, guess) for name, guess in guesses.items()},
         norm=float(tree.norms(update)[0]),
         clip=stage.clip,
-        noise_multiplier=_on_update(stage),
+        noise_multiplier=stage.noises()["updates"],
         # a series names what is measured, not each moment of it
         features=names if len(names) == count else tuple(map(str, range(count))),
         title=f"{data.card.name} · {model.kind()} · example {example} of {data.name(client)}",
@@ -144,25 +144,7 @@ def _known(experiment: Experiment, privacy: Private | None) -> Private:
                 "run; set the noise, or put the privacy into the experiment"
             )
         return privacy
-    own = experiment.bound_privacy()
-    return own if isinstance(own, Private) else ClientLevelDP(noise_multiplier=1.0)
-
-
-def _on_updates(privacy: Private, rate: float) -> ClientLevelDP | LocalDP:
-    """The mechanism that does to an update of one step what `privacy` does to it."""
-    if isinstance(privacy, ClientLevelDP | LocalDP):
-        return privacy
-    if not isinstance(privacy, ExampleLevelDP):
-        raise ValueError(
-            f"privacy: {privacy.kind()} is not a mechanism that is known here; choose "
-            "ClientLevelDP, ExampleLevelDP, LocalGaussian or LocalLaplace"
-        )
-    # A gradient is clipped and noised before the step scales it, and the update with it.
-    return ClientLevelDP(
-        clip=privacy.clip * rate,
-        noise_multiplier=privacy.solved(),
-        noise_seed=privacy.noise_seed,
-    )
+    return experiment.bound_privacy().guarantee or ClientLevelDP(noise_multiplier=1.0)
 
 
 def _under(privacy: ClientLevelDP | LocalDP, update: Tree) -> dict[str, Tree]:
@@ -170,14 +152,9 @@ def _under(privacy: ClientLevelDP | LocalDP, update: Tree) -> dict[str, Tree]:
     pipeline, template = Pipeline(privacy.stages()), tree.row(update, 0)
     _, servers = pipeline.init(template)
     sent = pipeline.encode(update, {}, servers, 1, np.zeros(1, dtype=np.int64)).payloads
-    clipped = privacy.clipped(update).payloads if isinstance(privacy, LocalDP) else sent
+    clipped = privacy.clipped(update).payloads
     noised, _ = pipeline.decode(tree.row(sent, 0), servers, 1, 1.0, template)
     return {"clipped": tree.row(clipped, 0), "noised": noised}
-
-
-def _on_update(stage: ClientLevelDP | LocalDP) -> float:
-    """The noise multiplier of the update itself, which shares z with what else is released."""
-    return stage.noises()["updates"] if isinstance(stage, ClientLevelDP) else stage.solved()
 
 
 def _row(data: FederatedDataset, client: int, example: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from fedbench.config.declared import undeclared
+from fedbench.config.declared import Claim
 from fedbench.config.spec import Part
 from fedbench.tree import Tree
 
@@ -109,6 +109,11 @@ class Stage(Part, family=True):
     # it came to `encode`, in any round, and whether no server state depends on what clients send.
     # Where a server adds noise by the norm of clipped updates, only such stages may follow.
     keeps_privacy: ClassVar[bool] = False
+    privacy_claim: ClassVar[Claim] = Claim(
+        ACTING,
+        "make an update longer than its clipping norm, for which the noise is calibrated",
+        "leave it out",
+    )
 
     def init(self, template: Tree) -> tuple[Tree, Tree]:
         """Return a client's and the server's state before the first round.
@@ -143,9 +148,3 @@ class Stage(Part, family=True):
     def describe(self) -> str:
         """Return a few words for a line that sums an experiment up."""
         return self.kind().rpartition(":")[2]
-
-
-def unbounded(stage: Stage) -> str | None:
-    """Return why a client may change a sum by more after `stage` than before it, or None."""
-    risk = "make an update longer than its clipping norm, for which the noise is calibrated"
-    return undeclared(stage, Stage, ACTING, risk, "leave it out")

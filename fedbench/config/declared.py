@@ -9,25 +9,40 @@ methods, in whatever order, and one below a class that took it back by `keeps_pr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fedbench.config.kinds import is_user_class
 from fedbench.config.spec import Part
 
 
-def undeclared(
-    part: Part, base: type[Part], members: Sequence[str], risk: str, remedy: str
-) -> str | None:
+@dataclass(frozen=True)
+class Claim:
+    """What `keeps_privacy` says of the classes of a family, which has it as `privacy_claim`.
+
+    `members` are the methods and class variables on which the proof rests, `risk` is what a class
+    may do that overrides one, `remedy` what to choose in its place.
+    """
+
+    members: tuple[str, ...]
+    risk: str
+    remedy: str
+
+
+def undeclared(part: Part, **words: str) -> str | None:
     """Return why a part is not known to keep privacy, or None: what it may do, and a remedy.
 
-    `members` are the methods and class variables of the family `base` on which the proof rests.
+    `words` fill the {gaps} of the family's claim.
     """
     classes = type(part).__mro__
+    # the family itself: a class may hide its claim, but not answer to another one
+    base = next(cls for cls in reversed(classes) if "privacy_claim" in vars(cls))
+    claim: Claim = vars(base)["privacy_claim"]
+    risk, remedy = claim.risk.format(**words), claim.remedy.format(**words)
     declaring = [cls for cls in classes if vars(cls).get("keeps_privacy")]
     for cls in classes:
         if issubclass(base, cls) or any(issubclass(each, cls) for each in declaring):
             continue
-        own = [name for name in members if name in vars(cls)]
+        own = [name for name in claim.members if name in vars(cls)]
         if not own and "keeps_privacy" not in vars(cls):
             continue
         name, at_fault = type(part).__name__, type(part)

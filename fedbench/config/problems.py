@@ -29,7 +29,10 @@ PLAINLY = {  # pydantic's kinds of error that a hand or a file makes
 
 @dataclass(frozen=True)
 class Problem:
-    """One error in a configuration: where, what, and the value that was given."""
+    """One error in a configuration: where, what, and the value that was given.
+
+    What a part says in its `check` may begin with a dot: the path of a field of its own.
+    """
 
     path: str
     message: str
@@ -105,12 +108,13 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     return f"; there are {', '.join(known)}" if otherwise is None else otherwise
 
 
-def unheard(cls: type, bases: Iterable[type]) -> list[str]:
+def unheard(cls: type, bases: Iterable[type], more: Iterable[str] = ()) -> list[str]:
     """Return a message for each method of a class that is all but one of its bases' in name.
 
-    Such a slip would be code that nobody calls.
+    `more` are names that are called besides. Such a slip would be code that nobody calls.
     """
     heard = {name for base in bases for name, it in vars(base).items() if callable(it)}
+    heard.update(more)
     own = [name for name, it in vars(cls).items() if callable(it) and name not in heard]
     found = []
     for name in own:

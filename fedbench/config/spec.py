@@ -23,11 +23,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-from pydantic_core import CoreSchema, InitErrorDetails
+from pydantic_core import CoreSchema
 
 from fedbench.config.fields import section
 from fedbench.config.kinds import LOCAL, KindError, find, is_user_class, kind_of
-from fedbench.config.problems import error_line, nearest, plainly, refuse, unheard
+from fedbench.config.problems import Problem, error_line, nearest, plainly, unheard
+from fedbench.config.setup import Setup
 
 NONE = "none"
 NUMBERS = {int, float, type(None)}
@@ -348,6 +349,22 @@ class Spec(BaseModel, metaclass=_Meta):
         field = type(self).model_fields[name]
         return field.get_default(call_default_factory=True, validated_data=dict(self.__dict__))
 
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Yield why the experiment `setup`, which has these settings, cannot be.
+
+        Here nothing. A path that begins with a dot, such as `.size`, is that of a field of its own,
+        any other one of the experiment, such as `sampling.size`. Asked whenever an experiment is
+        made: what is slow to find out belongs to `warn`, or to the run.
+        """
+        yield from ()
+
+    def warn(self, setup: Setup) -> Iterator[str]:
+        """Yield what is allowed in the experiment `setup` but should be known before a run.
+
+        Here nothing. A sentence begins with the path of what it is about.
+        """
+        yield from ()
+
     def parts(self) -> Iterator[Spec]:
         """Yield this object and every Spec inside it."""
         yield self
@@ -392,7 +409,7 @@ class Part(Spec):
         cls.family = family
         if is_user_class(cls):
             bases = [base for base in cls.__mro__[1:] if issubclass(base, Part)]
-            for message in unheard(cls, bases[:-1]):
+            for message in unheard(cls, bases[:-1], ("check", "warn")):
                 warnings.warn(message, stacklevel=2)
 
     @classmethod
@@ -447,16 +464,6 @@ class Part(Spec):
         target["properties"] = {"kind": kind} | target.get("properties", {})
         target["required"] = ["kind", *target.get("required", [])]
         return schema
-
-
-def refuse_part(path: str, part: Part, refusal: tuple[str, str]) -> InitErrorDetails:
-    """Return `refuse` for the field of `part`, at `path`, and the reason that `refusal` holds.
-
-    Where that is no field of it, as "kind" is none, what was given is the kind of the part.
-    """
-    name, reason = refusal
-    given = getattr(part, name) if name in type(part).model_fields else part.kind()
-    return refuse(f"{path}.{name}", reason, given)
 
 
 def _refusal(cls: type[Spec], kind: str, message: str, value: object = None) -> ValidationError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, ClassVar
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fedbench.config.problems import unsound
+from fedbench.config.problems import Problem, unsound
+from fedbench.config.setup import Setup
 from fedbench.data.card import Task
 from fedbench.data.files import File
 from fedbench.data.returned import read_table
@@ -134,10 +135,10 @@ class Arriving(Source):
         """Return the periods that are trained on, and what chooses them."""
         return _span(self._oldest + 1, self.seen), "data.seen or data.memory"
 
-    def refuses(self) -> tuple[str, str] | None:
-        """Return why the data cannot be had, or None."""
-        found = self.data.refuses()
-        return found and ("data", f"{found[0]}: {found[1]}")
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse what the data refuse."""
+        for each in self.data.check(setup):
+            yield Problem(".data", f"{each.path.removeprefix('.')}: {each.message}", self.data)
 
     def cautions(self) -> tuple[str, ...]:
         """Return what should be known about the data before a run."""

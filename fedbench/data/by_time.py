@@ -18,6 +18,7 @@ class ByTime(Split):
     """
 
     display: ClassVar[str] = "By time"
+    keeps_holders: ClassVar[bool] = True
 
     clients: Clients = 12
 

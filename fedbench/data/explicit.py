@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from fedbench.config.problems import refuse
+from fedbench.config.problems import Problem, refuse
+from fedbench.config.setup import Setup
 from fedbench.data.label_skew import by_counts
 from fedbench.data.partition import Owners, Split, alike
 from fedbench.data.source import Dataset, Source
@@ -25,6 +27,7 @@ class Explicit(Split):
     display: ClassVar[str] = "Given counts"
 
     leaves_out: ClassVar[bool] = True
+    keeps_holders: ClassVar[bool] = True
     counts: Annotated[
         tuple[tuple[Count, ...], ...],
         Field(
@@ -66,15 +69,16 @@ class Explicit(Split):
         """Return the number of rows of `counts`."""
         return len(self.counts)
 
-    def refuses(self, source: Source) -> tuple[str, str] | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse more samples than there are; classes are looked at when rows are dealt out."""
-        available = source.training_samples
-        if available is None or self.samples_needed <= available:
-            return None
-        return "counts", (
-            f"they add up to {self.samples_needed} training samples and {source.kind()} has "
-            f"{available}"
-        )
+        available = setup.data.training_samples
+        if available is not None and self.samples_needed > available:
+            yield Problem(
+                ".counts",
+                f"they add up to {self.samples_needed} training samples and {setup.data.kind()} "
+                f"has {available}",
+                self.counts,
+            )
 
     def describe(self) -> str:
         """Return that somebody made it."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.partition import Clients, Owners, Split
 from fedbench.data.source import Dataset, Source
 
@@ -23,6 +25,7 @@ class Natural(Split):
     """
 
     display: ClassVar[str] = "By column"
+    keeps_holders: ClassVar[bool] = True
 
     column: Annotated[
         str,
@@ -37,24 +40,27 @@ class Natural(Split):
         natural = source.natural
         return natural.get(self._column(natural), 0)
 
-    def refuses(self, source: Source) -> tuple[str, str] | None:
-        """Refuse a column that the source does not have."""
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse a column that the data do not have."""
+        source: Source = setup.data
         natural = source.natural
-        if self._column(natural) in natural:
-            return None
         if not natural:
             # of a table the person can name the column; a set that has none is split at random
             able = "client" in type(source).model_fields
             choose = "choose that column as client, or split" if able else "split"
-            return "kind", (
+            yield Problem(
+                ".kind",
                 f"{source.kind()} has no column that names the holder of a row, such as a "
-                f"hospital; {choose} at random with IID or Dirichlet"
+                f"hospital; {choose} at random with IID or Dirichlet",
+                self.kind(),
             )
-        known = ", ".join(map(repr, natural))
-        return (
-            "column",
-            f"{source.kind()} has no column {self.column!r} to split by; it has {known}",
-        )
+        elif self._column(natural) not in natural:
+            known = ", ".join(map(repr, natural))
+            yield Problem(
+                ".column",
+                f"{source.kind()} has no column {self.column!r} to split by; it has {known}",
+                self.column,
+            )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
         """Return the value of the column."""
@@ -97,17 +103,18 @@ class GroupedNatural(Natural):
         """Return the smallest number of training samples: one per client."""
         return self.clients
 
-    def refuses(self, source: Source) -> tuple[str, str] | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse an unknown column and more clients than it has values."""
-        if reason := super().refuses(source):
-            return reason
-        values = super().count(source)
-        if self.clients <= values:
-            return None
-        return "clients", (
-            f"{self.clients} clients need as many values of {self._column(source.natural)!r}, "
-            f"which has {values}; choose fewer clients"
-        )
+        yield from super().check(setup)
+        natural = setup.data.natural
+        column = self._column(natural)
+        if column in natural and self.clients > natural[column]:
+            yield Problem(
+                ".clients",
+                f"{self.clients} clients need as many values of {column!r}, which has "
+                f"{natural[column]}; choose fewer clients",
+                self.clients,
+            )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
         """Return the client that each row's value belongs to."""

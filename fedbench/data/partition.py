@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Protocol
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench.config.kinds import is_user_class
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
 from fedbench.data.returned import check_owners
 from fedbench.data.source import Dataset, Source
@@ -59,10 +62,12 @@ class Partitioner(Part, family=True):
     """Assigns training and test rows to clients.
 
     `shares_rows` says that several clients may hold the same row, which therefore cannot be changed
-    for one of them alone.
+    for one of them alone. `keeps_holders` says that it is meant where the data name the holder of
+    a row: who holds what is given, or another order is asked for.
     """
 
     shares_rows: ClassVar[bool] = False
+    keeps_holders: ClassVar[bool] = False
 
     @abstractmethod
     def count(self, source: Source) -> int:
@@ -80,15 +85,32 @@ class Partitioner(Part, family=True):
         """Return how many training samples there must be at least."""
         return 1
 
-    def refuses(self, source: Source) -> tuple[str, str] | None:
-        """Return the field at fault and why `source` cannot be dealt out like this, or None."""
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse more clients than the data have samples for."""
+        source: Source = setup.data
         available = source.training_samples
-        if available is None or self.samples_needed <= available:
-            return None
-        return "clients", (
-            f"{self.count(source)} clients need {self.samples_needed} training samples and "
-            f"{source.kind()} has {available}; choose fewer clients"
-        )
+        if available is not None and self.samples_needed > available:
+            yield Problem(
+                ".clients",
+                f"{self.count(source)} clients need {self.samples_needed} training samples and "
+                f"{source.kind()} has {available}; choose fewer clients",
+                getattr(self, "clients", self.kind()),
+            )
+
+    def warn(self, setup: Setup) -> Iterator[str]:
+        """Say that rows have a holder where they are dealt out anew."""
+        if self.keeps_holders:
+            return
+        try:
+            natural = setup.data.natural
+        except (ValueError, OSError):  # the run will say what is wrong with them
+            return
+        if len(natural) == 1:  # where several may be holders, none is meant
+            (column,) = natural
+            yield (
+                f"partition = {self.kind()}: rows are split anew, although {setup.data.kind()} "
+                f"names their holder in {column!r}; Natural keeps them there"
+            )
 
     def describe(self) -> str:
         """Return a few words for a line that sums an experiment up."""

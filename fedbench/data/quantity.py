@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.partition import ClassSplit, Owners, Split
 from fedbench.data.source import Dataset, Source
 
@@ -96,15 +99,16 @@ class GivenSizes(Split):
         """Return the number of sizes."""
         return len(self.sizes)
 
-    def refuses(self, source: Source) -> tuple[str, str] | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse sizes that add up to more than there is."""
-        available = source.training_samples
-        if available is None or self.samples_needed <= available:
-            return None
-        return "sizes", (
-            f"they add up to {self.samples_needed} training samples and {source.kind()} has "
-            f"{available}; choose smaller ones"
-        )
+        available = setup.data.training_samples
+        if available is not None and self.samples_needed > available:
+            yield Problem(
+                ".sizes",
+                f"they add up to {self.samples_needed} training samples and {setup.data.kind()} "
+                f"has {available}; choose smaller ones",
+                self.sizes,
+            )
 
     def owners(self, data: Dataset, rng: np.random.Generator) -> tuple[Owners, Owners]:
         """Return owners of random rows, -1 for those that are left over."""

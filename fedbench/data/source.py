@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePath
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench.config.kinds import is_user_class
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
 from fedbench.config.usercode import attributed
 from fedbench.data.card import Card, Task
@@ -234,10 +235,6 @@ class Source(Part, family=True):
         """Return what of `fitted` a single row can change visibly, as a rare category does."""
         return ()
 
-    def refuses(self) -> tuple[str, str] | None:
-        """Return the field at fault and why the data cannot be had, or None. Here nothing is."""
-        return None
-
     def follows(self, before: Source) -> tuple[str, str] | None:
         """Return the field at fault and why a run on `before` cannot go on with this, or None.
 
@@ -251,6 +248,10 @@ class Source(Part, family=True):
     def cautions(self) -> tuple[str, ...]:
         """Return what should be known about the data before a run. Here nothing."""
         return ()
+
+    def warn(self, setup: Setup) -> Iterator[str]:
+        """Yield the `cautions`."""
+        yield from (f"data: {sentence}" for sentence in self.cautions())
 
     @property
     def arrived(self) -> tuple[str, str] | None:

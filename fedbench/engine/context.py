@@ -60,7 +60,7 @@ class TrainingContext:
     @property
     def example_privacy(self) -> ExampleLevelDP | None:
         """Return what local steps must do for the privacy of examples, if anything."""
-        return self.privacy if isinstance(self.privacy, ExampleLevelDP) else None
+        return self.privacy.of_examples
 
     def check(self) -> None:
         """Raise ValueError if the model has a layer that no federation can train, naming it."""

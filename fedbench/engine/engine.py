@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fedbench.config.declared import undeclared
+from fedbench.config.declared import Claim
 from fedbench.config.spec import Part
 from fedbench.engine.client_round import job_round
 from fedbench.engine.context import TrainingContext
 from fedbench.engine.messages import Arrival, Broadcast, ClientStates, LocalUpdates
-from fedbench.privacy import Private
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 JOBS = 16  # arrivals of a round at most, where they are sums
 RELEASING = ("train", "arrivals", "chunks", "jobs")  # what decides what is sent, and how often
 ROWS = 1000  # test rows that are evaluated at once: a convolution's activations take memory
-
-
-def unproven(engine: Engine, privacy: Private) -> str | None:
-    """Return why an engine cannot be trusted to keep `privacy`, or None."""
-    risk = f"send what {privacy.kind()} does not cover"
-    return undeclared(engine, Engine, RELEASING, risk, "choose StackedEngine")
 
 
 def blocks(first: int, last: int) -> list[tuple[int, int]]:
@@ -63,15 +56,14 @@ class Engine(Part, family=True):
     """
 
     keeps_privacy: ClassVar[bool] = False
+    privacy_claim: ClassVar[Claim] = Claim(
+        RELEASING, "send what {privacy} does not cover", "choose StackedEngine"
+    )
 
     @property
     def processes(self) -> int:
         """Return how many processes may train at once."""
         return 1
-
-    def cautions(self) -> list[str]:
-        """Return what is allowed but should be known before a run."""
-        return []
 
     @abstractmethod
     def train(

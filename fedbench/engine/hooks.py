@@ -135,7 +135,7 @@ def _try_aggregator(context: TrainingContext, params: Tree) -> None:
         context.aggregator,
         f"aggregator: {type(context.aggregator).__name__}.combine()",
     )
-    count = next((n for n in range(3, 64) if aggregator.refuses(n) is None), 3)
+    count = max(3, aggregator.least)
     payloads = tree.stack([tree.scale(small_tree(params), 1 + k) for k in range(count)])
     weights = torch.arange(1, count + 1, dtype=torch.float32)
     with attributed(name):
@@ -255,7 +255,7 @@ def _tiny(context: TrainingContext) -> TrainingContext | None:
         names=(),
     )
     training = context.training.replace(epochs=None, steps=2, batch_size=ROWS // 2)
-    if context.strategy.refuses(training) is not None:
+    if context.strategy.one_gradient:
         training = context.training
     quiet = NoPrivacy(), NoAttack()
     return replace(context, data=small, training=training, privacy=quiet[0], attack=quiet[1])

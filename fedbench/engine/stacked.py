@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fedbench import tree
+from fedbench.config.setup import Setup
 from fedbench.engine import batched, lean
 from fedbench.engine.client_round import job_round
 from fedbench.engine.context import TrainingContext
@@ -87,14 +88,13 @@ class StackedEngine(Engine):
         """Return the number of workers, or of cores where that is left open."""
         return 1 if self.device != "cpu" else self.workers if self.workers is not None else cores()
 
-    def cautions(self) -> list[str]:
+    def warn(self, setup: Setup) -> Iterator[str]:
         """Warn of more workers than cores."""
-        if self.workers is None or self.workers <= cores():
-            return []
-        return [
-            f"engine.workers = {self.workers}: this machine has {cores()} cores, and more "
-            "processes than that take turns"
-        ]
+        if self.workers is not None and self.workers > cores():
+            yield (
+                f"engine.workers = {self.workers}: this machine has {cores()} cores, and more "
+                "processes than that take turns"
+            )
 
     def arrivals(
         self,

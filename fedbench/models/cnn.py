@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from fedbench.data.card import Card, Task
+from fedbench.data.card import Card
 from fedbench.models.mlp import Width
 from fedbench.models.model import Model, mismatch
 
@@ -59,7 +59,7 @@ class CNN(Model):
     ] = False
 
     def build(self, card: Card) -> nn.Module:
-        """Return the layers with torch's default initial weights; see `refuses` for the shape."""
+        """Return the layers with torch's default initial weights; see `unsuited` for the shape."""
         from torch import nn
 
         grey = len(card.shape) == 2
@@ -81,9 +81,7 @@ class CNN(Model):
             nn.Linear(self.hidden, card.outputs),
         )
 
-    def refuses(
-        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
-    ) -> str | None:
+    def unsuited(self, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Return why these are no images, or are too small to be halved that often."""
         if vocabulary or len(shape) not in (2, 3):
             takes = "CNN takes images, (height, width) or (channels, height, width)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from fedbench.data.card import Card, Task
+from fedbench.data.card import Card
 from fedbench.models.model import Model, mismatch
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ class MatrixFactorisation(Model):
         users, items = card.vocabulary
         return Pairs(users, items, self.factors)
 
-    def refuses(
-        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
-    ) -> str | None:
+    def unsuited(self, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Return why these are no pairs of ids."""
         if len(vocabulary) == 2 and shape == (2,):
             return None

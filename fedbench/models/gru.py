@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from fedbench.data.card import Card, Task
+from fedbench.data.card import Card
 from fedbench.models.model import Model, is_tokens, mismatch
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ class GRU(Model):
         inputs = self.width if vocabulary else card.shape[-1]
         return Recurrent(vocabulary, inputs, self.hidden, self.layers, card.outputs)
 
-    def refuses(
-        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
-    ) -> str | None:
+    def unsuited(self, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Return why these are no sequences."""
         if is_tokens(shape, vocabulary) or (not vocabulary and len(shape) == 2):
             return None

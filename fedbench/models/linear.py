@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fedbench.data.card import Card, Task
+from fedbench.data.card import Card
 from fedbench.models.model import Model, numbers_only
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ class Linear(Model):
         nn.init.zeros_(layer.bias)
         return nn.Sequential(nn.Flatten(), layer)
 
-    def refuses(
-        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
-    ) -> str | None:
+    def unsuited(self, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Return why ids cannot be taken: their distances mean nothing."""
         return numbers_only("Linear", shape, vocabulary)

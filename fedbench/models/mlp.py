@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from fedbench.data.card import Card, Task
+from fedbench.data.card import Card
 from fedbench.models.model import Model, numbers_only
 
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ class MLP(Model):
             layers.append(nn.ReLU() if self.activation == "relu" else nn.Tanh())
         return nn.Sequential(*layers, nn.Linear(widths[-1], card.outputs))
 
-    def refuses(
-        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
-    ) -> str | None:
+    def unsuited(self, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
         """Return why ids cannot be taken: their distances mean nothing."""
         return numbers_only("MLP", shape, vocabulary)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
 from fedbench.config.usercode import attributed, what
 from fedbench.data.card import Card, Task
@@ -83,14 +85,19 @@ class Model(Part, family=True):
             )
         return functional.cross_entropy(outputs, targets, reduction="none")
 
-    def refuses(
-        self, shape: tuple[int, ...], vocabulary: tuple[int, ...], task: Task
-    ) -> str | None:
-        """Return why this model cannot take data of such a card and what would, else None.
+    def unsuited(self, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+        """Return why this model cannot take examples of such a shape and what would, else None.
 
-        The words do not name the data. Here every card is taken.
+        The words do not name the data. Here every shape is taken.
         """
         return None
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse data that this model is `unsuited` for."""
+        data: Source = setup.data
+        shape = getattr(data, "shape", None)  # a source of one's own may know it only later
+        if shape is not None and (reason := self.unsuited(shape, data.vocabulary)):
+            yield Problem(".kind", f"{data.kind()}: {reason}", self.kind())
 
     def template(self, card: Card) -> nn.Module:
         """Return a module without values, to be called with parameters; draws no random number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
 from fedbench.randomness import Stream, generator
 
@@ -25,10 +28,6 @@ class Availability(Part, family=True):
     @abstractmethod
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return who of all clients can be reached in `round`, bool[clients]."""
-
-    def refuses(self) -> tuple[str, str] | None:
-        """Return the field at fault and why it cannot be, or None."""
-        return None
 
     @property
     @abstractmethod
@@ -129,11 +128,11 @@ class Diurnal(Availability):
         ),
     ] = 4
 
-    def refuses(self) -> tuple[str, str] | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse a worst hour that is better than the best."""
-        if self.trough <= self.peak:
-            return None
-        return "trough", f"must not exceed the probability at the best hour, {self.peak:g}"
+        if self.trough > self.peak:
+            reason = f"must not exceed the probability at the best hour, {self.peak:g}"
+            yield Problem(".trough", reason, self.trough)
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return whose coin came up, with the probability of its hour."""
@@ -164,13 +163,12 @@ class Trace(Availability):
         Field(title="File", description="path of a CSV file with the columns client, first, last"),
     ] = ""
 
-    def refuses(self) -> tuple[str, str] | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse a file that cannot be read."""
         try:
             _spans(self.path, _stamp(self.path))
         except ValueError as error:
-            return "path", str(error)
-        return None
+            yield Problem(".path", str(error), self.path)
 
     def there(self, clients: int, seed: int, round: int) -> Mask:
         """Return who the file says. Raises ValueError where it cannot be read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup, located
 from fedbench.config.spec import Spec
 from fedbench.participation.availability import Always, Availability
 from fedbench.randomness import Stream, generator
@@ -116,6 +119,21 @@ class Devices(Spec):
             json_schema_extra={"slider": [1, 3, 0.05]},
         ),
     ] = 1.0
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse what the availability refuses, and over-selection without a number to stop at."""
+        wrong = list(located(self.availability.check(setup), ".availability"))
+        yield from wrong
+        counted = setup.sampling.needed is not None and not setup.privacy.noise_on_server
+        if wrong or counted or self.over_selection == 1:
+            return
+        yield Problem(
+            ".over_selection",
+            "over-selection needs a fixed number of answers to stop at; choose FixedCohort, or "
+            "set it to 1. Under client-level DP every client that is drawn must count, "
+            "whatever the others do",
+            self.over_selection,
+        )
 
     @property
     def answering(self) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from fedbench.config.declared import undeclared
+from fedbench.config.declared import Claim, undeclared
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
 
 Cohort = Annotated[
@@ -23,6 +26,7 @@ Cohort = Annotated[
 ]
 
 
+MANY = 10_000  # clients from which on a round with all of them is hardly meant
 DRAWING = ("draw", "turns", "among", "needed", "expected")  # what decides who is in a cohort
 
 
@@ -33,10 +37,14 @@ class Sampling(Part, family=True):
     of clients, independently of all others and anew in each round: privacy amplification by
     sampling is proved for that alone. It is not claimed for a class that does not declare it, or
     that overrides a method without declaring it anew: each client then pays for the rounds that it
-    takes part in, which holds for any draw.
+    takes part in, which holds for any draw. `everyone` says that nobody is left out of a round.
     """
 
     keeps_privacy: ClassVar[bool] = False
+    everyone: ClassVar[bool] = False
+    privacy_claim: ClassVar[Claim] = Claim(
+        DRAWING, "draw clients in another way than amplification is proved for", "choose Poisson"
+    )
 
     def turns(self, clients: int) -> int:
         """Return how many rounds go by one draw, each as one turn of it."""
@@ -73,12 +81,17 @@ class Sampling(Part, family=True):
     def expected(self, clients: int) -> float:
         """Return the expected number of clients in a round."""
 
+    def below(self, count: int, clients: int) -> float:
+        """Return the probability that a round draws fewer than `count` of `clients`."""
+        return 0.0
+
 
 class Everyone(Sampling):
     """Every client takes part in every round."""
 
     display: ClassVar[str] = "All clients"
     keeps_privacy: ClassVar[bool] = True
+    everyone: ClassVar[bool] = True
 
     def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
         """Return all ids."""
@@ -88,11 +101,23 @@ class Everyone(Sampling):
         """Return the number of clients."""
         return float(clients)
 
+    def warn(self, setup: Setup) -> Iterator[str]:
+        """Warn of so many clients that a round with all of them is hardly meant."""
+        if setup.clients > MANY:
+            yield (
+                f"sampling = Everyone: all {setup.clients:,} clients train in every round; "
+                "FixedCohort or Poisson draws some of them"
+            )
+
 
 class FixedCohort(Sampling):
     """A fixed number of clients, drawn without replacement."""
 
     size: Cohort = 10
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse a cohort of more clients than there are."""
+        yield from _too_large(self.size, setup.clients)
 
     def draw(self, clients: int, rng: np.random.Generator, turn: int = 0) -> NDArray[np.int64]:
         """Return `size` ids."""
@@ -128,6 +153,10 @@ class Shuffled(Sampling):
     """
 
     size: Cohort = 10
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse a cohort of more clients than there are."""
+        yield from _too_large(self.size, setup.clients)
 
     def turns(self, clients: int) -> int:
         """Return the rounds of a pass."""
@@ -190,6 +219,20 @@ class Poisson(Sampling):
         """Return rate × clients."""
         return self.rate * clients
 
+    def below(self, count: int, clients: int) -> float:
+        """Return it by the binomial distribution."""
+        if count <= 1 or self.rate == 1:  # a round without clients changes nothing anyway
+            return 0.0
+        from scipy.stats import binom
+
+        return float(binom.cdf(count - 1, clients, self.rate))
+
+
+def _too_large(size: int, clients: int) -> Iterator[Problem]:
+    if size > clients:
+        reason = f"a cohort cannot be larger than the {clients} clients there are"
+        yield Problem(".size", reason, size)
+
 
 def is_independent(sampling: Sampling) -> bool:
     """Return whether each client takes part with the same probability, whatever the others do."""
@@ -198,5 +241,4 @@ def is_independent(sampling: Sampling) -> bool:
 
 def unproven_draws(sampling: Sampling) -> str | None:
     """Return why no amplification by sampling is claimed, or None."""
-    risk = "draw clients in another way than amplification is proved for"
-    return undeclared(sampling, Sampling, DRAWING, risk, "choose Poisson")
+    return undeclared(sampling)

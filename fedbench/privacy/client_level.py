@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
+import numpy as np
 from pydantic import Field
 
-from fedbench.channel.stage import Stage
+from fedbench import tree
+from fedbench.channel.stage import Encoded, Sending, Stage
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup, located
 from fedbench.privacy.clip import Clip
 from fedbench.privacy.clipping import Clipping, FlatClipping
 from fedbench.privacy.events import gaussian
 from fedbench.privacy.privacy import Private
 from fedbench.privacy.server_noise import _ServerNoise
+from fedbench.tree import Tree
 
 if TYPE_CHECKING:
-    import numpy as np
     from dp_accounting import DpEvent
 
 
@@ -60,6 +65,49 @@ class ClientLevelDP(Private):
         ),
     ] = 0.0
 
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse scores that have no bound, and shares that leave nothing for the updates."""
+        yield from located(self.clipping.check(setup), ".clipping")
+        share, data = self.evaluation_share, setup.data
+        if share and data.task != "classification":
+            yield Problem(
+                ".evaluation_share",
+                f"{data.kind()} is a {data.task} set, whose errors have "
+                "no bound to scale the noise by; set it to 0",
+                share,
+            )
+        if share and setup.target is not None and setup.target.metric != setup.metric:
+            yield Problem(
+                "target.metric",
+                f"only {setup.metric} is measured under privacy; choose it, or set "
+                "privacy.evaluation_share to 0",
+                setup.target.metric,
+            )
+        spent = share + self.clipping.spends()
+        if spent >= 1:
+            yield Problem(
+                ".evaluation_share",
+                f"with privacy.clipping.share it takes {spent:g} of each round's privacy, and "
+                "leaves nothing for the updates; together they must be less than 1",
+                share,
+            )
+
+    def describe_clipping(self) -> str:
+        """Return what is clipped, and how the norm is chosen."""
+        first = ", at first" if self.clipping.spends() else ""
+        return f"{super().describe_clipping()}{first} ({self.clipping.kind()})"
+
+    def on_update(self, rate: float) -> Self:
+        """Return itself."""
+        return self
+
+    def clipped(self, payloads: Tree) -> Encoded:
+        """Clip each client's payload, as in the first round."""
+        clip = Clip(norm=self.clip, clipping=self.clipping)
+        _, server = clip.init(tree.row(payloads, 0))
+        ids = np.arange(len(next(iter(payloads.values()))))
+        return clip.encode(payloads, Sending(1, ids, server=server))
+
     def noises(self) -> dict[str, float]:
         """Return the noise multiplier of each sum that a round releases about the same clients.
 
@@ -98,6 +146,11 @@ class ClientLevelDP(Private):
                 noise_seed=self.noise_seed,
             ),
         )
+
+    @property
+    def measures(self) -> bool:
+        """Return whether a share of the privacy is spent on it."""
+        return self.evaluation_share > 0
 
     def measured(self, shares: np.ndarray, round: int) -> float:
         """Return the noisy mean of `shares`, one in [0, 1] for each client of the cohort with one.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from fedbench import tree
 from fedbench.channel.stage import Encoded, Receiving, Sending, Stage
+from fedbench.config.declared import undeclared
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup, located
 from fedbench.privacy.clipping import Clipping, FlatClipping, held
 from fedbench.tree import Tree
 
@@ -45,6 +49,30 @@ class Clip(Stage):
     clipping: Annotated[
         Clipping, Field(title="Clipping", description="how updates are clipped to norm C")
     ] = FlatClipping()
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse strategies whose payloads cannot be scaled, and norms that follow bare sums."""
+        strategy, privacy = setup.strategy, setup.privacy
+        if strategy.unclippable and not privacy.plain_sum:  # which said so already
+            yield Problem("strategy.kind", strategy.unclippable, strategy.kind())
+        yield from located(self.clipping.check(setup), ".clipping")
+        if not self.clipping.spends():
+            return
+        reason = None
+        if privacy.noise_on_server:
+            if undeclared(self) is None and undeclared(self.clipping) is None:
+                reason = (
+                    "it would follow sums that have no noise yet, which ε does not cover; choose "
+                    "FlatClipping or PerLayerClipping here, or set privacy.clipping"
+                )
+        elif not setup.aggregator.is_sum:
+            reason = (
+                "it follows the mean of what clients say of their norms, and "
+                f"{setup.aggregator.kind()} gives none; choose FlatClipping or "
+                "PerLayerClipping, or aggregator = Mean"
+            )
+        if reason:
+            yield Problem(".clipping.kind", reason, self.clipping.kind())
 
     def init(self, template: Tree) -> tuple[Tree, Tree]:
         """Return no client state, and the first norms, whose whole is C."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from fedbench.config.declared import undeclared
+from fedbench.config.declared import Claim
 from fedbench.config.spec import Part
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class Clipping(Part, family=True):
     # Whether each leaf is in one group, and norms follow updates by noisy shares that `spends` says
     # the price of, and by nothing else.
     keeps_privacy: ClassVar[bool] = False
+    privacy_claim: ClassVar[Claim] = Claim(
+        DECIDING,
+        "leave updates longer than their clipping norm, or choose norms that reveal data",
+        "choose FlatClipping",
+    )
 
     def groups(self, payload: Tree) -> list[list[str]]:
         """Return the names of the leaves that share a norm."""
@@ -150,12 +155,6 @@ class AdaptiveClipping(Clipping):
             min(max(norm * step, min(norm, NORMS[0])), max(norm, NORMS[1]))
             for norm, step in zip(norms, steps, strict=True)
         )
-
-
-def unheld(clipping: Clipping) -> str | None:
-    """Return why a clipping is not known to bound updates as the noise assumes, or None."""
-    risk = "leave updates longer than their clipping norm, or choose norms that reveal data"
-    return undeclared(clipping, Clipping, DECIDING, risk, "choose FlatClipping")
 
 
 def factors(norms: Tensor, bound: float) -> Tensor:

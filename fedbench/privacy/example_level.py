@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
+from fedbench.config.setup import Setup
+from fedbench.privacy import exposure
+from fedbench.privacy.client_level import ClientLevelDP
 from fedbench.privacy.clipping import factors
 from fedbench.privacy.privacy import Private
 
@@ -32,8 +36,48 @@ class ExampleLevelDP(Private):
         "one example's gradients are what they are, or nothing; how many examples each client has "
         "is public"
     )
+    protects: ClassVar[str] = "example of a client"
+    covered: ClassVar[str] = "one example of one client"
+    added: ClassVar[str] = "added by each client to each sum of clipped gradients (DP-SGD)"
+    clips: ClassVar[str] = "gradient"
+    drawn: ClassVar[str] = "examples by Poisson sampling, drawn again in each local step"
+    uncovered: ClassVar[tuple[str, ...]] = (
+        "The number of examples of each client, and which clients take part.",
+        "All examples of a person together, where a person has several.",
+    )
     alone: ClassVar[bool] = True
     noise_on_server: ClassVar[bool] = False  # it is in the gradients already
+
+    @property
+    def of_examples(self) -> ExampleLevelDP:
+        """Return itself."""
+        return self
+
+    def warn_of_delta(self, setup: Setup) -> Iterator[str]:
+        """Say where δ is so large that one record could be published."""
+        limit, of = 1 / exposure.examples(setup), "samples of all clients"
+        yield from exposure.large_delta(self.delta, limit, of, "one full record")
+
+    def warn_of_sampling(self, setup: Setup) -> Iterator[str]:
+        """Say that weights reveal how many examples a client has."""
+        if setup.strategy.weighting == "samples":
+            yield (
+                "strategy.weighting = 'samples': the number of examples of each client counts "
+                "as public; 'uniform' does not reveal it"
+            )
+
+    def beyond(self, setup: Setup) -> Iterator[str]:
+        """Say too that a reading may be part of several examples."""
+        yield from super().beyond(setup)
+        yield from exposure.overlapping(setup.data)
+
+    def on_update(self, rate: float) -> ClientLevelDP:
+        """Return what clips and noises the update: a step scales its gradient by `rate`."""
+        return ClientLevelDP(
+            clip=self.clip * rate,
+            noise_multiplier=self.solved(),
+            noise_seed=self.noise_seed,
+        )
 
     def batches(self, round: int, client: int) -> np.random.Generator:
         """Return the source that decides who is in the batches of `client`; see `source`."""

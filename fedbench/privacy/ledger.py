@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,9 @@ from fedbench.privacy.events import EVENTS, Kind, mechanism
 
 if TYPE_CHECKING:
     from dp_accounting import DpEvent
+
+# Of each client of a round: its number, the rate at which a unit is sampled, and how often.
+Shares = Callable[[], Iterable[tuple[int, float, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,16 @@ class Ledger:
     """
 
     entries: tuple[tuple[DpEvent, int], ...] = ()
+
+    @property
+    def common(self) -> Ledger:
+        """What was released about everybody alike."""
+        return self
+
+    @property
+    def own(self) -> Mapping[int, Ledger]:
+        """What was released about single clients: nothing."""
+        return {}
 
     @property
     def steps(self) -> int:
@@ -38,8 +51,14 @@ class Ledger:
             return Ledger((*head, (event, before + count)))
         return Ledger((*self.entries, (event, count)))
 
-    def extended(self, more: Ledger) -> Ledger:
-        """The ledger after the releases of another one."""
+    def charge(self, event: Callable[[float], DpEvent], rate: float, own: Shares) -> Ledger:
+        """The ledger after a round that samples everybody at `rate`; see `Shares`."""
+        return self.spend(event(rate))
+
+    def extended(self, more: Ledger | Ledgers) -> Ledger:
+        """The ledger after the releases of another one. Raises ValueError for other accounting."""
+        if not isinstance(more, Ledger):
+            raise ValueError("one account for all cannot be extended by accounts of each client")
         ledger = self
         for event, count in more.entries:
             ledger = ledger.spend(event, count)
@@ -82,6 +101,11 @@ class Ledgers:
     own: Mapping[int, Ledger] = field(default_factory=dict)
 
     @property
+    def common(self) -> Ledger:
+        """What was released about everybody alike: nothing."""
+        return Ledger()
+
+    @property
     def steps(self) -> int:
         """Number of releases of the client that released most."""
         return max((ledger.steps for ledger in self.own.values()), default=0)
@@ -93,8 +117,14 @@ class Ledgers:
             own[client] = own.get(client, Ledger()).spend(event, count)
         return Ledgers(own)
 
-    def extended(self, more: Ledgers) -> Ledgers:
-        """The ledgers after the releases of others."""
+    def charge(self, event: Callable[[float], DpEvent], rate: float, own: Shares) -> Ledgers:
+        """The ledgers after a round in which each client has a share of its own."""
+        return self.spend({client: (event(rate), count) for client, rate, count in own()})
+
+    def extended(self, more: Ledger | Ledgers) -> Ledgers:
+        """The ledgers after the releases of others. Raises ValueError for other accounting."""
+        if not isinstance(more, Ledgers):
+            raise ValueError("accounts of each client cannot be extended by one for all")
         new = {k: self.own.get(k, Ledger()).extended(own) for k, own in more.own.items()}
         return Ledgers({**self.own, **new})
 

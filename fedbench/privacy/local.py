@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from fedbench import tree
 from fedbench.channel.stage import Encoded, Sending, Stage
@@ -36,6 +36,9 @@ class LocalDP(Private, family=True):
     level: ClassVar[str] = "local"
     plain_sum: ClassVar[bool] = True
     neighbours: ClassVar[str] = "an update is any other that the client might have sent"
+    protects: ClassVar[str] = "client, against the server too"
+    added: ClassVar[str] = "added by each client to its own clipped update"
+    uncovered: ClassVar[tuple[str, ...]] = ("Which clients take part, and when.",)
     alone: ClassVar[bool] = True
     noise_on_server: ClassVar[bool] = False  # what follows the noise is post-processing
 
@@ -51,6 +54,10 @@ class LocalDP(Private, family=True):
         """Scale each client's payload down to norm C."""
         norms = self.norms(payloads)
         return Encoded(held(payloads, norms, self.clip), {}, norms, ~(norms <= self.clip))
+
+    def on_update(self, rate: float) -> Self:
+        """Return itself."""
+        return self
 
     def stages(self) -> tuple[Stage, ...]:
         """Return clipping and noise, both on the clients."""
@@ -125,6 +132,7 @@ class LocalLaplace(LocalDP):
     keeps_privacy: ClassVar[bool] = True
 
     kind_of_noise: ClassVar[Kind] = "laplace"
+    norm_name: ClassVar[str] = "sum of absolute values"
     noise_multiplier: Annotated[
         float | None,
         noise_field(OWN, "Δ_i + Laplace(2zC), Σ|Δ_i| ≤ C"),

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from fedbench.channel.stage import Stage
-from fedbench.config.declared import undeclared
-from fedbench.config.kinds import is_user_class
+from fedbench.config.declared import Claim
 from fedbench.config.problems import unsound
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
-from fedbench.privacy import accounting
+from fedbench.privacy import accounting, exposure
 from fedbench.privacy.clipping import NORMS
 from fedbench.privacy.events import EVENTS, Kind
 
 if TYPE_CHECKING:
     import numpy as np
     from dp_accounting import DpEvent
+
+    from fedbench.privacy.client_level import ClientLevelDP
+    from fedbench.privacy.example_level import ExampleLevelDP
+    from fedbench.privacy.local import LocalDP
 
 
 Release = tuple[float, int]  # the rate at which a unit is sampled, and how often
@@ -28,6 +33,7 @@ MECHANISM = (
     *("bind", "solved", "event", "spent", "noises", "stages", "measured", "source", "bits"),
     *("batches", "perturbation", "shares", "clipped", "norms", "draw"),
     *("kind_of_noise", "alone", "plain_sum", "noise_on_server"),
+    *("guarantee", "of_examples", "measures"),
 )
 PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ"
 
@@ -54,7 +60,8 @@ class Privacy(Part, family=True):
     It decides the first stages of the channel that updates go through, and what a round costs.
     Where `plain_sum`, the guarantee is proved for an unweighted sum of updates. Where
     `noise_on_server`, the noise is added after the stages that an experiment has beside these have
-    decoded, so that what they do to an update counts.
+    decoded, so that what they do to an update counts. `unit` is what ε protects and `level` what
+    it is called; both are empty where nothing is guaranteed.
 
     `keeps_privacy` declares that what a round releases about a unit, by `stages`, `measured` and,
     for examples, by `batches`, `shares` and `perturbation`, is a mechanism that loses no more than
@@ -65,6 +72,37 @@ class Privacy(Part, family=True):
     keeps_privacy: ClassVar[bool] = False
     plain_sum: ClassVar[bool] = False
     noise_on_server: ClassVar[bool] = False
+    unit: ClassVar[str] = ""
+    level: ClassVar[str] = ""
+    privacy_claim: ClassVar[Claim] = Claim(
+        MECHANISM, "release what ε does not cover", "choose {known}"
+    )
+
+    @property
+    def guarantee(self) -> Private | None:
+        """Return itself, with its budget and noise, or None where nothing is guaranteed."""
+        return None
+
+    @property
+    def of_examples(self) -> ExampleLevelDP | None:
+        """Return itself where local steps have to clip and add noise, else None."""
+        return None
+
+    @property
+    def measures(self) -> bool:
+        """Return whether `measured` gives the accuracy of a round, which ε then covers."""
+        return False
+
+    def measured(self, shares: np.ndarray, round: int) -> float:
+        """Return the accuracy that may be known of a round, NaN where none is measured.
+
+        `shares` has one number in [0, 1] for each client of the cohort with test rows.
+        """
+        return math.nan
+
+    def describe(self) -> str:
+        """Return a few words for a line that sums an experiment up; empty without privacy."""
+        return ""
 
     def bind(self, releases: Iterable[Release]) -> Self:
         """Return the guarantee with everything solved that the plan of the run decides.
@@ -85,13 +123,28 @@ class NoPrivacy(Privacy):
 class Private(Privacy, family=True):
     """What all kinds of differential privacy share: a mechanism with noise, and its budget.
 
-    `unit` is what ε protects, `level` what that ε is called, `neighbours` what it means. Where
-    `alone`, each client has an account of its own and the largest ε is reported.
+    `neighbours` is what ε means. Where `alone`, each client has an account of its own and the
+    largest ε is reported.
+
+    Other class variables are words of the privacy card and of cautions: whom ε protects
+    (`protects`), which part of the data it covers (`covered`), who adds the noise (`added`), what
+    is clipped (`clips`) by which norm (`norm_name`), how units are `drawn` if not as clients, and
+    what is not covered (`uncovered`). Here they are those of a server that adds noise to a sum.
     """
 
-    unit: ClassVar[str]
-    level: ClassVar[str]
     neighbours: ClassVar[str]
+    protects: ClassVar[str] = "client (all updates of it)"
+    covered: ClassVar[str] = "one client"
+    added: ClassVar[str] = (
+        "added once by a trusted server to the sum of clipped updates (DP-FedAvg)"
+    )
+    clips: ClassVar[str] = "update"
+    norm_name: ClassVar[str] = "Euclidean norm"
+    drawn: ClassVar[str] = ""
+    uncovered: ClassVar[tuple[str, ...]] = (
+        "The number of clients, which the divisor of the sum reveals.",
+        "A server that adds no noise, or looks before adding it.",
+    )
     kind_of_noise: ClassVar[Kind] = "gaussian"
     alone: ClassVar[bool] = False
     noise_on_server: ClassVar[bool] = True  # unless a class says that it is not so
@@ -185,6 +238,72 @@ class Private(Privacy, family=True):
             )
         return self
 
+    @property
+    def guarantee(self) -> Private:
+        """Return itself."""
+        return self
+
+    def describe(self) -> str:
+        """Return the budget, or the noise where there is none."""
+        if self.epsilon is not None:
+            return f"{self.level} ε ≤ {self.epsilon:g}"
+        return f"{self.level} noise z = {self.noise_multiplier:g}"
+
+    def describe_clipping(self) -> str:
+        """Return what is clipped, for the privacy card."""
+        return f"each {self.clips} to {self.norm_name} {self.clip:g}"
+
+    def warn(self, setup: Setup) -> Iterator[str]:
+        """Say what ε means little with, and what it does not cover."""
+        yield from self.warn_of_delta(setup)
+        yield from self.warn_of_sampling(setup)
+        strategy, target = setup.strategy, setup.target
+        if strategy.keeps_models():
+            yield (
+                f"{strategy.kind()}: models that clients keep for themselves have no noise; "
+                "they are private only as long as they stay with their clients"
+            )
+        if target is not None and not self.measures:
+            yield (
+                f"target = {target.metric}: exact scores of held-out rows decide when "
+                "the run ends, which ε does not cover; those rows must be public"
+            )
+        yield from self.beyond(setup)
+        yield from exposure.uncovered_fit(setup.data)
+        if self.noise_seed is not None:
+            yield (
+                f"privacy.noise_seed = {self.noise_seed}: simulation only, the noise "
+                "is predictable and protects nobody"
+            )
+
+    def warn_of_delta(self, setup: Setup) -> Iterator[str]:
+        """Say where δ is so large that one unit could be published."""
+        what = "all data of one client"
+        yield from exposure.large_delta(self.delta, 1 / setup.clients, "clients", what)
+
+    def warn_of_sampling(self, setup: Setup) -> Iterator[str]:
+        """Say what noise the sampling of clients costs, if any, or what it reveals."""
+        if not self.alone:
+            yield from exposure.sampled(setup)
+
+    def beyond(self, setup: Setup) -> Iterator[str]:
+        """Say why one row counts several times, of which ε covers one; fetches no data."""
+        yield from exposure.shared_rows(setup, self.covered)
+
+    def on_update(self, rate: float) -> ClientLevelDP | LocalDP:
+        """Return the mechanism that does to one update what this does to one step of `rate`.
+
+        Raises ValueError where none is known.
+        """
+        raise ValueError(
+            f"privacy: {self.kind()} is not a mechanism that is known here; choose "
+            "ClientLevelDP, ExampleLevelDP, LocalGaussian or LocalLaplace"
+        )
+
+    def noises(self) -> dict[str, float]:
+        """Return the noise multiplier of each sum that a round releases about the same units."""
+        return {"updates": self.solved()}
+
     def bind(self, releases: Iterable[Release]) -> Self:
         """Return a copy whose noise is known: as given, or the least that keeps every unit's ε."""
         if self.noise_multiplier is not None or self.epsilon is None:
@@ -217,14 +336,6 @@ class Private(Privacy, family=True):
         import numpy as np
 
         return np.random.SFC64(_seed(self.noise_seed, *key))
-
-
-def unfounded(privacy: Private) -> str | None:
-    """Return why the ε of a mechanism may be wrong, or None."""
-    known = next((each for each in type(privacy).__mro__ if not is_user_class(each)), Private)
-    ours = "ClientLevelDP, ExampleLevelDP, LocalGaussian or LocalLaplace"
-    remedy = f"choose {ours if known.family else known.__name__}"
-    return undeclared(privacy, Privacy, MECHANISM, "release what ε does not cover", remedy)
 
 
 def source(noise_seed: int | None, *key: int) -> np.random.Generator:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedbench.experiment import Experiment
-from fedbench.exposure import beyond_the_unit, computed_from_rows
-from fedbench.participation.sampling import Everyone, Sampling
-from fedbench.privacy import ClientLevelDP, ExampleLevelDP, LocalDP, LocalLaplace, Private
+from fedbench.participation.sampling import Sampling
+from fedbench.privacy import Private
+from fedbench.privacy.exposure import computed_from_rows
 from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended
-from fedbench.strategies import Strategy
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ def privacy_card(
     `experiment` and the noise are those at the end, `amendments` what changed on the way, and
     `went_on_from` the rounds that were done each time it was resumed from files.
     """
-    privacy = experiment.privacy
-    if not isinstance(privacy, Private):
+    privacy = experiment.privacy.guarantee
+    if privacy is None:
         return PrivacyCard(
             "No privacy is guaranteed: the server sees every update unchanged.",
             (),
@@ -80,7 +79,7 @@ def privacy_card(
     spent, done = 0.0 if math.isnan(epsilon) else epsilon, _count(rounds, unfinished)
     statement = (
         f"After {done} the run is ({rounded_up(spent)}, {privacy.delta:g})-"
-        f"differentially private for each {_UNITS[privacy.unit]}."
+        f"differentially private for each {privacy.protects}."
     )
     if math.isinf(spent):
         statement = f"After {done} there is no privacy: ε is infinite."
@@ -94,9 +93,9 @@ def privacy_card(
         ("δ", f"{privacy.delta:g}"),
         ("Budget", budget),
         ("Stopping rule", _stopping(experiment, privacy)),
-        ("Mechanism", _mechanism(privacy)),
+        ("Mechanism", f"{privacy.kind_of_noise.capitalize()} noise {privacy.added}"),
         ("Noise", _noise(privacy)),
-        ("Clipping", _clipping(privacy)),
+        ("Clipping", privacy.describe_clipping()),
         ("Sampling", _sampling(experiment, privacy)),
         ("Accounting", _accounting(experiment, privacy)),
     )
@@ -127,52 +126,25 @@ def _cell(words: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", words).replace("\n", " ")
 
 
-_UNITS = {
-    "client": "client (all updates of it)",
-    "example": "example of a client",
-    "local": "client, against the server too",
-}
-
-
-def _mechanism(privacy: Private) -> str:
-    kind = "Laplace" if isinstance(privacy, LocalLaplace) else "Gaussian"
-    where = {
-        "client": "added once by a trusted server to the sum of clipped updates (DP-FedAvg)",
-        "example": "added by each client to each sum of clipped gradients (DP-SGD)",
-        "local": "added by each client to its own clipped update",
-    }
-    return f"{kind} noise {where[privacy.unit]}"
-
-
 def _noise(privacy: Private) -> str:
     if privacy.noise_multiplier is None:
         return "not computed before the run begins"
     z = privacy.noise_multiplier
     words = f"z = {rounded_up(z, 6)}"
-    if isinstance(privacy, ClientLevelDP) and len(noises := privacy.noises()) > 1:
+    if len(noises := privacy.noises()) > 1:
         parts = ", ".join(f"{rounded_up(value)} on {name}" for name, value in noises.items())
         words += f", split over one release: {parts}"
     source = "the operating system" if privacy.noise_seed is None else "a fixed seed"
     return f"{words}; drawn from {source}, in floating point"
 
 
-def _clipping(privacy: Private) -> str:
-    what = "gradient" if isinstance(privacy, ExampleLevelDP) else "update"
-    norm = "sum of absolute values" if isinstance(privacy, LocalLaplace) else "Euclidean norm"
-    words = f"each {what} to {norm} {privacy.clip:g}"
-    if isinstance(privacy, ClientLevelDP):
-        first = ", at first" if privacy.clipping.spends() else ""
-        words += f"{first} ({privacy.clipping.kind()})"
-    return words
-
-
 def _sampling(experiment: Experiment, privacy: Private) -> str:
-    if isinstance(privacy, ExampleLevelDP):
-        return "examples by Poisson sampling, drawn again in each local step"
+    if privacy.drawn:
+        return privacy.drawn
     sampling: Sampling = experiment.sampling
     if experiment.own_accounts:
         return f"{sampling.kind()}; no amplification is claimed"
-    if isinstance(sampling, Everyone):
+    if sampling.everyone:
         return f"{sampling.kind()}; every client in every round"
     hidden = "kept secret" if privacy.noise_seed is None else "by a public seed"
     return f"clients by Poisson sampling at rate {experiment.sampling_rate:g}, {hidden}"
@@ -192,7 +164,7 @@ def _stopping(experiment: Experiment, privacy: Private) -> str:
     if experiment.target is not None:
         target = experiment.target
         looks = "the measured accuracy, which ε covers"
-        if not getattr(privacy, "evaluation_share", 0):
+        if not privacy.measures:
             looks = "exact scores of held-out rows, which ε does not cover"
         rules.append(f"{target.metric} {target.value:g}, by {looks}")
     return "; ".join(rules)
@@ -200,9 +172,9 @@ def _stopping(experiment: Experiment, privacy: Private) -> str:
 
 def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
     exact = "Exact scores of held-out rows, also per client, which only a simulation can show"
-    measured = isinstance(privacy, ClientLevelDP) and privacy.evaluation_share
-    found = [f"{exact}; accuracy measured under privacy is covered." if measured else f"{exact}."]
-    if experiment.target is not None and not measured:
+    covered = "; accuracy measured under privacy is covered" if privacy.measures else ""
+    found = [f"{exact}{covered}."]
+    if experiment.target is not None and not privacy.measures:
         found.append(
             f"When the run stops: target = {experiment.target.metric} looks at exact scores of "
             "held-out rows after each round."
@@ -211,16 +183,9 @@ def _not_covered(experiment: Experiment, privacy: Private) -> list[str]:
         "Choosing settings by looking at several runs on the same data: their privacy losses "
         "add up."
     )
-    if isinstance(privacy, ExampleLevelDP):
-        found.append("The number of examples of each client, and which clients take part.")
-        found.append("All examples of a person together, where a person has several.")
-    elif isinstance(privacy, LocalDP):
-        found.append("Which clients take part, and when.")
-    else:
-        found.append("The number of clients, which the divisor of the sum reveals.")
-        found.append("A server that adds no noise, or looks before adding it.")
-    found += [f"{each}." for each in beyond_the_unit(experiment)]
-    if type(experiment.strategy).personal is not Strategy.personal:
+    found += privacy.uncovered
+    found += [f"{each}." for each in privacy.beyond(experiment)]
+    if experiment.strategy.keeps_models():
         found.append("Personal models that clients keep: they have no noise.")
     if fitted := computed_from_rows(experiment.data)[0]:
         found.append(

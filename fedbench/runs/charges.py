@@ -59,11 +59,9 @@ def charges(folder: Path) -> dict[int, Ledger | Ledgers]:
 
 def extended(ledger: Ledger | Ledgers, cost: Ledger | Ledgers) -> Ledger | Ledgers:
     """Return a ledger after some releases more. Raises ValueError for the other kind of ledger."""
-    if isinstance(ledger, Ledger) and isinstance(cost, Ledger):
-        return ledger.extended(cost)
-    if isinstance(ledger, Ledgers) and isinstance(cost, Ledgers):
-        return ledger.extended(cost)
-    raise ValueError(f"{CHARGES} has another kind of accounting than the checkpoint")
+    if type(ledger) is not type(cost):
+        raise ValueError(f"{CHARGES} has another kind of accounting than the checkpoint")
+    return ledger.extended(cost)
 
 
 def ledger_of(data: dict[str, Any]) -> Ledger | Ledgers:

@@ -21,7 +21,7 @@ import numpy as np
 from fedbench import tree
 from fedbench.engine import ClientState
 from fedbench.experiment import Experiment
-from fedbench.privacy import Ledger, Ledgers, Private
+from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs.charges import CHARGES, charges, extended, ledger_of
 from fedbench.runs.files import write
 from fedbench.runs.outcome import number
@@ -74,10 +74,8 @@ class Checkpoint:
     @property
     def spent(self) -> float:
         """Return the ε of its ledger, NaN without privacy."""
-        privacy = self.experiment.privacy
-        if not isinstance(privacy, Private):
-            return math.nan
-        return self.progress.ledger.epsilon(privacy.delta)
+        guarantee = self.experiment.privacy.guarantee
+        return math.nan if guarantee is None else self.progress.ledger.epsilon(guarantee.delta)
 
 
 @dataclass(eq=False)
@@ -236,9 +234,9 @@ def refuse_strange(
 ) -> None:
     """Raise StoreError where the state and the rounds are not of the same run."""
     numbers = [row.round for row in rows]
-    privacy = experiment.privacy
-    owed = rows[-1].epsilon if rows and isinstance(privacy, Private) else 0.0
-    spent = progress.ledger.epsilon(privacy.delta) if isinstance(privacy, Private) else 0.0
+    guarantee = experiment.privacy.guarantee
+    owed = rows[-1].epsilon if rows and guarantee is not None else 0.0
+    spent = progress.ledger.epsilon(guarantee.delta) if guarantee is not None else 0.0
     # The ledger may hold more: unfinished rounds were paid for, and are no rows. A NaN passes, as
     # an infinite ε was once not written down.
     if numbers != list(range(1, progress.round + 1)) or spent < owed * (1 - CLOSE):

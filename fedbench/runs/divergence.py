@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from fedbench.config.spec import Spec
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
 
 FAR = 10  # times a default from which on a setting is suspected
 
@@ -35,7 +34,7 @@ def _suspects(experiment: Experiment) -> list[str]:
     found = [f"training.lr (now {experiment.training.lr:g})"]
     found += [f"training.{each}" for each in _far(experiment.training) if "lr " not in each]
     found += [f"strategy.{each}" for each in _far(experiment.strategy)]
-    if isinstance(experiment.privacy, Private):
+    if experiment.privacy.guarantee is not None:
         found.append("the noise: a larger privacy.epsilon, or a smaller privacy.clip")
     if experiment.attack.share():
         found.append(f"attack.fraction (now {experiment.attack.share():g})")

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
 from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended
 from fedbench.schedules import RoundDone
@@ -93,7 +92,7 @@ class History:
     @property
     def spent(self) -> float:
         """Return the ε spent so far, also by unfinished rounds; NaN without privacy."""
-        if not isinstance(self.experiment.privacy, Private):
+        if self.experiment.privacy.guarantee is None:
             return math.nan
         rows = self.snapshot()
         done = rows[-1].epsilon if rows else 0.0
@@ -107,14 +106,12 @@ class History:
     @property
     def unit(self) -> str | None:
         """Return what the run's ε protects, such as "client"; None without privacy."""
-        privacy = self.experiment.privacy
-        return privacy.unit if isinstance(privacy, Private) else None
+        return self.experiment.privacy.unit or None
 
     @property
     def level(self) -> str | None:
         """Return what the run's ε is called, such as "client-level"; None without privacy."""
-        privacy = self.experiment.privacy
-        return privacy.level if isinstance(privacy, Private) else None
+        return self.experiment.privacy.level or None
 
     def frame(self) -> pd.DataFrame:
         """Return one row a round.

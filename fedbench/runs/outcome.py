@@ -8,7 +8,6 @@ from typing import Any
 
 import fedbench
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
 from fedbench.runs.history import SPENT, History
 
 
@@ -20,8 +19,7 @@ def outcome(history: History) -> dict[str, Any]:
     """
     experiment, rows = history.experiment, history.snapshot()
     last = rows[-1] if rows else None
-    privacy = experiment.privacy
-    private = isinstance(privacy, Private)
+    guarantee = experiment.privacy.guarantee
     return {
         "experiment": _described(experiment),
         "data": experiment.data.kind(),
@@ -34,10 +32,10 @@ def outcome(history: History) -> dict[str, Any]:
             name: number(history.spent) if unit == history.unit else None
             for unit, name in SPENT.items()
         },
-        "delta": privacy.delta if private else None,
+        "delta": guarantee.delta if guarantee else None,
         "unit": history.unit,
         "noise_multiplier": history.noise_multiplier,
-        "simulation_only": private and privacy.noise_seed is not None,
+        "simulation_only": guarantee is not None and guarantee.noise_seed is not None,
         "bytes_up": sum(row.bytes_up for row in rows),
         "bytes_down": sum(row.bytes_down for row in rows),
         "seconds": round(sum(row.seconds for row in rows), 3),

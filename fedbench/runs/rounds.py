@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +26,7 @@ from fedbench.engine.hooks import rate_of, try_hooks, try_training
 from fedbench.experiment import Experiment
 from fedbench.models import scores
 from fedbench.participation import Answers, Load
-from fedbench.privacy import ClientLevelDP, Ledger, Ledgers, Private
+from fedbench.privacy import Ledger, Ledgers
 from fedbench.randomness import Stream, generator
 from fedbench.rounding import rounded_up
 from fedbench.runs.divergence import Diverged
@@ -54,7 +54,7 @@ class Rounds:
         self.experiment: Experiment = experiment
         self.data = data or experiment.federation()
         self.privacy = experiment.privacy
-        if isinstance(self.privacy, Private) and noise_multiplier is not None:
+        if self.privacy.guarantee is not None and noise_multiplier is not None:
             self.privacy = self.privacy.replace(noise_multiplier=noise_multiplier)
         else:
             self.privacy = experiment.bound_privacy()
@@ -118,15 +118,14 @@ class Rounds:
         target = experiment.target
         if target is not None and last is not None:
             better = experiment.metrics[target.metric]
-            measured = getattr(self.privacy, "evaluation_share", 0) > 0
             # where accuracy is measured under privacy, whoever decides may look at nothing else
-            value = last.released if measured else last.metrics[target.metric]
+            value = last.released if self.privacy.measures else last.metrics[target.metric]
             if target.reached(value, better):
                 return f"target reached: {target.metric} {value:.4g}"
         if progress.round >= experiment.rounds:
             return f"all {progress.round} rounds done"
-        privacy = self.privacy
-        if isinstance(privacy, Private) and privacy.epsilon is not None:
+        privacy = self.privacy.guarantee
+        if privacy is not None and privacy.epsilon is not None:
             number = progress.round + 1
             ledger = self._spend(progress.ledger, number, self._cohort(number))
             after = ledger.epsilon(privacy.delta)
@@ -157,7 +156,7 @@ class Rounds:
         timer, number = PhaseTimer(), progress.round + 1
         answers = self._answers(progress, self.dispatch(progress))
         # whoever was asked trains, and answers or not, its examples are seen
-        if self._charge is not None and isinstance(self.privacy, Private):
+        if self._charge is not None and self.privacy.guarantee is not None:
             cost = self._spend(type(progress.ledger)(), number, answers.asked)
             self._charge(progress.charged + 1, cost)
         self.ledger = ledger = self._spend(progress.ledger, number, answers.asked)
@@ -201,7 +200,7 @@ class Rounds:
         """Return the progress with a new model and new states; see `Federation`."""
         experiment, info, context = self.experiment, broadcast.info, self.context
         divisor = float(gathered.weights.sum())
-        if isinstance(self.privacy, ClientLevelDP):
+        if self.privacy.noise_on_server:  # which is scaled for a sum of that many
             divisor = info.expected_cohort
         zero = context.zero_payload(progress.params, progress.server, info)
         aggregate = gathered.aggregate(experiment.aggregator, divisor)
@@ -240,8 +239,8 @@ class Rounds:
         losses = self._finite_losses(after.params, whole.losses, metrics["loss"], number)
         timer.lap("evaluation")
         spent = math.nan
-        if isinstance(self.privacy, Private):
-            spent = after.ledger.epsilon(self.privacy.delta)
+        if (guarantee := self.privacy.guarantee) is not None:
+            spent = after.ledger.epsilon(guarantee.delta)
         timer.lap("accounting")
         row = RoundDone(
             round=number,
@@ -267,7 +266,7 @@ class Rounds:
     def _finite_losses(self, params: Tree, losses: Tensor, loss: float, number: int) -> Tensor:
         """Return the losses that count. Raises Diverged where the run cannot go on."""
         finite = _finite(params.values())
-        if isinstance(self.privacy, Private):
+        if self.privacy.guarantee is not None:
             # A client or example that is not finite counts as nothing, and whether a run goes on
             # must not tell of it: what was released decides alone.
             losses = losses[losses.isfinite()]
@@ -353,8 +352,6 @@ class Rounds:
 
     def _released(self, clients: NDArray[np.float32], ids: NDArray[np.int64], number: int) -> float:
         """Return the cohort's accuracy as far as privacy lets it be known, NaN if it is exact."""
-        if not isinstance(self.privacy, ClientLevelDP):
-            return math.nan
         shares = clients[ids[ids < len(clients)]].astype(np.float64)
         known = shares[np.isfinite(shares)]
         return self.privacy.measured(known, number)
@@ -389,20 +386,15 @@ class Rounds:
     def _spend(
         self, ledger: Ledger | Ledgers, number: int, ids: NDArray[np.int64]
     ) -> Ledger | Ledgers:
-        privacy, experiment = self.privacy, self.experiment
-        if not isinstance(privacy, Private):
+        privacy, experiment = self.privacy.guarantee, self.experiment
+        if privacy is None:
             return ledger
-        if isinstance(ledger, Ledger):
-            return ledger.spend(privacy.event(experiment.sampling_rate))
-        rates, steps = experiment.own_releases(self.data, ids)
-        return ledger.spend(
-            {
-                client: (privacy.event(rate), count)
-                for client, rate, count in zip(
-                    ids.tolist(), rates.tolist(), steps.tolist(), strict=True
-                )
-            }
-        )
+
+        def own() -> Iterator[tuple[int, float, int]]:
+            rates, steps = experiment.own_releases(self.data, ids)
+            return zip(ids.tolist(), rates.tolist(), steps.tolist(), strict=True)
+
+        return ledger.charge(privacy.event, experiment.sampling_rate, own)
 
 
 def _finite(leaves: Iterable[Tensor]) -> bool:

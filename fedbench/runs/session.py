@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fedbench.config.problems import expect
 from fedbench.config.usercode import explained, shown
 from fedbench.experiment import Experiment
-from fedbench.privacy import Ledger, Ledgers, Private
+from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs.checkpoint import Checkpoint
 from fedbench.runs.contents import fingerprint
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
@@ -381,12 +381,13 @@ class Session:
     def _charge(self) -> None:
         """Keep what was spent on a round that failed."""
         rounds, progress = self._rounds, self._progress
-        if rounds is None or progress is None or not isinstance(rounds.privacy, Private):
+        guarantee = rounds and rounds.privacy.guarantee
+        if rounds is None or progress is None or guarantee is None:
             return
         if rounds.ledger is not None and rounds.ledger != progress.ledger:
             count = progress.unfinished + 1
             self._progress = dataclasses.replace(progress, ledger=rounds.ledger, unfinished=count)
-            self.history.note_unfinished(count, rounds.ledger.epsilon(rounds.privacy.delta))
+            self.history.note_unfinished(count, rounds.ledger.epsilon(guarantee.delta))
 
     def _finish(self, reason: str) -> None:
         history, rounds, progress = self.history, self._rounds, self._progress

@@ -69,7 +69,7 @@ class Accumulator:
 
     def aggregate(self, aggregator: Aggregator, divisor: float) -> Tree | None:
         """Return the cohort's one payload; None if nobody came, or too few for the rule."""
-        if not len(self.ids) or aggregator.refuses(len(self.ids)):
+        if not len(self.ids) or len(self.ids) < aggregator.least:
             return None  # cohorts drawn at random may be small; the run was warned of it
         if self._is_sum:
             return tree.scale(self._payload, 1 / max(divisor, 1e-12))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.randomness import Stream
 from fedbench.schedules.accumulator import Accumulator
 from fedbench.schedules.progress import Progress
@@ -26,6 +27,7 @@ class Cyclic(Schedule):
     """
 
     in_turn: ClassVar[bool] = True
+    keeps_privacy: ClassVar[bool] = True
 
     shuffled: Annotated[
         bool,
@@ -38,7 +40,7 @@ class Cyclic(Schedule):
         ),
     ] = False
 
-    def check(self, setup: Any) -> Iterator[Problem]:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse what needs several updates at once."""
         if not setup.aggregator.is_sum:
             yield Problem(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedbench.config.problems import Problem
+from fedbench.config.declared import Claim
 from fedbench.config.spec import Part
 from fedbench.engine import Broadcast, PhaseTimer
 from fedbench.engine.messages import ClientStates
@@ -76,7 +76,9 @@ class Schedule(Part, family=True):
     clients of the selection.
 
     `in_turn` says that clients train one after another, so that a round takes the sum of their
-    simulated seconds; else it takes as long as its slowest client.
+    simulated seconds; else it takes as long as its slowest client. `keeps_privacy` declares that
+    each client of a selection trains once in a round and that the model learns of its update by
+    `collect` and `aggregate` alone; without it any privacy is refused.
 
     Example:
         class Twice(Synchronous):
@@ -94,10 +96,10 @@ class Schedule(Part, family=True):
     """
 
     in_turn: ClassVar[bool] = False
-
-    def check(self, setup: Any) -> Iterator[Problem]:
-        """Yield what this schedule cannot go with in the experiment `setup`."""
-        yield from ()
+    keeps_privacy: ClassVar[bool] = False
+    privacy_claim: ClassVar[Claim] = Claim(
+        ("step",), "release more of a client than {privacy} counts", "choose Synchronous"
+    )
 
     @abstractmethod
     def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundDone]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from fedbench.schedules.progress import Progress
 from fedbench.schedules.record import RoundDone
 from fedbench.schedules.schedule import Federation, Schedule
@@ -12,6 +14,8 @@ class Synchronous(Schedule):
 
     Source: McMahan et al. 2017 (arXiv:1602.05629).
     """
+
+    keeps_privacy: ClassVar[bool] = True
 
     def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundDone]:
         """Select, dispatch, collect, aggregate and finish, once each."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from fedbench import tree
 from fedbench.strategies.strategy import RoundInfo, Strategy
-from fedbench.training import LocalTraining
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -19,14 +18,7 @@ class FedSGD(Strategy):
     Δᵢ is the gradient over all of client i's samples (McMahan et al. 2017, arXiv:1602.05629).
     """
 
-    def refuses(self, training: LocalTraining) -> str | None:
-        """Refuse anything but one gradient over all of a client's samples."""
-        if training.one_full_batch and training.momentum == 0:
-            return None
-        return (
-            "FedSGD sends one gradient over all of a client's samples; set "
-            "training=LocalTraining(steps=1, batch_size=None) with momentum 0, or choose FedAvg"
-        )
+    one_gradient: ClassVar[bool] = True
 
     def finish(
         self, delta: Tree, anchor: Tree, client: Tree, server: Tree, steps: Tensor, info: RoundInfo

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
-from fedbench.config.declared import undeclared
+from fedbench.config.declared import Claim
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
-from fedbench.training import LocalTraining
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -71,9 +73,6 @@ def server_rate(
     )
 
 
-TRAINING = ("companion", "init_client", "start", "adjust", "finish")
-
-
 class Strategy(Part, family=True):
     """A federated algorithm as pure functions of trees; state is returned, never stored.
 
@@ -86,9 +85,17 @@ class Strategy(Part, family=True):
     """
 
     keeps_privacy: ClassVar[bool] = False
+    privacy_claim: ClassVar[Claim] = Claim(
+        ("companion", "init_client", "start", "adjust", "finish"),
+        "send what its companion learns without noise",
+        "choose Ditto",
+    )
 
     # Why a payload means nothing once it is scaled down as a whole, if so.
     unclippable: ClassVar[str | None] = None
+
+    # Whether a client sends one gradient over all of its samples, and can train in no other way.
+    one_gradient: ClassVar[bool] = False
 
     weighting: Annotated[
         Literal["samples", "uniform"],
@@ -107,9 +114,22 @@ class Strategy(Part, family=True):
         """Return the algorithm's name, which the literature writes as one word."""
         return cls.__dict__.get("display", "") or cls.__name__
 
-    def refuses(self, training: LocalTraining) -> str | None:
-        """Return why this algorithm cannot go with `training`, or None."""
-        return None
+    @classmethod
+    def keeps_models(cls) -> bool:
+        """Return whether clients may use models of their own."""
+        return cls.personal is not Strategy.personal
+
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse any training but one full batch where clients send `one_gradient`."""
+        training = setup.training
+        if self.one_gradient and not (training.one_full_batch and training.momentum == 0):
+            yield Problem(
+                ".kind",
+                f"{type(self).__name__} sends one gradient over all of a client's samples; "
+                "set training=LocalTraining(steps=1, batch_size=None) with momentum 0, or choose "
+                "FedAvg",
+                self.kind(),
+            )
 
     def init(self, params: Tree) -> Tree:
         """Return the server's state before the first round."""
@@ -165,11 +185,3 @@ class Strategy(Part, family=True):
     ) -> tuple[Tree, Tree]:
         """Return the new global model and server state from the aggregate of the payloads."""
         return {name: leaf + payload[name] for name, leaf in params.items()}, server
-
-
-def revealing(strategy: Strategy) -> str | None:
-    """Return why a strategy is not known to send nothing of what its companion learns, or None."""
-    if strategy.companion() is None:
-        return None
-    risk = "send what its companion learns without noise"
-    return undeclared(strategy, Strategy, TRAINING, risk, "choose Ditto")

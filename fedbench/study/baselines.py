@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from fedbench.config.problems import expect
 from fedbench.data import FederatedDataset
 from fedbench.experiment import Experiment
+from fedbench.participation.sampling import MANY
 from fedbench.runs import RoundDone
 from fedbench.runs.naive import levels
-from fedbench.soundness import MANY
 from fedbench.strategies import Ditto
 from fedbench.study.gains import rising
 from fedbench.study.oracle import oracle

@@ -9,7 +9,6 @@ from typing import Any
 from fedbench.config.spec import Part, Spec
 from fedbench.data import Table
 from fedbench.experiment import Experiment
-from fedbench.privacy import NoPrivacy, Private
 
 BUDGET = "privacy.epsilon"
 NAMED = 2  # settings that a name has room for
@@ -70,6 +69,8 @@ def cells(experiments: Sequence[Experiment], path: str) -> list[str]:
     A part is its kind, and what of it is neither as usual nor the same with all of them.
     """
     values = [at(each, path) for each in experiments]
+    if path == "privacy":
+        return [value.describe() or "none" for value in values]
     if path == "data.path":  # of tables alone
         files = [Path(value).name for value in values]
         known = dict.fromkeys(zip(files, values, strict=True))
@@ -82,11 +83,7 @@ def cells(experiments: Sequence[Experiment], path: str) -> list[str]:
 
 
 def _cell(value: Any, others: Sequence[Spec]) -> str:
-    if isinstance(value, Private):
-        budget = value.epsilon
-        told = f"ε ≤ {budget:g}" if budget else f"noise z = {value.noise_multiplier:g}"
-        return f"{value.level} {told}"
-    if isinstance(value, NoPrivacy) or value is None:
+    if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -15,7 +15,7 @@ from fedbench.config.overrides import assign
 from fedbench.config.problems import problems
 from fedbench.config.spec import Spec
 from fedbench.experiment import Experiment
-from fedbench.privacy import NoPrivacy, Private
+from fedbench.privacy import NoPrivacy
 from fedbench.study.differences import shown
 
 SEED, BUDGET = "seed", "privacy.epsilon"
@@ -127,8 +127,8 @@ def _plain(value: Any) -> Any:
 def cautions(points: Sequence[Point], axes: Axes) -> list[str]:
     """Return what is allowed but should be known before the results of a grid are believed."""
     found = [text for point in points for text in point.experiment.cautions()]
-    privacies = [point.experiment.privacy for point in points]
-    fixed = any(isinstance(each, Private) and each.noise_seed is not None for each in privacies)
+    guarantees = [point.experiment.privacy.guarantee for point in points]
+    fixed = any(each is not None and each.noise_seed is not None for each in guarantees)
     if fixed and len(axes.get(SEED, ())) > 1 and REPEATS[1] not in axes:
         found.append(
             "privacy.noise_seed is the same for every seed: the interval over seeds does not know "

@@ -16,7 +16,7 @@ from fedbench.audit import loss_threshold
 from fedbench.config.sources import code_digest, files_digest
 from fedbench.config.usercode import explained
 from fedbench.experiment import Experiment
-from fedbench.privacy import Ledger, Ledgers, Private
+from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs import RoundDone
 from fedbench.study.baselines import alternative, baselines
 from fedbench.study.grid import REPEATS, Point
@@ -135,8 +135,8 @@ class Outcome:
 
     @classmethod
     def of_lost(cls, experiment: Experiment, error: str) -> Outcome:
-        """Return that of a run of which nobody knows which rounds it came to, and so what it spent."""
-        spent = math.inf if isinstance(experiment.privacy, Private) else math.nan
+        """Return that of a run whose rounds nobody knows, and so not what it spent."""
+        spent = math.inf if experiment.privacy.guarantee is not None else math.nan
         return cls(error=error, ended=f"failed: {error}", epsilon=spent)
 
     @classmethod
@@ -180,10 +180,11 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
         error = explained(failure)
     last = rows[-1] if rows else None
     spent, ledger = math.nan, None
-    if rounds and progress and isinstance(rounds.privacy, Private):
+    guarantee = rounds and rounds.privacy.guarantee
+    if rounds and progress and guarantee:
         # that of a round that failed was charged when it began
         ledger = rounds.ledger if error and rounds.ledger else progress.ledger
-        spent = ledger.epsilon(rounds.privacy.delta)
+        spent = ledger.epsilon(guarantee.delta)
     return Outcome(
         metrics={} if last is None else last.metrics,
         personal=math.nan if last is None else last.personal,

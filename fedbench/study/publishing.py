@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fedbench.data import Natural
 from fedbench.experiment import Experiment
-from fedbench.privacy import Ledger, Ledgers, Private
+from fedbench.privacy import Ledger, Ledgers
 from fedbench.study.result import SweepResult
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def total_epsilon(
 
 def _refuse_shared_noise(results: Sequence[SweepResult]) -> None:
     seeds = Counter(
-        each.experiment.privacy.noise_seed
+        guarantee.noise_seed
         for each in results
-        if isinstance(each.experiment.privacy, Private)
+        if (guarantee := each.experiment.privacy.guarantee) is not None
     )
     shared = [seed for seed, count in seeds.items() if seed is not None and count > 1]
     if shared:
@@ -84,10 +84,8 @@ def _refuse_moved(results: Sequence[SweepResult]) -> None:
 def _composed(ledgers: Iterable[Ledger | Ledgers]) -> Ledger | Ledgers:
     common, own = Ledger(), dict[int, Ledger]()
     for ledger in ledgers:
-        if isinstance(ledger, Ledger):
-            common = _after(common, ledger)
-        else:
-            own |= {k: _after(own.get(k, Ledger()), each) for k, each in ledger.own.items()}
+        common = _after(common, ledger.common)
+        own |= {k: _after(own.get(k, Ledger()), each) for k, each in ledger.own.items()}
     # a client without a ledger of its own has the common one, which is less
     return Ledgers({k: _after(common, each) for k, each in own.items()}) if own else common
 

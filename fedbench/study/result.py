@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from fedbench.config.spec import Spec
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
 from fedbench.runs.history import SPENT
 from fedbench.study.grid import label, shown
 from fedbench.study.job import Outcome
@@ -38,14 +37,13 @@ class SweepResult(Outcome):
     @property
     def unit(self) -> str | None:
         """What ε protects, such as "client"; None without privacy."""
-        privacy = self.experiment.privacy
-        return privacy.unit if isinstance(privacy, Private) else None
+        return self.experiment.privacy.unit or None
 
     @property
     def delta(self) -> float | None:
         """The δ at which ε is told; None without privacy."""
-        privacy = self.experiment.privacy
-        return privacy.delta if isinstance(privacy, Private) else None
+        guarantee = self.experiment.privacy.guarantee
+        return None if guarantee is None else guarantee.delta
 
     def row(self) -> dict[str, Any]:
         """Return a row of a table.

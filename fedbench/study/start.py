@@ -10,7 +10,7 @@ from typing import Any
 from fedbench.config.problems import expect
 from fedbench.engine.processes import cores
 from fedbench.experiment import Experiment
-from fedbench.soundness import MANY
+from fedbench.participation.sampling import MANY
 from fedbench.study.grid import axes_of, grid
 from fedbench.study.kept import Kept
 from fedbench.study.sweep import Sweep

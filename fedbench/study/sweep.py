@@ -286,8 +286,8 @@ class Sweep:
         if self._lost[job.key] < 2:
             self._waiting.appendleft(job)
             return
-        error = f"{message['lost']} twice ({message['why']})"
-        self._note(job, Outcome.of_lost(job.experiment, error).to_dict())
+        outcome = Outcome.of_lost(job.experiment, f"{message['lost']} twice ({message['why']})")
+        self._note(job, outcome.to_dict())
 
     def _note(self, job: Job, result: Result) -> None:
         if job.kind == "run":

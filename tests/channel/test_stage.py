@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import fedbench as fb
-from fedbench.channel import Encoded, Receiving, Sending, Stage, unbounded
+from fedbench.channel import Encoded, Receiving, Sending, Stage
+from fedbench.config.declared import undeclared
 from fedbench.tree import Tree
 from tests.channel.toys import Scaled
 
@@ -59,7 +60,7 @@ class Withdrawn(fb.Clip):
 
 @pytest.mark.parametrize("stage", [fb.Clip(), Gentle(), Vouched(), Plain()], ids=type)
 def test_a_declaration_holds_for_what_stands_under_it(stage: Stage) -> None:
-    assert unbounded(stage) is None
+    assert undeclared(stage) is None
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,6 @@ def test_a_declaration_holds_for_what_stands_under_it(stage: Stage) -> None:
     ids=["none", "overridden", "withdrawn"],
 )
 def test_without_a_declaration_the_class_is_named(stage: Stage, what: str) -> None:
-    reason = unbounded(stage)
+    reason = undeclared(stage)
     assert reason is not None and reason.startswith(what)
     assert f"set keeps_privacy = True in {type(stage).__name__} if it keeps what" in reason

@@ -44,7 +44,7 @@ def suited(model: Model) -> dict[str, Dataset]:
     found = {
         name: table
         for name, table in tables().items()
-        if model.refuses(table.card.shape, table.card.vocabulary, table.card.task) is None
+        if model.unsuited(table.card.shape, table.card.vocabulary) is None
     }
     if isinstance(model, fb.MatrixFactorisation):
         return {name: table for name, table in found.items() if table.card.outputs == 1}

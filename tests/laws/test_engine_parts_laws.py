@@ -145,7 +145,7 @@ def test_every_strategy(fast_engine: Engine, strategy: Strategy, kind: str) -> N
     model = fb.MLP(hidden=(5,)) if kind == "mlp" else fb.CNN(channels=(2,), hidden=4)
     table = tables()["grey classes"]
     training = SEVERAL
-    if strategy.refuses(training):
+    if strategy.one_gradient:
         training = fb.LocalTraining(steps=1, batch_size=None, lr=0.5)
     arguments = {"training": training, "strategy": strategy}
     assert_same(

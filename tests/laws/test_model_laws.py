@@ -99,12 +99,11 @@ def test_every_model_takes_something(model: Model) -> None:
 def test_a_refusal_names_models_that_take_the_data(model: Model) -> None:
     odd = [((), ()), ((4,), ()), ((2, 3), ()), ((2, 2, 2, 2), ()), ((3,), (4, 5, 6))]
     for shape, vocabulary in [*KINDS.values(), *odd]:
-        for task in ("classification", "regression"):
-            reason = model.refuses(shape, vocabulary, task)
-            if reason is None:
-                continue
-            takes, _, remedy = reason.rpartition("; ")
-            assert takes.startswith(type(model).__name__)
-            if remedy.startswith("choose "):
-                for name in remedy.removeprefix("choose ").split(" or "):
-                    assert Model.choices()[name]().refuses(shape, vocabulary, task) is None
+        reason = model.unsuited(shape, vocabulary)
+        if reason is None:
+            continue
+        takes, _, remedy = reason.rpartition("; ")
+        assert takes.startswith(type(model).__name__)
+        if remedy.startswith("choose "):
+            for name in remedy.removeprefix("choose ").split(" or "):
+                assert Model.choices()[name]().unsuited(shape, vocabulary) is None

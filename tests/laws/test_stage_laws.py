@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from fedbench import tree
-from fedbench.channel import Pipeline, Stage, unbounded
+from fedbench.channel import Pipeline, Stage
+from fedbench.config.declared import undeclared
 from fedbench.privacy import NoPrivacy, Privacy, Private
 from fedbench.tree import Tree
 from tests.laws.conftest import needed
@@ -146,8 +147,8 @@ def test_a_stage_holds_updates_to_what_it_says(stage: Stage) -> None:
 
 def test_a_stage_that_says_so_makes_nothing_longer(stage: Stage) -> None:
     """By what one client changes in the decoded sum, leaf by leaf."""
-    assert (unbounded(stage) is None) == type(stage).keeps_privacy
-    if unbounded(stage):
+    assert (undeclared(stage) is None) == type(stage).keeps_privacy
+    if undeclared(stage):
         return
     before = needed(stage)[:-1]  # what an update has gone through as it comes to the stage
     pipeline = Pipeline(needed(stage))

@@ -28,7 +28,7 @@ FULL_BATCH = fb.LocalTraining(steps=1, batch_size=None, lr=0.5)
 def suited(strategy: Strategy) -> fb.LocalTraining:
     """Return several local steps if the strategy takes them."""
     several = fb.LocalTraining(epochs=2, batch_size=8, lr=0.5)
-    return several if strategy.refuses(several) is None else FULL_BATCH
+    return FULL_BATCH if strategy.one_gradient else several
 
 
 def random_tree(seed: int, clients: int | None = None) -> dict[str, torch.Tensor]:

@@ -98,9 +98,9 @@ def test_the_smallest_image() -> None:
     ],
 )
 def test_what_it_refuses(shape: tuple[int, ...], vocabulary: tuple[int, ...], words: str) -> None:
-    assert fb.CNN().refuses(shape, vocabulary, "classification") == words
+    assert fb.CNN().unsuited(shape, vocabulary) == words
 
 
 def test_one_convolution_takes_smaller_images() -> None:
-    assert fb.CNN(channels=(4,)).refuses((2, 3), (), "regression") is None
-    assert fb.CNN().refuses((4, 4), (), "classification") is None
+    assert fb.CNN(channels=(4,)).unsuited((2, 3), ()) is None
+    assert fb.CNN().unsuited((4, 4), ()) is None

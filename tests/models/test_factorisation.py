@@ -91,5 +91,5 @@ def test_three_classes_are_refused() -> None:
 )
 def test_what_it_refuses(shape: tuple[int, ...], vocabulary: tuple[int, ...], words: str) -> None:
     takes = "MatrixFactorisation takes two columns of ids, user and item"
-    reason = fb.MatrixFactorisation().refuses(shape, vocabulary, "regression")
+    reason = fb.MatrixFactorisation().unsuited(shape, vocabulary)
     assert reason == f"{takes}, and the data are {words}"

@@ -101,5 +101,5 @@ def test_shapes_and_the_spread_of_the_first_weights() -> None:
 )
 def test_what_it_refuses(shape: tuple[int, ...], vocabulary: tuple[int, ...], words: str) -> None:
     takes = "GRU takes sequences, (time,) of token ids or (time, features) of numbers"
-    reason = fb.GRU().refuses(shape, vocabulary, "classification")
+    reason = fb.GRU().unsuited(shape, vocabulary)
     assert reason == f"{takes}, and the data are {words}"

@@ -57,11 +57,11 @@ def test_layers_are_normalised_before_their_activation() -> None:
 @pytest.mark.parametrize("model", [fb.MLP(), fb.Linear()], ids=["MLP", "Linear"])
 def test_ids_are_refused(model: Model) -> None:
     name = type(model).__name__
-    assert model.refuses((7,), (12,), "classification") == (
+    assert model.unsuited((7,), (12,)) == (
         f"{name} takes numbers, and the data are sequences of 7 token ids; "
         "choose TextClassifier or GRU"
     )
-    assert model.refuses((2,), (3, 4), "regression") == (
+    assert model.unsuited((2,), (3, 4)) == (
         f"{name} takes numbers, and the data are rows of 2 ids; choose MatrixFactorisation"
     )
-    assert model.refuses((3, 8, 8), (), "classification") is None
+    assert model.unsuited((3, 8, 8), ()) is None

@@ -69,6 +69,6 @@ def test_padding_is_never_trained() -> None:
     ],
 )
 def test_what_it_refuses(shape: tuple[int, ...], vocabulary: tuple[int, ...], words: str) -> None:
-    assert fb.TextClassifier().refuses(shape, vocabulary, "classification") == (
+    assert fb.TextClassifier().unsuited(shape, vocabulary) == (
         f"TextClassifier takes texts, (length,) of token ids, and the data are {words}"
     )

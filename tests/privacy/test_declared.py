@@ -425,15 +425,20 @@ def test_rows_that_change_by_themselves_are_allowed_where_each_is_protected() ->
         assert taken.skews == (skew,)
 
 
-DESCRIBING = {"unit", "level", "neighbours", "display", "family", "defined", "keeps_privacy"}
+DESCRIBING = {"display", "family", "defined", "keeps_privacy", "privacy_claim", "check", "warn"}
+WORDS = {  # on cards, in cautions and in audits
+    *("unit", "level", "neighbours", "protects", "covered", "added", "clips", "norm_name"),
+    *("drawn", "uncovered", "describe", "describe_clipping", "beyond"),
+    *("warn_of_delta", "warn_of_sampling", "on_update"),
+}
 
 
 @pytest.mark.parametrize(
     ("base", "listed", "beside"),
     [
-        (Privacy, MECHANISM, DESCRIBING),
+        (Privacy, MECHANISM, DESCRIBING | WORDS),
         (Clipping, DECIDING, DESCRIBING),
-        (Sampling, DRAWING, DESCRIBING),
+        (Sampling, DRAWING, DESCRIBING | {"everyone", "below"}),
         (fb.Stage, (*ACTING, "sensitivity"), DESCRIBING | {"bytes_on_wire", "sees", "describe"}),
     ],
 )

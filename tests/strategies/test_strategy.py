@@ -19,7 +19,7 @@ class Plain(Strategy):
 def test_defaults() -> None:
     plain, params = Plain(), {"w": torch.tensor([1.0, 2.0])}
     delta = {"w": torch.tensor([0.5, -1.0])}
-    assert plain.refuses(fb.LocalTraining()) is None
+    assert list(plain.check(fb.Experiment(strategy=plain))) == []
     assert plain.init(params) == plain.init_client(params) == {}
     assert plain.adjust(delta, params, params, {}, {}) is delta
     assert plain.finish(delta, {}, {}, {}, torch.tensor(1), INFO) == (delta, {})

@@ -14,6 +14,8 @@ import fedbench as fb
 from fedbench.study.dispatch import SweepPool
 from fedbench_widgets.sweeping import Sweeping
 
+pytestmark = pytest.mark.process
+
 EXPERIMENT = fb.Experiment(
     data=fb.Wine(),
     partition=fb.Dirichlet(clients=6, alpha=1.0),

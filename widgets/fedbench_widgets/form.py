@@ -14,7 +14,6 @@ from fedbench.config.problems import Problem, problems
 from fedbench.config.spec import Part
 from fedbench.data import Explicit, Partitioner
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
 from fedbench.scenarios import SCENARIOS, Scenario
 from fedbench_widgets.cells import close_all, made, show
 from fedbench_widgets.design import Design, by_hand
@@ -312,8 +311,8 @@ def _length(experiment: Experiment) -> str:
 
 
 def _promise(experiment: Experiment) -> str:
-    privacy = experiment.privacy
-    if not isinstance(privacy, Private):
+    privacy = experiment.privacy.guarantee
+    if privacy is None:
         return "none"
     if privacy.epsilon is not None:
         return f"{privacy.level} ε ≤ {privacy.epsilon:g}"

@@ -16,7 +16,6 @@ import numpy as np
 
 from fedbench.data import FederatedDataset, Table
 from fedbench.experiment import Experiment
-from fedbench.privacy import ClientLevelDP, Private
 from fedbench.runs import History, RoundDone, Session
 from fedbench.runs.history import summary
 from fedbench.runs.naive import naive
@@ -116,7 +115,7 @@ def status(
     experiment = session.experiment if session.state not in ("idle",) else shown
     experiment = experiment or session.experiment
     rows = session.history.snapshot()
-    privacy = experiment.privacy
+    guarantee = experiment.privacy.guarantee
     going = session.state in ("running", "paused", "stopping")
     left = max(0, experiment.rounds - len(rows))
     pace = session.seconds / len(rows) if rows else None
@@ -132,8 +131,8 @@ def status(
         "elapsed": session.seconds,
         "eta": pace * left if going and pace is not None else None,
         "epsilon": _number(session.history.spent),
-        "budget": privacy.epsilon if isinstance(privacy, Private) else None,
-        "delta": privacy.delta if isinstance(privacy, Private) else None,
+        "budget": guarantee and guarantee.epsilon,
+        "delta": guarantee and guarantee.delta,
         "unit": level(experiment),
         "promise": promise(session.history) if rows else promise(History(experiment)),
         "bytes_up": sum(row.bytes_up for row in rows),
@@ -187,9 +186,9 @@ def known(experiment: Experiment) -> list[str]:
 
 
 def _unsolved(history: History) -> bool:
-    privacy = history.experiment.privacy
+    guarantee = history.experiment.privacy.guarantee
     known = history.noise_multiplier is not None
-    return isinstance(privacy, Private) and privacy.noise_multiplier is None and not known
+    return guarantee is not None and guarantee.noise_multiplier is None and not known
 
 
 def tour(run: int, form: Experiment | None, ran: Experiment) -> dict[str, Any]:
@@ -198,18 +197,18 @@ def tour(run: int, form: Experiment | None, ran: Experiment) -> dict[str, Any]:
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:
-    privacy = experiment.privacy if isinstance(experiment.privacy, Private) else None
+    guarantee = experiment.privacy.guarantee
     return {
         "alpha": getattr(experiment.partition, "alpha", None),
-        "epsilon": privacy and privacy.epsilon,
-        "private": privacy is not None,
+        "epsilon": guarantee and guarantee.epsilon,
+        "private": guarantee is not None,
     }
 
 
 def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]:
     """Return what the charts need beside the numbers of the series."""
     history, experiment = session.history, session.experiment
-    privacy = experiment.privacy
+    guarantee = experiment.privacy.guarantee
     data = experiment.federation() if len(history) else None
     return {
         "state": session.state,
@@ -221,10 +220,10 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "rounds": experiment.rounds,
         "columns": list(COLUMNS),
         "points": points,
-        "budget": privacy.epsilon if isinstance(privacy, Private) else None,
-        "delta": privacy.delta if isinstance(privacy, Private) else None,
+        "budget": guarantee and guarantee.epsilon,
+        "delta": guarantee and guarantee.delta,
         # only there it is a bound on what the chart beside it shows: the norms of updates
-        "clip": privacy.clip if isinstance(privacy, ClientLevelDP) else None,
+        "clip": guarantee.clip if guarantee and guarantee.noise_on_server else None,
         "unit": level(experiment),
         "promise": promise(history),
         "personal": type(experiment.strategy).personal is not Strategy.personal,
@@ -305,8 +304,7 @@ def session_title(experiment: Experiment) -> str:
 
 def level(experiment: Experiment) -> str | None:
     """Return what the experiment's ε is called, such as "client-level"; None without privacy."""
-    privacy = experiment.privacy
-    return privacy.level if isinstance(privacy, Private) else None
+    return experiment.privacy.level or None
 
 
 def promise(history: History) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fedbench.data.heterogeneity import label_distance
 from fedbench.experiment import Experiment
-from fedbench.privacy import ClientLevelDP, Private, accounting
+from fedbench.privacy import Private, accounting
 from fedbench.rounding import rounded_up
 from fedbench_widgets.design import why_fixed
 from fedbench_widgets.partition import PartitionMap
@@ -66,8 +66,8 @@ def privacy_hint(experiment: Experiment, rough: bool = False) -> str:
 
     A `rough` one says so, is some per cent off, and takes a fraction of the time.
     """
-    privacy, rounds = experiment.privacy, experiment.rounds
-    if not isinstance(privacy, Private):
+    privacy, rounds = experiment.privacy.guarantee, experiment.rounds
+    if privacy is None:
         return "No privacy is guaranteed: the server sees every update unchanged."
     if rough:
         return _rough_hint(experiment, privacy)
@@ -96,7 +96,7 @@ def crowd_hint(experiment: Experiment) -> str:
     There are too few where a round's noise is larger than the sum of all its updates can be, which
     is the cohort times the clipping norm; see `PrivacyPlan.signal_to_noise`. It builds the model.
     """
-    if not isinstance(experiment.privacy, ClientLevelDP):
+    if not experiment.privacy.noise_on_server:
         return ""
     try:
         noise = _noise(experiment)
@@ -139,8 +139,8 @@ def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan
     `noise_multiplier` is that of a run that has begun; None solves it from the experiment. None is
     returned without privacy, or where no noise reaches the budget.
     """
-    privacy = experiment.privacy
-    if not isinstance(privacy, Private):
+    privacy = experiment.privacy.guarantee
+    if privacy is None:
         return None
     try:
         noise = noise_multiplier or _noise(experiment)
@@ -154,6 +154,6 @@ def epsilon_plan(experiment: Experiment, noise_multiplier: float | None) -> Plan
 
 
 def _noise(experiment: Experiment) -> float:
-    bound = experiment.bound_privacy()
-    assert isinstance(bound, Private)
+    bound = experiment.bound_privacy().guarantee
+    assert bound is not None
     return bound.solved()

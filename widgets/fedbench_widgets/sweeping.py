@@ -9,7 +9,6 @@ from typing import Any
 
 from fedbench.config.overrides import several
 from fedbench.experiment import Experiment
-from fedbench.privacy import Private
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
 from fedbench.study.differences import cells, differences, shown, title_of, words
 from fedbench.study.grid import refuse_code
@@ -50,8 +49,8 @@ class Sweeping:
             raise ValueError("seed: give the number of seeds instead")
         if not 1 <= seeds <= MOST_SEEDS:
             raise ValueError(f"seeds = {seeds}: give a number from 1 to {MOST_SEEDS}")
-        privacy = experiment.privacy
-        fixed = isinstance(privacy, Private) and privacy.noise_multiplier is not None
+        guarantee = experiment.privacy.guarantee
+        fixed = guarantee is not None and guarantee.noise_multiplier is not None
         if BUDGET in axes and fixed:
             raise ValueError(
                 "privacy.noise_multiplier is set, so a budget would only decide when a run "
@@ -95,12 +94,12 @@ class Sweeping:
 
     def expected(self, experiment: Experiment) -> str:
         """Return what a sweep of the same but for budget and seed tells to expect, or nothing."""
-        privacy = experiment.privacy
-        if not isinstance(privacy, Private) or privacy.epsilon is None:
+        privacy = experiment.privacy.guarantee
+        if privacy is None or privacy.epsilon is None:
             return ""
         for one in reversed(self._sweeps):
             swept = (point.experiment for point in one.points)
-            first = next((each for each in swept if isinstance(each.privacy, Private)), None)
+            first = next((each for each in swept if each.privacy.guarantee), None)
             if set(one.axes) != {BUDGET, "seed"} or first is None:
                 continue
             if type(first.privacy) is not type(privacy) or _bare(first) != _bare(experiment):
@@ -213,7 +212,6 @@ def _call(method: weakref.WeakMethod[Any]) -> None:
 
 def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
     experiment = point.experiment
-    privacy = experiment.privacy
     return {
         "id": id,
         "label": _label(point) or session_title(experiment),
@@ -221,7 +219,7 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
         "of": identity(experiment),
         "line": line_of(experiment),
         "epsilon": _number(point.epsilon),
-        "unit": privacy.level if isinstance(privacy, Private) else None,
+        "unit": level(experiment),
         "value": point.value,
         "low": _number(point.low),
         "high": _number(point.high),
@@ -239,7 +237,7 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
 def _about(one: Sweep) -> dict[str, Any]:
     """Return what a sweep's points have in common, by which the page finds their chart."""
     experiments = [point.experiment for point in one.points]
-    some = next((each for each in experiments if isinstance(each.privacy, Private)), experiments[0])
+    some = next((each for each in experiments if each.privacy.guarantee), experiments[0])
     return {
         "data": session_title(some),
         "of": identity(some),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.card import Card, Task
 from fedbench.data.holdout import by_time
 from fedbench.data.own import encodings, features, reading
@@ -199,16 +201,12 @@ class Table(RandomSplit, Timed):
         except TableError:
             return False
 
-    def refuses(self, samples: bool = True) -> tuple[str, str] | None:
-        """Return the setting at fault and why the table cannot be used, or None.
-
-        Without `samples` no cell of the table is quoted.
-        """
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse a table that cannot be used."""
         try:
             _ = self.facts
         except TableError as error:
-            return error.field, str(error) if samples else error.public
-        return None
+            yield Problem(f".{error.field}", str(error), getattr(self, error.field, self.kind()))
 
     @property
     def fitted(self) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.card import Card, Task
 from fedbench.data.simulated.knobs import LICENCE, MADE, SimulationSeed, knob
 from fedbench.data.simulated.world import World
@@ -79,14 +82,15 @@ class Ratings(World, RandomSplit):
         """Return how many users and films there are."""
         return self.users, self.films
 
-    def refuses(self) -> tuple[str, str] | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse more ratings of a user than there are films."""
-        if self.rated <= self.films:
-            return None
-        return "rated", (
-            f"a user rates a film at most once, and there are {self.films}; choose at most "
-            f"{self.films}"
-        )
+        if self.rated > self.films:
+            yield Problem(
+                ".rated",
+                f"a user rates a film at most once, and there are {self.films}; choose at most "
+                f"{self.films}",
+                self.rated,
+            )
 
     def table(self) -> Raw:
         """Return user and film of each rating, int64[N, 2], its stars and the expected stars."""

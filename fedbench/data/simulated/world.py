@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.simulated.knobs import FEWEST, too_few
 
 
@@ -29,12 +31,13 @@ class World:
         """Return how many hold rows."""
         return {self.holder: getattr(self, f"{self.holder}s")}
 
-    def refuses(self) -> tuple[str, str] | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse so few rows that somebody could be left with none."""
         if not self.total:
-            return None
+            return
         rows, holders = getattr(self, self.total), self.natural[self.holder]
-        return (self.total, too_few(holders, rows)) if rows < FEWEST * holders else None
+        if rows < FEWEST * holders:
+            yield Problem(f".{self.total}", too_few(holders, rows), rows)
 
     def _chance(self, *more: int) -> np.random.Generator:
         """Return the world's source of chance, or with `more` another one of its own."""

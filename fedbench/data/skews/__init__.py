@@ -7,7 +7,7 @@ from fedbench.data.skews.missing_features import MissingFeatures
 from fedbench.data.skews.rotation import Rotation
 from fedbench.data.skews.scaling import Scaling
 from fedbench.data.skews.shift import Shift
-from fedbench.data.skews.skew import Holder, Skew, mixing, skewed
+from fedbench.data.skews.skew import Holder, Skew, skewed
 
 __all__ = [
     "FeatureNoise",
@@ -19,6 +19,5 @@ __all__ = [
     "Scaling",
     "Shift",
     "Skew",
-    "mixing",
     "skewed",
 ]

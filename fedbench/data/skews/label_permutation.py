@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.skews.skew import Holder, Rows, Skew
 from fedbench.data.values import Features
 
@@ -43,6 +46,8 @@ class LabelPermutation(Skew):
         places[order] = np.roll(order, 1)  # one cycle through all classes leaves none in its place
         return x, places[y.astype(np.int64)]
 
-    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse targets that are no classes."""
-        return None if task == "classification" else "its target has no classes to permute"
+        yield from super().check(setup)
+        if setup.data.task != "classification":
+            yield self._unfit(setup, "its target has no classes to permute")

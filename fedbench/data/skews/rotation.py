@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.skews.skew import Holder, Rows, Skew
 from fedbench.data.values import Features
 
@@ -40,8 +43,9 @@ class Rotation(Skew):
         turned = rotate(x, angle, axes=(-1, -2), reshape=False, order=1, mode="constant", cval=0.0)
         return turned.astype(np.float32), y
 
-    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse what is no image."""
-        if vocabulary or len(shape) < 2:
-            return f"its examples, of shape {shape}, are not images"
-        return None
+        yield from super().check(setup)
+        shape = getattr(setup.data, "shape", None)  # a source of one's own may know it only later
+        if shape is not None and (setup.data.vocabulary or len(shape) < 2):
+            yield self._unfit(setup, f"its examples, of shape {shape}, are not images")

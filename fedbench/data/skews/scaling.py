@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.data.skews.skew import NO_NUMBERS, Holder, Rows, Skew
 from fedbench.data.values import Features
 
@@ -36,6 +39,8 @@ class Scaling(Skew):
         factor = np.exp(self.spread * who.own.standard_normal(x.shape[1:]))
         return (x * factor).astype(np.float32), y
 
-    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
+    def check(self, setup: Setup) -> Iterator[Problem]:
         """Refuse ids."""
-        return NO_NUMBERS if vocabulary else None
+        yield from super().check(setup)
+        if setup.data.vocabulary:
+            yield self._unfit(setup, NO_NUMBERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -10,8 +11,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fedbench.config.declared import undeclared
+from fedbench.config.declared import Claim
 from fedbench.config.kinds import is_user_class
+from fedbench.config.problems import Problem
+from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
 from fedbench.config.usercode import attributed
 from fedbench.data.card import Card
@@ -48,6 +51,11 @@ class Skew(Part, family=True):
     """
 
     keeps_privacy: ClassVar[bool] = False
+    privacy_claim: ClassVar[Claim] = Claim(
+        ("apply",),
+        "change a row by other rows of its client, and ε holds where each changes only itself",
+        "leave it out",
+    )
 
     @abstractmethod
     def apply(self, x: Features, y: NDArray[np.generic], who: Holder) -> Rows:
@@ -57,15 +65,15 @@ class Skew(Part, family=True):
         """Return a few words for a line that sums an experiment up."""
         return self.kind().rpartition(":")[2]
 
-    def refuses(self, task: str, shape: tuple[int, ...], vocabulary: tuple[int, ...]) -> str | None:
-        """Return why data of this task and shape cannot be changed like this, or None."""
-        return None
+    def check(self, setup: Setup) -> Iterator[Problem]:
+        """Refuse rows that several clients share, which cannot be changed for one of them alone."""
+        if setup.partition.shares_rows:
+            reason = f"clients of {setup.partition.kind()} share rows; choose another partition"
+            yield self._unfit(setup, reason)
 
-
-def mixing(skew: Skew) -> str | None:
-    """Return why one row may change others of its client, which ε of examples forbids, or None."""
-    risk = "change a row by other rows of its client, and ε holds where each changes only itself"
-    return undeclared(skew, Skew, ("apply",), risk, "leave it out")
+    def _unfit(self, setup: Setup, reason: str) -> Problem:
+        """Return that the data cannot be changed like this."""
+        return Problem(".kind", f"{setup.data.kind()}: {reason}", self.kind())
 
 
 def _refuse_far(skew: Skew, place: int, client: int, changed: Rows) -> None:

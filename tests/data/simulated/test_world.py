@@ -35,7 +35,7 @@ def test_no_two_kinds_of_world_share_their_chance() -> None:
     ],
 )
 def test_too_few_rows_for_all_are_refused(world: Source, field: str, fewest: int) -> None:
-    where, why = world.refuses() or ("", "")
-    assert where == field
-    assert why.endswith(f"choose at least {fewest:,}")
-    assert world.replace(**{field: fewest}).refuses() is None
+    (found,) = world.check(fb.Experiment())
+    assert found.path == f".{field}"
+    assert found.message.endswith(f"choose at least {fewest:,}")
+    assert not list(world.replace(**{field: fewest}).check(fb.Experiment()))
