@@ -136,9 +136,11 @@ class Tasks:
     def _done(self, job: Job, future: Future[Any]) -> None:
         self._futures.discard(future)
         try:
-            self._report(job, {"result": future.result(), "named": named(job)})
+            result = future.result()
         except BaseException as error:  # errors of the job are results: this is the executor's
             self._lost(job, error)
+        else:
+            self._report(job, {"result": result, "named": named(job)})
 
     def _lost(self, job: Job, error: BaseException) -> None:
         why = f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -34,7 +34,7 @@ from fedbench.tree import Tree
 
 torch.set_num_threads(1)
 
-pytestmark = pytest.mark.filterwarnings("ignore:privacy.noise_seed")
+pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:privacy.noise_seed")]
 
 ROOT = Path(__file__).parents[2]
 # Workers inherit the environment of the process that starts them.
@@ -136,6 +136,7 @@ def built_in() -> Sweep:
     return swept(PRIVATE, AXES, 2, levels=True)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["processes", "threads", "dask"])
 def test_an_executor_gives_the_bits_of_the_worker_pool(
     name: str, built_in: Sweep, request: pytest.FixtureRequest
@@ -191,6 +192,7 @@ def test_a_class_and_a_frame_of_this_process_travel_and_are_not_kept(
     assert usual.results[0].metrics != swept(wines, {"seed": [0]}, processes)[0].results[0].metrics
 
 
+@pytest.mark.slow
 def test_a_class_of_main_without_a_file_travels() -> None:
     program = f"""
         import multiprocessing
@@ -279,6 +281,7 @@ class Renewed(Executor):
             pool.shutdown(wait, cancel_futures=cancel_futures)
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_its_worker_is_tried_once_more(tmp_path: Path) -> None:
     logs = [tmp_path / "once", tmp_path / "always"]
     for log in logs:
