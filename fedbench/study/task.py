@@ -12,6 +12,7 @@ from fedbench.data.own import reading
 from fedbench.engine.packing import by_value
 from fedbench.study.job import Job, Result
 
+HERE = uuid4().hex  # this process
 Versions = dict[str, str]
 
 
@@ -27,7 +28,7 @@ def packed(job: Job) -> bytes:
     operating system. Raises whatever pickling user code can raise.
     """
     frames = [reading.recall(path) for path in _frames(job)]
-    return by_value((uuid4().hex, frames, job.alone()), job.experiment.parts())
+    return by_value((uuid4().hex, HERE, frames, job.alone()), job.experiment.parts())
 
 
 def named(job: Job) -> bool:
@@ -44,7 +45,11 @@ def compute(task: bytes, sent: Versions) -> Result:
     """
     if (own := versions()) != sent:
         raise RuntimeError(f"a worker has {_listed(own)}, and this process {_listed(sent)}")
-    _, frames, job = pickle.loads(task)
+    _, sender, frames, job = pickle.loads(task)
+    if sender != HERE:
+        # Another kernel may have sent classes of these names, or this one before it was restarted.
+        for cls in {type(part) for part in job.experiment.parts()}:
+            cls.define_again()
     for frame in frames:
         reading.keep(frame)
     return job.compute(lambda round, value: None, lambda: True)

@@ -226,6 +226,41 @@ def test_a_class_of_main_without_a_file_travels() -> None:
     assert (done.returncode, done.stdout) == (0, " True\nFalse\n"), done.stderr
 
 
+@pytest.mark.slow
+def test_kernels_that_share_a_worker_may_call_their_classes_alike(tmp_path: Path) -> None:
+    send = """
+        import sys
+        import fedbench as fb
+        from fedbench.study.job import Job
+        from fedbench.study.task import packed
+
+        class Own(fb.LocalTraining):
+            def rate(self, number):
+                return FACTOR * super().rate(number)
+
+        FACTOR = float(sys.argv[1])
+        wines = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=2, training=Own())
+        open(sys.argv[1], "wb").write(packed(Job("levels", wines)))
+    """
+    work = """
+        import sys
+        from pathlib import Path
+        from fedbench.study.task import compute, versions
+        found = [compute(Path(name).read_bytes(), versions()) for name in sys.argv[1:]]
+        assert not any(each["error"] for each in found), found
+    """
+    for program, words in ((send, ["0.5"]), (send, ["0.25"]), (work, ["0.5", "0.25", "0.5"])):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program), *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=SOON,
+        )
+        assert done.returncode == 0, done.stderr
+
+
 def test_what_cannot_be_pickled_is_run_here(threads: Executor) -> None:
     class Fixed(fb.FedAvg):
         def __reduce__(self) -> Any:
