@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from tests.notebooks import INSTRUCTIONS
-
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 STUDIES = [path for path in PATHS if path.stem in ("medical", "finance", "smart_city", "concepts")]
@@ -58,7 +56,7 @@ def nbval(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval", "-q", "-rf", "-p", "no:cacheprovider", *names],
         cwd=folder,
-        env=os.environ | INSTRUCTIONS | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,
         text=True,
         check=False,

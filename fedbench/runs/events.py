@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fedbench.schedules import RoundDone
+from fedbench.metrics import RoundRecord
 
 State = Literal["idle", "running", "paused", "stopping", "done", "failed"]
 
@@ -49,4 +49,4 @@ class Failed:
     error: BaseException | None = field(default=None, repr=False, compare=False)
 
 
-Event = RoundDone | StateChanged | Cautioned | Amended | Failed
+Event = RoundRecord | StateChanged | Cautioned | Amended | Failed

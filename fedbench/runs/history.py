@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedbench.experiment import Experiment
+from fedbench.metrics import RoundRecord, columns, same
 from fedbench.privacy import Private
 from fedbench.rounding import rounded_up
 from fedbench.runs.events import Amended
-from fedbench.schedules import RoundDone
-from fedbench.schedules.record import same
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
     from fedbench.runs.card import PrivacyCard
-
-# Units of privacy are never mixed: the column that holds the ε of each of them.
-SPENT = {"client": "epsilon", "example": "example_epsilon", "local": "local_epsilon"}
 
 
 @dataclass(eq=False)
@@ -42,7 +37,7 @@ class History:
 
     experiment: Experiment
     noise_multiplier: float | None = None
-    rows: list[RoundDone] = field(default_factory=list)
+    rows: list[RoundRecord] = field(default_factory=list)
     amendments: list[Amended] = field(default_factory=list)
     ended: str = ""
     cautions: list[str] = field(default_factory=list)
@@ -67,17 +62,17 @@ class History:
     def __hash__(self) -> int:
         return hash(self.experiment)  # the rest grows
 
-    def append(self, row: RoundDone) -> None:
+    def append(self, row: RoundRecord) -> None:
         """Add a round."""
         with self._lock:
             self.rows.append(row)
 
-    def snapshot(self) -> list[RoundDone]:
+    def snapshot(self) -> list[RoundRecord]:
         """Return the rounds so far as a list of its own."""
         with self._lock:
             return list(self.rows)
 
-    def copy(self, rows: list[RoundDone]) -> History:
+    def copy(self, rows: list[RoundRecord]) -> History:
         """Return a history of the same run that holds `rows` and grows no further."""
         lists = {"amendments": list(self.amendments), "cautions": list(self.cautions)}
         return replace(self, rows=rows, **lists, _lock=threading.Lock())
@@ -119,19 +114,9 @@ class History:
     def frame(self) -> pd.DataFrame:
         """Return one row a round.
 
-        Columns: round, the metrics (accuracy and loss, before them auc where one of two classes is
-        rare, or rmse, mae, r2 and loss) of the global model, personal (the first metric over all
-        test rows, each by its client's own model), released (accuracy of the cohort as measured
-        under privacy), train_loss, epsilon
-        (spent up to this round, client-level), example_epsilon and local_epsilon (likewise, for
-        those units), bytes_up, bytes_down, seconds and simulated_seconds of the round, asked
-        (clients that were drawn and reached), cohort (those of them whose answers counted),
-        update_norm (median), clip (the norm that updates were held to), clipped (share), and of the
-        first metric over clients with test rows: clients_mean, clients_p10, clients_p90 and
-        worst_tenth (mean of the worst tenth, at least one client). NaN stands where something does
-        not apply: personal where everybody uses the global model, each ε where the run protects
-        another unit or none. Where clients have models of their own, the columns over clients are
-        by those.
+        Columns: those of `RoundRecord`, of which `help(fb.RoundRecord)` says what each means, with
+        the metrics of this run's task. NaN stands where something does not apply: each ε where the
+        run protects another unit or none, the rest as its sentence says.
         """
         return frame_of(self.snapshot(), self.experiment.metrics, self.unit)
 
@@ -196,38 +181,15 @@ class History:
         return f"<History of {name}: {len(self)} rounds, {self.metric} {value:.4g}{own}{spent}>"
 
 
-def frame_of(
-    rows: Sequence[RoundDone], metrics: Mapping[str, bool], unit: str | None
-) -> pd.DataFrame:
-    """Return `History.frame()` of some rounds.
-
-    `metrics` says of each, in their order, whether more is better; `unit` is what ε protects.
-    """
+def frame_of(rows: Sequence[RoundRecord], metrics: Iterable[str], unit: str | None) -> pd.DataFrame:
+    """Return `History.frame()` of some rounds of these metrics; `unit` is what ε protects."""
     import pandas as pd
 
-    columns: dict[str, list[float]] = {"round": [row.round for row in rows]}
-    for name in metrics:
-        columns[name] = [row.metrics[name] for row in rows]
-    for name in ("personal", "released", "train_loss"):
-        columns[name] = [getattr(row, name) for row in rows]
-    for protected, name in SPENT.items():
-        columns[name] = [row.epsilon if protected == unit else np.nan for row in rows]
-    for name in ("bytes_up", "bytes_down", "seconds"):
-        columns[name] = [getattr(row, name) for row in rows]
-    columns["simulated_seconds"] = [row.simulated for row in rows]
-    columns["asked"] = [row.asked for row in rows]
-    columns["cohort"] = [len(row.cohort) for row in rows]
-    columns["update_norm"] = [row.update_norm for row in rows]
-    columns["clip"] = [row.clip for row in rows]
-    columns["clipped"] = [row.clipped for row in rows]
-    worst_is_low = next(iter(metrics.values()))
-    summaries = [summary(row.clients, worst_is_low) for row in rows]
-    for name in ("clients_mean", "clients_p10", "clients_p90", "worst_tenth"):
-        columns[name] = [each[name] for each in summaries]
-    return pd.DataFrame(columns)
+    found = [row.numbers(unit) for row in rows]
+    return pd.DataFrame({name: [row[name] for row in found] for name in columns(metrics)})
 
 
-def clients_of(rows: Sequence[RoundDone], count: int) -> pd.DataFrame:
+def clients_of(rows: Sequence[RoundRecord], count: int) -> pd.DataFrame:
     """Return `History.clients()` of some rounds of `count` clients with test rows."""
     import pandas as pd
 
@@ -237,35 +199,3 @@ def clients_of(rows: Sequence[RoundDone], count: int) -> pd.DataFrame:
         index=pd.RangeIndex(count, name="client"),
         columns=pd.Index([row.round for row in rows], name="round"),
     )
-
-
-def summary(values: NDArray[np.float32], worst_is_low: bool) -> dict[str, float]:
-    """Return mean, 10th and 90th percentile and the mean of the worst tenth over clients."""
-    known = np.sort(values[~np.isnan(values)].astype(np.float64))
-    if len(known) == 0:
-        return dict.fromkeys(("clients_mean", "clients_p10", "clients_p90", "worst_tenth"), np.nan)
-    tenth = max(1, len(known) // 10)
-    return {
-        "clients_mean": float(known.mean()),
-        "clients_p10": _percentile(known, 0.1),
-        "clients_p90": _percentile(known, 0.9),
-        "worst_tenth": float((known[:tenth] if worst_is_low else known[-tenth:]).mean()),
-    }
-
-
-def worst_called(values: NDArray[np.floating]) -> str:
-    """Return what the clients behind `summary`'s worst_tenth are called.
-
-    Below twenty clients with a value a tenth of them is a single one.
-    """
-    return "the worst tenth" if np.count_nonzero(~np.isnan(values)) >= 20 else "the worst"
-
-
-def _percentile(ordered: NDArray[np.float64], share: float) -> float:
-    # numpy's own costs a multiple of a small round, and this is asked for after each
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    if ordered[below] == ordered[above]:  # both may be infinite, on the way to divergence
-        return float(ordered[below])
-    return float(ordered[below] + (ordered[above] - ordered[below]) * (place - below))

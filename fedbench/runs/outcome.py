@@ -8,8 +8,9 @@ from typing import Any
 
 import fedbench
 from fedbench.experiment import Experiment
+from fedbench.metrics import SPENT, totals
 from fedbench.privacy import Private
-from fedbench.runs.history import SPENT, History
+from fedbench.runs.history import History
 
 
 def outcome(history: History) -> dict[str, Any]:
@@ -31,17 +32,14 @@ def outcome(history: History) -> dict[str, Any]:
         "metrics": {name: number(x) for name, x in last.metrics.items()} if last else {},
         "personal": number(last.personal) if last else None,
         **{
-            name: number(history.spent) if unit == history.unit else None
-            for unit, name in SPENT.items()
+            column.name: number(history.spent) if unit == history.unit else None
+            for unit, column in SPENT.items()
         },
         "delta": privacy.delta if private else None,
         "unit": history.unit,
         "noise_multiplier": history.noise_multiplier,
         "simulation_only": private and privacy.noise_seed is not None,
-        "bytes_up": sum(row.bytes_up for row in rows),
-        "bytes_down": sum(row.bytes_down for row in rows),
-        "seconds": round(sum(row.seconds for row in rows), 3),
-        "simulated_seconds": number(sum(row.simulated for row in rows)) if rows else None,
+        **{name: number(value) for name, value in totals(rows).items()},
         "amendments": [
             {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
             for note in history.amendments

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedbench.metrics import RoundRecord
 from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs.charges import Charges
 from fedbench.runs.checkpoint import Checkpoint, Writer
@@ -14,7 +15,6 @@ from fedbench.runs.history import History
 from fedbench.runs.outcome import outcome
 from fedbench.runs.pace import Pace
 from fedbench.runs.session import Session
-from fedbench.schedules import RoundDone
 
 if TYPE_CHECKING:
     from fedbench.runs.events import Event
@@ -67,7 +67,7 @@ class Recording:
             ) from error
 
     def _hear(self, event: Event) -> None:
-        if not isinstance(event, RoundDone) or not self._record.due:
+        if not isinstance(event, RoundRecord) or not self._record.due:
             return
         try:
             history, checkpoint = self.session.snapshot()

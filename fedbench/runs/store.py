@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedbench.experiment import Experiment
+from fedbench.metrics import SPENT
 from fedbench.runs import checkpoint
 from fedbench.runs.checkpoint import FILES, ROUNDS, STATE, Checkpoint, StoreError
 from fedbench.runs.events import Amended
 from fedbench.runs.files import Claim
-from fedbench.runs.history import SPENT, History, clients_of, frame_of
+from fedbench.runs.history import History, clients_of, frame_of
 from fedbench.runs.outcome import number, outcome
 from fedbench.runs.recording import (
     CARD,
@@ -298,7 +299,7 @@ def load(folder: str | Path, *, allow_imports: bool = False, **moved: Any) -> Sa
         if about["unfinished"] > summary.get("unfinished_rounds", 0):  # the run was killed
             spent = number(about["ledger"].epsilon(summary["delta"]))
             summary |= {
-                SPENT[summary["unit"]]: spent,
+                SPENT[summary["unit"]].name: spent,
                 "unfinished_rounds": about["unfinished"],
             }
         frame = frame_of(rows, about["metrics"], summary["unit"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fedbench.metrics import RoundRecord
 from fedbench.schedules.progress import Progress
-from fedbench.schedules.record import RoundDone
 from fedbench.schedules.schedule import Federation, Schedule
 
 
@@ -13,7 +13,7 @@ class Synchronous(Schedule):
     Source: McMahan et al. 2017 (arXiv:1602.05629).
     """
 
-    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundDone]:
+    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundRecord]:
         """Select, dispatch, collect, aggregate and finish, once each."""
         chosen = federation.select(progress)
         sent = federation.dispatch(progress)

@@ -8,12 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fedbench.metrics import COLUMNS, Column
 from fedbench.runs import History, Session
 from fedbench.study import Baselines, Frontier
 from fedbench_widgets.comparing import Comparing
 from fedbench_widgets.picture import session_title
-
-WHOLE = ("round", "bytes_up", "bytes_down", "asked", "cohort")  # columns of whole numbers
 
 
 class File(NamedTuple):
@@ -115,7 +114,7 @@ def history_json(history: History) -> str:
     frame = history.frame()
     rows = [
         {
-            name: int(value) if name in WHOLE else _number(value)
+            name: _number(value, COLUMNS[name])
             for name, value in zip(frame.columns, row, strict=True)
         }
         for row in frame.itertuples(index=False)
@@ -134,5 +133,7 @@ def _refuse_empty(history: History) -> None:
         raise ValueError(f"nothing to save: the run of {title} has no rounds yet")
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _number(value: float, column: Column) -> float | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if column.whole else float(value)
