@@ -154,7 +154,6 @@ from .runs.script import (
     RunFailed as RunFailed,
 )
 from .runs.store import (
-    Saved as Saved,
     StoreError as StoreError,
     load as load,
     resume as resume,

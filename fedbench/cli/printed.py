@@ -13,7 +13,6 @@ from fedbench.metrics import SPENT, worst_called
 from fedbench.rounding import rounded_up
 from fedbench.runs import History, Session
 from fedbench.runs.naive import naive
-from fedbench.runs.store import outcome
 from fedbench.scenarios import Scenario
 from fedbench.study import Frontier
 
@@ -28,7 +27,7 @@ PROTECTED = {
 def report(session: Session, folder: Path) -> None:
     """Print what a run came to and where it is saved."""
     history = session.history
-    found = outcome(history)
+    found = history.summary
     ended = "failed" if session.failure is not None else found["ended"]
     lines = {"rounds": f"{found['rounds']} ({ended})"}
     known = {name: float(value) for name, value in found["metrics"].items() if value is not None}

@@ -28,7 +28,6 @@ from fedbench.reporting.markup import Html, folded, table, tag, together
 from fedbench.runs import History
 from fedbench.runs.naive import levels as naive_levels
 from fedbench.runs.note import note
-from fedbench.runs.store import outcome
 from fedbench.study.differences import cells, titles
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def results(histories: list[History], names: Sequence[str], paths: Sequence[str]
         metric, last, promised = METRICS[history.metric], history.snapshot()[-1], "none"
         if history.unit is not None:
             spent = SPENT[history.unit]
-            delta = outcome(history)["delta"]
+            delta = history.summary["delta"]
             promised = f"{spent.title} {spent.text(history.spent)}, δ {delta:g}"
         rows.append(
             [
@@ -142,7 +141,7 @@ def provenance(histories: list[History]) -> Html:
     """Return what the runs were made with, and how to make them again."""
     experiments = [history.experiment for history in histories]
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(each.seed for each in experiments))
-    made = ", ".join(f"{name} {at}" for name, at in outcome(histories[0])["versions"].items())
+    made = ", ".join(f"{name} {at}" for name, at in histories[0].summary["versions"].items())
     exact = [each.replays for each in experiments]
     again = "Running its code again gives the same numbers, bit for bit, on the same machine."
     if any(history.amendments for history in histories):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Literal
 
 from fedbench.metrics import RoundRecord
@@ -31,6 +32,18 @@ class Amended:
 
     round: int
     changes: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        plain = {
+            key: x.to_dict() if hasattr(x, "to_dict") else x for key, x in self.changes.items()
+        }
+        return {"round": self.round, "changes": plain}
+
+    def restored(self, experiment: Any) -> Amended:
+        """Return the same with the values that `experiment` has, which may be written as dicts."""
+        found = {path: reduce(getattr, path.split("."), experiment) for path in self.changes}
+        return Amended(self.round, found)
 
     def describe(self) -> str:
         """Return each change in words, one after the other."""

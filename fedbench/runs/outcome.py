@@ -40,10 +40,7 @@ def outcome(history: History) -> dict[str, Any]:
         "noise_multiplier": history.noise_multiplier,
         "simulation_only": private and privacy.noise_seed is not None,
         **{name: number(value) for name, value in totals(rows).items()},
-        "amendments": [
-            {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
-            for note in history.amendments
-        ],
+        "amendments": [note.to_dict() for note in history.amendments],
         "cautions": list(history.cautions),
         "unproven": history.unproven,
         "versions": {
@@ -66,7 +63,3 @@ def number(value: float) -> float | str | None:
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict() if hasattr(value, "to_dict") else value

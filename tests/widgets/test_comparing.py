@@ -13,7 +13,6 @@ import pytest
 import fedbench as fb
 from fedbench.metrics import METRICS
 from fedbench.runs import Amended, History, Session
-from fedbench.runs.store import outcome
 from fedbench_widgets.comparing import PALETTE, Comparing
 from fedbench_widgets.picture import frontier
 from fedbench_widgets.sharing import Shared, deliver, history_json
@@ -230,7 +229,7 @@ def test_a_history_comes_back_from_json_and_from_csv() -> None:
 
     found = json.loads(file.content, parse_constant=refuse)
     assert fb.Experiment.from_dict(found["experiment"]) == session.history.experiment
-    assert found["outcome"] == outcome(session.history)
+    assert found["outcome"] == session.history.summary
     frame = session.history.frame()
     back = pd.DataFrame(found["rounds"]).astype(frame.dtypes.to_dict())
     pd.testing.assert_frame_equal(back, frame, check_exact=True)

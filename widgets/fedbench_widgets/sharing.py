@@ -108,8 +108,6 @@ def history_json(history: History) -> str:
 
     A number that is not there is null. Raises ValueError before the first round.
     """
-    from fedbench.runs.store import outcome
-
     _refuse_empty(history)
     frame = history.frame()
     rows = [
@@ -121,7 +119,7 @@ def history_json(history: History) -> str:
     ]
     found = {
         "experiment": history.experiment.to_dict(),
-        "outcome": outcome(history),
+        "outcome": history.summary,
         "rounds": rows,
     }
     return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
