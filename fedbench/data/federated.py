@@ -102,9 +102,9 @@ class FederatedDataset:
         if not isinstance(client, str) and 0 <= client < self.clients:
             return int(client)
         names = f", or a name such as {self.names[0]!r}" if self.names else ""
-        known = f"{self.clients - 1}{names}"
         raise ValueError(
-            f"client = {client!r}: there is no such client; give a number from 0 to {known}"
+            f"client = {client!r}: there is no such client; give a number from 0 to "
+            f"{self.clients - 1}{names}"
         )
 
     @property

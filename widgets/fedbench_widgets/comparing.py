@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +74,10 @@ class Comparing:
             looks.pinned = pinned
         if asked.get("delete") is True:
             self.delete(run)
+
+    def release(self) -> None:
+        """Let the models of the runs go, as only their rounds are drawn: they may be large."""
+        self.runs = [replace(run, history=run.history.copy(run.history.rows)) for run in self.runs]
 
     def delete(self, run: Run) -> None:
         """Take a run out; one at a time can be brought back."""

@@ -310,6 +310,7 @@ class Workbench(widgets.VBox):
 
     def _reset(self) -> None:
         self.session.reset(self.form.experiment)
+        self._comparing.release()
         self._series = Series(self.session.history)
         self._clients = Clients(self.session.history)
         self._begun += 1
