@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,26 @@ def test_data_that_failed_are_tried_again_when_they_are_chosen_again(
         assert len(server.threads) == turn
         workbench.experiment = WINES
         until(lambda: workbench.toolbar.status["can_start"])
+
+
+def test_an_edit_while_data_are_looked_at_lets_no_hint_ask_for_the_data_before(
+    workbench: Workbench, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers.set()
+    show, edited = workbench._dealing.show, threading.Event()
+    until(lambda: workbench._hinted is not None)  # before that it gives no hints at all
+    def edit(experiment: fb.Experiment, *rest: Any) -> bool:
+        shown = show(experiment, *rest)
+        if experiment == ADULT and not edited.is_set():
+            workbench.form.write(WINES)
+            edited.set()
+        return shown
+
+    monkeypatch.setattr(workbench._dealing, "show", edit)
+    workbench.experiment = ADULT
+    assert edited.wait(20)
+    until(lambda: workbench._hinted is not None and workbench._hinted[0] == WINES)
+    assert set(server.threads) == {"fedbench-fetch"}
 
 
 def labels(workbench: Workbench) -> dict[str, str]:

@@ -367,7 +367,8 @@ class Workbench(widgets.VBox):
         session = self.session
         if not warmed() or (session.state == "running" and not len(session.history)):
             return
-        if self._trouble:  # a hint may need the data, and nothing is to be prepared
+        # Of this experiment: the form may show another by now. A hint may need the data.
+        if self._dealing.trouble(experiment):
             return
         known = experiment, self._sweeping.news
         if known != self._hinted:
