@@ -6,9 +6,8 @@ import json
 import math
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from fedbench.experiment import Experiment
 from fedbench.metrics import SPENT, RoundRecord, same
 from fedbench.privacy import Private
 from fedbench.rounding import rounded_up
+from fedbench.runs.end import End, Origin
 from fedbench.runs.events import Amended
 from fedbench.runs.tables import clients_of, frame_of, overview
-from fedbench.tree import Tree
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,37 +27,6 @@ if TYPE_CHECKING:
     from fedbench.runs.card import PrivacyCard
     from fedbench.runs.checkpoint import Checkpoint
     from fedbench.runs.predictions import Predictions
-    from fedbench.schedules import Progress
-
-
-@dataclass(frozen=True, eq=False)
-class End:
-    """Where a run has come to: what it goes by now, and its state after the last round."""
-
-    experiment: Experiment
-    progress: Progress
-
-
-class Origin(Protocol):
-    """The files that a history was read from; what else is in them is read when asked for."""
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What the run came to, as it was saved."""
-        ...
-
-    @property
-    def metrics(self) -> dict[str, bool] | None:
-        """The metrics of the run, None if it ended before it began."""
-        ...
-
-    def read(self) -> tuple[Experiment, End | None]:
-        """Return what the run began with, and its end, None if it ended before it began."""
-        ...
-
-    def module(self, end: End, params: Tree) -> nn.Module:
-        """Return a module with `params`, and with what is never trained as it was saved."""
-        ...
 
 
 class History:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fedbench.experiment import Experiment
 from fedbench.runs import checkpoint
 from fedbench.runs.checkpoint import STATE, Checkpoint, StoreError
-from fedbench.runs.history import End
+from fedbench.runs.end import End
 from fedbench.runs.recording import EXPERIMENT, MODEL, SUMMARY
 from fedbench.runs.relocation import located, restored
 from fedbench.runs.succession import refusal

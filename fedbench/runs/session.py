@@ -16,8 +16,9 @@ from fedbench.config.usercode import explained, shown
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers, Private
 from fedbench.runs.checkpoint import Checkpoint
+from fedbench.runs.end import End
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
-from fedbench.runs.history import End, History
+from fedbench.runs.history import History
 from fedbench.runs.listeners import Listeners
 from fedbench.runs.naive import unproven
 from fedbench.runs.succession import refusal

@@ -701,7 +701,7 @@ def test_a_run_without_a_target_is_given_one_when_it_goes_on() -> None:
     further = fb.load("first-2")
     asked = {"target": {"metric": "accuracy", "value": 0.999}, "rounds": 3}
     assert further.summary["amendments"] == [{"round": 3, "changes": asked}]
-    assert len(further.frame) == 3
+    assert len(further.frame()) == 3
 
 
 def test_a_spent_budget_is_no_reason_to_go_on() -> None:

@@ -106,7 +106,7 @@ def test_an_idle_session_is_saved_and_begins_when_it_is_resumed(
     saved = fb.load(tmp_path)
     assert (saved.summary["rounds"], len(saved.frame())) == (0, 0)
     assert len(saved) == 0
-    with pytest.raises(StoreError, match="holds no model: the run ended before its first round"):
+    with pytest.raises(ValueError, match="holds no model: the run ended before its first round"):
         saved.module()
     session = fb.resume(tmp_path, rounds=2)
     session.start()

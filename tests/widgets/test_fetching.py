@@ -119,6 +119,7 @@ def test_an_edit_while_data_are_looked_at_lets_no_hint_ask_for_the_data_before(
     server.answers.set()
     show, edited = workbench._dealing.show, threading.Event()
     until(lambda: workbench._hinted is not None)  # before that it gives no hints at all
+
     def edit(experiment: fb.Experiment, *rest: Any) -> bool:
         shown = show(experiment, *rest)
         if experiment == ADULT and not edited.is_set():
