@@ -17,11 +17,12 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # The browser tests drive the system's Chromium; playwright must never fetch one of its own.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
-.PHONY: help lab test lint bench dist clean
+.PHONY: help lab test check lint bench dist clean
 
 help:
 	@echo "make lab    open JupyterLab on the workbench notebook"
 	@echo "make test   run every check: lint, types, floors, unit, notebook and browser tests"
+	@echo "make check  the static checks and the unit tests: for between two edits"
 	@echo "make lint   the static checks alone"
 	@echo "make bench  published figures beside ours, and how quick rounds and workbench are"
 	@echo "make dist   build the wheel and the source archive, and try the wheel in an empty environment"
@@ -31,9 +32,15 @@ lab: $(LAB)
 	JUPYTER_CONFIG_PATH=$(CURDIR)/fedbench/cli/jupyter \
 	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/notebooks/workbench.ipynb $(LAB_FLAGS)
 
+# One process per core, but no more than have been tried beside one JupyterLab.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
+
 # pytest comes last: its closing line is the verdict of the whole run.
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+check: lint
+	$(PYTEST) tests -m "unit and not slow"
 
 lint: $(INSTALLED) $(TYPESCRIPT)
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 APP = "from fedbench.cli import main; sys.argv[1:] = ['app', '--no-browser']; main()"
 LAB = "from fedbench.cli import main; sys.argv[1:] = ['lab', '--no-browser']; main()"

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.notebooks import INSTRUCTIONS, pictures
+
+pytestmark = pytest.mark.process
+
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 STUDIES = [path for path in PATHS if path.stem in ("medical", "finance", "smart_city", "concepts")]
@@ -20,7 +24,6 @@ LARGEST = 2_000_000  # bytes that a repository page still shows
 PLACES = re.compile(
     r"/(?:home|root|tmp|work|usr|opt|var|mnt|Users)/|[A-Z]:\\\\|localhost|127\.0\.0\.1"
 )
-IGNORED, REAL, SETUP = "nbval-ignore-output", "real-data", "setup"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -45,10 +48,6 @@ def shown(cell: dict[str, Any]) -> str:
     return "\n".join(found)
 
 
-def pictures(cell: dict[str, Any]) -> int:
-    return sum("image/png" in output.get("data", {}) for output in cell["outputs"])
-
-
 def nbval(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     """Compare stored outputs with those of a run; the names of failed cells are at the end."""
     root = NOTEBOOKS.parent
@@ -56,7 +55,7 @@ def nbval(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval", "-q", "-rf", "-p", "no:cacheprovider", *names],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env=os.environ | INSTRUCTIONS | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,
         text=True,
         check=False,
@@ -109,20 +108,3 @@ def test_a_falsified_number_is_caught(tmp_path: Path) -> None:
     done = nbval(tmp_path, "true.ipynb", "text-plain.ipynb", "text-html.ipynb")
     failed = re.findall(r"^FAILED (\S+)::Cell (\d+)", done.stdout, re.MULTILINE)
     assert failed == [("text-plain.ipynb", "2"), ("text-html.ipynb", "2")], done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.skipif("FEDBENCH_DATA" not in os.environ, reason="FEDBENCH_DATA is not set")
-@pytest.mark.parametrize(
-    "path", [path for path in STUDIES if any(REAL in tags(c) for c in code(read(path)))], ids=stem
-)
-def test_the_numbers_of_real_data_are_those_stored(path: Path, tmp_path: Path) -> None:
-    """Without its pictures, a real section says the same wherever its data are."""
-    notebook = read(path)
-    kept = [cell for cell in code(notebook) if {REAL, SETUP} & set(tags(cell))]
-    for cell in kept:
-        if REAL in tags(cell) and not pictures(cell):
-            cell["metadata"]["tags"].remove(IGNORED)
-    (tmp_path / path.name).write_text(json.dumps(notebook | {"cells": kept}), encoding="utf-8")
-    done = nbval(tmp_path, path.name)
-    assert done.returncode == 0, done.stdout

@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 
 import fedbench
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 README = Path(__file__).parents[1] / "README.md"
 FILES = "patients.csv"  # of a table that the reader has, and we have not
 

@@ -92,6 +92,7 @@ def test_a_line_that_sums_an_experiment_up_names_the_stages() -> None:
     assert "Clip" not in SMALL.describe()
 
 
+@pytest.mark.process
 def test_the_example_for_contributors_runs(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n([^`]*class Feedback\(.*?)```", text, re.DOTALL)

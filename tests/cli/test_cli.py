@@ -24,6 +24,8 @@ from fedbench.privacy import accounting
 from fedbench.runs import store
 from fedbench.scenarios import SCENARIOS, digits, medical
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 SMALL = """
 rounds = 2

@@ -16,7 +16,7 @@ import fedbench as fb
 from fedbench.cli.exits import Signalled, code_of, first_held, name_of, signals_raised
 from tests.processes import SOON, Starting, until
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+pytestmark = [pytest.mark.process, pytest.mark.skipif(os.name == "nt", reason="POSIX signals")]
 
 SLOW = """
 import time

@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 import fedbench as fb
 from fedbench.cli import application as app
 
+pytestmark = pytest.mark.process
+
 baselines = fb.baselines
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=2)
 

@@ -55,6 +55,7 @@ def losses(history: fb.History) -> list[float]:
     return [row.metrics["loss"] for row in history.rows]
 
 
+@pytest.mark.process
 def test_a_sweep_trains_the_subclass_and_keeps_it_apart_from_its_parent(
     mine: ModuleType, tmp_path: Path
 ) -> None:

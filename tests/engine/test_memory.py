@@ -14,6 +14,8 @@ from fedbench.engine import TrainingContext, memory
 from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
 
+pytestmark = pytest.mark.process
+
 WEIGHTS = 4 * 650  # bytes of a softmax regression on digits
 BATCHES = 3 * 8 * 30 + 3 * 4 * 10 * 64  # row numbers of three steps, pixels of ten images
 

@@ -32,6 +32,8 @@ from fedbench.schedules import Progress
 from fedbench.tree import Tree
 from tests.cohorts import arrivals_of, broadcast_of
 
+pytestmark = pytest.mark.process
+
 EXPERIMENT = fb.Experiment(
     data=fb.Digits(),
     partition=fb.Dirichlet(clients=12, alpha=0.2),

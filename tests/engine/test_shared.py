@@ -142,6 +142,7 @@ def test_two_may_write_in_turns(path: Path) -> None:
             size *= 2
 
 
+@pytest.mark.process
 def test_another_process_reads_and_answers(path: Path) -> None:
     shelf = Shelf(path)
     layout = shelf.put(mixed())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
@@ -15,6 +16,7 @@ def test_it_starts_from_zero() -> None:
     assert not any(leaf.any() for leaf in params.values())
 
 
+@pytest.mark.slow
 def test_many_rounds_reach_the_least_squares_solution(train) -> None:
     experiment = fb.Experiment(
         data=fb.DiabetesProgression(),

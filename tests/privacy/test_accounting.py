@@ -165,6 +165,7 @@ def test_a_rate_close_to_nothing_is_answered_and_still_bounded(rate: float) -> N
     assert 0 <= few <= 200 * math.log1p(rate * math.expm1(alone)) + 1e-9
 
 
+@pytest.mark.slow
 def test_lies_in_the_interval_of_the_prv_accountant_wherever_one_looks() -> None:
     """Fifty configurations drawn at random: rates, noise, steps and δ of all sizes."""
     prv = pytest.importorskip("prv_accountant")

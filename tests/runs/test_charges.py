@@ -21,6 +21,8 @@ from fedbench.runs.charges import CHARGES, Charges, charges
 from fedbench.runs.recording import Recording
 from fedbench.runs.store import StoreError
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 SPENT = ("epsilon", "example_epsilon", "local_epsilon")
 FATAL = """

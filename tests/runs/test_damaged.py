@@ -11,6 +11,8 @@ from safetensors.torch import load_file, save_file
 
 import fedbench as fb
 
+pytestmark = pytest.mark.process
+
 CHECKPOINT, MODEL, ROUNDS = "checkpoint.safetensors", "model.safetensors", "rounds.jsonl"
 
 

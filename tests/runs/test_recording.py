@@ -19,7 +19,7 @@ from fedbench.runs.recording import Recording
 from fedbench.runs.store import StoreError, claimed
 from tests.processes import SOON, Starting, until
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+pytestmark = [pytest.mark.process, pytest.mark.skipif(os.name == "nt", reason="POSIX signals")]
 
 ROOT = Path(__file__).parents[2]
 LONG = """

@@ -11,6 +11,8 @@ from jupyter_client.manager import start_new_kernel
 
 import fedbench as fb
 
+pytestmark = pytest.mark.process
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 

@@ -304,6 +304,7 @@ def test_runs_at_once_replay_and_leave_the_users_random_numbers_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.process
 def test_a_script_that_leaves_in_the_middle_of_a_run_ends_well() -> None:
     script = (
         "import fedbench as fb\n"

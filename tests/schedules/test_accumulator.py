@@ -26,6 +26,8 @@ from fedbench.schedules import Accumulator, Totals
 from fedbench.tree import Tree
 from tests.cohorts import arrivals_of, broadcast_of, weights_of
 
+pytestmark = pytest.mark.process
+
 torch.set_num_threads(1)  # as sessions do: two threads of a small product only wait
 
 IDS = np.array([2, 3, 7, 11, 12, 30, 31, 58, 90])

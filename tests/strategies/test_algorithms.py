@@ -137,6 +137,7 @@ def solution(params: tree.Tree) -> np.ndarray:
     return np.append(params["1.weight"].numpy().ravel(), params["1.bias"].numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [fb.Scaffold(weighting="uniform"), fb.FedDyn(weighting="uniform", alpha=0.5)],

@@ -86,6 +86,7 @@ def test_what_is_not_known_is_not_said() -> None:
         fb.Frontier("accuracy", (other,)).expected(1)
 
 
+@pytest.mark.slow
 def test_a_forecast_is_the_mean_of_runs_that_are_made() -> None:
     found = fb.forecast(PRIVATE, seeds=2)
     runs = [fb.run(PRIVATE.replace(seed=seed), progress=False) for seed in (0, 1)]

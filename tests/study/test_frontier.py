@@ -17,6 +17,8 @@ from fedbench.privacy import Ledger, Ledgers
 from fedbench.privacy.events import gaussian
 from fedbench.study import FrontierPoint, SweepResult
 
+pytestmark = pytest.mark.process
+
 CLIENT = fb.ClientLevelDP(noise_multiplier=1.0, delta=1e-3)
 EXAMPLE = fb.ExampleLevelDP(noise_multiplier=1.0, delta=1e-3)
 BASE = fb.Experiment(

@@ -40,7 +40,7 @@ from fedbench.tree import Tree
 
 torch.set_num_threads(1)
 
-pytestmark = pytest.mark.filterwarnings("ignore:privacy.noise_seed")
+pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:privacy.noise_seed")]
 
 ROOT = Path(__file__).parents[2]
 PRIVATE = fb.Experiment(

@@ -13,6 +13,8 @@ import pytest
 import fedbench as fb
 from fedbench_widgets.sweeping import Sweeping
 
+pytestmark = pytest.mark.process
+
 EXPERIMENT = fb.Experiment(
     data=fb.Wine(),
     partition=fb.Dirichlet(clients=6, alpha=1.0),

@@ -16,6 +16,8 @@ from fedbench.models import Model
 from fedbench_widgets import Workbench, warming
 from fedbench_widgets.warming import WORTH, crew
 
+pytestmark = pytest.mark.process
+
 LIGHT = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=100_000)
 HEAVY = fb.Experiment(
     data=fb.Digits(),

@@ -71,6 +71,7 @@ def test_the_file_is_asked_for_where_it_is_missing(
         FILMS.table()
 
 
+@pytest.mark.slow
 def test_a_user_is_a_client_and_a_factorisation_learns_what_is_liked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
