@@ -18,8 +18,9 @@ class Column:
 
     `title` heads it in tables, `unit` is the unit of its numbers, `better` the end that is wanted,
     None where neither is; `formula` is written with `_` and `^` as those of fields are. `share`
-    marks numbers from 0 to 1, `total` numbers of one round that add up over a run, and `protects`
-    names the unit of privacy that an ε is for. A column without a `name` has that of its field.
+    marks numbers from 0 to 1, `total` numbers of one round that add up over a run; tables of runs
+    have those that are `listed`. `protects` names the unit of privacy that an ε is for. A column
+    without a `name` has that of its field.
     """
 
     name: str = ""
@@ -31,6 +32,7 @@ class Column:
     format: Format = "number"
     share: bool = False
     total: bool = False
+    listed: bool = True
     protects: str = ""
 
     @property

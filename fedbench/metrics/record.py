@@ -188,6 +188,7 @@ class RoundRecord:
             better="lower",
             format="bytes",
             total=True,
+            listed=False,
         ),
     ]
     seconds: Annotated[

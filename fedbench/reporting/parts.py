@@ -87,7 +87,11 @@ def results(histories: list[History], names: Sequence[str], paths: Sequence[str]
     ends = [history.snapshot()[-1].clients for history in histories]
     worst = max((worst_called(values) for values in ends), key=len).removeprefix("the ")
     sums = [totals(history.snapshot()) for history in histories]
-    known = [name for name in TOTALS if any(math.isfinite(each[name]) for each in sums)]
+    known = [
+        name
+        for name, column in TOTALS.items()
+        if column.listed and any(math.isfinite(each[name]) for each in sums)
+    ]
     head += ["result", worst, "privacy", "rounds", *(_heading(TOTALS[name]) for name in known)]
     columns = [cells(experiments, path) for path in paths]
     rows = []

@@ -144,6 +144,7 @@ class Comparing:
             "totals": [
                 {"key": name, "title": column.title, "help": column.tip, "format": column.format}
                 for name, column in TOTALS.items()
+                if column.listed
             ],
             "rows": rows,
             "deleted": self._deleted[2] if self._deleted else "",

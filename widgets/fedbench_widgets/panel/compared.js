@@ -83,7 +83,7 @@ export function told(row, from = 0) {
  * @param {number} width pixels of the table, 0 while it is not known
  */
 export function fitting(columns, spared, width) {
-  if (width === 0) return columns;
+  if (width === 0 || width >= ROOMY) return columns;
   const kept = [...columns];
   const needed = () =>
     kept.slice(1).reduce(
