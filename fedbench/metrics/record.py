@@ -171,7 +171,7 @@ class RoundRecord:
         int,
         Column(
             title="sent up",
-            help="Bytes that all clients sent to the server.",
+            help="Bytes that all clients have sent to the server.",
             formula="4·d·K, d numbers of an update, K clients of a cohort, without compression",
             unit="bytes",
             better="lower",
