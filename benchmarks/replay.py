@@ -179,8 +179,14 @@ def main() -> int:
         elif was["sha256"] != now["sha256"] or not _agrees(was["last"], now["last"]):
             differs += 1
             print(f"{name}: {was['last']} was, {now['last']} is")
+    if unlike := _columns(before) ^ _columns(found):
+        print(f"not compared, as one of the two lacks them: {', '.join(sorted(unlike))}")
     print(f"{len(found)} histories, {differs} differ")
     return min(differs, 1)
+
+
+def _columns(histories: dict[str, Any]) -> set[str]:
+    return {name for each in histories.values() for name in each["last"]}
 
 
 def _agrees(was: dict[str, Any], now: dict[str, Any]) -> bool:

@@ -99,6 +99,9 @@ from .experiment import (
     Experiment as Experiment,
     Target as Target,
 )
+from .metrics import (
+    RoundRecord as RoundRecord,
+)
 from .models import (
     CNN as CNN,
     GRU as GRU,
@@ -142,7 +145,6 @@ from .runs import (
     Cautioned as Cautioned,
     Failed as Failed,
     History as History,
-    RoundDone as RoundDone,
     Session as Session,
     SessionError as SessionError,
     StateChanged as StateChanged,
@@ -152,7 +154,6 @@ from .runs.script import (
     RunFailed as RunFailed,
 )
 from .runs.store import (
-    Saved as Saved,
     StoreError as StoreError,
     load as load,
     resume as resume,

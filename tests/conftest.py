@@ -8,15 +8,16 @@ import pytest
 from hypothesis import settings
 
 import fedbench as fb
+from fedbench.metrics import RoundRecord
 from fedbench.runs.rounds import Rounds
-from fedbench.schedules import Progress, RoundDone
+from fedbench.schedules import Progress
 from tests.processes import started as started
 
 # The same examples on every machine; data sets are read within the first example, so no deadline.
 settings.register_profile("fedbench", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("fedbench")
 
-Trained = tuple[Progress, list[RoundDone]]
+Trained = tuple[Progress, list[RoundRecord]]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_names_are_in_order() -> None:
 def test_what_a_user_subclasses_or_catches_is_public() -> None:
     bases = {"Aggregator", "Attack", "Availability", "Engine", "LocalTraining", "Model"}
     bases |= {"Partitioner", "Sampling", "Skew", "Source", "Strategy", "RandomSplit", "TimeSplit"}
-    found = {"Card", "Column", "Raw", "RoundDone", "RoundInfo", "RunFailed", "SessionError"}
+    found = {"Card", "Column", "Raw", "RoundRecord", "RoundInfo", "RunFailed", "SessionError"}
     assert bases | found <= set(NAMES)
 
 

@@ -9,26 +9,25 @@ from pathlib import Path
 
 import typer
 
+from fedbench.metrics import SPENT, worst_called
 from fedbench.rounding import rounded_up
 from fedbench.runs import History, Session
-from fedbench.runs.history import worst_called
 from fedbench.runs.naive import naive
-from fedbench.runs.store import outcome
 from fedbench.scenarios import Scenario
 from fedbench.study import Frontier
 
 WIDTH = 79
 PROTECTED = {
-    "epsilon": "whole clients",
-    "example_epsilon": "single examples",
-    "local_epsilon": "each update, against the server too",
+    "client": "whole clients",
+    "example": "single examples",
+    "local": "each update, against the server too",
 }
 
 
 def report(session: Session, folder: Path) -> None:
     """Print what a run came to and where it is saved."""
     history = session.history
-    found = outcome(history)
+    found = history.summary
     ended = "failed" if session.failure is not None else found["ended"]
     lines = {"rounds": f"{found['rounds']} ({ended})"}
     known = {name: float(value) for name, value in found["metrics"].items() if value is not None}
@@ -39,10 +38,8 @@ def report(session: Session, folder: Path) -> None:
             f"{history.metric} of {who} {last['worst_tenth']:.4f}, 10th to 90th "
             f"percentile {last['clients_p10']:.4f} to {last['clients_p90']:.4f}"
         )
-    for key, whom in PROTECTED.items():
-        if found[key] is None:
-            continue
-        spent = float(found[key])
+    if history.unit is not None:
+        spent, whom = history.spent, PROTECTED[history.unit]
         shown = rounded_up(spent) if math.isfinite(spent) else "∞: no privacy,"
         lines["ε"] = (
             f"{shown} at δ = {rounded_up(found['delta'], 6)}, for {whom} (noise z = "
@@ -77,7 +74,7 @@ def compare(frontier: Frontier) -> None:
     frame = frontier.frame().dropna(axis="columns", how="all")
     frame["best"] = ["*" if best else "" for best in frame["best"]]
     exact = {frontier.metric, "low", "high", "attack_auc"} & set(frame)
-    spent = set(PROTECTED) & set(frame)
+    spent = {column.name for column in SPENT.values()} & set(frame)
     typer.echo(
         frame.to_string(
             index=False,

@@ -15,7 +15,8 @@ from fedbench.cli.watching import bar
 from fedbench.config.problems import problems
 from fedbench.experiment import Experiment
 from fedbench.reporting import ReportError, refuse_others, report as make_report
-from fedbench.runs.store import Saved, StoreError, load
+from fedbench.runs import History
+from fedbench.runs.store import StoreError, load
 from fedbench.study.baselines import Baselines, alternative, baselines
 
 
@@ -56,15 +57,15 @@ def report(
         typer.echo("Who gains by the federation is not in it: --baselines trains what that takes.")
 
 
-def _read(folder: Path, allow_imports: bool) -> Saved:
+def _read(folder: Path, allow_imports: bool) -> History:
     """Return a saved run. Raises StoreError where there is none, or no round."""
     saved = load(folder, allow_imports=allow_imports)
-    if not saved.summary["rounds"]:
+    if not len(saved):
         raise StoreError(f"nothing to report: the run in {folder} has no rounds yet")
     return saved
 
 
-def _baselines(runs: Sequence[Saved], quiet: bool) -> list[Baselines | None]:
+def _baselines(runs: Sequence[History], quiet: bool) -> list[Baselines | None]:
     """Return what each run's clients get without it, trained for as many rounds as the run had.
 
     Runs that differ in nothing that this depends on share it.
@@ -86,9 +87,9 @@ def _baselines(runs: Sequence[Saved], quiet: bool) -> list[Baselines | None]:
     return [found[each.to_toml()] for each in wanted]
 
 
-def _alternative(run: Saved) -> Experiment:
+def _alternative(run: History) -> Experiment:
     """Return what a run trained in the end, less the federation, for the rounds that it had."""
-    experiment = run.history.experiment
-    for note in run.history.amendments:
+    experiment = run.experiment
+    for note in run.amendments:
         experiment = experiment.replace(**note.changes)
-    return alternative(experiment.replace(rounds=len(run.history)))
+    return alternative(experiment.replace(rounds=len(run)))

@@ -202,8 +202,8 @@ class Spec(BaseModel, metaclass=_Meta):
     def choices(cls) -> dict[str, type[Self]]:
         """Return this class and its subclasses by kind, alphabetically, ours first.
 
-        Families are left out, and classes whose name begins with an underscore. Of classes with one
-        name the one that was defined last is meant.
+        Families are left out, classes with abstract methods, and those whose name begins with an
+        underscore. Of classes with one name the one that was defined last is meant.
         """
         found = {each.kind(): each for each in sorted(cls._members(), key=lambda it: it.defined)}
         return dict(sorted(found.items(), key=lambda item: (":" in item[0], item[0].casefold())))
@@ -211,7 +211,8 @@ class Spec(BaseModel, metaclass=_Meta):
     @classmethod
     def _members(cls) -> Iterator[type[Self]]:
         refused = "defined" not in vars(cls)  # when it was written; it may still be in memory
-        if not (cls.family or cls.__name__.startswith("_") or refused):
+        hidden = cls.family or cls.__name__.startswith("_") or inspect.isabstract(cls)
+        if not (hidden or refused):
             yield cls
         for sub in cls.__subclasses__():
             yield from sub._members()

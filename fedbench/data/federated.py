@@ -95,6 +95,18 @@ class FederatedDataset:
         """Return what a client is called; untrusted text where it comes from data."""
         return self.names[client] if self.names else f"client {client}"
 
+    def number(self, client: int | str) -> int:
+        """Return the number of a client, given that or its name. Raises ValueError for another."""
+        if isinstance(client, str) and client in self.names:
+            return self.names.index(client)
+        if not isinstance(client, str) and 0 <= client < self.clients:
+            return int(client)
+        names = f", or a name such as {self.names[0]!r}" if self.names else ""
+        raise ValueError(
+            f"client = {client!r}: there is no such client; give a number from 0 to "
+            f"{self.clients - 1}{names}"
+        )
+
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Return the number of training samples of each client, int64[clients]."""

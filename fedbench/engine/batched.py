@@ -59,7 +59,8 @@ def train(
     clock.lap("data")
     descent = _Descent(context, layers, params, server, plan, info, clock)
     sent, losses = {}, torch.zeros(0)
-    for number, strategy in enumerate(context.objectives()):
+    objectives = context.objectives()
+    for number, strategy in enumerate(objectives):
         start = strategy.start(params, state)
         local = _stacked(start, params, len(ids))
         privacy = context.example_privacy if number == 0 else None
@@ -83,6 +84,7 @@ def train(
     return LocalUpdates(
         payloads=sent,
         losses=losses,
+        steps=torch.from_numpy(plan.steps) * len(objectives),
         states=after,
         seconds=clock.seconds,
     )

@@ -71,6 +71,7 @@ def client_round(
         Message(ids, tree.map(torch.Tensor.cpu, payload), weights, size),
         Telemetry(
             updates.losses.cpu(),
+            updates.steps.cpu(),
             norms.cpu(),
             None if encoded.clipped is None else encoded.clipped.cpu(),
             {**updates.seconds, **timer.seconds},

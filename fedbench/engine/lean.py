@@ -49,6 +49,7 @@ def train(
     silence = context.zero_payload(params, server, info)
     sent = {name: leaf.new_empty((len(ids), *leaf.shape)) for name, leaf in silence.items()}
     losses = torch.zeros(len(ids), dtype=torch.float64)
+    taken = torch.zeros(len(ids), dtype=torch.int64)
     after: dict[int, Tree] = {}
     for k, client in enumerate(ids.tolist()):
         state = states.get(client) or context.strategy.init_client(params)
@@ -63,6 +64,7 @@ def train(
             with context.seeded(client, info):
                 loss = descent.run(start, batches, corrupt, int(plan.expected[0]), client, privacy)
             delta = {name: leaf - start[name] for name, leaf in descent.local.items()}
+            taken[k] += len(batches)
             steps = torch.tensor(len(batches), device=context.device)
             payload, state = strategy.finish(delta, params, state, server, steps, info)
             if number == 0:
@@ -76,6 +78,7 @@ def train(
     return LocalUpdates(
         payloads=sent,
         losses=losses,
+        steps=taken,
         states=after,
         seconds=clock.seconds,
     )

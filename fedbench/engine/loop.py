@@ -41,13 +41,16 @@ class LoopEngine(Engine):
         params, server, info = broadcast.params, broadcast.server, broadcast.info
         sent: list[Tree] = []
         losses: list[float] = []
+        taken: list[int] = []
         after: dict[int, Tree] = {}
         for client in ids.tolist():
             state = states.get(client) or context.strategy.init_client(params)
+            taken.append(0)
             for number, strategy in enumerate(context.objectives()):
                 local, loss, steps = _descend(
                     context, strategy, broadcast, state, client, private=number == 0
                 )
+                taken[-1] += steps
                 delta = tree.sub(local, strategy.start(params, state))
                 payload, state = strategy.finish(
                     delta, params, state, server, torch.tensor(steps), info
@@ -63,6 +66,7 @@ class LoopEngine(Engine):
         return LocalUpdates(
             payloads=tree.stack(sent) if sent else nothing,
             losses=torch.tensor(losses, dtype=torch.float64),
+            steps=torch.tensor(taken, dtype=torch.int64),
             states=after,
         )
 

@@ -53,12 +53,14 @@ ClientStates = Mapping[int, ClientState]
 class LocalUpdates:
     """What clients made of a broadcast, in the order of their ids, before attacks and the channel.
 
-    `payloads` are [C, ...], `losses` the mean losses of local training, float64[C]. `states` are
-    the strategy's new states of those clients that have one; `seconds` is the time, by phase.
+    `payloads` are [C, ...], `losses` the mean losses of local training, float64[C], and `steps` the
+    optimiser steps of all its objectives, int64[C]. `states` are the strategy's new states of those
+    clients that have one; `seconds` is the time, by phase.
     """
 
     payloads: Tree
     losses: Tensor
+    steps: Tensor
     states: Mapping[int, Tree]
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -81,12 +83,13 @@ class Message:
 class Telemetry:
     """What the simulation knows of clients and their server would not.
 
-    `losses` are those of training, float64[C], `norms` those of the updates before the channel,
-    [C]. `clipped` marks who was clipped, bool[C], or is None where no stage clips. `seconds` is the
-    time spent, by phase.
+    `losses` are those of training, float64[C], `steps` the optimiser steps of training, int64[C],
+    and `norms` those of the updates before the channel, [C]. `clipped` marks who was clipped,
+    bool[C], or is None where no stage clips. `seconds` is the time spent, by phase.
     """
 
     losses: Tensor
+    steps: Tensor
     norms: Tensor
     clipped: Tensor | None
     seconds: Mapping[str, float]
@@ -121,6 +124,7 @@ class Arrival:
             ),
             Telemetry(
                 torch.cat([one.losses, two.losses]),
+                torch.cat([one.steps, two.steps]),
                 torch.cat([one.norms, two.norms]),
                 clipped,
                 {each: one.seconds.get(each, 0.0) + two.seconds.get(each, 0.0) for each in phases},

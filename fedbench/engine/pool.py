@@ -128,7 +128,13 @@ class Pool(WorkerPool[RoundWorker]):
                 Message(
                     ids, tree.unpack(found, "payload"), values["weights"], int(values["bytes"])
                 ),
-                Telemetry(values["losses"], values["norms"], values.get("clipped"), seconds),
+                Telemetry(
+                    values["losses"],
+                    values["steps"],
+                    values["norms"],
+                    values.get("clipped"),
+                    seconds,
+                ),
                 states_of(ids, tree.unpack(found, "states")),
             )
 

@@ -95,6 +95,7 @@ def _do(
         "weights": message.weights,
         "bytes": torch.tensor(message.bytes),
         "losses": telemetry.losses,
+        "steps": telemetry.steps,
         "norms": telemetry.norms,
     }
     if telemetry.clipped is not None:

@@ -66,13 +66,12 @@ def history_figure(
         label = f"clients, {edge} percentile"
         band = line_of(rounds, y, label, bare, number, fill=fill, fillcolor=BAND)
         figure.add_trace(band, 1, 1)
+    own = (
+        [("personal", "personal models", stroke_of(PURPLE, "dash"), number, 1)] if personal else []
+    )
     lines = [
         (metric, plain(metric), stroke_of(BLUE), number, 1),
-        *(
-            [("personal", "personal models", stroke_of(PURPLE, "dash"), number, 1)]
-            if personal
-            else []
-        ),
+        *own,
         ("loss", "test", stroke_of(BLUE), ".3f", 2),
         ("train_loss", "train", stroke_of(GREEN, "dot"), ".3f", 2),
         *([(spent, LEVELS[spent], stroke_of(ORANGE), ".3f", 3)] if spent else []),
@@ -82,7 +81,22 @@ def history_figure(
         figure.add_trace(line_of(rounds, y, label, stroke, digits), 1, column)
     if len(frame):
         _label_ends(figure, frame, metric, share, spent)
-    for k, (name, value) in enumerate(sorted((levels or {}).items(), key=lambda level: level[1])):
+    _draw_levels(figure, levels or {}, share)
+    style(figure, title)
+    # the room to the right is for the labels at the ends of the lines
+    end = max(1, rounds[-1]) * 1.22 if len(frame) else 1
+    figure.update_xaxes(title_text="round", range=[0, end])
+    figure.update_yaxes(rangemode="tozero")
+    drawn = [values_of(frame, name) for name in (metric, "clients_p10", "clients_p90", "personal")]
+    drawn.append(np.array([*(levels or {}).values()], dtype=np.float64))
+    figure.update_yaxes(range=fitted(drawn, share), row=1, col=1)
+    if share:
+        figure.update_yaxes(tickformat=".0%", row=1, col=1)
+    return figure
+
+
+def _draw_levels(figure: go.Figure, levels: Mapping[str, float], share: bool) -> None:
+    for k, (name, value) in enumerate(sorted(levels.items(), key=lambda level: level[1])):
         number = f"{value:.1%}" if share else f"{value:.3g}"
         figure.add_hline(
             y=value,
@@ -95,17 +109,6 @@ def history_figure(
             annotation_position="top left" if k else "bottom left",
             **at_panel(1),
         )
-    style(figure, title)
-    # the room to the right is for the labels at the ends of the lines
-    end = max(1, rounds[-1]) * 1.22 if len(frame) else 1
-    figure.update_xaxes(title_text="round", range=[0, end])
-    figure.update_yaxes(rangemode="tozero")
-    drawn = [values_of(frame, name) for name in (metric, "clients_p10", "clients_p90", "personal")]
-    drawn.append(np.array([*(levels or {}).values()], dtype=np.float64))
-    figure.update_yaxes(range=fitted(drawn, share), row=1, col=1)
-    if share:
-        figure.update_yaxes(tickformat=".0%", row=1, col=1)
-    return figure
 
 
 def _label_ends(

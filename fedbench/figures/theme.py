@@ -15,6 +15,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from fedbench.metrics import METRICS, SPENT
+
 Floats = NDArray[np.float64]
 
 BLUE, GREEN, ORANGE, PURPLE = "#0072B2", "#009E73", "#D55E00", "#B0568F"
@@ -23,18 +25,14 @@ BAND = "rgba(0, 114, 178, 0.14)"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 # Units of privacy are never mixed: the columns that hold an ε, and how each of them is called.
-LEVELS = {
-    "epsilon": "client-level ε",
-    "example_epsilon": "example-level ε",
-    "local_epsilon": "local ε",
-}
-SHARES = ("accuracy",)  # metrics between 0 and 1, shown in per cent
+LEVELS = {column.name: column.title for column in SPENT.values()}
+SHARES = [name for name, column in METRICS.items() if column.format == "percent"]
 # Beyond colour-blind readers' four, shapes tell lines apart.
 SERIES = [
     (color, symbol) for symbol in ("circle", "diamond") for color in (BLUE, ORANGE, GREEN, PURPLE)
 ]
 NAMED = 30  # clients whose names have room in a figure
-NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "accuracy": "Accuracy", "auc": "AUC"}
+NAMES = {name: column.title[0].upper() + column.title[1:] for name, column in METRICS.items()}
 
 
 def plain(text: object) -> str:

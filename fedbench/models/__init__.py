@@ -6,15 +6,13 @@ from fedbench.models.factorisation import MatrixFactorisation
 from fedbench.models.gru import GRU
 from fedbench.models.linear import Linear
 from fedbench.models.mlp import MLP
-from fedbench.models.model import METRICS, RANKED, Model, borrowed, metrics_of, scores
+from fedbench.models.model import Model, borrowed, metrics_of, scores
 from fedbench.models.text import TextClassifier
 
 __all__ = [
     "CNN",
     "GRU",
-    "METRICS",
     "MLP",
-    "RANKED",
     "Linear",
     "MatrixFactorisation",
     "Model",

@@ -15,19 +15,12 @@ from fedbench.config.problems import Problem
 from fedbench.config.setup import Setup
 from fedbench.config.spec import Part
 from fedbench.config.usercode import attributed, what
-from fedbench.data.card import Card, Task
+from fedbench.data.card import Card
 from fedbench.data.source import Source
+from fedbench.metrics import MEASURED, METRICS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-# The metric that charts show first comes first; True means that more is better.
-METRICS: dict[Task, dict[str, bool]] = {
-    "classification": {"accuracy": True, "loss": False},
-    "regression": {"rmse": False, "mae": False, "r2": True, "loss": False},
-}
-# Where one of two classes is rare, calling every row the other one is accurate and worth nothing.
-RANKED = {"auc": True, "accuracy": True, "loss": False}
 
 ROOM = 1e15  # a unit of targets up to which errors have squares in single precision
 
@@ -37,7 +30,8 @@ _borrowing = threading.Lock()
 def metrics_of(data: Card | Source) -> dict[str, bool]:
     """Return the metrics of a data set, the first to be shown first, and whether more is better."""
     rare = data.rare if isinstance(data, Source) else data.ranked
-    return RANKED if rare else METRICS[data.task]
+    names = MEASURED["ranked" if rare else data.task]
+    return {name: METRICS[name].rises for name in names}
 
 
 @contextmanager

@@ -15,24 +15,25 @@ import plotly.graph_objects as go
 from fedbench.data import FederatedDataset
 from fedbench.experiment import Experiment
 from fedbench.figures import comparison_figure
+from fedbench.metrics import (
+    METRICS,
+    OVER_CLIENTS,
+    SPENT,
+    TOTALS,
+    Column,
+    totals,
+    worst_called,
+)
 from fedbench.reporting.markup import Html, folded, table, tag, together
-from fedbench.rounding import rounded_up
 from fedbench.runs import History
-from fedbench.runs.history import SPENT, worst_called
 from fedbench.runs.naive import levels as naive_levels
 from fedbench.runs.note import note
-from fedbench.runs.store import outcome
 from fedbench.study.differences import cells, titles
 
 if TYPE_CHECKING:
     from fedbench.study import Baselines, Frontier, Gains
 
 LISTED = 20  # clients of a run that have a line of their own, the worst first
-COLUMNS = {
-    "clients_mean": "mean of the clients",
-    "clients_p10": "10th percentile",
-    "clients_p90": "90th percentile",
-}
 
 
 def summary(histories: list[History], names: Sequence[str], differing: Sequence[str]) -> Html:
@@ -44,15 +45,14 @@ def summary(histories: list[History], names: Sequence[str], differing: Sequence[
     words = f"{len(histories)} runs.{apart}"
     groups = _alike(histories)
     for data, group in groups:
-        metric = histories[group[0]].metric
-        values = {k: histories[k].snapshot()[-1].metrics[metric] for k in group}
+        metric = METRICS[histories[group[0]].metric]
+        values = {k: histories[k].snapshot()[-1].metrics[metric.name] for k in group}
         values = {k: value for k, value in values.items() if math.isfinite(value)}
         if values:
-            rises = histories[group[0]].experiment.metrics[metric]
-            best = (max if rises else min)(values, key=lambda k: values[k])
+            best = (max if metric.rises else min)(values, key=lambda k: values[k])
             where = "The" if len(groups) == 1 else f"On {data}, the"
-            figure = _shown(metric, values[best])
-            words += f" {where} best {_called(metric)} is {figure}, by “{names[best]}”."
+            figure = metric.text(values[best])
+            words += f" {where} best {metric.title} is {figure}, by “{names[best]}”."
     return tag("p", words, class_="lead")
 
 
@@ -64,7 +64,7 @@ def together_drawn(
     for data, group in groups:
         metric = histories[group[0]].metric
         figure = comparison_figure([(names[k], histories[k].frame()) for k in group], metric)
-        label = f"{_called(metric)} of the runs on {data}, by round"
+        label = f"{METRICS[metric].title} of the runs on {data}, by round"
         if len(groups) > 1:
             found.append(tag("h3", data))
         found.append(_figure(figure, label, figures))
@@ -76,7 +76,7 @@ def frontier(found: Frontier, figures: list[go.Figure]) -> Html:
     figure = found.figure()
     title = html.unescape(figure.layout.title.text)
     figure.update_layout(title_text="", margin_t=48)  # as words of the page it wraps
-    drawn = _figure(figure, f"{_called(found.metric)} of a sweep", figures)
+    drawn = _figure(figure, f"{METRICS[found.metric].title} of a sweep", figures)
     return tag("section", tag("h2", "Sweep"), tag("p", title, class_="quiet"), drawn)
 
 
@@ -86,33 +86,32 @@ def results(histories: list[History], names: Sequence[str], paths: Sequence[str]
     head = ["run", *(titles(experiments[0], paths))]
     ends = [history.snapshot()[-1].clients for history in histories]
     worst = max((worst_called(values) for values in ends), key=len).removeprefix("the ")
-    head += ["result", worst, "privacy", "sent up", "seconds", "rounds", "simulated s"]
+    sums = [totals(history.snapshot()) for history in histories]
+    known = [
+        name
+        for name, column in TOTALS.items()
+        if column.listed and any(math.isfinite(each[name]) for each in sums)
+    ]
+    head += ["result", worst, "privacy", "rounds", *(_heading(TOTALS[name]) for name in known)]
     columns = [cells(experiments, path) for path in paths]
     rows = []
     for k, (history, name) in enumerate(zip(histories, names, strict=True)):
-        found, last = outcome(history), history.frame().iloc[-1]
-        spent = next((found[key] for key in SPENT.values() if found[key] is not None), None)
-        promised = (
-            "none"
-            if spent is None
-            else f"{history.level} ε {rounded_up(float(spent))}, δ {found['delta']:g}"
-        )
-        took = found["simulated_seconds"]
+        metric, last, promised = METRICS[history.metric], history.snapshot()[-1], "none"
+        if history.unit is not None:
+            spent = SPENT[history.unit]
+            delta = history.summary["delta"]
+            promised = f"{spent.title} {spent.text(history.spent)}, δ {delta:g}"
         rows.append(
             [
                 name,
                 *(column[k] for column in columns),
-                f"{_shown(history.metric, last[history.metric])} {_called(history.metric)}",
-                _shown(history.metric, last["worst_tenth"]),
+                f"{metric.text(last.metrics[metric.name])} {metric.title}",
+                metric.text(last.over_clients()["worst_tenth"]),
                 promised,
-                _size(found["bytes_up"]),
-                f"{found['seconds']:.2f}",
-                found["rounds"],
-                "–" if took is None else f"{took:.4g}",
+                last.round,
+                *(TOTALS[total].text(sums[k][total]) for total in known),
             ]
         )
-    if all(row[-1] == "–" for row in rows):  # nobody had a clock of devices
-        head, rows = head[:-1], [row[:-1] for row in rows]
     return tag("section", tag("h2", "Results"), table(head, rows, "At the end of each run"))
 
 
@@ -132,9 +131,10 @@ def run(
         parts.append(tag("p", note(history, _data(experiment))))
     data = _data(experiment)
     known = {} if data is None else naive_levels(data, history.metric)
+    label = f"{METRICS[history.metric].title}, loss and privacy spent"
     figure = history.figure({**known, **(levels.levels if levels else {})})
     figure.update_layout(title_text="", margin_t=48)  # the heading above says it
-    parts.append(_figure(figure, f"{_called(history.metric)}, loss and privacy spent", figures))
+    parts.append(_figure(figure, label, figures))
     parts += [*_warnings(history), *_gains(levels, gains), *_clients(history), *_privacy(history)]
     parts.append(folded("The experiment as TOML", tag("pre", experiment.to_toml())))
     parts.append(folded("The experiment as Python", tag("pre", experiment.to_python())))
@@ -145,7 +145,7 @@ def provenance(histories: list[History]) -> Html:
     """Return what the runs were made with, and how to make them again."""
     experiments = [history.experiment for history in histories]
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(each.seed for each in experiments))
-    made = ", ".join(f"{name} {at}" for name, at in outcome(histories[0])["versions"].items())
+    made = ", ".join(f"{name} {at}" for name, at in histories[0].summary["versions"].items())
     exact = [each.replays for each in experiments]
     again = "Running its code again gives the same numbers, bit for bit, on the same machine."
     if any(history.amendments for history in histories):
@@ -208,15 +208,15 @@ def _gains(levels: Baselines | None, gains: Gains | None) -> list[Html]:
         frame = gains.frame().sort_values(
             "verdict", key=lambda each: each.map(order), kind="stable"
         )
-        metric = gains.metric
-        share = 100 if metric == "accuracy" else 1
+        metric = METRICS[gains.metric]
+        share = 100 if metric.format == "percent" else 1
         listed = frame.head(LISTED)
         records: list[dict[str, Any]] = listed.to_dict("records")
         rows = [
             (
                 client,
-                _shown(metric, row["federated"]),
-                _shown(metric, row["alone"]),
+                metric.text(row["federated"]),
+                metric.text(row["alone"]),
                 f"{share * row['gain']:+.3g}",
                 f"{share * row['low']:+.3g} to {share * row['high']:+.3g}"
                 if math.isfinite(row["low"] + row["high"])
@@ -230,23 +230,23 @@ def _gains(levels: Baselines | None, gains: Gains | None) -> list[Html]:
         head = ["client", "federated", "alone", f"gain{unit}", "95 % interval", "test rows", ""]
         left = len(frame) - len(rows)
         more = f"; {left} more clients are not listed" if left else ""
-        caption = f"{_called(metric)} on the client's own test rows, losses first{more}"
+        caption = f"{metric.title} on the client's own test rows, losses first{more}"
         found += [tag("p", str(gains)), folded("Each client", table(head, rows, caption))]
     return [tag("h3", "Who gains?"), *found] if found else []
 
 
 def _clients(history: History) -> list[Html]:
     """Return how the last round was for the clients: as a whole, and for the worst of them."""
-    last, metric = history.frame().iloc[-1], history.metric
-    whole = [(words, _shown(metric, last[name])) for name, words in COLUMNS.items()]
+    last, metric = history.frame().iloc[-1], METRICS[history.metric]
     worst = worst_called(history.snapshot()[-1].clients).removeprefix("the ")
-    whole.append((worst, _shown(metric, last["worst_tenth"])))
+    called = {column.name: column.title for column in OVER_CLIENTS} | {"worst_tenth": worst}
+    whole = [(words, metric.text(last[name])) for name, words in called.items()]
     scores = history.clients().iloc[:, -1].to_numpy(dtype=float)
     known = np.flatnonzero(np.isfinite(scores))
     if not len(known):
         return []
     took_part = history.participation().sum(axis=1)
-    rises = history.experiment.metrics[metric]
+    rises = metric.rises
     order = sorted(known, key=lambda client: scores[client] if rises else -scores[client])
     data = _data(history.experiment)
     listed = np.array(order[:LISTED])
@@ -254,7 +254,7 @@ def _clients(history: History) -> list[Html]:
     rows = [
         (
             data.name(client) if data else f"client {client}",
-            _shown(metric, scores[client]),
+            metric.text(scores[client]),
             count,
             int(took_part.iloc[client]),
         )
@@ -263,8 +263,8 @@ def _clients(history: History) -> list[Html]:
     left = len(known) - len(rows)
     more = f"; {left} more clients do better than these" if left else ""
     caption = f"Clients with test rows, the worst first{more}"
-    each = table(["client", _called(metric), "test rows", "rounds taken part in"], rows, caption)
-    head = ["over clients", _called(metric)]
+    each = table(["client", metric.title, "test rows", "rounds taken part in"], rows, caption)
+    head = ["over clients", metric.title]
     return [
         tag("h3", "Clients"),
         table(head, whole, f"After round {int(last['round'])}"),
@@ -302,22 +302,8 @@ def _alike(histories: list[History]) -> list[tuple[str, list[int]]]:
     return [(called[group[0]], group) for group in found.values()]
 
 
-def _called(metric: str) -> str:
-    return {"rmse": "RMSE"}.get(metric, metric)
-
-
-def _shown(metric: str, value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.1%}" if metric == "accuracy" else f"{value:.4g}"
-
-
-def _size(count: float) -> str:
-    """Return bytes in the unit in which they are a handy number."""
-    for unit, by in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= by:
-            return f"{count / by:.1f}\u00a0{unit}"  # never on two lines
-    return f"{count:.0f}\u00a0B"
+def _heading(column: Column) -> Html:
+    return tag("abbr", column.title, title=column.help)
 
 
 def _listed(words: Sequence[str]) -> str:

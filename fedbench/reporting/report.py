@@ -14,7 +14,6 @@ from fedbench.study.differences import differences, names as distinct, titles
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from fedbench.runs.store import Saved
     from fedbench.study import Baselines, Frontier, Gains
 
 OURS = "fedbench report"  # the generator that a report names; a file without it is somebody else's
@@ -26,7 +25,7 @@ class ReportError(ValueError):
 
 
 def report(
-    runs: History | Session | Saved | Iterable[History | Session | Saved],
+    runs: History | Session | Iterable[History | Session],
     path: str | Path | None = None,
     *,
     title: str = "",
@@ -40,8 +39,7 @@ def report(
     The page is one file that asks for nothing outside itself: figures, numbers, privacy cards and
     the code that runs each of the experiments again. `names` are those of the runs, by default what
     tells them apart; `frontier` is drawn as well. `baselines`, one for each run, are what its
-    clients get without the federation: levels of the figure and, for a run that is given as a
-    Session or a saved one, who gains; a History does not hold the models. A file at `path` is
+    clients get without the federation: levels of the figure, and who gains. A file at `path` is
     overwritten if it is a report, or by `force`. Raises ReportError for runs without a round, and
     for a path that cannot be written.
     """
@@ -80,11 +78,11 @@ def _levels(
     return found
 
 
-def _gains(run: History | Session | Saved, levels: Baselines | None) -> Gains | None:
+def _gains(run: History | Session, levels: Baselines | None) -> Gains | None:
     """Return who gains in a run whose model is at hand."""
     from fedbench.study import who_gains
 
-    if levels is None or levels.predictions is None or isinstance(run, History):
+    if levels is None or levels.predictions is None:
         return None
     try:
         return who_gains(run.predictions(), levels.predictions)

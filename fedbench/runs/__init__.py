@@ -1,6 +1,6 @@
 """Runs: rounds, sessions in the background, events and histories."""
 
-from fedbench.runs.events import Amended, Cautioned, Event, Failed, RoundDone, State, StateChanged
+from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
 from fedbench.runs.history import History
 from fedbench.runs.script import run
 from fedbench.runs.session import Session, SessionError
@@ -11,7 +11,6 @@ __all__ = [
     "Event",
     "Failed",
     "History",
-    "RoundDone",
     "Session",
     "SessionError",
     "State",

@@ -21,11 +21,11 @@ import numpy as np
 from fedbench import tree
 from fedbench.engine import ClientState
 from fedbench.experiment import Experiment
+from fedbench.metrics import NUMBERS, RoundRecord
 from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs.charges import CHARGES, charges, extended, ledger_of
 from fedbench.runs.files import write
 from fedbench.runs.outcome import number
-from fedbench.schedules import RoundDone
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Checkpoint:
     experiment: Experiment
     noise_multiplier: float | None
     progress: Progress
-    rows: tuple[RoundDone, ...]
+    rows: tuple[RoundRecord, ...]
     data: dict[str, Any] | None = None
 
     @property
@@ -122,7 +122,7 @@ class Writer:
         write(self.folder / STATE, save(state, metadata={"fedbench": text}))
         self.rounds, self.begun = self._rounds, True
 
-    def _append(self, rows: Sequence[RoundDone]) -> None:
+    def _append(self, rows: Sequence[RoundRecord]) -> None:
         path = self.folder / ROUNDS
         lines = "".join(json.dumps(_plain(row), allow_nan=False) + "\n" for row in rows).encode()
         with path.open("r+b" if self._rounds or path.exists() else "wb") as file:
@@ -170,7 +170,7 @@ def _about(
     return found | {"ledger": ledger, "unfinished": unfinished}
 
 
-def read_rounds(folder: Path, about: dict[str, Any]) -> tuple[RoundDone, ...]:
+def read_rounds(folder: Path, about: dict[str, Any]) -> tuple[RoundRecord, ...]:
     """Return the rounds of the checkpoint that says `about`.
 
     Raises StoreError where the file does not hold them as they were written.
@@ -189,7 +189,7 @@ def read_rounds(folder: Path, about: dict[str, Any]) -> tuple[RoundDone, ...]:
         raise StoreError(f"{folder}: the checkpoint is damaged: {error}") from error
 
 
-def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[RoundDone, ...]]:
+def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[RoundRecord, ...]]:
     """Return what the checkpoint in `folder` says of its run, the state, and the rounds.
 
     `began` is the TOML that the run started with. Raises StoreError where files are missing or
@@ -230,7 +230,7 @@ def read(folder: Path, began: str) -> tuple[dict[str, Any], Progress, tuple[Roun
 
 
 def refuse_strange(
-    folder: Path, experiment: Experiment, progress: Progress, rows: tuple[RoundDone, ...]
+    folder: Path, experiment: Experiment, progress: Progress, rows: tuple[RoundRecord, ...]
 ) -> None:
     """Raise StoreError where the state and the rounds are not of the same run."""
     numbers = [row.round for row in rows]
@@ -282,23 +282,12 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-NUMBERS = (
-    "train_loss",
-    "update_norm",
-    "clip",
-    "clipped",
-    "epsilon",
-    "seconds",
-    "personal",
-    "released",
-    "simulated",
-)
-COUNTS = ("round", "bytes_up", "bytes_down", "asked")
+# What files of before a column was renamed call it.
+RENAMED = {"simulated_seconds": "simulated"}
 
 
-def _plain(row: RoundDone) -> dict[str, Any]:
+def _plain(row: RoundRecord) -> dict[str, Any]:
     return {
-        **{name: getattr(row, name) for name in COUNTS},
         **{name: number(getattr(row, name)) for name in NUMBERS},
         "metrics": {name: number(value) for name, value in row.metrics.items()},
         "profile": {name: number(value) for name, value in row.profile.items()},
@@ -307,13 +296,17 @@ def _plain(row: RoundDone) -> dict[str, Any]:
     }
 
 
-def _row(data: dict[str, Any]) -> RoundDone:
+def _row(data: dict[str, Any]) -> RoundRecord:
+    """Return a round as it was written; a column that is younger than its file is missing."""
+
     def read(value: float | str | None) -> float:
         return math.nan if value is None else float(value)
 
-    plain: dict[str, Any] = {name: int(data[name]) for name in COUNTS}
-    plain |= {name: read(data[name]) for name in NUMBERS}
-    return RoundDone(
+    plain: dict[str, Any] = {}
+    for name, column in NUMBERS.items():
+        value = read(data.get(name, data.get(RENAMED.get(name, name))))
+        plain[name] = int(value) if column.whole and math.isfinite(value) else value
+    return RoundRecord(
         **plain,
         metrics={name: read(value) for name, value in data["metrics"].items()},
         profile={name: read(value) for name, value in data["profile"].items()},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Literal
 
-from fedbench.schedules import RoundDone
+from fedbench.metrics import RoundRecord
 
 State = Literal["idle", "running", "paused", "stopping", "done", "failed"]
 
@@ -32,6 +33,18 @@ class Amended:
     round: int
     changes: dict[str, Any]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        plain = {
+            key: x.to_dict() if hasattr(x, "to_dict") else x for key, x in self.changes.items()
+        }
+        return {"round": self.round, "changes": plain}
+
+    def restored(self, experiment: Any) -> Amended:
+        """Return the same with the values that `experiment` has, which may be written as dicts."""
+        found = {path: reduce(getattr, path.split("."), experiment) for path in self.changes}
+        return Amended(self.round, found)
+
     def describe(self) -> str:
         """Return each change in words, one after the other."""
         return "; ".join(
@@ -49,4 +62,4 @@ class Failed:
     error: BaseException | None = field(default=None, repr=False, compare=False)
 
 
-Event = RoundDone | StateChanged | Cautioned | Amended | Failed
+Event = RoundRecord | StateChanged | Cautioned | Amended | Failed

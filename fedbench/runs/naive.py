@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data import FederatedDataset
+from fedbench.metrics import METRICS
 from fedbench.runs.paired import advantage, columns
 
 CLOSE = 0.02  # of the accuracy: nearer to each other, two levels say the same
@@ -29,7 +30,7 @@ class Naive:
 
     def __str__(self) -> str:
         """Name it with its value."""
-        return f"{self.name} {shown(self.metric, self.value)}"
+        return f"{self.name} {METRICS[self.metric].text(self.value, 3)}"
 
 
 _known: weakref.WeakKeyDictionary[FederatedDataset, dict[str, tuple[Naive, ...]]] = (
@@ -71,16 +72,11 @@ def unproven(data: FederatedDataset, metric: str, predictions: NDArray[np.float6
     if verdict == "gains" or np.isnan(found.value[0]):
         return ""
     gap = _gap(metric, float(found.low[0]), float(found.high[0]))
-    than = f"{rival.name} ({shown(metric, rival.value)})"
+    than = f"{rival.name} ({METRICS[metric].text(rival.value, 3)})"
     counted = f"{rows} test row{'' if rows == 1 else 's'}"
     if verdict == "loses":
         return f"The model is worse than {than}: gain {gap} on {counted}."
     return f"No better than {than}, as far as {counted} can show: gain {gap}."
-
-
-def shown(metric: str, value: float) -> str:
-    """Return a value of a metric as text."""
-    return f"{value:.1%}" if metric == "accuracy" else f"{value:.3g}"
 
 
 def _gap(metric: str, low: float, high: float) -> str:

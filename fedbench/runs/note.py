@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from fedbench.data import FederatedDataset
-from fedbench.runs.history import History, summary, worst_called
+from fedbench.metrics import METRICS, worst_called
+from fedbench.runs.history import History
 from fedbench.runs.naive import naive
 from fedbench.runs.warning_signs import worsened
 
@@ -30,7 +31,7 @@ def note(history: History, data: FederatedDataset | None = None) -> str:
     if not math.isfinite(value):
         return _not_finite(name, value, last.round)
     own = last.personal if math.isfinite(last.personal) else None
-    worst = summary(last.clients, history.experiment.metrics[name])["worst_tenth"]
+    worst = last.over_clients()["worst_tenth"]
     whom = f"{worst_called(last.clients)} of the clients"
     if name == "accuracy":
         right = f"right on {value:.1%} of the held-out test set"
@@ -73,10 +74,9 @@ def _beside(data: FederatedDataset, metric: str) -> str:
 def _not_finite(metric: str, value: float, number: int) -> str:
     if metric == "auc":
         return f"After round {number} there is no AUC: all test rows are of one class."
-    called = {"rmse": "RMSE"}.get(metric, metric)
     return (
-        f"After round {number} the {called} is {value:g}: training has left the range of numbers. "
-        "Lower training.lr, or take fewer local steps."
+        f"After round {number} the {METRICS[metric].title} is {value:g}: training has left the "
+        "range of numbers. Lower training.lr, or take fewer local steps."
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import fedbench
 from fedbench.experiment import Experiment
-from fedbench.runs.history import SPENT, History
+from fedbench.metrics import SPENT, totals
+from fedbench.runs.history import History
 
 
 def outcome(history: History) -> dict[str, Any]:
@@ -29,21 +30,15 @@ def outcome(history: History) -> dict[str, Any]:
         "metrics": {name: number(x) for name, x in last.metrics.items()} if last else {},
         "personal": number(last.personal) if last else None,
         **{
-            name: number(history.spent) if unit == history.unit else None
-            for unit, name in SPENT.items()
+            column.name: number(history.spent) if unit == history.unit else None
+            for unit, column in SPENT.items()
         },
         "delta": guarantee.delta if guarantee else None,
         "unit": history.unit,
         "noise_multiplier": history.noise_multiplier,
         "simulation_only": guarantee is not None and guarantee.noise_seed is not None,
-        "bytes_up": sum(row.bytes_up for row in rows),
-        "bytes_down": sum(row.bytes_down for row in rows),
-        "seconds": round(sum(row.seconds for row in rows), 3),
-        "simulated_seconds": number(sum(row.simulated for row in rows)) if rows else None,
-        "amendments": [
-            {"round": note.round, "changes": {key: _plain(x) for key, x in note.changes.items()}}
-            for note in history.amendments
-        ],
+        **{name: number(value) for name, value in totals(rows).items()},
+        "amendments": [note.to_dict() for note in history.amendments],
         "cautions": list(history.cautions),
         "unproven": history.unproven,
         "versions": {
@@ -66,7 +61,3 @@ def number(value: float) -> float | str | None:
     if math.isnan(value):
         return None
     return value if math.isfinite(value) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict() if hasattr(value, "to_dict") else value

@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedbench.metrics import RoundRecord
 from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs.charges import Charges
 from fedbench.runs.checkpoint import Checkpoint, Writer
 from fedbench.runs.files import write
 from fedbench.runs.history import History
-from fedbench.runs.outcome import outcome
 from fedbench.runs.pace import Pace
 from fedbench.runs.session import Session
-from fedbench.schedules import RoundDone
 
 if TYPE_CHECKING:
     from fedbench.runs.events import Event
@@ -50,15 +49,15 @@ class Recording:
         """Write everything as it is now, and listen no longer. Raises OSError."""
         self._end()
         self.session.charge = None
-        history, checkpoint = self.session.snapshot()
-        self._write(history, checkpoint)
-        self._write_views(history)
+        history = self.session.snapshot()
+        self._write(history)
+        write_views(self.folder, history)
 
     def _charge(self, number: int, cost: Ledger | Ledgers) -> None:
         """Write what a round will cost, and before the first what it goes on from."""
         try:
             if not self._writer.begun:
-                self._write(*self.session.snapshot())
+                self._write(self.session.snapshot())
             self._charges.add(number, cost)
         except OSError as error:
             raise RuntimeError(
@@ -67,45 +66,55 @@ class Recording:
             ) from error
 
     def _hear(self, event: Event) -> None:
-        if not isinstance(event, RoundDone) or not self._record.due:
+        if not isinstance(event, RoundRecord) or not self._record.due:
             return
         try:
-            history, checkpoint = self.session.snapshot()
+            history = self.session.snapshot()
             with self._record.measured():
-                self._write(history, checkpoint)
+                self._write(history)
             if self._views.due:
                 with self._views.measured():
-                    self._write_views(history)
+                    write_views(self.folder, history)
             self.error = None
         except OSError as error:
             self.error = error
 
-    def _write(self, history: History, checkpoint: Checkpoint | None) -> None:
-        path = self.folder / EXPERIMENT
-        if not path.exists():
-            write(path, history.experiment.to_toml())
+    def _write(self, history: History) -> None:
+        checkpoint = write_state(self._writer, history)
         if checkpoint is not None:
-            began = path.read_text(encoding="utf-8")
-            more = {name: getattr(history, name) for name in REMEMBERED}
-            more |= {"summary": outcome(history), "went_on_from": list(history.went_on_from)}
-            self._writer.write(checkpoint, began, more)
             self._charges.settle(checkpoint.progress.charged)
 
-    def _write_views(self, history: History) -> None:
-        from safetensors.torch import save
-        from torch import Tensor
 
-        if len(history):
-            state = self.session.module().state_dict()
-            # copies: tied weights share memory, which the format does not know
-            leaves = {
-                name: leaf.detach().cpu().clone().contiguous()
-                for name, leaf in state.items()
-                if isinstance(leaf, Tensor)
-            }
-            write(self.folder / MODEL, save(leaves))
-        write(self.folder / HISTORY, history.frame().to_csv(index=False))
-        write(self.folder / CLIENTS, history.clients().to_csv())
-        write(self.folder / CARD, history.privacy_card().to_markdown())
-        text = json.dumps(outcome(history), indent=2, ensure_ascii=False, allow_nan=False)
-        write(self.folder / SUMMARY, text + "\n")
+def write_state(writer: Writer, history: History) -> Checkpoint | None:
+    """Write what `load` and `resume` read, and return it; None before the run has begun."""
+    path = writer.folder / EXPERIMENT
+    if not path.exists():
+        write(path, history.experiment.to_toml())
+    checkpoint = history.checkpoint()
+    if checkpoint is not None:
+        began = path.read_text(encoding="utf-8")
+        more = {name: getattr(history, name) for name in REMEMBERED}
+        more |= {"summary": history.summary, "went_on_from": list(history.went_on_from)}
+        writer.write(checkpoint, began, more)
+    return checkpoint
+
+
+def write_views(folder: Path, history: History) -> None:
+    """Write the files for people: model, tables, privacy card and summary."""
+    from safetensors.torch import save
+    from torch import Tensor
+
+    if len(history):
+        state = history.model.state_dict()
+        # copies: tied weights share memory, which the format does not know
+        leaves = {
+            name: leaf.detach().cpu().clone().contiguous()
+            for name, leaf in state.items()
+            if isinstance(leaf, Tensor)
+        }
+        write(folder / MODEL, save(leaves))
+    write(folder / HISTORY, history.frame().to_csv(index=False))
+    write(folder / CLIENTS, history.clients().to_csv())
+    write(folder / CARD, history.privacy_card().to_markdown())
+    text = json.dumps(history.summary, indent=2, ensure_ascii=False, allow_nan=False)
+    write(folder / SUMMARY, text + "\n")

@@ -24,13 +24,14 @@ from fedbench.engine import (
 )
 from fedbench.engine.hooks import rate_of, try_hooks, try_training
 from fedbench.experiment import Experiment
+from fedbench.metrics import RoundRecord
 from fedbench.models import scores
 from fedbench.participation import Answers, Load
 from fedbench.privacy import Ledger, Ledgers
 from fedbench.randomness import Stream, generator
 from fedbench.rounding import rounded_up
 from fedbench.runs.divergence import Diverged
-from fedbench.schedules import Accumulator, Progress, RoundDone, Selection, Totals
+from fedbench.schedules import Accumulator, Progress, Selection, Totals
 from fedbench.strategies import RoundInfo
 from fedbench.tree import Tree
 
@@ -112,7 +113,7 @@ class Rounds:
         """Return the channel's state of a client, and of the server, before the first round."""
         return self.context.pipeline.init(self.context.zero_payload(params, server, self._info(1)))
 
-    def ended(self, progress: Progress, last: RoundDone | None) -> str | None:
+    def ended(self, progress: Progress, last: RoundRecord | None) -> str | None:
         """Return why no further round is to be run, or None."""
         experiment = self.experiment
         target = experiment.target
@@ -138,7 +139,7 @@ class Rounds:
 
     def next(
         self, progress: Progress, charge: Callable[[int, Ledger | Ledgers], None] | None = None
-    ) -> tuple[Progress, RoundDone]:
+    ) -> tuple[Progress, RoundRecord]:
         """Run one round and return the new state and the row of the history.
 
         The round is charged to `ledger` before anything of it is computed: that it fails may tell
@@ -230,7 +231,7 @@ class Rounds:
         after: Progress,
         selection: Selection,
         collected: Sequence[Accumulator],
-    ) -> tuple[Progress, RoundDone]:
+    ) -> tuple[Progress, RoundRecord]:
         """Evaluate the model; return the progress and the row of the round; see `Federation`."""
         timer, number, answers = selection.timer, selection.number, selection.answers
         after = replace(after, round=number, ledger=selection.ledger)
@@ -242,12 +243,13 @@ class Rounds:
         if (guarantee := self.privacy.guarantee) is not None:
             spent = after.ledger.epsilon(guarantee.delta)
         timer.lap("accounting")
-        row = RoundDone(
+        row = RoundRecord(
             round=number,
             metrics=metrics,
             clients=clients,
             cohort=answers.ids,
             train_loss=_mean(losses),
+            grad_steps=whole.steps,
             update_norm=float(whole.norms.median()) if len(whole.norms) else math.nan,
             clip=self.context.pipeline.norm(before.channel),
             clipped=_mean(whole.clipped) if whole.clipped is not None else math.nan,
@@ -258,7 +260,7 @@ class Rounds:
             bytes_down=len(answers.asked) * self._down(before),
             seconds=time.perf_counter() - self._started,
             asked=len(answers.asked),
-            simulated=answers.seconds,
+            simulated_seconds=answers.seconds,
             profile=whole.split(timer.seconds),
         )
         return after, row

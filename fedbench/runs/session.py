@@ -16,7 +16,7 @@ from fedbench.config.usercode import explained, shown
 from fedbench.experiment import Experiment
 from fedbench.privacy import Ledger, Ledgers
 from fedbench.runs.checkpoint import Checkpoint
-from fedbench.runs.contents import fingerprint
+from fedbench.runs.end import End
 from fedbench.runs.events import Amended, Cautioned, Event, Failed, State, StateChanged
 from fedbench.runs.history import History
 from fedbench.runs.listeners import Listeners
@@ -92,9 +92,10 @@ class Session:
         session.history = History(
             began,
             checkpoint.noise_multiplier,
-            list(checkpoint.rows),
-            list(amendments),
-            went_on_from=tuple(dict.fromkeys((*went_on_from, checkpoint.progress.round))),
+            checkpoint.rows,
+            amendments,
+            went_on_from=dict.fromkeys((*went_on_from, checkpoint.progress.round)),
+            end=End(checkpoint.experiment, checkpoint.progress),
         )
         session.seconds = sum(row.seconds for row in checkpoint.rows)
         session._checkpoint = checkpoint
@@ -113,26 +114,12 @@ class Session:
         """
         with self._changed:
             self._require("checkpoint", "idle", "paused", "done", "failed")
-            return self.snapshot()[1]
+            return self.snapshot().checkpoint()
 
-    def snapshot(self) -> tuple[History, Checkpoint | None]:
-        """Return a copy of the history between two rounds, and what the run needs to go on from it.
-
-        The latter is None before the run has begun. Unlike `checkpoint`, it may be called at any
-        time.
-        """
+    def snapshot(self) -> History:
+        """Return a copy of the history between two rounds; unlike `checkpoint`, at any time."""
         with self._changed:
-            found = self._checkpoint
-            if self._rounds is not None and self._progress is not None:
-                found = Checkpoint(
-                    self._rounds.experiment,
-                    self.history.noise_multiplier,
-                    self._progress,
-                    tuple(self.history.rows[: self._progress.round]),
-                    fingerprint(self._rounds.experiment.data, self._rounds.data),
-                )
-            rows = list(self.history.rows if found is None else found.rows)
-            return self.history.copy(rows), found
+            return self.history.copy()
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with every event from now on; the returned function ends that."""
@@ -310,6 +297,7 @@ class Session:
                 return
             self._rounds = rounds
             self._progress = start.progress if start else rounds.begin()
+            self.history.reach(End(experiment, self._progress))
             self.history.noise_multiplier = getattr(rounds.privacy, "noise_multiplier", None)
             if far := outliers(rounds.data):
                 self._caution(far)
@@ -340,7 +328,7 @@ class Session:
         with self._changed:
             self._progress = progress
             self.seconds += row.seconds
-            self.history.append(row)
+            self.history.append(row, End(rounds.experiment, progress))
             if self._budget is not None:
                 self._budget = max(0, self._budget - 1)
             self._listeners.add(row)
@@ -357,6 +345,8 @@ class Session:
         if self._changes and self._rounds is not None:
             known = self._rounds.experiment.cautions()
             self._rounds.amend(self.experiment)
+            if self._progress is not None:
+                self.history.reach(End(self.experiment, self._progress))
             for text in self.experiment.cautions():
                 if text not in known:
                     self._listeners.add(Cautioned(text))
@@ -387,6 +377,7 @@ class Session:
         if rounds.ledger is not None and rounds.ledger != progress.ledger:
             count = progress.unfinished + 1
             self._progress = dataclasses.replace(progress, ledger=rounds.ledger, unfinished=count)
+            self.history.reach(End(rounds.experiment, self._progress))
             self.history.note_unfinished(count, rounds.ledger.epsilon(guarantee.delta))
 
     def _finish(self, reason: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data import FederatedDataset
-from fedbench.schedules import RoundDone
+from fedbench.metrics import METRICS, RoundRecord
 
 TIMES = 2  # the loss of the first round: a model that has more is getting worse
 FAR = 10  # standard deviations
@@ -18,7 +18,7 @@ NAMED = 3  # columns
 _known: weakref.WeakKeyDictionary[FederatedDataset, str] = weakref.WeakKeyDictionary()
 
 
-def worsened(first: RoundDone, last: RoundDone) -> str:
+def worsened(first: RoundRecord, last: RoundRecord) -> str:
     """Return a sentence where a model does worse than after its first round, else "".
 
     Both the loss has more than doubled and the first metric is worse, so that a model which is
@@ -31,7 +31,7 @@ def worsened(first: RoundDone, last: RoundDone) -> str:
             "too large to compute with. Lower privacy.clip, the noise multiplier or training.lr."
         )
     (name, start), end = next(iter(first.metrics.items())), next(iter(last.metrics.values()))
-    rises = name in ("accuracy", "auc", "r2")
+    rises = METRICS[name].rises
     loss = first.metrics["loss"], last.metrics["loss"]
     if not loss[1] > TIMES * loss[0] or (end >= start if rises else end <= start):
         return ""

@@ -3,7 +3,6 @@
 from fedbench.schedules.accumulator import Accumulator, Totals
 from fedbench.schedules.cyclic import Cyclic
 from fedbench.schedules.progress import Progress, Selection
-from fedbench.schedules.record import RoundDone
 from fedbench.schedules.schedule import Federation, Schedule
 from fedbench.schedules.synchronous import Synchronous
 
@@ -12,7 +11,6 @@ __all__ = [
     "Cyclic",
     "Federation",
     "Progress",
-    "RoundDone",
     "Schedule",
     "Selection",
     "Synchronous",

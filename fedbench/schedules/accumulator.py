@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Accumulator:
     """Arrivals added up one by one; only a rule that needs all payloads makes it keep them.
 
-    `weights`, `losses` (float64), `norms` and `clipped` are one value a client, in the order of
-    `ids`, which is ascending; `bytes` is what all clients sent.
+    `weights`, `losses` (float64), `steps`, `norms` and `clipped` are one value a client, in the
+    order of `ids`, which is ascending; `bytes` is what all clients sent.
     """
 
     def __init__(self, ids: NDArray[np.int64], is_sum: bool) -> None:
@@ -32,6 +32,7 @@ class Accumulator:
         count = len(ids)
         self.weights = torch.zeros(count)
         self.losses = torch.zeros(count, dtype=torch.float64)
+        self.steps = torch.zeros(count, dtype=torch.int64)
         self.norms = torch.zeros(count, dtype=torch.float64)
         self.met = torch.zeros(count, dtype=torch.int64)  # how often each client came back
         self.clipped: Tensor | None = None
@@ -48,6 +49,7 @@ class Accumulator:
         places = torch.from_numpy(np.searchsorted(self.ids, message.ids))
         self.weights[places] = message.weights
         self.losses[places] = telemetry.losses
+        self.steps[places] = telemetry.steps
         self.norms[places] = telemetry.norms
         if telemetry.clipped is not None:
             if self.clipped is None:
@@ -80,10 +82,12 @@ class Accumulator:
 class Totals:
     """What came back in all legs of a round: `losses`, `norms` and `clipped` of clients, [C].
 
-    `bytes` is what all clients sent, `seconds` the time that they trained, by phase.
+    `steps` is how many local steps all clients took, `bytes` what they sent, `seconds` the time
+    that they trained, by phase.
     """
 
     losses: Tensor
+    steps: int
     norms: Tensor
     clipped: Tensor | None
     bytes: int
@@ -102,6 +106,7 @@ class Totals:
         empty = torch.zeros(0, dtype=torch.float64)
         return cls(
             torch.cat([empty, *(each.losses for each in collected)]),
+            sum(int(each.steps.sum()) for each in collected),
             torch.cat([empty, *(each.norms for each in collected)]),
             torch.cat(clipped) if clipped else None,
             sum(each.bytes for each in collected),

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from fedbench.config.problems import Problem
 from fedbench.config.setup import Setup
+from fedbench.metrics import RoundRecord
 from fedbench.randomness import Stream
 from fedbench.schedules.accumulator import Accumulator
 from fedbench.schedules.progress import Progress
-from fedbench.schedules.record import RoundDone
 from fedbench.schedules.schedule import Federation, Schedule
 
 
@@ -65,7 +65,7 @@ class Cyclic(Schedule):
                 setup.devices.deadline,
             )
 
-    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundDone]:
+    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundRecord]:
         """Dispatch to one client after another, each from the model that the last one made."""
         chosen = federation.select(progress)
         ids, now = chosen.answers.ids, progress

@@ -13,10 +13,10 @@ from fedbench.config.declared import Claim
 from fedbench.config.spec import Part
 from fedbench.engine import Broadcast, PhaseTimer
 from fedbench.engine.messages import ClientStates
+from fedbench.metrics import RoundRecord
 from fedbench.randomness import Stream
 from fedbench.schedules.accumulator import Accumulator
 from fedbench.schedules.progress import Progress, Selection
-from fedbench.schedules.record import RoundDone
 
 
 class Federation(Protocol):
@@ -63,7 +63,7 @@ class Federation(Protocol):
         after: Progress,
         selection: Selection,
         collected: Sequence[Accumulator],
-    ) -> tuple[Progress, RoundDone]:
+    ) -> tuple[Progress, RoundRecord]:
         """Evaluate the model of `after`; return the progress and the row of the whole round."""
         ...
 
@@ -102,5 +102,5 @@ class Schedule(Part, family=True):
     )
 
     @abstractmethod
-    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundDone]:
+    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundRecord]:
         """Run one round: return the progress after it, and the row of the history."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from fedbench.metrics import RoundRecord
 from fedbench.schedules.progress import Progress
-from fedbench.schedules.record import RoundDone
 from fedbench.schedules.schedule import Federation, Schedule
 
 
@@ -17,7 +17,7 @@ class Synchronous(Schedule):
 
     keeps_privacy: ClassVar[bool] = True
 
-    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundDone]:
+    def step(self, federation: Federation, progress: Progress) -> tuple[Progress, RoundRecord]:
         """Select, dispatch, collect, aggregate and finish, once each."""
         chosen = federation.select(progress)
         sent = federation.dispatch(progress)

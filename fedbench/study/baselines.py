@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from fedbench.config.problems import expect
 from fedbench.data import FederatedDataset
 from fedbench.experiment import Experiment
+from fedbench.metrics import METRICS, RoundRecord
 from fedbench.participation.sampling import MANY
-from fedbench.runs import RoundDone
 from fedbench.runs.naive import levels
 from fedbench.strategies import Ditto
-from fedbench.study.gains import rising
 from fedbench.study.oracle import oracle
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Baselines:
     @property
     def comment(self) -> str:
         """Return what it means where training alone beats pooled data, else ""."""
-        lead = (self.local - self.pooled) * (1 if rising(self.metric) else -1)
+        lead = (self.local - self.pooled) * (1 if METRICS[self.metric].rises else -1)
         if not lead > 0:
             return ""
         return (
@@ -125,7 +124,7 @@ def alternative(experiment: Experiment) -> Experiment:
 
 def _last(
     experiment: Experiment, data: FederatedDataset, go_on: Callable[[], bool]
-) -> tuple[RoundDone, Predictions] | None:
+) -> tuple[RoundRecord, Predictions] | None:
     import torch
 
     from fedbench.runs.predictions import predictions

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedbench.experiment import Experiment
-from fedbench.models import METRICS, RANKED
+from fedbench.metrics import METRICS
 from fedbench.study.grid import REPEATS
 from fedbench.study.result import SweepResult, cells, spent
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fedbench.study.forecast import Forecast
 
 CONFIDENCE = 0.95
-SHARES = ("accuracy", "auc")  # metrics that are never below 0 or above 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Frontier:
         if len(metrics) > 1:
             raise ValueError(f"results by {' and '.join(metrics)} do not compare")
         metric = next(iter(metrics), "accuracy")
-        points = _marked([_mean(group) for group in _groups(results)], _rises(metric))
+        points = _marked([_mean(group) for group in _groups(results)], METRICS[metric].rises)
         plain = [each.value for each in results if each.unit is None and not each.error]
         mean = {"no privacy": math.fsum(plain) / len(plain)} if plain else {}
         return cls(metric, points, mean | dict(levels or {}), tuple(results))
@@ -93,7 +92,7 @@ class Frontier:
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is better."""
-        return _rises(self.metric)
+        return METRICS[self.metric].rises
 
     def best(self, epsilon: float, unit: str | None = None) -> FrontierPoint:
         """Return the point with the best mean among those that spend at most `epsilon`.
@@ -192,10 +191,6 @@ class Frontier:
         return f"<Frontier: {self.metric} of {len(self.points)} points, {best} of them best>"
 
 
-def _rises(metric: str) -> bool:
-    return next(known[metric] for known in (*METRICS.values(), RANKED) if metric in known)
-
-
 def _groups(results: Sequence[SweepResult]) -> list[list[SweepResult]]:
     """Results of the same settings but the seeds, in the order of the first of each."""
     found: list[tuple[dict[str, Any], list[SweepResult]]] = []
@@ -249,7 +244,7 @@ def _intervals(values: np.ndarray, metric: str) -> tuple[tuple[float, float], tu
 
     def around(margin: float) -> tuple[float, float]:
         low, high = mean - margin, mean + margin
-        return (max(low, 0.0), min(high, 1.0)) if metric in SHARES else (low, high)
+        return (max(low, 0.0), min(high, 1.0)) if METRICS[metric].share else (low, high)
 
     # a new run varies by itself, and so does the mean that it is held against
     return around(scale * math.sqrt(1 / count)), around(scale * math.sqrt(1 + 1 / count))

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.config.problems import expect
-from fedbench.models import METRICS, RANKED
-from fedbench.runs.history import summary, worst_called
-from fedbench.runs.naive import shown
+from fedbench.metrics import METRICS, over_clients, worst_called
 from fedbench.runs.paired import Advantage, Verdict, advantage, columns
 
 if TYPE_CHECKING:
@@ -81,14 +79,14 @@ class Gains:
         text += f"{loses or 'none'} lose{'s' if loses == 1 else ''}"
         if open_:
             text += f", and for {open_} the test rows cannot tell"
-        rises = rising(self.metric)
+        metric = METRICS[self.metric]
         worst, bare = (
-            shown(self.metric, summary(each.astype(np.float32), rises)["worst_tenth"])
+            metric.text(over_clients(each.astype(np.float32), metric.rises)[-1], 3)
             for each in (self.federated, self.alone)
         )
         who = worst_called(self.federated[known])
         text += f"; {who} is at {worst}, alone {who} would be at {bare}"
-        text += "" if rises else f" ({self.metric.upper()}, lower is better)"
+        text += "" if metric.rises else f" ({self.metric.upper()}, lower is better)"
         fewest = int(self.advantage.rows[known].min())
         if fewest < FEW_TESTS:
             text += f"; the smallest test set has {fewest} row{'' if fewest == 1 else 's'}"
@@ -130,11 +128,6 @@ def who_gains(federated: Predictions, alone: Predictions, metric: str | None = N
         advantage(metric, targets, ours, theirs, data.test_offsets),
         advantage(metric, targets, ours, theirs),
     )
-
-
-def rising(metric: str) -> bool:
-    """Return whether more of a metric is better."""
-    return next(known[metric] for known in (*METRICS.values(), RANKED) if metric in known)
 
 
 def _first(data: FederatedDataset) -> str:

@@ -16,8 +16,8 @@ from fedbench.audit import loss_threshold
 from fedbench.config.sources import code_digest, files_digest
 from fedbench.config.usercode import explained
 from fedbench.experiment import Experiment
+from fedbench.metrics import RoundRecord
 from fedbench.privacy import Ledger, Ledgers
-from fedbench.runs import RoundDone
 from fedbench.study.baselines import alternative, baselines
 from fedbench.study.grid import REPEATS, Point
 
@@ -160,7 +160,7 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
     from fedbench.runs.rounds import Rounds
 
     torch.set_num_threads(1)  # as a session does
-    rows: list[RoundDone] = []
+    rows: list[RoundRecord] = []
     rounds = progress = None
     ended, error, due = None, "", 0.0
     try:
@@ -202,7 +202,7 @@ def _run(experiment: Experiment, advanced: Advanced, go_on: Callable[[], bool]) 
     )
 
 
-def _attacked(rounds: Rounds, progress: Progress, rows: Sequence[RoundDone]) -> float:
+def _attacked(rounds: Rounds, progress: Progress, rows: Sequence[RoundRecord]) -> float:
     """Return the AUC of a membership inference on the model at the end."""
     clients = np.unique(np.concatenate([np.empty(0, np.int64), *(row.cohort for row in rows)]))
     module = rounds.module(progress.params)

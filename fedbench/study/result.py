@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedbench.config.spec import Spec
 from fedbench.experiment import Experiment
-from fedbench.runs.history import SPENT
+from fedbench.metrics import SPENT
 from fedbench.study.grid import label, shown
 from fedbench.study.job import Outcome
 
@@ -90,7 +90,7 @@ def cells(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def spent(epsilon: float, unit: str | None) -> dict[str, float]:
     """Return the ε spent in the column of its unit, NaN in the other: they are never mixed."""
-    return {name: epsilon if of == unit else math.nan for of, name in SPENT.items()}
+    return {column.name: epsilon if of == unit else math.nan for of, column in SPENT.items()}
 
 
 def _or_nan(value: float | None) -> float:

@@ -54,7 +54,7 @@ ENGINES = {
 
 def trained(
     experiment: fb.Experiment, rounds: int = 4
-) -> tuple[list[Progress], list[fb.RoundDone]]:
+) -> tuple[list[Progress], list[fb.RoundRecord]]:
     """Return the state before each round and after the last, and the rows."""
     own = Rounds(experiment)
     if workers := getattr(experiment.engine, "workers", 0):

@@ -409,7 +409,7 @@ def test_code_of_the_users_own_is_imported_only_when_allowed() -> None:
     # the hints say what it takes to read such a run, and to go on with it
     assert "`fedbench resume o --set rounds=4 --allow-imports`" in done.stdout
     assert "fedbench.load('o', allow_imports=True)" in done.stdout
-    assert len(store.load("o").frame) == 2
+    assert len(store.load("o").frame()) == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -650,10 +650,10 @@ def test_a_saved_run_goes_on_and_its_ledger_with_it(tmp_path: Path) -> None:
     assert "5 (all 5 rounds done)" in more.output
     assert "  changed   from round 3 on rounds = 5\n" in more.output
     saved = fb.load("first-2")
-    assert len(saved.frame) == 5
-    pd.testing.assert_frame_equal(saved.frame.head(2), fb.load("first").frame)
+    assert len(saved.frame()) == 5
+    pd.testing.assert_frame_equal(saved.frame().head(2), fb.load("first").frame())
     assert saved.summary["amendments"] == [{"round": 3, "changes": {"rounds": 5}}]
-    assert saved.frame["epsilon"].iloc[-1] == pytest.approx(
+    assert saved.frame()["epsilon"].iloc[-1] == pytest.approx(
         accounting.epsilon(0.5, 1.0, 5, 1e-3), rel=1e-9
     )
 
@@ -703,7 +703,7 @@ def test_a_run_without_a_target_is_given_one_when_it_goes_on() -> None:
     further = fb.load("first-2")
     asked = {"target": {"metric": "accuracy", "value": 0.999}, "rounds": 3}
     assert further.summary["amendments"] == [{"round": 3, "changes": asked}]
-    assert len(further.frame) == 3
+    assert len(further.frame()) == 3
 
 
 def test_a_spent_budget_is_no_reason_to_go_on() -> None:
@@ -721,4 +721,4 @@ def test_a_spent_budget_is_no_reason_to_go_on() -> None:
     assert not Path("first-2").exists()
     more = call("resume", "first", "--set", "rounds=3", "--set", "privacy.epsilon=99", "--quiet")
     assert more.exit_code == 0, more.output
-    assert len(fb.load("first-2").frame) == 3
+    assert len(fb.load("first-2").frame()) == 3

@@ -80,11 +80,11 @@ def test_a_run_is_left_at_once_however_often_it_is_told(
         ],
     )
     assert not (folder / "o/.lock").exists()
-    assert 1 <= len(fb.load(folder / "o").frame) <= 2
+    assert 1 <= len(fb.load(folder / "o").frame()) <= 2
 
 
 def kept(folder: Path) -> str:
-    rounds = len(fb.load(folder / "o").frame)
+    rounds = len(fb.load(folder / "o").frame())
     return "1 round is" if rounds == 1 else f"{rounds} rounds are"
 
 
@@ -126,7 +126,7 @@ def test_output_that_nobody_reads_costs_no_results(
     _, errors = going.communicate(timeout=SOON)
     assert (going.returncode, errors) == (1, "")
     if command == "run":
-        assert len(fb.load(folder / "o").frame) == 3
+        assert len(fb.load(folder / "o").frame()) == 3
         assert (folder / "o/model.safetensors").exists()
     else:
         assert len(list((folder / "o").glob("*.json"))) == 2
@@ -147,7 +147,7 @@ def test_a_run_needs_nobody_to_read_its_output(
     os.close(writer)
     os.close(reader)
     going.communicate(timeout=SOON)
-    assert len(fb.load(folder / "o").frame) == 3
+    assert len(fb.load(folder / "o").frame()) == 3
     assert fb.load(folder / "o").summary["ended"] == "all 3 rounds done"
 
 

@@ -101,5 +101,5 @@ def test_problems_are_located_level_by_level() -> None:
 def test_a_misspelt_check_is_pointed_out() -> None:
     with pytest.warns(UserWarning, match=r"Slip\.chek: .* if you meant 'check', rename it"):
 
-        class Slip(Availability):
+        class Slip(fb.Always):
             def chek(self, setup: Setup) -> Iterator[Problem]: ...

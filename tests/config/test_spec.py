@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,14 @@ class Round(Shape):
 
 class Square(Shape):
     """Another member."""
+
+
+class Outlined(Shape):
+    """What its subclasses have in common: nobody can choose it."""
+
+    @abstractmethod
+    def outline(self) -> float:
+        """Return the length of the outline."""
 
 
 class Drawing(Spec):

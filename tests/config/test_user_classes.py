@@ -98,8 +98,8 @@ def test_saved_loaded_and_resumed_runs_are_of_the_subclass(
     whole = fb.run(experiment)
     assert losses(resumed.history) == losses(whole)
     assert len(whole) == 3  # the target of this class is never reached
-    assert [row.simulated for row in whole.rows] == [
-        2 * row.simulated for row in fb.run(experiment.replace(devices=fb.Devices())).rows
+    assert [row.simulated_seconds for row in whole.rows] == [
+        2 * row.simulated_seconds for row in fb.run(experiment.replace(devices=fb.Devices())).rows
     ]
 
 

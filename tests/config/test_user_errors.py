@@ -15,7 +15,8 @@ import torch
 import fedbench as fb
 from fedbench.config.usercode import explained, where
 from fedbench.engine.worker import _failure
-from fedbench.runs import Cautioned, Event, RoundDone
+from fedbench.metrics import RoundRecord
+from fedbench.runs import Cautioned, Event
 from fedbench.runs.script import RunFailed
 from fedbench.strategies import RoundInfo
 from fedbench.study.job import Job
@@ -126,7 +127,7 @@ def test_a_listener_that_raises_is_reported_once_with_its_traceback() -> None:
     (caution,) = [event for event in heard if isinstance(event, Cautioned)]
     assert "LookupError: not mine to bear (" in caution.text
     assert "test_user_errors.py, line" in caution.text
-    assert sum(isinstance(event, RoundDone) for event in heard) == 3
+    assert sum(isinstance(event, RoundRecord) for event in heard) == 3
 
 
 def test_a_long_line_is_quoted_up_to_an_ellipsis(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ class Crossed(fb.LoopEngine):
     def train(self, context: Any, broadcast: Any, ids: Any, states: Any) -> LocalUpdates:
         found = super().train(context, broadcast, ids, states)
         shared = tree.map(lambda leaf: leaf.mean(0, keepdim=True).expand_as(leaf), found.payloads)
-        return LocalUpdates(shared, found.losses, found.states)
+        return LocalUpdates(shared, found.losses, found.steps, found.states)
 
 
 def test_an_engine_trains_whom_it_is_asked_to_and_each_alone() -> None:

@@ -16,7 +16,8 @@ from torch.nn import functional
 import fedbench as fb
 from fedbench.config.problems import problems
 from fedbench.data import Card
-from fedbench.models import METRICS, RANKED, scores
+from fedbench.metrics import MEASURED, METRICS
+from fedbench.models import scores
 
 CLASSES = Card("x", "here", "none", "classification", (2,), ("a", "b"), "y", ("p", "q", "r"))
 BINARY = replace(CLASSES, classes=("no", "yes"))
@@ -56,7 +57,7 @@ def test_scores_of_classes(outputs, labels) -> None:
     losses = functional.cross_entropy(outputs, labels, reduction="none")
     found, clients = scores(CLASSES, outputs, labels, losses, OFFSETS)
     predicted = outputs.argmax(1)
-    assert list(found) == list(METRICS["classification"])
+    assert list(found) == list(MEASURED["classification"])
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
     assert found["loss"] == pytest.approx(float(losses.mean()), rel=1e-6)
     for k, (first, last) in enumerate(pairwise(OFFSETS)):
@@ -81,7 +82,7 @@ def test_scores_of_a_regression_are_in_the_targets_own_unit(outputs) -> None:
     found, clients = scores(REGRESSION, outputs[:, :1], targets, losses, OFFSETS)
     truth = targets.double().numpy() * 77 + 150
     guess = outputs[:, 0].double().numpy() * 77 + 150
-    assert list(found) == list(METRICS["regression"])
+    assert list(found) == list(MEASURED["regression"])
     assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(truth, guess), rel=1e-6)
     assert found["mae"] == pytest.approx(metrics.mean_absolute_error(truth, guess), rel=1e-6)
     assert found["r2"] == pytest.approx(metrics.r2_score(truth, guess), rel=1e-6)
@@ -136,9 +137,9 @@ def test_a_bare_torch_module_is_told_how_it_becomes_a_model(given: object) -> No
 
 
 def test_the_first_metric_is_the_one_shown_first() -> None:
-    assert next(iter(METRICS["classification"])) == "accuracy"
-    assert next(iter(METRICS["regression"])) == "rmse"
-    assert METRICS["classification"]["accuracy"] and not METRICS["regression"]["rmse"]
+    assert MEASURED["classification"][0] == "accuracy"
+    assert MEASURED["regression"][0] == "rmse"
+    assert METRICS["accuracy"].rises and not METRICS["rmse"].rises
 
 
 def test_initial_parameters_follow_the_seed() -> None:
@@ -162,7 +163,7 @@ def test_where_a_class_is_rare_rows_are_judged_by_how_they_are_ranked() -> None:
     targets[290:] = 0  # a client without a positive row
     losses = fb.Linear().loss(outputs, targets)
     found, clients = scores(replace(BINARY, ranked=True), outputs, targets, losses, offsets)
-    assert list(found) == list(RANKED) == ["auc", "accuracy", "loss"]
+    assert list(found) == list(MEASURED["ranked"]) == ["auc", "accuracy", "loss"]
     assert found["auc"] == pytest.approx(metrics.roc_auc_score(targets, outputs[:, 0]))
     for k, (first, last) in enumerate(pairwise(offsets)):
         if k in (0, 2):

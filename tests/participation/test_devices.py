@@ -166,7 +166,7 @@ def test_the_clock_of_a_run_is_that_of_its_slowest_client() -> None:
     parameters = 13 * 3 + 3
     most = experiment.federation().sizes.max()
     expected = most / 10 + 4 * parameters / 4e6 + 4 * parameters / 1e6
-    assert row.simulated == pytest.approx(expected)
+    assert row.simulated_seconds == pytest.approx(expected)
 
 
 def test_who_did_not_answer_has_received_and_not_sent() -> None:
@@ -193,7 +193,7 @@ def test_a_round_that_nobody_answers_changes_nothing() -> None:
     rows = fb.run(experiment, progress=False).rows
     assert all(len(row.cohort) == 0 and row.asked == 10 for row in rows)
     assert {row.metrics["loss"] for row in rows} == {rows[0].metrics["loss"]}
-    assert rows[0].simulated == 1e-6 and rows[0].bytes_up == 0
+    assert rows[0].simulated_seconds == 1e-6 and rows[0].bytes_up == 0
 
 
 def test_a_run_with_devices_replays_over_pauses_and_workers() -> None:

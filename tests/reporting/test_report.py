@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import fedbench as fb
+from fedbench.metrics import TOTALS
 from fedbench.reporting import ReportError
-from fedbench.reporting.parts import _size
 from fedbench.runs import History
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -154,7 +154,7 @@ def test_what_was_sent_has_a_unit_that_fits(wines: History) -> None:
     sent = float(sum(row.bytes_up for row in wines.rows))
     assert 1e3 < sent < 1e6
     assert f"{sent / 1e3:.1f}\u00a0kB" in Seen(fb.report(wines)).words
-    shown = [_size(count).split() for count in (12, 5800, 2.5e6, 3e9)]
+    shown = [TOTALS["bytes_up"].text(count).split() for count in (12, 5800, 2.5e6, 3e9)]
     assert shown == [["12", "B"], ["5.8", "kB"], ["2.5", "MB"], ["3.0", "GB"]]
 
 

@@ -87,10 +87,10 @@ def test_a_round_is_spent_on_disk_while_it_is_computed(
     assert len(copies) == len(rows) == 4
     for folder, row in zip(copies, rows, strict=True):
         saved = fb.load(folder)
-        done = len(saved.frame)
+        done = len(saved.frame())
         assert done < row.round and saved.summary["unfinished_rounds"] == row.round - done
         assert spent(folder) == pytest.approx(row.epsilon, rel=1e-9)
-        assert saved.history.spent == spent(folder)
+        assert saved.spent == spent(folder)
         resumed = fb.resume(folder)
         assert (len(resumed.history), resumed.history.spent) == (done, spent(folder))
     # what is finished is not charged twice, and leaves nothing behind
@@ -114,7 +114,7 @@ def test_a_run_that_goes_on_composes_what_it_lost(private: fb.Experiment, tmp_pa
     assert resumed.history.privacy_card().statement.startswith(words)
     fb.save(resumed, tmp_path / "again")
     assert fb.load(tmp_path / "again").summary["unfinished_rounds"] == lost
-    assert fb.load(tmp_path / "again").history.privacy_card().statement.startswith(words)
+    assert fb.load(tmp_path / "again").privacy_card().statement.startswith(words)
 
 
 def test_the_budget_counts_rounds_that_were_lost(private: fb.Experiment, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_round_that_cannot_be_charged_does_not_begin(
         f"{tmp_path}: No space left on device"
     )
     recording.finish()
-    assert len(fb.load(tmp_path).frame) == 2
+    assert len(fb.load(tmp_path).frame()) == 2
     assert spent(tmp_path) == accounting.epsilon(0.5, 1.0, 2, 1e-2)
 
 

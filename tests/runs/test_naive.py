@@ -127,7 +127,7 @@ def test_a_model_that_grows_worse_is_cautioned_of_while_it_does() -> None:
         for k, event in enumerate(heard)
         if isinstance(event, Cautioned) and event.text.startswith("The model is getting worse")
     ]
-    rounds = [k for k, event in enumerate(heard) if isinstance(event, fb.runs.RoundDone)]
+    rounds = [k for k, event in enumerate(heard) if isinstance(event, fb.RoundRecord)]
     assert len(worse) == 1 and worse[0] < rounds[2]  # once, and three rounds before the end
     assert "round 1 and is" in note(session.history) and "Lower training.lr" in note(
         session.history

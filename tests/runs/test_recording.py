@@ -36,15 +36,15 @@ clients = 4
 def assert_as_it_ran(folder: Path) -> int:
     """The rounds in a folder are those of its experiment, and it goes on; return how many."""
     saved = fb.load(folder)
-    rounds = len(saved.frame)
+    rounds = len(saved.frame())
     again = fb.Session(saved.experiment.replace(rounds=rounds + 1))
     again.start()
     assert again.wait(SOON) == "done"
     pd.testing.assert_frame_equal(
-        saved.frame.drop(columns="seconds"),
+        saved.frame().drop(columns="seconds"),
         again.history.frame().drop(columns="seconds").head(rounds),
     )
-    assert saved.clients.shape[1] == rounds == saved.summary["rounds"]
+    assert saved.clients().shape[1] == rounds == saved.summary["rounds"]
     further = fb.resume(folder, rounds=rounds + 1)
     further.start()
     assert further.wait(SOON) == "done"
@@ -59,7 +59,7 @@ def test_a_signal_leaves_the_rounds_that_were_done(
     (tmp_path / "e.toml").write_text(LONG)
     going = started(tmp_path, "run", "e.toml", "--out", "o")
     until((tmp_path / "o/summary.json").exists)
-    until(lambda: len(fb.load(tmp_path / "o").frame) > 2)  # it can be read while it goes on
+    until(lambda: len(fb.load(tmp_path / "o").frame()) > 2)  # it can be read while it goes on
     number = getattr(signal, name)
     going.send_signal(number)
     _, errors = going.communicate(timeout=SOON)
@@ -152,7 +152,7 @@ def test_output_that_cannot_be_written_costs_no_results(tmp_path: Path, started:
         "error: standard output cannot be written to: No space left on device"
     )
     assert "Traceback" not in errors and "Exception ignored" not in errors
-    assert len(fb.load(tmp_path / "o").frame) == 3
+    assert len(fb.load(tmp_path / "o").frame()) == 3
 
 
 def test_files_match_whenever_a_process_is_killed(private: fb.Experiment, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def written_until(recording: Recording, folder: Path, kill_at: int) -> bool:
 def before_or_after(folder: Path) -> tuple[int, Any]:
     """Return how many rounds a folder holds, and the ε after each."""
     try:
-        frame = fb.load(folder).frame
+        frame = fb.load(folder).frame()
     except StoreError as error:
         assert "holds no run" in str(error)
         return 0, []

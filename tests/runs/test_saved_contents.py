@@ -104,9 +104,9 @@ def test_an_idle_session_is_saved_and_begins_when_it_is_resumed(
 ) -> None:
     fb.save(fb.Session(private), tmp_path)
     saved = fb.load(tmp_path)
-    assert (saved.summary["rounds"], len(saved.frame)) == (0, 0)
-    assert len(saved.history) == 0
-    with pytest.raises(StoreError, match="holds no model: the run ended before its first round"):
+    assert (saved.summary["rounds"], len(saved.frame())) == (0, 0)
+    assert len(saved) == 0
+    with pytest.raises(ValueError, match="holds no model: the run ended before its first round"):
         saved.module()
     session = fb.resume(tmp_path, rounds=2)
     session.start()
@@ -114,22 +114,19 @@ def test_an_idle_session_is_saved_and_begins_when_it_is_resumed(
     assert len(session.history) == 2
 
 
-def test_only_sessions_are_saved(small: fb.Experiment, tmp_path: Path) -> None:
-    history = fb.run(small.replace(rounds=1))
-    with pytest.raises(TypeError, match=r"save takes a Session, not History; .* keep the session"):
-        fb.save(history, tmp_path / "a")  # pyright: ignore[reportArgumentType]
+def test_only_runs_are_saved(small: fb.Experiment, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"save takes a Session or a History, not Experiment"):
+        fb.save(small, tmp_path / "a")  # pyright: ignore[reportArgumentType]
     assert not (tmp_path / "a").exists()
 
 
 def test_a_saved_run_can_be_reported(private: fb.Experiment, tmp_path: Path) -> None:
     session = ran(private.replace(rounds=2), tmp_path / "a")
     saved = fb.load(tmp_path / "a")
-    assert [row.metrics for row in saved.history.rows] == [
-        row.metrics for row in session.history.rows
-    ]
-    assert saved.history.ended == session.history.ended
-    assert saved.history.cautions == session.history.cautions
-    assert saved.history.unproven == session.history.unproven
+    assert [row.metrics for row in saved.rows] == [row.metrics for row in session.history.rows]
+    assert saved.ended == session.history.ended
+    assert saved.cautions == session.history.cautions
+    assert saved.unproven == session.history.unproven
     for runs in (saved, [saved, session]):
         assert "all 2 rounds done" in fb.report(runs)
     with pytest.raises(ValueError, match="a str is not a run"):
@@ -140,12 +137,12 @@ def test_a_run_that_was_resumed_says_so_when_it_is_read(
     private: fb.Experiment, tmp_path: Path
 ) -> None:
     ran(private.replace(rounds=1), tmp_path / "a")
-    assert fb.load(tmp_path / "a").history.went_on_from == ()
+    assert fb.load(tmp_path / "a").went_on_from == ()
     more = fb.resume(tmp_path / "a", rounds=2)
     more.start()
     more.wait()
     fb.save(more, tmp_path / "b")
-    found = fb.load(tmp_path / "b").history
+    found = fb.load(tmp_path / "b")
     assert found.went_on_from == more.history.went_on_from == (1,)
     assert found.privacy_card() == more.history.privacy_card()
 
@@ -167,9 +164,9 @@ def test_data_that_moved_are_found_where_they_are_said_to_be(tmp_path: Path) -> 
     shutil.move(path, moved)
 
     saved = fb.load(tmp_path / "run")
-    pd.testing.assert_frame_equal(saved.frame, session.history.frame())
+    pd.testing.assert_frame_equal(saved.frame(), session.history.frame())
     assert saved.summary["rounds"] == 2
-    for read in (lambda: saved.experiment, lambda: saved.module(), lambda: saved.history):
+    for read in (lambda: saved.experiment, lambda: saved.model, lambda: saved.privacy_card()):
         with pytest.raises(StoreError, match=r"the data of the run cannot be read: .*a\.csv"):
             read()
     with pytest.raises(StoreError, match=r"summary can be read\..*--set data\.path=") as caught:
@@ -219,7 +216,7 @@ def test_a_file_that_goes_while_a_run_goes_on_costs_no_rounds(tmp_path: Path) ->
     session.wait()
     path.unlink()
     fb.save(session, tmp_path / "run")
-    assert len(fb.load(tmp_path / "run").frame) == 1
+    assert len(fb.load(tmp_path / "run").frame()) == 1
 
 
 class Clinics(RandomSplit):

@@ -17,9 +17,10 @@ from torch import nn
 
 import fedbench as fb
 from fedbench.data import Card
+from fedbench.metrics import RoundRecord
 from fedbench.models import Model
 from fedbench.privacy import accounting
-from fedbench.runs import Cautioned, Event, RoundDone, SessionError, StateChanged
+from fedbench.runs import Cautioned, Event, SessionError, StateChanged
 from fedbench.runs.script import RunFailed
 
 SMALL = fb.Experiment(
@@ -53,7 +54,7 @@ def test_pauses_and_steps_change_nothing() -> None:
     session = fb.Session(SMALL)
 
     def pause_once(event: Event) -> None:
-        if isinstance(event, RoundDone) and event.round == 3:
+        if isinstance(event, RoundRecord) and event.round == 3:
             session.pause()
 
     session.subscribe(pause_once)
@@ -210,7 +211,7 @@ def test_a_listener_that_raises_hears_no_more_and_the_run_goes_on(kind: type) ->
     assert len(session.history) == 6
     (caution,) = [event for event in heard if isinstance(event, Cautioned)]
     assert "not mine to bear" in caution.text
-    assert [event.round for event in heard if isinstance(event, RoundDone)] == [1, 2, 3, 4, 5, 6]
+    assert [event.round for event in heard if isinstance(event, RoundRecord)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_listener_may_give_any_command() -> None:
@@ -253,7 +254,7 @@ def test_an_amendment_is_recorded_at_the_round_that_goes_by_it() -> None:
     session = fb.Session(SMALL)
 
     def in_the_third_round(event: Event) -> None:
-        if isinstance(event, RoundDone) and event.round == 3:
+        if isinstance(event, RoundRecord) and event.round == 3:
             session.amend(rounds=5)
 
     session.subscribe(in_the_third_round)

@@ -48,6 +48,7 @@ def cohort(seed: int = 0) -> Arrival:
         ),
         Telemetry(
             losses=torch.from_numpy(rng.random(count)),
+            steps=torch.arange(count),
             norms=torch.from_numpy(rng.random(count)),
             clipped=torch.from_numpy(rng.random(count) < 0.5),
             seconds={"gradients": 1.0},
@@ -67,6 +68,7 @@ def part(whole: Arrival, places: list[int], *, is_sum: bool) -> Arrival:
         Message(ids, payload, message.weights[places], 17 * len(places)),
         Telemetry(
             telemetry.losses[places],
+            telemetry.steps[places],
             telemetry.norms[places],
             None if telemetry.clipped is None else telemetry.clipped[places],
             telemetry.seconds,
@@ -242,7 +244,7 @@ def stream(count: int, *, is_sum: bool) -> Iterator[Arrival]:
         sent = {"w": leaf if is_sum else leaf.unsqueeze(0)}
         yield Arrival(
             Message(np.array([client]), sent, torch.ones(1), 4 * LARGE),
-            Telemetry(nothing, nothing, None, {}),
+            Telemetry(nothing, nothing.long(), nothing, None, {}),
             {},
         )
 

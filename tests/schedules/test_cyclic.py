@@ -92,7 +92,7 @@ def test_a_round_takes_the_time_of_all_its_clients_and_sends_as_many_bytes() -> 
     assert (cyclic.bytes_up, cyclic.bytes_down) == (together.bytes_up, together.bytes_down)
     rounds = Rounds(SMALL.replace(devices=devices))
     answers = rounds.select(rounds.begin()).answers
-    assert cyclic.simulated == answers.seconds > together.simulated
+    assert cyclic.simulated_seconds == answers.seconds > together.simulated_seconds
     assert 0 < len(cyclic.cohort) < 5 == cyclic.asked
 
 

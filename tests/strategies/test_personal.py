@@ -10,9 +10,10 @@ import fedbench as fb
 from fedbench import tree
 from fedbench.data import FederatedDataset
 from fedbench.engine import Broadcast, Engine
+from fedbench.metrics import RoundRecord
 from fedbench.models import Model
 from fedbench.runs.rounds import Rounds
-from fedbench.schedules import Progress, RoundDone
+from fedbench.schedules import Progress
 from fedbench.strategies import Strategy
 from fedbench.tree import Tree
 from tests.batches import stacked_batches
@@ -284,7 +285,7 @@ def test_each_client_is_judged_by_its_own_model_and_newcomers_by_the_global_one(
 ) -> None:
     experiment = DIGITS.replace(strategy=strategy, sampling=fb.FixedCohort(size=3))
     progress, rows = train(experiment, 2)
-    row: RoundDone = rows[-1]
+    row: RoundRecord = rows[-1]
     data = experiment.federation()
     assert 3 <= len(progress.clients) < 12
     assert set(progress.clients) == {*rows[0].cohort.tolist(), *row.cohort.tolist()}

@@ -10,7 +10,8 @@ import torch
 
 import fedbench as fb
 from fedbench.data import Source
-from fedbench.runs import History, RoundDone
+from fedbench.metrics import RoundRecord
+from fedbench.runs import History
 from fedbench.study import Baselines
 from fedbench_widgets import Workbench
 from fedbench_widgets.clients import (
@@ -35,8 +36,8 @@ def floats(*values: float) -> np.ndarray:
     return np.array(values, dtype=np.float32)
 
 
-def row(number: int, values: np.ndarray, cohort: list[int]) -> RoundDone:
-    return RoundDone(
+def row(number: int, values: np.ndarray, cohort: list[int]) -> RoundRecord:
+    return RoundRecord(
         round=number,
         metrics={"accuracy": 0.5, "loss": 1.0},
         train_loss=1.0,

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import fedbench as fb
+from fedbench.metrics import METRICS
 from fedbench.runs import Amended, History, Session
-from fedbench.runs.store import outcome
 from fedbench_widgets.comparing import PALETTE, Comparing
 from fedbench_widgets.picture import frontier
 from fedbench_widgets.sharing import Shared, deliver, history_json
@@ -45,7 +45,8 @@ def long(rounds: int) -> History:
 
 
 def test_without_a_run_there_is_nothing_to_compare() -> None:
-    assert Comparing().shown(Session(WINES)) == {"columns": [], "rows": [], "deleted": ""}
+    shown = Comparing().shown(Session(WINES))
+    assert (shown["columns"], shown["rows"], shown["deleted"]) == ([], [], "")
     assert Comparing().frame(Session(WINES)).empty
 
 
@@ -73,22 +74,25 @@ def test_the_columns_are_the_settings_in_which_runs_differ() -> None:
 
 def test_a_row_says_what_the_run_came_to() -> None:
     (row,) = rows(of(finished(PRIVATE, 0.75, epsilon=2.5)))
-    found = {name: row[name] for name in ("value", "worst", "epsilon", "unit", "delta", "rounds")}
+    found = {
+        name: row[name] for name in ("value", "worst_tenth", "epsilon", "unit", "delta", "rounds")
+    }
     assert found == {
         "value": 0.75,
-        "worst": 0.75,
+        "worst_tenth": 0.75,
         "epsilon": 2.5,
         "unit": "client-level",
         "delta": 1e-2,
         "rounds": 1,
     }
     (free,) = rows(of(finished(WINES, epsilon=math.nan)))
-    assert (free["epsilon"], free["unit"], free["simulated"]) == (None, None, None)
+    assert (free["epsilon"], free["unit"], free["simulated_seconds"]) == (None, None, None)
     assert free["metric"] == {
         "name": "accuracy",
         "label": "Test accuracy",
         "percent": True,
         "minimize": False,
+        "help": METRICS["accuracy"].tip,
     }
 
 
@@ -201,10 +205,11 @@ def test_the_table_of_runs_is_exact() -> None:
     file = shared(comparing).make("compare.csv")
     assert (file.name, file.type) == ("runs.csv", "text/csv")
     assert file.content.decode().splitlines() == [
-        "run,name,seed,data_set,metric,value,worst_tenth,epsilon,unit,delta,bytes_up,seconds,"
-        "simulated_seconds,rounds_done,amended,ended,experiment",
-        f"1,Seed 5,5,Wine,accuracy,0.5,0.5,2.5,client-level,0.01,1,0.1,,1,,,{PRIVATE.describe()}",
-        '2,"a ""b"", c",0,Wine,accuracy,0.75,0.75,2.5,client-level,0.01,1,0.1,,1,'
+        "run,name,seed,data_set,metric,value,worst_tenth,epsilon,unit,delta,bytes_up,"
+        "bytes_down,seconds,simulated_seconds,grad_steps,rounds_done,amended,ended,experiment",
+        "1,Seed 5,5,Wine,accuracy,0.5,0.5,2.5,client-level,0.01,1,1,0.1,,,1,,,"
+        f"{PRIVATE.describe()}",
+        '2,"a ""b"", c",0,Wine,accuracy,0.75,0.75,2.5,client-level,0.01,1,1,0.1,,,1,'
         f"from round 1 on rounds = 9,all 1 rounds done,{PRIVATE.describe()}",
     ]
     back = pd.read_csv(io.BytesIO(file.content))
@@ -224,7 +229,7 @@ def test_a_history_comes_back_from_json_and_from_csv() -> None:
 
     found = json.loads(file.content, parse_constant=refuse)
     assert fb.Experiment.from_dict(found["experiment"]) == session.history.experiment
-    assert found["outcome"] == outcome(session.history)
+    assert found["outcome"] == session.history.summary
     frame = session.history.frame()
     back = pd.DataFrame(found["rounds"]).astype(frame.dtypes.to_dict())
     pd.testing.assert_frame_equal(back, frame, check_exact=True)

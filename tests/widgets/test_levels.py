@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import fedbench as fb
+from fedbench.metrics import METRICS
 from fedbench_widgets import Workbench
-from fedbench_widgets.levels import short
 from tests.widgets.test_workbench import send, until
 
 torch.set_num_threads(1)
@@ -70,7 +70,7 @@ def test_who_knows_the_truth_is_the_true_model(workbench: Workbench) -> None:
     send(workbench, levels=True)
     until(lambda: lines(workbench))
     assert lines(workbench)[2] == {
-        "label": f"true model {short(wards.metric, truth[wards.metric])}",
+        "label": f"true model {METRICS[wards.metric].text(truth[wards.metric], 3)}",
         "value": truth[wards.metric],
     }
 

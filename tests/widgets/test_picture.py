@@ -8,8 +8,9 @@ import math
 import numpy as np
 
 import fedbench as fb
-from fedbench.runs import Amended, History, RoundDone, Session
-from fedbench_widgets.picture import COLUMNS, Run, Series, frontier, line_of, note, snapshot, status
+from fedbench.metrics import RoundRecord
+from fedbench.runs import Amended, History, Session
+from fedbench_widgets.picture import Run, Series, frontier, line_of, note, snapshot, status
 
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.IID(clients=4), rounds=3)
 PRIVATE = WINES.replace(
@@ -36,9 +37,9 @@ def finished(
 ) -> History:
     history = History(experiment, ended=ended)
     history.append(
-        RoundDone(
+        RoundRecord(
             round=1,
-            metrics={history.metric: value, "loss": value},
+            metrics=dict.fromkeys(experiment.metrics, value),
             train_loss=value,
             epsilon=epsilon,
             personal=personal,
@@ -151,8 +152,9 @@ def test_models_of_ones_own_are_told_apart_from_the_global_one() -> None:
     history = finished(EXAMPLES, value=0.125, personal=0.75)
     assert snapshot(Session(EXAMPLES), 0, None)["personal"] is True
     assert snapshot(Session(PRIVATE), 0, None)["personal"] is False
-    (row,) = Series(history).points()
-    shown = dict(zip(COLUMNS, row.tolist(), strict=True))
+    series = Series(history)
+    (row,) = series.points()
+    shown = dict(zip(series.columns, row.tolist(), strict=True))
     assert (shown["metric"], shown["personal"]) == (0.125, 0.75)
     (point,) = frontier([Run(1, EXAMPLES, history)], Session(EXAMPLES))
     assert (point["value"], point["personal"]) == (0.125, 0.75)

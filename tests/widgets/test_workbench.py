@@ -18,7 +18,7 @@ import fedbench as fb
 from fedbench.runs import SessionError
 from fedbench.scenarios import SCENARIOS
 from fedbench_widgets import Workbench
-from fedbench_widgets.picture import COLUMNS, MOST_POINTS, Series
+from fedbench_widgets.picture import MOST_POINTS, Series
 from fedbench_widgets.preview import crowd_hint, epsilon_plan, privacy_hint
 
 WINES = fb.Experiment(data=fb.Wine(), partition=fb.Dirichlet(clients=6, alpha=1.0), rounds=5)
@@ -78,11 +78,12 @@ def test_a_run_becomes_a_point_and_its_numbers_are_the_historys(workbench: Workb
     assert workbench.wait(60) == "done"
     panel, frame = workbench.panel, workbench.history.frame()
     until(lambda: workbench.toolbar.status["state"] == "done")
-    numbers = np.frombuffer(panel.series, dtype="<f4").reshape(-1, len(COLUMNS))
+    names = panel.snapshot["columns"]
+    numbers = np.frombuffer(panel.series, dtype="<f4").reshape(-1, len(names))
     assert panel.snapshot["points"] == len(numbers) == 5
-    columns = dict(zip(COLUMNS, numbers.T, strict=True))
+    columns = dict(zip(names, numbers.T, strict=True))
     np.testing.assert_allclose(columns["metric"], frame["accuracy"], rtol=1e-6)
-    np.testing.assert_allclose(columns["p10"], frame["clients_p10"], rtol=1e-6)
+    np.testing.assert_allclose(columns["clients_p10"], frame["clients_p10"], rtol=1e-6)
     np.testing.assert_allclose(columns["bytes_up"], frame["bytes_up"].cumsum())
     assert np.isnan(columns["epsilon"]).all()
     (point,) = panel.frontier

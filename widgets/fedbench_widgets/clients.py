@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedbench.data import FederatedDataset
+from fedbench.metrics import METRICS, RoundRecord
 from fedbench.models import metrics_of
-from fedbench.runs import History, RoundDone
+from fedbench.runs import History
 from fedbench.study import Baselines, Gains, who_gains
 from fedbench.study.gains import FEW_TESTS
 
@@ -77,7 +78,7 @@ class Clients:
 
     def _drawn(
         self,
-        rows: list[RoundDone],
+        rows: list[RoundRecord],
         every: int,
         running: bool,
         levels: Baselines | None,
@@ -129,7 +130,7 @@ class Clients:
         }
         return drawn, words + dots, self._mixes
 
-    def _count(self, rows: list[RoundDone], clients: int) -> None:
+    def _count(self, rows: list[RoundRecord], clients: int) -> None:
         if len(self._took) != clients:
             self._took = np.zeros(clients, dtype=np.int64)
         for row in rows[self._seen :]:
@@ -151,7 +152,7 @@ class Clients:
             counts[place] = np.bincount(held, minlength=width)
         self._mixes = counts.tobytes()
 
-    def _column(self, row: RoundDone) -> tuple[Floats, bytes]:
+    def _column(self, row: RoundRecord) -> tuple[Floats, bytes]:
         found = self._columns.get(row.round)
         if found is None:
             took_part = np.zeros(len(self._took), dtype=bool)
@@ -250,7 +251,7 @@ def ordinal(number: int) -> str:
 
 
 def _said(metric: str, value: float) -> str:
-    return f"{value:.0%}" if metric == "accuracy" else f"{value:.3g}"
+    return f"{value:.0%}" if METRICS[metric].format == "percent" else f"{value:.3g}"
 
 
 def _less(metric: str, higher: bool) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fedbench.experiment import Experiment
+from fedbench.metrics import TOTALS, totals
 from fedbench.runs import History, Session
-from fedbench.runs.history import summary
 from fedbench.study.differences import cells, differences, names, titles, words
-from fedbench_widgets.picture import COLUMNS, Run, Series, level, measure, session_title
+from fedbench_widgets.picture import Run, Series, level, measure, session_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +21,6 @@ if TYPE_CHECKING:
 # Names of theme colours; the blue of the run that is shown comes late, as both are on one chart.
 PALETTE = ("s1", "s3", "s2", "s4", "s5", "s0", "mute")
 LONGEST = 60  # characters of a name
-# What a pinned line may be drawn of, and against.
-DRAWN = (
-    *("round", "metric", "loss", "epsilon", "update_norm", "bytes_up", "seconds"),
-    "simulated",
-)
 
 
 @dataclass
@@ -77,6 +74,10 @@ class Comparing:
             looks.pinned = pinned
         if asked.get("delete") is True:
             self.delete(run)
+
+    def release(self) -> None:
+        """Let the models of the runs go, as only their rounds are drawn: they may be large."""
+        self.runs = [replace(run, history=run.history.copy(run.history.rows)) for run in self.runs]
 
     def delete(self, run: Run) -> None:
         """Take a run out; one at a time can be brought back."""
@@ -140,6 +141,11 @@ class Comparing:
             "columns": [
                 {"path": path, "title": title} for path, title in zip(paths, heads, strict=True)
             ],
+            "totals": [
+                {"key": name, "title": column.title, "help": column.tip, "format": column.format}
+                for name, column in TOTALS.items()
+                if column.listed
+            ],
             "rows": rows,
             "deleted": self._deleted[2] if self._deleted else "",
         }
@@ -148,9 +154,9 @@ class Comparing:
         """Return one row a run: its number and name, what tells it apart, and what it came to.
 
         Columns: run, name, a column for each setting in which some differ (by its path), data_set,
-        metric (which one), value, worst_tenth, epsilon, unit, delta, bytes_up, seconds,
-        simulated_seconds, rounds_done, amended, ended and experiment. NaN stands where something
-        does not apply.
+        metric (which one), value, worst_tenth, epsilon, unit, delta, the totals of the run (columns
+        of its history that add up, such as bytes_up), rounds_done, amended, ended and experiment.
+        NaN stands where something does not apply.
         """
         import pandas as pd
 
@@ -208,18 +214,15 @@ def results(history: History) -> dict[str, Any]:
     """Return what a run came to so far, as plain data; None for what does not apply."""
     experiment, rows = history.experiment, history.snapshot()
     last, name = rows[-1], history.metric
-    over = summary(last.clients, experiment.metrics[name])
     return {
         "data": session_title(experiment),
-        "metric": measure(experiment, name),
+        "metric": measure(name),
         "value": _number(last.metrics[name]),
-        "worst": _number(over["worst_tenth"]),
+        "worst_tenth": _number(last.over_clients()["worst_tenth"]),
         "epsilon": _number(history.spent),
         "unit": level(experiment),
         "delta": getattr(experiment.privacy, "delta", None),
-        "bytes_up": sum(row.bytes_up for row in rows),
-        "seconds": sum(row.seconds for row in rows),
-        "simulated": _number(sum(row.simulated for row in rows)),
+        **{total: _number(value) for total, value in totals(rows).items()},
         "rounds": last.round,
         "amended": "; ".join(each.describe() for each in history.amendments),
     }
@@ -228,25 +231,26 @@ def results(history: History) -> dict[str, Any]:
 def _plain(found: dict[str, Any]) -> dict[str, Any]:
     """Return results under the names that a table of a history has for them."""
     # not rounds and data: settings have these names
-    renamed = {"worst": "worst_tenth", "simulated": "simulated_seconds"}
-    renamed |= {"rounds": "rounds_done", "data": "data_set"}
+    renamed = {"rounds": "rounds_done", "data": "data_set"}
     plain = {renamed.get(name, name): value for name, value in found.items()}
-    absent = ("value", "worst_tenth", "epsilon", "delta", "simulated_seconds")
+    absent = ("value", "worst_tenth", "epsilon", "delta", *TOTALS)
     numbers = {name: math.nan for name in absent if plain[name] is None}
     return {**plain, "metric": found["metric"]["name"], "unit": found["unit"] or "", **numbers}
 
 
 def _lines(run: Run) -> dict[str, Any]:
     """Return a run as columns of numbers, with what they are of."""
-    table = Series(run.history).points()
-    places = [COLUMNS.index(name) for name in DRAWN]
+    series = Series(run.history)
+    table = series.points()
     return {
         "id": str(run.id),
         "metric": run.history.metric,
         "unit": level(run.experiment),
         "delta": getattr(run.experiment.privacy, "delta", None),
         "columns": {
-            name: table[:, place].tobytes() for name, place in zip(DRAWN, places, strict=True)
+            name: table[:, place].tobytes()
+            for place, name in enumerate(series.columns)
+            if np.isfinite(table[:, place]).any()
         },
     }
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from fedbench.experiment import Experiment
+from fedbench.metrics import METRICS
 from fedbench.study import Baselines, alternative, baselines
 
 COMPUTING, WAITING = "computing…", "computing when no run is active…"
@@ -45,7 +46,7 @@ class Levels:
         if isinstance(found, str):
             return {"wanted": True, "words": found, "lines": []}
         lines = [
-            {"label": f"{word} {short(found.metric, value)}", "value": value}
+            {"label": f"{word} {METRICS[found.metric].text(value, 3)}", "value": value}
             for word, value in _words(found).items()
         ]
         return {"wanted": True, "words": found.comment, "lines": lines}
@@ -106,8 +107,3 @@ class Levels:
 def _words(found: Baselines) -> dict[str, float]:
     truth = {} if found.oracle is None else {"true model": found.oracle}
     return {"pooled": found.pooled, "alone": found.local, **truth}
-
-
-def short(metric: str, value: float) -> str:
-    """Return a value of a metric as a label."""
-    return f"{value:.1%}" if metric == "accuracy" else f"{value:.3g}"

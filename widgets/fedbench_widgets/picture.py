@@ -16,32 +16,16 @@ import numpy as np
 
 from fedbench.data import FederatedDataset, Table
 from fedbench.experiment import Experiment
-from fedbench.runs import History, RoundDone, Session
-from fedbench.runs.history import summary
+from fedbench.metrics import COLUMNS, METRICS, SPENT, TOTALS, columns, totals
+from fedbench.runs import History, Session
 from fedbench.runs.naive import naive
 from fedbench.runs.note import note
 from fedbench.strategies import Strategy
 from fedbench_widgets.preview import Plan
 
-COLUMNS = (
-    "round",
-    "metric",
-    "personal",
-    "loss",
-    "train_loss",
-    "p10",
-    "p90",
-    "epsilon",
-    "update_norm",
-    "clipped",
-    "bytes_up",
-    "seconds",
-    "simulated",
-)
 MOST_POINTS = 2000  # more than a chart has pixels
 LAST = "Showing the last run. Press Start to run the new settings."
 STUCK = "Showing the last run. The new settings cannot start yet."
-LABELS = {"accuracy": "Test accuracy", "auc": "Test AUC", "rmse": "Test RMSE"}
 
 
 @dataclass(frozen=True)
@@ -53,50 +37,48 @@ class Run:
     history: History
 
 
+def series_columns(experiment: Experiment) -> dict[str, str]:
+    """Return what the page calls each column of a history, without the ε of other units.
+
+    `metric` is the run's first metric, and `epsilon` what it spent, whatever that protects.
+    """
+    spent = SPENT[experiment.privacy.unit or "client"].name
+    called = {experiment.metric: "metric", spent: "epsilon"}
+    return {
+        name: called.get(name, name)
+        for name, column in columns(experiment.metrics).items()
+        if not column.protects or name == spent
+    }
+
+
 class Series:
-    """The columns of a growing history; each round is turned into numbers once."""
+    """The columns of a growing history; each round is turned into numbers once.
+
+    What adds up over rounds is added up.
+    """
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self._higher = history.experiment.metrics[history.metric]
-        self._rows: list[tuple[float, ...]] = []
-        self._sent = 0
-        self._seconds = 0.0
-        self._simulated = 0.0
+        self.columns = list(series_columns(history.experiment).values())
+        self._rows: list[list[float]] = []
+        self._sums = dict.fromkeys(TOTALS, 0.0)
 
     def points(self) -> np.ndarray:
         """Return float32 [points, columns]; every k-th and the last where there are many."""
         rows = self.history.snapshot()
         for row in rows[len(self._rows) :]:
-            self._rows.append(self._numbers(row))
-        table = np.array(self._rows, dtype="<f4").reshape(-1, len(COLUMNS))
+            numbers = row.numbers(self.history.unit)
+            self._sums = {name: held + numbers[name] for name, held in self._sums.items()}
+            numbers |= self._sums
+            given = series_columns(self.history.experiment)
+            self._rows.append([numbers[name] for name in given])
+        table = np.array(self._rows, dtype="<f4").reshape(-1, len(self.columns))
         every = -(-len(table) // MOST_POINTS)
         if every <= 1:
             return table
         keep = np.arange(len(table)) % every == 0
         keep[-1] = True
         return table[keep]
-
-    def _numbers(self, row: RoundDone) -> tuple[float, ...]:
-        self._sent += row.bytes_up
-        self._seconds += row.seconds
-        self._simulated += row.simulated
-        band = summary(row.clients, self._higher)
-        return (
-            row.round,
-            row.metrics[self.history.metric],
-            row.personal,
-            row.metrics["loss"],
-            row.train_loss,
-            band["clients_p10"],
-            band["clients_p90"],
-            row.epsilon,
-            row.update_norm,
-            row.clipped,
-            self._sent,
-            self._seconds,
-            self._simulated,
-        )
 
 
 def status(
@@ -135,9 +117,8 @@ def status(
         "delta": guarantee and guarantee.delta,
         "unit": level(experiment),
         "promise": promise(session.history) if rows else promise(History(experiment)),
-        "bytes_up": sum(row.bytes_up for row in rows),
-        "bytes_down": sum(row.bytes_down for row in rows),
-        "simulated": _number(sum(row.simulated for row in rows)) if rows else None,
+        "totals": {name: _number(value) for name, value in totals(rows).items()} if rows else {},
+        "help": _tips(experiment),
         "error": {"message": failure.message, "detail": failure.detail} if failure else None,
         "notes": notes(session, shown),
         "can_start": shown is not None and not trouble,
@@ -216,9 +197,10 @@ def snapshot(session: Session, points: int, plan: Plan | None) -> dict[str, Any]
         "target_unit": data.card.target_unit if data is not None else "",
         "naive": [] if data is None else _naive(data, history.metric),
         "of": identity(experiment),
-        "metric": measure(experiment, history.metric),
+        "metric": measure(history.metric),
         "rounds": experiment.rounds,
-        "columns": list(COLUMNS),
+        "columns": list(series_columns(experiment).values()),
+        "help": _tips(experiment),
         "points": points,
         "budget": guarantee and guarantee.epsilon,
         "delta": guarantee and guarantee.delta,
@@ -256,13 +238,15 @@ def frontier(
     return points
 
 
-def measure(experiment: Experiment, metric: str) -> dict[str, Any]:
+def measure(metric: str) -> dict[str, Any]:
     """Return what the page needs to write a metric's values."""
+    column = METRICS[metric]
     return {
         "name": metric,
-        "label": LABELS.get(metric, metric),
-        "percent": metric == "accuracy",
-        "minimize": not experiment.metrics[metric],
+        "label": f"Test {column.title}",
+        "percent": column.format == "percent",
+        "minimize": not column.rises,
+        "help": column.tip,
     }
 
 
@@ -294,6 +278,11 @@ def _line_of(experiment: Experiment) -> str:
 def _joined(history: History, current: bool) -> bool:
     """Return whether a run stands for its settings: neither changed nor cut short on the way."""
     return not (current or history.amendments or history.ended.startswith(("stopped", "failed")))
+
+
+def _tips(experiment: Experiment) -> dict[str, str]:
+    """Return what tooltips say of each column, by the name that the page has for it."""
+    return {called: COLUMNS[name].tip for name, called in series_columns(experiment).items()}
 
 
 def session_title(experiment: Experiment) -> str:
@@ -339,7 +328,7 @@ def _point(id: int, experiment: Experiment, history: History, current: bool) -> 
         "unit": level(experiment),
         "value": last.metrics[history.metric],
         "personal": _number(last.personal),
-        "metric": measure(experiment, history.metric),
+        "metric": measure(history.metric),
         "delta": getattr(experiment.privacy, "delta", None),
         "rounds": last.round,
         "seed": experiment.seed,

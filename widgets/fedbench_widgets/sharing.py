@@ -8,12 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fedbench.metrics import COLUMNS, Column
 from fedbench.runs import History, Session
 from fedbench.study import Baselines, Frontier
 from fedbench_widgets.comparing import Comparing
 from fedbench_widgets.picture import session_title
-
-WHOLE = ("round", "bytes_up", "bytes_down", "asked", "cohort")  # columns of whole numbers
 
 
 class File(NamedTuple):
@@ -109,20 +108,18 @@ def history_json(history: History) -> str:
 
     A number that is not there is null. Raises ValueError before the first round.
     """
-    from fedbench.runs.store import outcome
-
     _refuse_empty(history)
     frame = history.frame()
     rows = [
         {
-            name: int(value) if name in WHOLE else _number(value)
+            name: _number(value, COLUMNS[name])
             for name, value in zip(frame.columns, row, strict=True)
         }
         for row in frame.itertuples(index=False)
     ]
     found = {
         "experiment": history.experiment.to_dict(),
-        "outcome": outcome(history),
+        "outcome": history.summary,
         "rounds": rows,
     }
     return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -134,5 +131,7 @@ def _refuse_empty(history: History) -> None:
         raise ValueError(f"nothing to save: the run of {title} has no rounds yet")
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _number(value: float, column: Column) -> float | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if column.whole else float(value)

@@ -9,10 +9,10 @@ from typing import Any
 
 from fedbench.config.overrides import several
 from fedbench.experiment import Experiment
+from fedbench.metrics import METRICS
 from fedbench.study import Frontier, FrontierPoint, Sweep, sweep
 from fedbench.study.differences import cells, differences, shown, title_of, words
 from fedbench.study.grid import refuse_code
-from fedbench_widgets.levels import short
 from fedbench_widgets.offering import BUDGET, offered_fields
 from fedbench_widgets.picture import identity, level, line_of, measure, session_title
 from fedbench_widgets.warming import dismiss
@@ -182,6 +182,7 @@ class Sweeping:
         known, drawn = self._drawn.get(number, (None, {}))
         if version != known:
             frontier = one.frontier()
+            metric = METRICS[frontier.metric]
             drawn = {
                 "points": [
                     _point(f"sweep-{number}-{place}", point, frontier)
@@ -189,7 +190,7 @@ class Sweeping:
                     if math.isfinite(point.value)
                 ],
                 "levels": [
-                    {"label": f"{name} {short(frontier.metric, value)}"} | {"value": value}
+                    {"label": f"{name} {metric.text(value, 3)}"} | {"value": value}
                     for name, value in frontier.levels.items()
                     if name != "no privacy"  # drawn from the points themselves
                 ],
@@ -223,7 +224,7 @@ def _point(id: str, point: FrontierPoint, frontier: Frontier) -> dict[str, Any]:
         "value": point.value,
         "low": _number(point.low),
         "high": _number(point.high),
-        "metric": measure(experiment, frontier.metric),
+        "metric": measure(frontier.metric),
         "delta": point.delta,
         "auc": _number(point.attack_auc),
         "runs": point.runs,

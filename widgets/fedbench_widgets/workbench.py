@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from fedbench.experiment import Experiment
+from fedbench.metrics import RoundRecord
 from fedbench.runs import (
     Amended,
     Cautioned,
     Event,
     Failed,
     History,
-    RoundDone,
     Session,
     SessionError,
     State,
@@ -310,6 +310,7 @@ class Workbench(widgets.VBox):
 
     def _reset(self) -> None:
         self.session.reset(self.form.experiment)
+        self._comparing.release()
         self._series = Series(self.session.history)
         self._clients = Clients(self.session.history)
         self._begun += 1
@@ -326,7 +327,7 @@ class Workbench(widgets.VBox):
                 self._note("info", f"From round {round} on: {words}")
             case Failed(message, detail):
                 self._note("error", message, detail)
-            case RoundDone():
+            case RoundRecord():
                 pass  # the history has it
         self._publisher.touch()
 

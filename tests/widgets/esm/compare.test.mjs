@@ -17,6 +17,13 @@ const ACCURACY = { name: "accuracy", label: "Test accuracy", percent: true };
 const RMSE = { name: "rmse", label: "Test RMSE", percent: false, minimize: true };
 const AUC = { name: "auc", label: "Test AUC", percent: false, minimize: false };
 
+const TOTALS = [
+  { key: "bytes_up", title: "sent up", help: "Bytes.", format: "bytes" },
+  { key: "seconds", title: "took", help: "Seconds.", format: "seconds" },
+  { key: "simulated_seconds", title: "simulated", help: "Seconds of devices.", format: "seconds" },
+  { key: "grad_steps", title: "local steps", help: "Steps.", format: "count" },
+];
+
 function row(id, more = {}) {
   return {
     id,
@@ -28,22 +35,23 @@ function row(id, more = {}) {
     data: "Wine",
     metric: ACCURACY,
     value: 0.5,
-    worst: 0.25,
+    worst_tenth: 0.25,
     epsilon: null,
     unit: null,
     delta: null,
     bytes_up: 2e6,
     seconds: 1.5,
-    simulated: null,
+    simulated_seconds: null,
+    grad_steps: 1200,
     rounds: 3,
     amended: "",
     ...more,
   };
 }
 
-const titles = (rows, settings = []) => columnsOf(settings, rows).map(({ title }) => title);
+const titles = (rows, settings = []) => columnsOf(settings, rows, TOTALS).map(({ title }) => title);
 const words = (key, rows) => {
-  const column = columnsOf([], rows).find((each) => each.key === key);
+  const column = columnsOf([], rows, TOTALS).find((each) => each.key === key);
   return rows.map((each) => column.words(each));
 };
 
@@ -51,9 +59,17 @@ test("settings come first, and what nobody has is left out", () => {
   const found = titles([row("1", { cells: ["4"] })], [{ path: "privacy.epsilon", title: "Budget ε" }]);
   assert.deepEqual(found, [
     ...["run", "Budget ε", "test accuracy", "worst tenth"],
-    ...["sent up", "took", "rounds done"],
+    ...["sent up", "took", "local steps", "rounds done"],
   ]);
-  assert.ok(titles([row("1", { simulated: 9 })]).includes("simulated"));
+  assert.ok(titles([row("1", { simulated_seconds: 9 })]).includes("simulated"));
+});
+
+test("what adds up over rounds is a column by its declaration", () => {
+  const rows = [row("1"), row("2", { grad_steps: null })];
+  const column = columnsOf([], rows, TOTALS).find(({ key }) => key === "grad_steps");
+  assert.deepEqual([column.title, column.meaning], ["local steps", "Steps."]);
+  assert.deepEqual(words("grad_steps", rows), ["1,200", "–"]);
+  assert.deepEqual(words("bytes_up", rows), ["2.0 MB", "2.0 MB"]);
 });
 
 test("settings never push results out of view", () => {
@@ -62,10 +78,10 @@ test("settings never push results out of view", () => {
   const settings = [{ path: "a", title: "α" }, { path: "b", title: "Strategy" }, { path: "c", title: "E" }];
   const rows = [row("1", { cells: ["0.1", "FedAdam", "2"], told: ["α 0.1", "FedAdam", "Epochs 2"] })];
   assert.equal(told(rows[0]), "α 0.1 · FedAdam · Epochs 2");
-  const [name, folded, value] = columnsOf(settings, rows, "folded");
+  const [name, folded, value] = columnsOf(settings, rows, TOTALS, "folded");
   assert.deepEqual([name.title, folded.title, value.title], ["run", "differs in", "test accuracy"]);
   assert.equal(folded.words(rows[0]), "α 0.1 · FedAdam · Epochs 2");
-  const at = (width) => columnsOf(settings, rows, "first", width).map(({ title }) => title);
+  const at = (width) => columnsOf(settings, rows, TOTALS, "first", width).map(({ title }) => title);
   assert.deepEqual(at(330), ["run", "α", "test accuracy", "worst tenth"]);
   assert.equal(told(rows[0], 1), "FedAdam · Epochs 2");
   assert.deepEqual(at(640).slice(0, 4), ["run", "α", "Strategy", "test accuracy"]);
@@ -97,7 +113,7 @@ test("rows are sorted by numbers as numbers, with gaps last either way", () => {
     row("2", { cells: ["0.25"], epsilon: 8 }),
     row("3", { cells: ["9"], epsilon: 2 }),
   ];
-  const columns = columnsOf([{ path: "p", title: "P" }], rows);
+  const columns = columnsOf([{ path: "p", title: "P" }], rows, TOTALS);
   const ids = (key, down) => sorted(rows, columns, { key, down }).map(({ id }) => id);
   assert.deepEqual(ids("p", false), ["2", "3", "1"]);
   assert.deepEqual(ids("p", true), ["1", "3", "2"]);
@@ -109,7 +125,7 @@ test("rows are sorted by numbers as numbers, with gaps last either way", () => {
 
 test("the best is the greatest accuracy and the least error among runs that compare", () => {
   const rows = [row("1"), row("2", { value: 0.9 }), row("3", { metric: RMSE, value: 0.95 })];
-  const value = columnsOf([], rows).find(({ key }) => key === "value");
+  const value = columnsOf([], rows, TOTALS).find(({ key }) => key === "value");
   assert.deepEqual(rows.map((each) => best(each, value, rows)), [false, true, false]);
   const errors = [row("1", { metric: RMSE, value: 3 }), row("2", { metric: RMSE, value: 2 })];
   assert.deepEqual(errors.map((each) => best(each, value, errors)), [false, true]);

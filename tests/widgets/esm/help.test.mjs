@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pieces } from "../../../widgets/fedbench_widgets/help/formula.js";
 import { beside } from "../../../widgets/fedbench_widgets/help/place.js";
-import { MEANING, ofInterval, ofLoss, ofMetric, ofNote } from "../../../widgets/fedbench_widgets/panel/meaning.js";
+import { MEANING, ofInterval, ofLoss, ofMetric, ofNorm, ofNote } from "../../../widgets/fedbench_widgets/panel/meaning.js";
 
 const plain = (source) => pieces(source).map(({ text, level }) => `${"v.^"[level + 1]}${text}`);
 
@@ -37,18 +37,21 @@ test("a card stays within the area", () => {
 });
 
 test("what numbers mean fits what is measured", () => {
-  const accuracy = { metric: { name: "accuracy", label: "", percent: true }, loss_label: "cross-entropy" };
-  const auc = { metric: { name: "auc", label: "", percent: false, minimize: false }, loss_label: "" };
-  const error = { metric: { name: "rmse", label: "", percent: false }, loss_label: "" };
-  assert.match(ofMetric(accuracy), /\n1\/n Σ \[ŷ_i = y_i\]\n/);
-  assert.match(ofMetric(error), /\n√\(1\/n Σ \(ŷ_i − y_i\)²\)\n/);
-  assert.match(ofMetric(auc), /\nP\[score of a positive > score of a negative\]\n/);
+  const help = { loss: "The loss.", train_loss: "In training.", update_norm: "The norm." };
+  const told = "Share that is right.\n1/n Σ [ŷ_i = y_i]";
+  const accuracy = { metric: { name: "accuracy", label: "", percent: true, help: told } };
+  const auc = { metric: { name: "auc", label: "", percent: false, minimize: false } };
+  const error = { metric: { name: "rmse", label: "", percent: false } };
+  assert.ok(ofMetric(accuracy).startsWith(`${told}\nThe band`));
+  assert.ok(ofMetric(error).startsWith("The band"));
   const points = [{ id: "a", label: "", epsilon: 1, value: 0.7, test_rows: 36 }];
   const words = ofMetric(accuracy, ofInterval(points)).split("\n")[2];
   assert.match(words, /over seeds, all on the same 36 test rows, whose own error is not included/);
   assert.match(ofInterval([]), /over seeds, all on the same test rows/);
   assert.match(ofNote(auc), /of the m smallest values/);
   assert.match(ofNote(error), /of the m largest values/);
-  assert.match(ofLoss(accuracy), /log p\(y_i \| x_i\)/);
-  assert.match(MEANING.epsilon, /e\^ε/);
+  const loss = ofLoss({ loss_label: "cross-entropy", help }).split("\n");
+  assert.deepEqual(loss, ["The loss.", "−1/n Σ log p(y_i | x_i)", "In training."]);
+  assert.match(ofNorm({ help }), /^The norm\.\nWith privacy/);
+  assert.match(MEANING.delta, /e\^ε/);
 });

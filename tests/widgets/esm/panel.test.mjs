@@ -193,7 +193,7 @@ test("wherever ε is read, the unit that it protects is named", () => {
 });
 
 test("own models are a line and a reading for runs that have them, and for no others", () => {
-  const columns = [...COLUMNS.slice(0, 2), "personal", "p10", "p90"];
+  const columns = [...COLUMNS.slice(0, 2), "personal", "clients_p10", "clients_p90"];
   const rows = [
     [1, 0.1, 0.5, 0.25, 0.75],
     [2, 0.125, 0.625, 0.5, 0.8],

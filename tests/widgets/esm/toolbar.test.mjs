@@ -17,9 +17,7 @@ const STATUS = {
   budget: null,
   delta: null,
   unit: null,
-  bytes_up: 0,
-  bytes_down: 0,
-  simulated: null,
+  totals: {},
   error: null,
   notes: [],
   can_start: true,
@@ -82,7 +80,7 @@ test("chips show what is known and nothing else", () => {
   const words = (more) =>
     chips({ ...STATUS, ...more }).map(({ pieces }) => pieces.map(([piece]) => piece).join(""));
   assert.deepEqual(words({}), ["0/50 rounds"]);
-  assert.deepEqual(words({ simulated: 41 }), ["0/50 rounds", "41 s simulated"]);
+  assert.deepEqual(words({ totals: { simulated_seconds: 41 } }), ["0/50 rounds", "41 s simulated"]);
   assert.deepEqual(
     words({
       state: "running",
@@ -93,7 +91,7 @@ test("chips show what is known and nothing else", () => {
       budget: 4,
       delta: 1e-3,
       unit: "client-level",
-      bytes_up: 8_100_000,
+      totals: { bytes_up: 8_100_000, simulated_seconds: null },
     }),
     ["31/50 rounds", "1.4 s, 0.9 s left", "client-level ε 3.03 of 4 · δ 1e-3", "8.1 MB up"],
   );

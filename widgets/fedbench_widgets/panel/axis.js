@@ -20,7 +20,7 @@ export const COLUMN = {
   round: "round",
   bytes: "bytes_up",
   time: "seconds",
-  simulated: "simulated",
+  simulated: "simulated_seconds",
 };
 
 /**
@@ -67,7 +67,7 @@ export function place(kind, table, row) {
   if (kind === "bytes") return `${round}, ${bytes(table.at("bytes_up", row)).join(" ")}`;
   if (kind === "time") return `${round}, ${duration(table.at("seconds", row))}`;
   if (kind === "simulated") {
-    return `${round}, ${duration(table.at("simulated", row))} simulated`;
+    return `${round}, ${duration(table.at("simulated_seconds", row))} simulated`;
   }
   return round;
 }

@@ -14,12 +14,13 @@ import { inline } from "./table.js";
 /**
  * @typedef {object} Compared
  * @property {{path: string, title: string}[]} columns settings in which some runs differ
+ * @property {import("./compared.js").Total[]} totals
  * @property {Row[]} rows
  * @property {string} deleted name of the run that can be brought back, or nothing
  */
 
 /** @type {Compared} */
-const NONE = { columns: [], rows: [], deleted: "" };
+const NONE = { columns: [], totals: [], rows: [], deleted: "" };
 const FEW = 3; // settings that a sentence lists
 const SWEEPS = "Points of sweeps are on Privacy–utility.";
 const EMPTY =
@@ -65,9 +66,9 @@ export function compare(context) {
 
   function draw() {
     /** @type {Compared} */
-    const { columns: settings, rows, deleted: lost } = { ...NONE, ...model.get("compare") };
+    const { columns: settings, totals, rows, deleted: lost } = { ...NONE, ...model.get("compare") };
     const layout = layoutOf(settings.length, width);
-    const columns = columnsOf(settings, rows, layout, width);
+    const columns = columnsOf(settings, rows, totals, layout, width);
     const none = rows.length === 0;
     const swept = (model.get("sweep")?.points ?? []).length > 0;
     text(note, [none ? EMPTY : sentence(settings, rows), swept ? SWEEPS : ""].join(" ").trim());

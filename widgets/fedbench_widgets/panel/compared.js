@@ -16,15 +16,16 @@ import { inline, minimizes } from "./table.js";
  * @property {string} data name of the data set
  * @property {{name: string, label: string, percent: boolean, minimize?: boolean}} metric
  * @property {number | null} value
- * @property {number | null} worst
+ * @property {number | null} worst_tenth
  * @property {number | null} epsilon
  * @property {string | null} unit
  * @property {number | null} delta
- * @property {number} bytes_up
- * @property {number} seconds
- * @property {number | null} simulated
  * @property {number} rounds
  * @property {string} amended what changed on its way, nothing for most
+ */
+/**
+ * What adds up over the rounds of a run: a row has its number under its key, null where it has none.
+ * @typedef {{key: string, title: string, help: string, format: "bytes" | "seconds" | "count"}} Total
  */
 /**
  * @typedef {object} Column
@@ -45,8 +46,11 @@ const NARROW = 480; // pixels below which one setting has a column
 /** pixels that a row needs beside its columns, and about what each of these takes */
 const ROW = { narrow: 140, wide: 252 };
 const TAKES = { setting: 84, result: 54 };
-/** what goes first where there is no room for all; what the runs differ in stays */
-const SPARED = ["seconds", "bytes_up", "rounds", "simulated"];
+const WORDS = {
+  bytes: (/** @type {number} */ value) => bytes(value).join(" "),
+  seconds: duration,
+  count: (/** @type {number} */ value) => value.toLocaleString("en"),
+};
 
 const WORST = "Mean over the worst tenth of the clients that have test rows (at least one).";
 
@@ -73,11 +77,12 @@ export function told(row, from = 0) {
 }
 
 /**
- * The columns that a width has room for, as far as some can be spared.
+ * The columns that a width has room for, as far as some can be spared; what the runs differ in stays.
  * @param {Column[]} columns
+ * @param {string[]} spared their keys: what goes first where there is no room for all
  * @param {number} width pixels of the table, 0 while it is not known
  */
-export function fitting(columns, width) {
+export function fitting(columns, spared, width) {
   if (width === 0 || width >= ROOMY) return columns;
   const kept = [...columns];
   const needed = () =>
@@ -85,7 +90,7 @@ export function fitting(columns, width) {
       (sum, { setting }) => sum + (setting ? TAKES.setting : TAKES.result),
       width < NARROW ? ROW.narrow : ROW.wide,
     );
-  for (const key of SPARED) {
+  for (const key of spared) {
     if (needed() <= width) break;
     const at = kept.findIndex((column) => column.key === key);
     if (at >= 0) kept.splice(at, 1);
@@ -96,11 +101,12 @@ export function fitting(columns, width) {
 /**
  * @param {{path: string, title: string}[]} settings
  * @param {Row[]} rows
+ * @param {Total[]} totals
  * @param {Layout} [layout]
  * @param {number} [width] pixels of the table
  * @returns {Column[]}
  */
-export function columnsOf(settings, rows, layout = "apart", width = 0) {
+export function columnsOf(settings, rows, totals, layout = "apart", width = 0) {
   const falls = rows.every((row) => !minimizes(row.metric));
   const label = one(rows.map((row) => row.metric.label));
   const metric = label && inline({ label });
@@ -122,28 +128,26 @@ export function columnsOf(settings, rows, layout = "apart", width = 0) {
       falls,
       words: (row) => `${measured(row, row.value)}${metric ? "" : ` ${inline(row.metric)}`}`,
     }),
-    result("worst", "worst tenth", (row) => row.worst, {
+    result("worst_tenth", "worst tenth", (row) => row.worst_tenth, {
       falls,
       meaning: WORST,
-      words: (row) => measured(row, row.worst),
+      words: (row) => measured(row, row.worst_tenth),
     }),
     result("epsilon", unit ? `${unit} ε` : "ε", (row) => row.epsilon, {
       words: (row) => spent(row, unit !== null),
     }),
-    result("bytes_up", "sent up", (row) => row.bytes_up, {
-      words: (row) => bytes(row.bytes_up).join(" "),
-    }),
-    result("seconds", "took", (row) => row.seconds, { words: (row) => duration(row.seconds) }),
-    result("simulated", "simulated", (row) => row.simulated, {
-      meaning: "Time on the clock of the simulated devices.",
-      words: (row) => (row.simulated === null ? "–" : duration(row.simulated)),
+    ...totals.map(({ key, title, help, format }) => {
+      const value = (/** @type {Row & Record<string, any>} */ row) => row[key] ?? null;
+      const words = (/** @type {Row} */ row) => (value(row) === null ? "–" : WORDS[format](value(row)));
+      return result(key, title, value, { meaning: help, words });
     }),
     result("rounds", "rounds done", (row) => row.rounds, { words: (row) => String(row.rounds) }),
   ].map((column) => ({ ...column, known: rows.some((row) => column.value(row) !== null) }));
   const name = result("name", "run", (row) => row.name, { words: (row) => row.name });
   const first = configured.slice(0, firstOf(width));
   const between = { apart: configured, folded: [folded], first }[layout];
-  return fitting([name, ...between, ...results.filter(({ known }) => known)], width);
+  const spared = [...totals.map(({ key }) => key).reverse(), "rounds"];
+  return fitting([name, ...between, ...results.filter(({ known }) => known)], spared, width);
 }
 
 /**
@@ -188,7 +192,7 @@ function between(x, y) {
  * @param {Row[]} rows
  */
 export function best(row, column, rows) {
-  if (column.key !== "value" && column.key !== "worst") return false;
+  if (column.key !== "value" && column.key !== "worst_tenth") return false;
   const alike = rows.filter(
     (other) => other.metric.name === row.metric.name && other.data === row.data,
   );

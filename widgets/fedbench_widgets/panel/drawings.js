@@ -86,7 +86,7 @@ export function accuracy(table, axis, kind) {
   const { metric } = table.info;
   const show = format(table);
   const values = table.column("metric") ?? NONE;
-  const [low, high] = [table.column("p10"), table.column("p90")];
+  const [low, high] = [table.column("clients_p10"), table.column("clients_p90")];
   const latest = table.rows > 0 ? show(table.last("metric")) : "";
   const personal = own(table);
   const whose = personal ? "personal models, 10–90%" : "clients 10–90%";
@@ -121,7 +121,7 @@ export function accuracy(table, axis, kind) {
 
 /** @param {Table} table @param {number} row */
 function spread(table, row) {
-  const [low, high] = [table.at("p10", row), table.at("p90", row)];
+  const [low, high] = [table.at("clients_p10", row), table.at("clients_p90", row)];
   if (!table.info.metric.percent) return `clients ${number(low)} to ${number(high)}`;
   return `clients ${Math.round(100 * low)}–${percent(high, 0)}`;
 }
@@ -246,7 +246,7 @@ export function sentence(table, kind, row) {
   const show = format(table);
   const parts = [`${inline(metric)} ${show(table.at("metric", row))}`];
   if (own(table)) parts.push(`personal models ${show(table.at("personal", row))}`);
-  if (table.column("p10") && table.column("p90")) parts.push(spread(table, row));
+  if (table.column("clients_p10") && table.column("clients_p90")) parts.push(spread(table, row));
   if (table.column("loss")) parts.push(`loss ${number(table.at("loss", row))}`);
   if (table.column("epsilon")) {
     parts.push(`${epsilonName(table.info.unit)} ${upward(table.at("epsilon", row))}`);

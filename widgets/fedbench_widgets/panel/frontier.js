@@ -27,7 +27,7 @@ export function frontier(context) {
   let turn = "";
   const chart = new FrontierChart(load);
   const [title, subtitle] = [new Text(), new Text()];
-  const cost = about(MEANING.epsilon);
+  const cost = about("");
   const measured = about("");
   const head = html(
     "tr",
@@ -94,7 +94,8 @@ export function frontier(context) {
     text(title, `${metric.label} against privacy`);
     save.label();
     text(measured, inline(metric));
-    set(measured, { "data-help": ofMetric({ ...info, metric }, ofInterval(points)) });
+    set(measured, { "data-help": ofMetric({ metric }, ofInterval(points)) });
+    set(cost, { "data-help": info.help.epsilon ?? "" });
     settle();
     const name = epsilonName(group?.unit);
     const at = group?.delta ? `${name} at δ = ${power(group.delta)}` : name;

@@ -8,7 +8,7 @@ import { power } from "../chart/scale.js";
 import { about, rove } from "../help/marks.js";
 import { COLUMN, axis } from "./axis.js";
 import { accuracy, epsilon, epsilonName, isPrivate, loss, norm, sentence } from "./drawings.js";
-import { MEANING, ofLoss, ofMetric, ofNote } from "./meaning.js";
+import { MEANING, ofLoss, ofMetric, ofNorm, ofNote } from "./meaning.js";
 
 /** @typedef {import("./axis.js").AxisKind} AxisKind */
 
@@ -67,7 +67,7 @@ export function live(context) {
     choice.offer({
       bytes: table.column("bytes_up") !== null,
       time: table.column("seconds") !== null,
-      simulated: table.rows > 0 && table.column("simulated") !== null,
+      simulated: table.rows > 0 && table.column("simulated_seconds") !== null,
     });
     if (!table.columns.has(COLUMN[kind])) choice.reset((kind = "round"));
     if (info.run !== run) {
@@ -88,7 +88,7 @@ export function live(context) {
     charts.loss.head.show("Loss", info.loss_label, ofLoss(info));
     charts.loss.draw(loss(table, shared, kind));
     drawEpsilon(table, shared);
-    charts.norm.head.show("Update norm", "median over the cohort", MEANING.norm);
+    charts.norm.head.show("Update norm", "median over the cohort", ofNorm(info));
     const unmeasured = table.rows > 0 && table.column("update_norm") === null;
     charts.norm.unavailable(unmeasured ? "This run records no update norms." : null);
     charts.norm.draw(norm(table, shared, kind));
@@ -101,7 +101,8 @@ export function live(context) {
     const { delta, unit } = table.info;
     const known = isPrivate(table);
     const at = `${epsilonName(unit)}${delta === null ? "" : ` at δ = ${power(delta)}`}`;
-    const help = known ? `${MEANING.epsilon}\n${table.info.promise}` : MEANING.epsilon;
+    const spent = table.info.help.epsilon ?? "";
+    const help = known ? `${spent}\n${table.info.promise}` : spent;
     charts.epsilon.head.show("Privacy spent", known ? at : "", help);
     charts.epsilon.unavailable(
       known ? null : "No privacy mechanism, so no ε is spent. Choose one under Privacy.",

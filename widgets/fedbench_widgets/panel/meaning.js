@@ -3,22 +3,12 @@
 
 import { minimizes } from "./table.js";
 
-/** @typedef {Pick<import("./table.js").Snapshot, "metric" | "loss_label">} Measured */
+/** @typedef {Pick<import("./table.js").Snapshot, "metric" | "loss_label" | "help">} Measured */
 
 const PROMISE = "P[A(D) ∈ S] ≤ e^ε P[A(D′) ∈ S] + δ";
 
 export const MEANING = {
-  epsilon: [
-    "Privacy spent: including one unit of what ε protects (a client, a patient's record) changes the " +
-      "odds of any outcome by at most a factor e^ε (apart from probability δ), so smaller is more private.",
-    PROMISE,
-  ].join("\n"),
   delta: `Probability with which the guarantee of ε may fail: smaller is better.\n${PROMISE}`,
-  norm: [
-    "Norm of a client's update before clipping: the median over the cohort.",
-    "‖Δ‖ = √(Σ Δ_j²)",
-    "With privacy, updates longer than the clipping norm C are scaled down to C.",
-  ].join("\n"),
   auc: [
     "How well an attacker separates training rows from other rows by their loss: 0.5 is guessing.",
     "P[loss of rows trained on < loss of others]",
@@ -58,31 +48,27 @@ export function ofInterval(points) {
 
 /**
  * The metric that the charts show first.
- * @param {Measured} info
+ * @param {Pick<Measured, "metric">} info
  * @param {string} [rest] what else is to know
  */
 export function ofMetric({ metric }, rest = BAND) {
-  if (metric.name === "auc") {
-    const words =
-      "How often a held-out row of the second class gets a higher score than one of the first: " +
-      "0.5 is guessing, 1 is always.";
-    return `${words}\nP[score of a positive > score of a negative]\n${rest}`;
-  }
-  if (metric.percent) {
-    const words = "Share of the held-out rows that the global model classifies correctly: higher is better.";
-    return `${words}\n1/n Σ [ŷ_i = y_i]\n${rest}`;
-  }
-  const words = "Typical error of the global model on the held-out rows: lower is better.";
-  return `${words}\n√(1/n Σ (ŷ_i − y_i)²)\n${rest}`;
+  return metric.help ? `${metric.help}\n${rest}` : rest;
 }
 
-/** @param {Measured} info */
-export function ofLoss({ loss_label }) {
-  const words = "The loss that training minimises: the mean over held-out rows, and over the cohort's batches.";
-  return `${words}\n${loss_label === "cross-entropy" ? "−1/n Σ log p(y_i | x_i)" : "1/n Σ (ŷ_i − y_i)²"}`;
+/** @param {Pick<Measured, "help">} info */
+export function ofNorm({ help }) {
+  const clipping = "With privacy, updates longer than the clipping norm C are scaled down to C.";
+  return [help.update_norm, clipping].filter(Boolean).join("\n");
 }
 
-/** The sentence above the charts. @param {Measured} info */
+/** @param {Pick<Measured, "loss_label" | "help">} info */
+export function ofLoss({ loss_label, help }) {
+  const formula =
+    loss_label === "cross-entropy" ? "−1/n Σ log p(y_i | x_i)" : "1/n Σ (ŷ_i − y_i)²";
+  return [help.loss, formula, help.train_loss].filter(Boolean).join("\n");
+}
+
+/** The sentence above the charts. @param {Pick<Measured, "metric">} info */
 export function ofNote({ metric }) {
   const order = minimizes(metric) ? "largest" : "smallest";
   return [

@@ -8,9 +8,10 @@
  * @property {string} data name of the data set
  * @property {string} of which data
  * @property {string} state
- * @property {{name: string, label: string, percent: boolean, minimize?: boolean}} metric
+ * @property {{name: string, label: string, percent: boolean, minimize?: boolean, help?: string}} metric
  * @property {number} rounds planned
  * @property {string[]} columns
+ * @property {Record<string, string>} help what each column means
  * @property {number} points
  * @property {number | null} budget
  * @property {number | null} delta
@@ -65,6 +66,7 @@ const BLANK = {
   metric: { name: "accuracy", label: "Test accuracy", percent: true },
   rounds: 10,
   columns: [],
+  help: {},
   points: 0,
   budget: null,
   delta: null,

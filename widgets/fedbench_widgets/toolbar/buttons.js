@@ -20,9 +20,8 @@ import { html, set, svg } from "../chart/dom.js";
  * @property {number | null} delta
  * @property {string | null} unit
  * @property {string} [promise] what ε means and rests on; older notebooks have none
- * @property {number} bytes_up
- * @property {number} bytes_down
- * @property {number | null} simulated seconds by the clock of the devices
+ * @property {Record<string, number | null>} [totals] what adds up over rounds; older notebooks have none
+ * @property {Record<string, string>} [help] what each column of a history means
  * @property {{message: string, detail: string} | null} error
  * @property {import("./notes.js").Note[]} notes what to know of the form and of the run
  * @property {boolean} can_start

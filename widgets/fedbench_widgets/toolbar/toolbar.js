@@ -4,7 +4,6 @@
 import { html, set, text } from "../chart/dom.js";
 import { lifetime } from "../chart/model.js";
 import { bytes, duration, power, tick, upward } from "../chart/scale.js";
-import { MEANING as PANEL } from "../panel/meaning.js";
 import { explain } from "../help/help.js";
 import { about, rove } from "../help/marks.js";
 import { Tour } from "../tour/tour.js";
@@ -36,9 +35,6 @@ const BLANK = {
   budget: null,
   delta: null,
   unit: null,
-  bytes_up: 0,
-  bytes_down: 0,
-  simulated: null,
   error: null,
   notes: [],
   can_start: true,
@@ -80,17 +76,12 @@ const MEANING = {
     "Seconds spent in rounds, without pauses, and an estimate of the time left." +
       "\nleft = seconds / rounds completed · rounds left",
   ],
-  privacy: ["Privacy spent", PANEL.epsilon],
-  sent: [
-    "Sent",
-    "Bytes that all clients have sent to the server, four for each number of an update." +
-      "\nΣ 4·d·K_t, d numbers of an update, K_t clients of round t",
-  ],
-  simulated: [
-    "Simulated time",
-    "Time on the clock of the simulated devices: training, transfers and waiting." +
-      "\nΣ max_i (down_i / downlink_i + examples_i / speed_i + up_i / uplink_i)",
-  ],
+};
+/** Chips of a column of the history, which says itself what it means. */
+const COLUMN = {
+  privacy: ["Privacy spent", "epsilon"],
+  sent: ["Sent", "bytes_up"],
+  simulated: ["Simulated time", "simulated_seconds"],
 };
 
 /**
@@ -128,8 +119,9 @@ export function chips(status) {
     const over = status.ended.startsWith("privacy budget");
     found.push({ key: "privacy", pieces: spent, over });
   }
-  if (status.bytes_up > 0) {
-    const [amount, unit] = bytes(status.bytes_up);
+  const { bytes_up: sent, simulated_seconds: simulated } = status.totals ?? {};
+  if (sent) {
+    const [amount, unit] = bytes(sent);
     found.push({
       key: "sent",
       pieces: [
@@ -138,8 +130,7 @@ export function chips(status) {
       ],
     });
   }
-  const simulated = status.simulated ?? null; // notebooks saved by earlier versions have none
-  if (simulated !== null) {
+  if (typeof simulated === "number") {
     found.push({
       key: "simulated",
       pieces: [
@@ -157,7 +148,9 @@ export function chips(status) {
  * @param {Status} status
  */
 export function meaning(key, status) {
-  const [name, words] = MEANING[/** @type {keyof typeof MEANING} */ (key)];
+  const [title, column] = COLUMN[/** @type {keyof typeof COLUMN} */ (key)] ?? [];
+  const own = MEANING[/** @type {keyof typeof MEANING} */ (key)] ?? [];
+  const [name, words] = column ? [title, status.help?.[column] ?? ""] : own;
   const more = key === "privacy" && status.promise ? `\n${status.promise}` : "";
   return { "data-help-name": name, "data-help": `${words}${more}` };
 }
