@@ -13,7 +13,7 @@ from pathlib import Path
 
 import fedbench as fb
 from fedbench.data.files import DataFileError
-from fedbench.engine.pool import cores
+from fedbench.engine.processes import cores
 from fedbench.scenarios import digits
 
 BUDGETS, SEEDS = (0.5, 1, 2, 4, 8, math.inf), range(5)

@@ -33,7 +33,8 @@ from benchmarks.peers.common import Clock
 from benchmarks.workloads import CLASSES
 from fedbench.data import Card, Dataset, GivenSplit
 from fedbench.engine import StackedEngine
-from fedbench.engine.pool import close_workers, cores, pool
+from fedbench.engine.pool import close_workers, pool
+from fedbench.engine.processes import cores
 from fedbench.figures.theme import BLUE, FONT, GRID, INK, ORANGE, QUIET
 from fedbench.participation.sampling import FixedCohort
 from fedbench.runs.rounds import Rounds

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 import fedbench as fb
 from fedbench.data import Card, ClassSplit, Dataset, GivenSplit
 from fedbench.engine import StackedEngine
-from fedbench.engine.pool import close_workers, cores, pool
+from fedbench.engine.pool import close_workers, pool
+from fedbench.engine.processes import cores
 from fedbench.participation.sampling import FixedCohort
 from fedbench.runs.rounds import Rounds
 

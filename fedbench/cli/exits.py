@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from fedbench.engine.pool import abandon_workers
-from fedbench.study.crew import abandon_sweeps
+from fedbench.engine.processes import abandon_workers
 
 WRONG, FAILED = 2, 1  # exit codes
 SIGNALS = 128  # the exit code of what a signal ended is its number and this, as in shells
@@ -84,7 +83,6 @@ def leave(code: int) -> NoReturn:
     for number in _numbers("SIGINT", *ENDING):
         signal.signal(number, signal.SIG_IGN)
     abandon_workers()
-    abandon_sweeps()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # None where it is closed
             stream.flush()

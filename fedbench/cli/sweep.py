@@ -14,7 +14,7 @@ from fedbench.cli.watching import follow
 from fedbench.config.overrides import several
 from fedbench.study import Sweep, SweepError
 from fedbench.study.grid import label, refuse_code
-from fedbench.study.sweep import sweep as make_sweep
+from fedbench.study.start import sweep as make_sweep
 
 
 def sweep(

@@ -194,6 +194,11 @@ class Spec(BaseModel, metaclass=_Meta):
         return " ".join([first, *(each if each.isupper() else each.lower() for each in rest)])
 
     @classmethod
+    def define_again(cls) -> None:
+        """Let the name of this class mean it, whatever was defined under that name since."""
+        cls.defined = next(_definitions)
+
+    @classmethod
     def choices(cls) -> dict[str, type[Self]]:
         """Return this class and its subclasses by kind, alphabetically, ours first.
 

@@ -1,8 +1,10 @@
-"""A training context as worker processes get it: by value, by name, and arrays by file."""
+"""What other processes get: user classes by value or by name, and arrays by file."""
 
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from types import ModuleType
 from typing import Any
@@ -18,33 +20,51 @@ from fedbench.engine.shared import Arrays
 
 SHARED = 1 << 16  # bytes from which an array travels as a file
 
+_registering = threading.Lock()  # cloudpickle knows the modules to send in a set of its own
+
 
 def packed(context: TrainingContext, engine: Engine, arrays: Arrays) -> bytes:
     """Return a context and its engine as bytes for a worker; arrays of data go to files."""
-    classes = [type(part) for part in _parts(context, engine)]
+    return by_value(
+        (context, engine), _parts(context, engine), lambda stream: _Pickler(stream, arrays)
+    )
+
+
+def by_value(
+    thing: Any,
+    parts: Iterable[Spec],
+    pickler: Callable[[io.BytesIO], cloudpickle.Pickler] = cloudpickle.Pickler,
+) -> bytes:
+    """Pickle what holds `parts`, with the code of user classes where that can be pickled.
+
+    Modules may have been edited and reloaded since another process imported them. One that holds
+    something that cannot be pickled is sent by name instead.
+    """
+    classes = [type(part) for part in parts]
     own = {base.__module__ for cls in classes for base in cls.__mro__}
     modules = users_modules(classes)
-    # Modules may have been edited and reloaded since a worker last imported them, so they are sent
-    # by value. A module that holds something that cannot be pickled is sent by name instead.
     fewer = [module for module in modules if module.__name__ in own]
-    for by_value in (modules, fewer):
+    for sent in (modules, fewer):
         try:
-            return _pickled((context, engine), arrays, by_value)
+            return _pickled(thing, pickler, sent)
         except Exception:  # pickling user code can raise anything; the next attempt sends less
-            if not by_value:
+            if not sent:
                 raise
-    return _pickled((context, engine), arrays, [])
+    return _pickled(thing, pickler, [])
 
 
-def _pickled(parts: Any, arrays: Arrays, by_value: list[ModuleType]) -> bytes:
+def _pickled(
+    thing: Any, pickler: Callable[[io.BytesIO], cloudpickle.Pickler], sent: list[ModuleType]
+) -> bytes:
     stream = io.BytesIO()
-    for module in by_value:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        _Pickler(stream, arrays).dump(parts)
-    finally:
-        for module in by_value:
-            cloudpickle.unregister_pickle_by_value(module)
+    with _registering:
+        for module in sent:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            pickler(stream).dump(thing)
+        finally:
+            for module in sent:
+                cloudpickle.unregister_pickle_by_value(module)
     return stream.getvalue()
 
 

@@ -1,21 +1,10 @@
-"""Worker processes that stay: one torch thread each, data and parameters in mapped files.
-
-They are started as programs of their own, never forked: a notebook's kernel has threads. Their
-parent talks to each through its standard input and output, and a thread of the parent's own listens
-to each, so that a worker that died is an event like any other.
-"""
+"""The worker pool of rounds: jobs of a cohort, with data and parameters in mapped files."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import itertools
-import os
-import pickle
 import queue
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import weakref
@@ -43,6 +32,7 @@ from fedbench.engine.messages import (
     states_of,
 )
 from fedbench.engine.packing import packed
+from fedbench.engine.processes import PoolClosed, Worker, WorkerPool
 from fedbench.engine.shared import Arrays, Memory, Shelf
 from fedbench.engine.worker import CONTEXTS
 from fedbench.strategies import RoundInfo
@@ -55,25 +45,16 @@ class WorkerDied(RuntimeError):
     """The same work ended two worker processes."""
 
 
-class PoolClosed(RuntimeError):
-    """The workers were ended before the round could begin with them."""
+class RoundWorker(Worker):
+    """A worker, and what it has been given."""
 
-
-class _Worker:
-    """One process, and what it has been given."""
-
-    def __init__(self, memory: Memory, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
-        self.ready = threading.Event()
+    def __init__(self, memory: Memory, inbox: queue.Queue[tuple[RoundWorker, Any]]) -> None:
         self.contexts: list[int] = []
         self.jobs: deque[int] = deque()  # given and not answered, in order
         self.memory = memory
         self._slots = [(Shelf(memory.file()), Shelf(memory.file())) for _ in range(DEPTH)]
         self.free = deque(self._slots)
-        self.process = program("fedbench.engine.worker")
-        listener = threading.Thread(
-            target=self._listen, args=(inbox,), name="fedbench-listener", daemon=True
-        )
-        listener.start()
+        super().__init__("fedbench.engine.worker", lambda *said: inbox.put(said))
 
     @property
     def able(self) -> bool:
@@ -85,59 +66,27 @@ class _Worker:
         self.jobs.clear()
         self.free = deque(self._slots)
 
-    def _listen(self, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
-        assert self.process.stdout is not None
-        try:
-            while True:
-                message = pickle.load(self.process.stdout)
-                if message == "ready":
-                    self.ready.set()
-                else:
-                    inbox.put((self, message))
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-            self.process.stdout.close()
-            self.ready.set()  # whoever gives it work shall find out, and nobody wait for ever
-            inbox.put((self, None))
 
-    def send(self, message: Any) -> None:
-        """Hand over a message; a worker that is gone is noticed by its listener."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError, ValueError):
-            pickle.dump(message, self.process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            self.process.stdin.flush()
-
-    def end(self) -> None:
-        """End the process: its input closes, and it is killed if it works on regardless."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        try:
-            self.process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-class Pool:
+class Pool(WorkerPool[RoundWorker]):
     """A number of workers, started at once in the background; one round at a time."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        super().__init__()
         self._folder = Path(tempfile.mkdtemp(prefix="fedbench-"))
         self._arrays = Arrays(self._folder)
-        self._inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
+        self._inbox: queue.Queue[tuple[RoundWorker, Any]] = queue.Queue()
         self._names = itertools.count()
         self._serials = itertools.count()
         self._contexts: weakref.WeakKeyDictionary[TrainingContext, Future[tuple[int, bytes]]] = (
             weakref.WeakKeyDictionary()
         )
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="fedbench-packer")
-        self.lock = threading.Lock()
-        self._closed = False
+        self._round = threading.Lock()
         self._memory = Memory(self._folder)
         self._common = Shelf(self._memory.file())
         self._retired: list[Memory] = []  # of workers that died: answers of theirs may be there
-        self.workers = [self._hire() for _ in range(size)]
+        for _ in range(size):
+            self._start()
 
     @property
     def ready(self) -> bool:
@@ -206,8 +155,8 @@ class Pool:
         self, engine: Engine, context: TrainingContext, broadcast: Broadcast, count: int, job: Any
     ) -> Iterator[tuple[Any, ...]]:
         """Yield answers in the order of the jobs, each with the shelf that its tensors are on."""
-        with self.lock:
-            if self._closed:
+        with self._round:
+            if self.closed:
                 raise PoolClosed
             while self._retired:
                 self._retired.pop().free()
@@ -215,7 +164,7 @@ class Pool:
             common = self._common.path, self._common.put(packed_broadcast(broadcast))
             waiting = deque(range(count))
             failures = [0] * count
-            answers: dict[int, tuple[_Worker, tuple[Shelf, Shelf], Any]] = {}
+            answers: dict[int, tuple[RoundWorker, tuple[Shelf, Shelf], Any]] = {}
             slots: dict[int, tuple[Shelf, Shelf]] = {}
             for worker in self.workers:
                 worker.begin()
@@ -237,7 +186,7 @@ class Pool:
                     due += 1
                     continue
                 worker, message = self._inbox.get()
-                if self._closed:
+                if self.closed:
                     raise WorkerDied("the worker processes were closed during a round")
                 if message is None:
                     self._replace(worker, waiting, failures)
@@ -256,7 +205,7 @@ class Pool:
 
         The result is the key that workers know it by, and what they are sent.
         """
-        if self._closed:
+        if self.closed:
             raise PoolClosed
         if context not in self._contexts:
             self._contexts[context] = self._packer.submit(
@@ -267,7 +216,7 @@ class Pool:
     def _pack(self, engine: Engine, context: TrainingContext, key: int) -> tuple[int, bytes]:
         return key, packed(context, engine, self._arrays)
 
-    def _hand_over(self, worker: _Worker, engine: Engine, context: TrainingContext) -> int:
+    def _hand_over(self, worker: RoundWorker, engine: Engine, context: TrainingContext) -> int:
         """Send a worker the context unless it has it; return the key by which it has it."""
         key, blob = self.share(engine, context).result()
         if key not in worker.contexts:
@@ -275,17 +224,14 @@ class Pool:
             worker.contexts = [*worker.contexts, key][-CONTEXTS:]
         return key
 
-    def _hire(self) -> _Worker:
-        return _Worker(Memory(self._folder), self._inbox)
+    def _start(self) -> None:
+        self.hire(lambda: RoundWorker(Memory(self._folder), self._inbox))
 
-    def _replace(self, worker: _Worker, waiting: deque[int], failures: list[int]) -> None:
+    def _replace(self, worker: RoundWorker, waiting: deque[int], failures: list[int]) -> None:
         """Put a new worker in the place of one that died; its work is done again, once."""
-        if worker not in self.workers:
-            return
-        worker.end()
+        code = self.dismiss(worker)
         self._retired.append(worker.memory)
-        code = worker.process.returncode
-        self.workers[self.workers.index(worker)] = self._hire()
+        self._start()
         for place, index in enumerate(worker.jobs):
             failures[index] += place == 0  # the first was at work, the others only waited
             if failures[index] > 1:
@@ -301,12 +247,15 @@ class Pool:
                 )
         waiting.extendleft(reversed(worker.jobs))
 
+    def close_after_round(self) -> None:
+        """Wait for the round that is under way, then close."""
+        with self._round:
+            self.close()
+
     def close(self) -> None:
         """End all workers and remove their files; a round that is under way fails."""
-        self._closed = True
+        super().close()
         self._packer.shutdown(wait=False, cancel_futures=True)
-        for worker in self.workers:
-            worker.end()
         for memory in (self._memory, *self._retired, *(each.memory for each in self.workers)):
             memory.free()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -326,38 +275,10 @@ def pool(size: int) -> Pool:
         return _pools[size]
 
 
-def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def program(module: str) -> subprocess.Popen[bytes]:
-    """Start `main` of a module in a process of its own, which is talked to through pipes.
-
-    It finds the modules that this process finds, and computes with one thread.
-    """
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from {module} import main; main()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, **one_thread, "PYTHONPATH": path},
-    )
-
-
 def close_workers() -> None:
     """End all worker processes once their rounds are through; the next run starts new ones."""
     with _guard:
         gone = list(_pools.values())
         _pools.clear()
     for each in gone:
-        with each.lock:
-            each.close()
-
-
-@atexit.register
-def abandon_workers() -> None:
-    """End all worker processes and remove their files, also while rounds go on."""
-    for each in list(_pools.values()):
-        each.close()
+        each.close_after_round()

@@ -20,7 +20,8 @@ from fedbench.engine.client_round import job_round
 from fedbench.engine.context import TrainingContext
 from fedbench.engine.engine import ROWS, Engine
 from fedbench.engine.messages import Arrival, Broadcast, ClientStates, LocalUpdates
-from fedbench.engine.pool import Pool, PoolClosed, cores, pool
+from fedbench.engine.pool import Pool, pool
+from fedbench.engine.processes import PoolClosed, cores
 from fedbench.tree import Tree
 
 if TYPE_CHECKING:
@@ -109,31 +110,31 @@ class StackedEngine(Engine):
         change a bit of it.
         """
         left = deque(self.jobs(context, broadcast.params, ids))
-        spent, crew = 0.0, None
-        while left and (crew := self._crew(context, spent)) is None:
+        spent, workers = 0.0, None
+        while left and (workers := self._workers(context, spent)) is None:
             arrival = job_round(self, context, broadcast, left.popleft(), states)
             spent += sum(arrival.telemetry.seconds.values())
             yield arrival
-        if crew is None:
+        if workers is None:
             rounds, least = _spent.get(context, (0, math.inf))
             _spent[context] = rounds + 1, min(least, spent)
             return
         _spent[context] = 2, math.inf  # this run has its workers from now on
         try:
-            yield from crew.arrivals(self, context, broadcast, list(left), states)
+            yield from workers.arrivals(self, context, broadcast, list(left), states)
         except PoolClosed:  # before the first of them
             for job in left:
                 yield job_round(self, context, broadcast, job, states)
 
     def evaluate(self, context: TrainingContext, params: Tree, first: int, last: int) -> Tensor:
         """Return what the model gives for test rows `first` to `last`; see `Engine.evaluate`."""
-        crew = self._crew(context, 0.0) if last - first > ROWS else None
-        if crew is not None:
+        workers = self._workers(context, 0.0) if last - first > ROWS else None
+        if workers is not None:
             with contextlib.suppress(PoolClosed):
-                return crew.evaluate(self, context, params, first, last)
+                return workers.evaluate(self, context, params, first, last)
         return super().evaluate(context, params, first, last)
 
-    def _crew(self, context: TrainingContext, spent: float) -> Pool | None:
+    def _workers(self, context: TrainingContext, spent: float) -> Pool | None:
         """Return the workers if they are wanted, up and in possession of the data; else see to it.
 
         `spent` is the time that this round took so far.
@@ -145,14 +146,14 @@ class StackedEngine(Engine):
             rounds, least = _spent.get(context, (0, 0.0))
             if size < 2 or (spent < CLEAR and (rounds < 2 or least < WORTH)):
                 return None
-        crew = pool(size)
+        workers = pool(size)
         with contextlib.suppress(PoolClosed):
-            packing = crew.share(self, context)
-            if not (crew.ready and packing.done()):
+            packing = workers.share(self, context)
+            if not (workers.ready and packing.done()):
                 return None
             if self.workers is None and packing.exception() is not None:
                 return None  # what does not travel is trained here; who asks for workers is told
-            return crew
+            return workers
         return None
 
     def chunks(

@@ -1,22 +1,18 @@
-"""A worker process: reads jobs from its standard input until that ends.
-
-Only the process that started it ever writes there, so what is unpickled is its parent's own.
-"""
+"""A worker process of rounds: trains the clients of a job, or evaluates rows."""
 
 from __future__ import annotations
 
 import importlib
 import io
-import os
 import pickle
-import signal
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from fedbench import tree
 from fedbench.config.usercode import explained, remember, shown
+from fedbench.engine.processes import Send, serve
 from fedbench.engine.shared import Layout, Shelf
 
 CONTEXTS = 4  # runs that a worker keeps the context of: several may take turns
@@ -32,39 +28,36 @@ class _Unpickler(pickle.Unpickler):
 
 def main() -> None:
     """Do jobs until the parent closes the pipe or goes away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
-    requests = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what user code prints must not end up among the answers
-    import torch
-
-    importlib.import_module("fedbench.engine")  # before the first job waits for it
-
-    torch.set_num_threads(1)
-    (torch.zeros(2, 8, 8) @ torch.zeros(2, 8, 8)).sum()
-    _send(answers, "ready")
     contexts: dict[int, Any] = {}
     shelves: dict[Path, Shelf] = {}
-    while True:
-        try:
-            request = _Unpickler(requests).load()
-        except EOFError:
-            os._exit(0)  # at once: there is nothing to save, and somebody waits
+
+    def answer(request: tuple[Any, ...], send: Send) -> None:
         kind, *details = request
         if kind == "context":
             key, blob = details
             contexts[key] = blob
             while len(contexts) > CONTEXTS:
                 del contexts[next(iter(contexts))]
-            continue
+            return
         serial, index, key, job, common, slot = details
         try:
             if isinstance(contexts[key], bytes):
                 contexts[key] = _Unpickler(io.BytesIO(contexts[key])).load()
-            answer = _do(contexts[key], job, common, slot, shelves)
+            found = _do(contexts[key], job, common, slot, shelves)
         except BaseException as error:
-            answer = _failure(error)
-        _send(answers, (serial, index, answer))
+            found = _failure(error)
+        send((serial, index, found))
+
+    serve(answer, _prepare)
+
+
+def _prepare() -> None:
+    import torch
+
+    importlib.import_module("fedbench.engine")  # before the first job waits for it
+
+    torch.set_num_threads(1)
+    (torch.zeros(2, 8, 8) @ torch.zeros(2, 8, 8)).sum()
 
 
 def _do(
@@ -120,8 +113,3 @@ def _failure(error: BaseException) -> tuple[str, Any, str]:
     except Exception:  # of any kind: user code decides how its exceptions are pickled
         error = RuntimeError(explained(error))
     return "failed", error, detail
-
-
-def _send(stream: BinaryIO, message: Any) -> None:
-    pickle.dump(message, stream, protocol=pickle.HIGHEST_PROTOCOL)
-    stream.flush()

@@ -8,7 +8,8 @@ from fedbench.study.kept import SweepError
 from fedbench.study.oracle import oracle
 from fedbench.study.plan import PrivacyPlan, plan
 from fedbench.study.result import SweepResult
-from fedbench.study.sweep import Sweep, sweep
+from fedbench.study.start import sweep
+from fedbench.study.sweep import Sweep
 from fedbench.study.told import (
     PointAdvanced,
     PointBegun,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -101,19 +102,27 @@ def expected(frontier: Frontier, epsilon: float, unit: str | None = None) -> For
     )
 
 
-def forecast(experiment: Experiment, *, seeds: int = SEEDS, workers: int | None = None) -> Forecast:
+def forecast(
+    experiment: Experiment,
+    *,
+    seeds: int = SEEDS,
+    workers: int | None = None,
+    executor: Executor | None = None,
+) -> Forecast:
     """Return what to expect of an experiment by running it with some seeds, all of its rounds.
 
-    It blocks until these runs are done, side by side in `workers` processes. Raises ValueError for
-    no seeds, and RuntimeError where every run fails.
+    It blocks until these runs are done, side by side in `workers` processes or by an `executor`, as
+    `fedbench.sweep` takes it. Raises ValueError for no seeds, and RuntimeError where every run
+    fails.
     """
-    from fedbench.study.sweep import sweep
+    from fedbench.study.start import sweep
 
     expect(experiment, Experiment, "experiment")
     if seeds < 1:
         raise ValueError(f"seeds = {seeds}: give at least one")
     first = experiment.seed
-    made = sweep(experiment, {"seed": range(first, first + seeds)}, workers=workers, levels=False)
+    over = {"seed": range(first, first + seeds)}
+    made = sweep(experiment, over, workers=workers, levels=False, executor=executor)
     made.wait()
     (point,) = made.frontier().points
     if not point.runs:

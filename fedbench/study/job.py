@@ -61,6 +61,15 @@ class Job:
                 text += f"\n{digest}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
+    def alone(self) -> Job:
+        """Return the same without workers of its own: the other cores have jobs of their own.
+
+        The result is the same, but its key is another.
+        """
+        if "workers" not in type(self.experiment.engine).model_fields:
+            return self
+        return Job(self.kind, self.experiment.replace(**{"engine.workers": 0}))
+
     def compute(self, advanced: Advanced, go_on: Callable[[], bool]) -> Result:
         """Return the result; an error is one too.
 
@@ -123,6 +132,12 @@ class Outcome:
         ledger = None if self.ledger is None else self.ledger.to_dict()
         members = {name: getattr(self, name) for name in Outcome.__dataclass_fields__}
         return _plain(members | {"ledger": ledger})
+
+    @classmethod
+    def of_lost(cls, experiment: Experiment, error: str) -> Outcome:
+        """Return that of a run whose rounds nobody knows, and so not what it spent."""
+        spent = math.inf if experiment.privacy.guarantee is not None else math.nan
+        return cls(error=error, ended=f"failed: {error}", epsilon=spent)
 
     @classmethod
     def from_dict(cls, data: Result) -> Outcome:

@@ -8,19 +8,16 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedbench.config.problems import expect
-from fedbench.engine.pool import cores
-from fedbench.experiment import Experiment
-from fedbench.participation.sampling import MANY
 from fedbench.runs import Cautioned
 from fedbench.runs.listeners import Listeners
-from fedbench.study.crew import Crew, Hand, Here, Process
+from fedbench.study.dispatch import Dispatcher, Message
 from fedbench.study.frontier import Frontier
-from fedbench.study.grid import Axes, Point, axes_of, cautions, grid
+from fedbench.study.grid import Axes, Point, cautions
 from fedbench.study.job import Job, Outcome, Result, levels_of
 from fedbench.study.kept import Kept
 from fedbench.study.result import SweepResult, table
@@ -51,7 +48,12 @@ class Sweep:
     """
 
     def __init__(
-        self, points: tuple[Point, ...], axes: Axes, kept: Kept | None, workers: int, levels: bool
+        self,
+        points: tuple[Point, ...],
+        axes: Axes,
+        kept: Kept | None,
+        workers: int | Executor,
+        levels: bool,
     ) -> None:
         self.points, self.axes = points, axes
         self.state: SweepState = "cancelled"
@@ -64,11 +66,11 @@ class Sweep:
         self._outcomes: dict[str, Outcome] = {}
         self._heights: dict[str, dict[str, float]] = {}  # of the levels, each by its job
         self._waiting: deque[Job] = deque()
-        self._stuck: deque[Job] = deque()  # what this process alone can compute
+        self._inline_only: deque[Job] = deque()
         self._told_of_others = False
-        self._deaths: dict[str, int] = {}
+        self._lost: dict[str, int] = {}  # how often each was
         self._rounds: dict[str, int] = {}  # of the runs that go on
-        self._crew: Crew | None = None
+        self._dispatcher: Dispatcher | None = None
         self._began, self._fresh = 0.0, 0  # when it was last started, and what it did since
         self._changed = threading.Condition(threading.RLock())
         self._listeners: Listeners[SweepEvent] = Listeners()
@@ -113,10 +115,10 @@ class Sweep:
             done = sum(job.key in self._outcomes for job in self._runs)
             if self.state != "running":
                 return SweepProgress(done, total, 0.0 if self.state == "done" else None)
-            going = self._crew.jobs if self._crew is not None else []
+            going = self._dispatcher.jobs if self._dispatcher is not None else []
             begun = math.fsum(self._rounds.get(job.key, 0) / job.experiment.rounds for job in going)
             computed = self._fresh + begun
-            left = len(self._waiting) + len(self._stuck) + len(going) - begun
+            left = len(self._waiting) + len(self._inline_only) + len(going) - begun
             spent = time.monotonic() - self._began
             return SweepProgress(done, total, spent * left / computed if computed else None)
 
@@ -158,17 +160,17 @@ class Sweep:
             wanted = [job for key, job in jobs.items() if key not in sound | self._heights]
             held = [(job, self._kept and self._kept.find(job)) for job in wanted]
             missing = [job for job, result in held if result is None]
-            self._outcomes, self._deaths, self._rounds = sound, {}, {}
-            self._waiting, self._stuck = deque(missing), deque()
+            self._outcomes, self._lost, self._rounds = sound, {}, {}
+            self._waiting, self._inline_only = deque(missing), deque()
             self._began, self._fresh = time.monotonic(), 0
             self._become("running")
             for job, result in held:
                 if result is not None:
                     self._note(job, result)
-            self._crew = crew = Crew(min(self._workers, len(missing)))
-            reference = weakref.ref(self, lambda _: crew.inbox.put(None))
+            self._dispatcher = dispatcher = Dispatcher(self._workers)
+            reference = weakref.ref(self, lambda _: dispatcher.wake())
             threading.Thread(
-                target=_manage, args=(reference, crew), name="fedbench-sweep", daemon=True
+                target=_manage, args=(reference, dispatcher), name="fedbench-sweep", daemon=True
             ).start()
         self._tell()
 
@@ -189,11 +191,17 @@ class Sweep:
     def wait(self, timeout: float | None = None) -> SweepState:
         """Block until it is done or cancelled, or for `timeout` seconds; return the state.
 
-        By then the listeners have heard of it.
+        By then the listeners have heard of it. Ctrl-C here ends the waiting and, where an executor
+        computes, cancels the sweep too: else leaving the executor would wait for all of its points.
         """
-        with self._changed:
-            self._changed.wait_for(self._settled, timeout)
-            return self.state
+        try:
+            with self._changed:
+                self._changed.wait_for(self._settled, timeout)
+                return self.state
+        except KeyboardInterrupt:
+            if isinstance(self._workers, Executor):
+                self.cancel()
+            raise
 
     async def wait_async(self, timeout: float | None = None) -> SweepState:
         """Wait like `wait` while the event loop, and so the widgets, go on."""
@@ -207,88 +215,78 @@ class Sweep:
 
     # The thread that hands out work --------------------------------------------------------------
 
-    def _take(self, crew: Crew, hand: Hand | None, message: Any) -> bool:
+    def _take(self, dispatcher: Dispatcher, job: Job | None, message: Message | None) -> bool:
         """Make of a message what is to be made, hand out work; return whether to go on."""
         with self._changed:
-            if self._crew is not crew or crew.ended:
+            if self._dispatcher is not dispatcher or dispatcher.closed:
                 return False
-            job = None if hand is None else hand.job
-            if hand is not None and job is not None:
-                self._hear(crew, hand, job, message)
-            elif isinstance(hand, Process) and message is None:
-                crew.dismiss(hand)  # it died while it had nothing to do
-            self._begin(crew, self._waiting, here=False)
-            self._begin(crew, self._stuck, here=True)
-            going = bool(crew.jobs or self._waiting or self._stuck)
+            if job is not None and message is not None:
+                self._hear(dispatcher, job, message)
+            self._begin(dispatcher, self._waiting, inline=False)
+            self._begin(dispatcher, self._inline_only, inline=True)
+            going = bool(dispatcher.jobs or self._waiting or self._inline_only)
             if not going:
                 self._end("done")
         self._tell()
         return going
 
-    def _begin(self, crew: Crew, queue: deque[Job], *, here: bool) -> None:
-        """Hand out the jobs for which there is somebody, but for those of another process."""
+    def _begin(self, dispatcher: Dispatcher, queue: deque[Job], *, inline: bool) -> None:
+        """Hand out the jobs for which there is room, but for those of another process."""
         for _ in range(len(queue)):
-            if not crew.free(here=here):
+            if not dispatcher.free(inline=inline):
                 break
             job = queue.popleft()
             # what only this process understands is not kept: its text does not say all of it
-            taken = True if here or self._kept is None else self._kept.take(job)
+            taken = True if inline or self._kept is None else self._kept.take(job)
             if taken is False:
                 queue.append(job)
             elif taken is True:
-                crew.begin(job, here=here)
+                dispatcher.begin(job, inline=inline)
                 self._tell_points(job, PointBegun)
             else:
                 self._note(job, taken)
-        if here:
+        if inline:
             return
-        others = bool(queue) and crew.free(here=False)
-        crew.patience = LOOKING if others else None
-        if others and not crew.jobs and not self._told_of_others:
+        others = bool(queue) and dispatcher.free(inline=False)
+        dispatcher.patience = LOOKING if others else None
+        if others and not dispatcher.jobs and not self._told_of_others:
             self._told_of_others = True
             self._listeners.add(Cautioned("waiting for runs that another process computes"))
 
-    def _hear(self, crew: Crew, hand: Hand, job: Job, message: Any) -> None:
-        if message is not None and "round" in message:
+    def _hear(self, dispatcher: Dispatcher, job: Job, message: Message) -> None:
+        if "round" in message:
             self._rounds[job.key] = message["round"]
             self._tell_points(job, PointAdvanced, message["round"], message["value"])
             return
-        hand.job = None
+        dispatcher.finished(job)
         self._rounds.pop(job.key, None)
         try:
-            self._conclude(crew, hand, job, message)
+            self._conclude(job, message)
         finally:
             if self._kept:
                 self._kept.release(job)
 
-    def _conclude(self, crew: Crew, hand: Hand, job: Job, message: Any) -> None:
-        if message is None:
-            assert isinstance(hand, Process)
-            self._mourn(job, crew.dismiss(hand))
+    def _conclude(self, job: Job, message: Message) -> None:
+        if "lost" in message:
+            self._retry(job, message)
         elif "refused" in message:
-            self._stuck.append(job)
+            self._inline_only.append(job)
         else:
             self._fresh += 1
             self._note(job, message["result"])
-            if self._kept and not isinstance(hand, Here) and not message["result"]["error"]:
+            if self._kept and message["named"] and not message["result"]["error"]:
                 try:
                     self._kept.keep(job, message["result"])
                 except OSError as error:
                     self._listeners.add(Cautioned(f"a result cannot be saved: {error}"))
 
-    def _mourn(self, job: Job, code: int) -> None:
-        """Try once more what ended a worker; a second time is its result."""
-        self._deaths[job.key] = self._deaths.get(job.key, 0) + 1
-        if self._deaths[job.key] < 2:
+    def _retry(self, job: Job, message: Message) -> None:
+        """Try once more what was lost; a second time is its result."""
+        self._lost[job.key] = self._lost.get(job.key, 0) + 1
+        if self._lost[job.key] < 2:
             self._waiting.appendleft(job)
             return
-        likely = ", as happens when memory runs out" if code == -9 else ""
-        error = f"its worker process ended twice (exit code {code}{likely})"
-        # nobody knows which rounds it came to, and so what they spent
-        private = job.experiment.privacy.guarantee is not None
-        outcome = Outcome(
-            error=error, ended=f"failed: {error}", epsilon=math.inf if private else math.nan
-        )
+        outcome = Outcome.of_lost(job.experiment, f"{message['lost']} twice ({message['why']})")
         self._note(job, outcome.to_dict())
 
     def _note(self, job: Job, result: Result) -> None:
@@ -308,9 +306,9 @@ class Sweep:
 
     def _end(self, state: SweepState, reason: str = "") -> None:
         if self.state == "running":
-            if self._crew is not None:
-                self._crew.end()
-            self._crew = None
+            if self._dispatcher is not None:
+                self._dispatcher.close()
+            self._dispatcher = None
             if self._kept:
                 self._kept.release()
             self.reason = reason
@@ -335,44 +333,13 @@ class Sweep:
         return f"<Sweep {self.state}, {done} of {total} points{left}>"
 
 
-def sweep(
-    experiment: Experiment,
-    axes: Mapping[str, Iterable[Any]],
-    *,
-    folder: str | Path | None = None,
-    workers: int | None = None,
-    levels: bool | None = None,
-) -> Sweep:
-    """Run `experiment` with every combination of the values of some settings, in the background.
-
-    `axes` gives the values by path, as in `{"privacy.epsilon": [1, 8, math.inf], "seed": range(5)}`
-    where an infinite budget is no privacy. Results are kept in `folder`, if there is one, and not
-    computed again. `workers` processes, one a core if left out, take whole runs; what lives in this
-    process only (a class of a notebook's, a DataFrame) is run in it. `levels` to compare with are
-    computed at the end, if left out where privacy is swept. Raises ValueError for axes and points
-    that cannot be, before anything starts, and SweepError for a folder that cannot be used.
-    """
-    expect(experiment, Experiment, "experiment")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers = {workers}: give at least one")
-    found = axes_of(axes)
-    points = grid(experiment, found)
-    if levels is None:
-        private = any(path.partition(".")[0] == "privacy" for path in found)
-        levels = private and points[0].experiment.clients <= MANY
-    kept = None if folder is None else Kept(folder)
-    made = Sweep(points, found, kept, workers or cores(), levels)
-    made.resume()
-    return made
-
-
-def _manage(reference: weakref.ref[Sweep], crew: Crew) -> None:
+def _manage(reference: weakref.ref[Sweep], dispatcher: Dispatcher) -> None:
     # Only a weak reference is held while nothing is said: see `Sweep`.
-    hand = message = None
+    job = message = None
     try:
-        while (sweep := reference()) is not None and sweep._take(crew, hand, message):
+        while (sweep := reference()) is not None and sweep._take(dispatcher, job, message):
             sweep = None
-            hand, message = crew.next()
+            job, message = dispatcher.next()
     except BaseException as error:
         sweep = reference()
         if sweep is not None:
@@ -381,4 +348,4 @@ def _manage(reference: weakref.ref[Sweep], crew: Crew) -> None:
             sweep._tell()
         raise
     finally:
-        crew.end()
+        dispatcher.close()

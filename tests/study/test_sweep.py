@@ -32,6 +32,7 @@ from fedbench.study import (
     SweepEvent,
     SweepResult,
 )
+from fedbench.study.dispatch import SweepPool
 from fedbench.study.grid import axes_of, grid
 from fedbench.study.job import Job
 from fedbench.study.kept import Kept
@@ -83,8 +84,8 @@ def finished(events: list[SweepEvent]) -> list[int]:
 
 
 def pids(going: Sweep) -> list[int]:
-    assert going._crew is not None
-    return [process.pid for process in going._crew.processes]
+    assert going._dispatcher is not None and isinstance(going._dispatcher.remote, SweepPool)
+    return [worker.process.pid for worker in going._dispatcher.remote.workers]
 
 
 def assert_gone(numbers: list[int]) -> None:
@@ -600,7 +601,7 @@ def test_nothing_is_left_when_the_interpreter_goes(leaving: str) -> None:
 
         going.subscribe(note)
         assert here.wait({SOON})
-        print(*(process.pid for process in going._crew.processes), flush=True)
+        print(*(each.process.pid for each in going._dispatcher.remote.workers), flush=True)
         {leaving}
     """
     done = subprocess.run(

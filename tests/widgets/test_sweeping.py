@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 import fedbench as fb
+from fedbench.study.dispatch import SweepPool
 from fedbench_widgets.sweeping import Sweeping
 
 pytestmark = pytest.mark.process
@@ -196,8 +197,8 @@ def test_cancel_and_go_on_and_close(page: Page) -> None:
     assert page.sweeping.shown(slow)["state"] == "cancelled"
     page.sweeping.obey("resume", slow)
     assert page.sweeping.shown(slow)["state"] == "running"
-    assert one._crew is not None
-    pids = [process.pid for process in one._crew.processes]
+    assert one._dispatcher is not None and isinstance(one._dispatcher.remote, SweepPool)
+    pids = [worker.process.pid for worker in one._dispatcher.remote.workers]
     page.sweeping.close()
     assert one.state == "cancelled"
     known = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]

@@ -14,7 +14,7 @@ import fedbench as fb
 from fedbench.engine import pool as pools
 from fedbench.models import Model
 from fedbench_widgets import Workbench, warming
-from fedbench_widgets.warming import WORTH, crew
+from fedbench_widgets.warming import WORTH, pool_size
 
 pytestmark = pytest.mark.process
 
@@ -107,7 +107,7 @@ def with_workers() -> tuple[Workbench, list[int]]:
     ],
 )
 def test_a_run_is_judged_by_its_work(two: None, experiment: fb.Experiment, size: int) -> None:
-    assert crew(experiment) == size
+    assert pool_size(experiment) == size
 
 
 def test_the_estimate_is_by_samples_and_weights() -> None:
@@ -118,7 +118,7 @@ def test_the_estimate_is_by_samples_and_weights() -> None:
 
 def test_a_single_core_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warming, "cores", lambda: 1)
-    assert crew(HEAVY) == 0
+    assert pool_size(HEAVY) == 0
 
 
 def test_a_light_form_starts_no_process() -> None:

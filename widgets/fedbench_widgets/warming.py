@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from fedbench.engine import StackedEngine
-from fedbench.engine.pool import close_workers, cores, pool
+from fedbench.engine.pool import close_workers, pool
+from fedbench.engine.processes import cores
 from fedbench.experiment import Experiment
 
 WORTH = 2e9  # operations of a round from which on the engine will want workers
@@ -84,7 +85,7 @@ def prepare(owner: object, experiment: Experiment) -> None:
     It imports torch: not for the thread of the page.
     """
     global _timer
-    size = crew(experiment)
+    size = pool_size(experiment)
     with _state:
         if owner not in _wanted:
             return  # closed meanwhile
@@ -116,7 +117,7 @@ def dismiss() -> None:
     threading.Thread(target=close_workers, name="fedbench-workers", daemon=True).start()
 
 
-def crew(experiment: Experiment) -> int:
+def pool_size(experiment: Experiment) -> int:
     """Return how many workers a run of `experiment` will use, as far as that can be told."""
     engine = experiment.engine
     if not isinstance(engine, StackedEngine) or engine.device != "cpu" or engine.workers == 0:

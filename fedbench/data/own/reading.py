@@ -57,6 +57,11 @@ def keep(frame: pd.DataFrame) -> str:
     return path
 
 
+def recall(path: str) -> pd.DataFrame:
+    """Return the DataFrame that `keep` remembered. Raises KeyError for one of another process."""
+    return _frames[path]
+
+
 def stamp(path: str) -> Stamp | None:
     """Return when a file was written and its size, None where there is none."""
     if not path or path.startswith(FRAME):
