@@ -32,8 +32,9 @@ lab: $(LAB)
 	JUPYTER_CONFIG_PATH=$(CURDIR)/fedbench/cli/jupyter \
 	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/notebooks/workbench.ipynb $(LAB_FLAGS)
 
-# One process per core, but no more than have been tried beside one JupyterLab.
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
+# One process per core, but no more than have been tried beside one JupyterLab. Their threads share
+# the cores: those that wait must not spin.
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4
 
 # pytest comes last: its closing line is the verdict of the whole run.
 test: lint

@@ -44,8 +44,10 @@ def _compare_real(item: Any) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     """The kernel of a notebook, and whatever it starts, sees the shared instructions alone."""
-    with mock.patch.dict(os.environ, INSTRUCTIONS if _kind(item) == "notebook" else {}):
-        yield
+    if _kind(item) == "notebook":
+        with mock.patch.dict(os.environ, INSTRUCTIONS):
+            return (yield)
+    return (yield)  # a fixture may change the environment for its test
 
 
 @pytest.hookimpl(optionalhook=True)

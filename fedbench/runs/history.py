@@ -197,6 +197,8 @@ class History:
     @property
     def level(self) -> str | None:
         """Return what the run's ε is called, such as "client-level"; None without privacy."""
+        if self._origin is None:
+            return self.experiment.privacy.level or None
         return None if self.unit is None else SPENT[self.unit].title.removesuffix(" ε")
 
     @property

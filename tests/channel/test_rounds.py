@@ -303,9 +303,7 @@ def test_six_rounds_are_two_saved_and_four_more(tmp_path: Path) -> None:
         assert (row.metrics, row.bytes_up) == (twin.metrics, twin.bytes_up)
     loaded = fb.load(tmp_path / "run", allow_imports=True)
     assert loaded.experiment.channel == EXPERIMENT.channel
-    assert [row.bytes_up for row in loaded.history.rows] == [
-        row.bytes_up for row in whole.history.rows[:2]
-    ]
+    assert [row.bytes_up for row in loaded.rows] == [row.bytes_up for row in whole.history.rows[:2]]
 
 
 def test_what_a_channel_keeps_is_counted_before_a_run() -> None:

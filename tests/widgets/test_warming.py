@@ -62,9 +62,8 @@ def until(condition: Callable[[], object]) -> None:
 
 def settle() -> None:
     """Wait until whoever was to see to the workers has done so."""
-    for thread in threading.enumerate():
-        if thread.name == "fedbench-workers":
-            thread.join(30)
+    # not by `join`, which refuses a thread that is listed and about to start
+    until(lambda: not any(each.name == "fedbench-workers" for each in threading.enumerate()))
 
 
 def decided(workbench: Workbench) -> bool:
