@@ -36,6 +36,7 @@ ARRIVALS = "data"  # and this, where more of the same data came in
 GOING = ("running", "paused", "stopping")
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 class SessionError(RuntimeError):
@@ -277,6 +278,7 @@ class Session:
         self._thread = threading.Thread(
             target=_train, args=(weakref.ref(self),), name="fedbench-training", daemon=True
         )
+        _threads.add(self._thread)
         self._become("running")
         self._thread.start()
 
@@ -436,9 +438,10 @@ def _train(reference: weakref.ref[Session]) -> None:
 
 @atexit.register
 def _end_all() -> None:
-    # A daemon thread inside torch while the interpreter goes away aborts the process.
+    # A daemon thread inside torch while the interpreter goes away aborts the process. One whose
+    # session is gone may still be at it: it frees the tensors.
     for session in list(_sessions):
         session.stop()
-    for session in list(_sessions):
-        if session._thread is not None:
-            session._thread.join(10)
+    for thread in list(_threads):
+        if thread.is_alive():
+            thread.join(10)

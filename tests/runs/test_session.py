@@ -317,6 +317,29 @@ def test_a_script_that_leaves_in_the_middle_of_a_run_ends_well() -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.process
+def test_a_script_waits_for_a_thread_that_still_frees_its_session() -> None:
+    # The thread has the session a little longer than the script, which ends while it is freed.
+    script = (
+        "import time\n"
+        "import fedbench as fb\n"
+        "class Slow:\n"
+        "    def __del__(self, sleep=time.sleep):\n"
+        "        sleep(1.5)\n"
+        "        print('freed', flush=True)\n"
+        "deliver = fb.Session._deliver\n"
+        "fb.Session._deliver = lambda session: (deliver(session), time.sleep(0.5))\n"
+        "session = fb.Session(fb.Experiment(rounds=1))\n"
+        "session.slow = Slow()\n"
+        "session.start()\n"
+        "session.wait()\n"
+        "del session\n"
+        "time.sleep(1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "freed\n", "")
+
+
 def test_cautions_are_the_callers_own_warnings() -> None:
     with pytest.warns(UserWarning, match="predictable") as caught:
         fb.run(PRIVATE.replace(rounds=1))
