@@ -1,6 +1,6 @@
 """What the ε of a run rests on beside its mechanism, and is not known to hold.
 
-These rules stand outside `check`, which a class of one's own may override.
+These rules are separate from `check`, so that a user class that overrides it keeps them.
 """
 
 from __future__ import annotations

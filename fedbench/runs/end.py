@@ -1,4 +1,4 @@
-"""Where a run has come to, and where what is known of it comes from."""
+"""The latest state of a run, and the folder that a loaded run was read from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class End:
-    """Where a run has come to: what it goes by now, and its state after the last round."""
+    """The latest state of a run: its current settings, and the state after the last round."""
 
     experiment: Experiment
     progress: Progress

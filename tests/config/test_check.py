@@ -37,7 +37,7 @@ def test_the_example_for_contributors() -> None:
 
 
 class Fussy(Skew):
-    """Dislikes whatever it is told to."""
+    """Reports its own word as a problem."""
 
     word: str = "no"
 

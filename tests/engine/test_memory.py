@@ -166,6 +166,6 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
     import torch
 
     if torch.cuda.is_available():
-        pytest.skip("there is one")
+        pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match=r"engine\.device.*choose 'cpu'"):
         Rounds(fb.Experiment(engine=fb.StackedEngine(device="cuda")))
